@@ -1,0 +1,3 @@
+//! The `seaworthy` program.
+
+fn main() {}
