@@ -1,0 +1,168 @@
+//! The way of one request, from its beginning to its last byte.
+
+mod dispatcher;
+mod slots;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::endpoints::TaskId;
+use crate::health::Rotation;
+use crate::policy::Ask;
+use crate::time::Instant;
+
+pub use dispatcher::Dispatcher;
+pub use slots::Slots;
+
+/// How the calls of a service are carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// One deadline for the whole of a call, from its head to the last byte of its answer.
+    pub timeout: Duration,
+    /// Opening a connection to a task may take so long (and never past the deadline).
+    pub connect_timeout: Duration,
+    /// Tries in all, the first one included. A call whose connection was refused costs the task
+    /// nothing, so this may be as large as the fleet.
+    pub tries: u32,
+}
+
+/// Names one call. A slot is used again when its call is over, with the next generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId {
+    /// Dense: the driver may index by it.
+    pub slot: u32,
+    /// Tells the calls of one slot apart.
+    pub generation: u32,
+}
+
+/// Counts the tries of a call: 1, 2, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt(pub u32);
+
+/// What the dispatcher is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A call begins.
+    Begin {
+        /// From [`Slots::take`].
+        call: CallId,
+        /// What matters of it.
+        ask: Ask,
+    },
+    /// The head of an answer came, and its first byte is on the way to the client: from now on the
+    /// call cannot be tried again.
+    Head {
+        /// The call.
+        call: CallId,
+        /// The try it answers.
+        attempt: Attempt,
+        /// Its status.
+        status: u16,
+    },
+    /// A try failed.
+    Failed {
+        /// The call.
+        call: CallId,
+        /// The try.
+        attempt: Attempt,
+        /// How.
+        failure: Failure,
+    },
+    /// The whole answer was passed on.
+    Done {
+        /// The call.
+        call: CallId,
+        /// The try that answered.
+        attempt: Attempt,
+    },
+    /// The client is not there any more.
+    ClientGone {
+        /// The call.
+        call: CallId,
+    },
+    /// Who may get calls from now on.
+    Rotate(Rotation),
+}
+
+/// What the dispatcher wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send the call to `task`; report `Head`, `Done` or `Failed`.
+    Try {
+        /// The call.
+        call: CallId,
+        /// To be given back.
+        attempt: Attempt,
+        /// Where to.
+        task: TaskId,
+        /// The call's one deadline.
+        deadline: Instant,
+        /// Only on a new connection: a kept one has just proven stale.
+        fresh: bool,
+    },
+    /// Answer the client ourselves. The call is over.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// Why there is no better answer.
+        why: Refusal,
+    },
+    /// Break off: close the connection to the task and to the client, whose answer is cut short.
+    /// The call is over.
+    Abort {
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// How a try failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Some of the request may have reached the task.
+    pub sent: bool,
+    /// Some of an answer came.
+    pub answered: bool,
+    /// It went over a connection that had been used before.
+    pub reused: bool,
+    /// What happened.
+    pub kind: FailureKind,
+}
+
+/// What happened to a try that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The connection was refused, or could not be opened.
+    Refused,
+    /// The connection was not open within the connect timeout.
+    ConnectTimeout,
+    /// The connection ended early.
+    Closed,
+    /// What came back was not proper HTTP.
+    Malformed,
+}
+
+/// Why a call gets no answer from a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No task is in rotation.
+    NoTask,
+    /// The last try failed, and another one is not allowed or not possible.
+    Failed(FailureKind),
+    /// The deadline passed before an answer came.
+    Deadline,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoTask => "no task is in rotation",
+            Self::Failed(FailureKind::Refused) => "the task refused the connection",
+            Self::Failed(FailureKind::ConnectTimeout) => "the task did not take the connection",
+            Self::Failed(FailureKind::Closed) => "the task closed the connection early",
+            Self::Failed(FailureKind::Malformed) => "the task's answer was malformed",
+            Self::Deadline => "the deadline passed",
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Where the way of control and the way of data meet: two numbered snapshots, latest wins.
+//!
+//! The agent publishes [`Endpoints`], the gateway answers with [`Sightings`]. Both are always
+//! whole, so a lost, late or repeated one does no harm, and either side may be started again.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One task of a service, by the order in which it was started: `task-1`, `task-2`, …
+///
+/// Ids are never used twice within a service's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct TaskId(pub u32);
+
+/// What is wrong with a task's name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a task; allowed is task-1, task-2, …")]
+pub struct NotATask(String);
+
+/// The agent's view, for the gateway: every task with an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// Grows with every change.
+    pub version: u64,
+    /// In ascending order of task.
+    pub tasks: Vec<Endpoint>,
+}
+
+/// A task's address as the gateway sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Whose address it is.
+    pub task: TaskId,
+    /// Where the task listens.
+    pub address: SocketAddr,
+    /// Whether it may get new requests at all.
+    pub wanted: Wanted,
+    /// What the last gateway thought of it, so that a verdict outlives the gateway.
+    pub inherited: Option<Health>,
+}
+
+/// Whether the way of control wants an endpoint to get new requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Yes, once it is healthy.
+    InRotation,
+    /// No: those in flight may finish, nothing new.
+    Draining,
+}
+
+/// A verdict of the health checks, in the words of an ALB target group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Registered, and no check has passed yet.
+    Initial,
+    /// Its checks pass.
+    Healthy,
+    /// Its checks fail.
+    Unhealthy,
+}
+
+/// The gateway's view, for the agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sightings {
+    /// The version of [`Endpoints`] that every worker of the gateway has taken up.
+    pub acknowledged: u64,
+    /// Every task the gateway knows, in ascending order; also those that left [`Endpoints`] while
+    /// requests are still in flight.
+    pub tasks: Vec<Sighting>,
+}
+
+/// What the gateway sees of one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The task.
+    pub task: TaskId,
+    /// The verdict of its checks.
+    pub health: Health,
+    /// Whether it may get the next request: healthy, or let in because nobody is.
+    pub in_rotation: bool,
+    /// Requests sent to it and not yet finished.
+    pub in_flight: u32,
+}
+
+// === impl TaskId ===
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task-{}", self.0)
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = NotATask;
+
+    fn from_str(name: &str) -> Result<Self, NotATask> {
+        name.strip_prefix("task-")
+            .filter(|digits| !digits.starts_with(['+', '0']))
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or_else(|| NotATask(name.to_owned()))
+    }
+}
+
+impl From<TaskId> for String {
+    fn from(task: TaskId) -> Self {
+        task.to_string()
+    }
+}
+
+impl TryFrom<String> for TaskId {
+    type Error = NotATask;
+
+    fn try_from(name: String) -> Result<Self, NotATask> {
+        name.parse()
+    }
+}
+
+// === impl Sightings ===
+
+impl Sightings {
+    /// What is seen of `task`, if it is known.
+    pub fn of(&self, task: TaskId) -> Option<&Sighting> {
+        self.tasks.iter().find(|seen| seen.task == task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_named_in_one_way() {
+        assert_eq!("task-12".parse(), Ok(TaskId(12)));
+        assert_eq!(TaskId(12).to_string(), "task-12");
+        for wrong in
+            ["task-", "task-0", "task-01", "task-+1", "task--1", "12", "Task-1", "task-99999999999"]
+        {
+            assert!(wrong.parse::<TaskId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The checks of one service's tasks as a machine.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::{Config, Failing, Probed, Rotation};
+use crate::endpoints::{Endpoint, Endpoints, Health, TaskId, Wanted};
+use crate::machine::Machine;
+use crate::record::{Cause, Decision, Record};
+use crate::time::Instant;
+
+/// Names one check, so that its result finds its task again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub u64);
+
+/// What the checker is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The latest endpoints.
+    Endpoints(Endpoints),
+    /// A check's result.
+    Probed(ProbeId, Probed),
+}
+
+/// What the checker wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ask `GET path` of `address` on a fresh connection; report by `deadline`.
+    Probe {
+        /// To be given back with the result.
+        probe: ProbeId,
+        /// The task that is checked.
+        task: TaskId,
+        /// Where it listens.
+        address: SocketAddr,
+        /// The check has failed if it has no answer by then.
+        deadline: Instant,
+    },
+    /// From now on the balancer chooses from these.
+    Rotate(Rotation),
+    /// A verdict changed.
+    Record(Record),
+}
+
+/// Health checks of one service: decides who is in rotation.
+#[derive(Debug)]
+pub struct Checker {
+    config: Config,
+    version: u64,
+    targets: Vec<Target>,
+    rotation: Rotation,
+    /// Whether the rotation holds unhealthy tasks because no other is left.
+    fail_open: bool,
+    last_probe: u64,
+    actions: VecDeque<Action>,
+}
+
+/// One task as its checks see it.
+#[derive(Debug)]
+struct Target {
+    endpoint: Endpoint,
+    health: Health,
+    /// Results in a row that contradict the verdict.
+    streak: u32,
+    next_probe: Instant,
+    outstanding: Option<ProbeId>,
+    /// Why it is, or is not, in rotation.
+    cause: Cause,
+}
+
+// === impl Checker ===
+
+impl Checker {
+    /// A checker that knows no task yet.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            version: 0,
+            targets: Vec::new(),
+            rotation: Rotation::default(),
+            fail_open: false,
+            last_probe: 0,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The version of the endpoints it goes by.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The verdict on each registered task, in ascending order.
+    pub fn verdicts(&self) -> impl Iterator<Item = (TaskId, Health)> {
+        self.targets.iter().map(|t| (t.endpoint.task, t.health))
+    }
+
+    fn register(&mut self, now: Instant, endpoints: Endpoints) {
+        if endpoints.version <= self.version {
+            return;
+        }
+        self.version = endpoints.version;
+        let mut known = std::mem::take(&mut self.targets);
+        for endpoint in endpoints.tasks {
+            let same = |t: &Target| {
+                t.endpoint.task == endpoint.task && t.endpoint.address == endpoint.address
+            };
+            let target = match known.iter().position(same) {
+                Some(at) => Target { endpoint, ..known.swap_remove(at) },
+                None => Target::new(now, endpoint),
+            };
+            self.targets.push(target);
+        }
+        self.targets.sort_by_key(|t| t.endpoint.task);
+    }
+
+    fn judge(&mut self, probe: ProbeId, result: Probed) {
+        let Some(target) = self.targets.iter_mut().find(|t| t.outstanding == Some(probe)) else {
+            return;
+        };
+        target.outstanding = None;
+        let failing = match result {
+            Probed::Status(status) if self.config.matcher.matches(status) => None,
+            Probed::Status(status) => Some(Failing::Status(status)),
+            Probed::Failed(failing) => Some(failing),
+        };
+        match failing {
+            None => target.pass(self.config.healthy_threshold),
+            Some(failing) => target.fail(self.config.unhealthy_threshold, failing),
+        }
+    }
+
+    /// Sends the checks that are due and gives up those that are overdue.
+    fn probe(&mut self, now: Instant) {
+        for target in &mut self.targets {
+            if now < target.next_probe {
+                continue;
+            }
+            if target.outstanding.take().is_some() {
+                // The driver owes a result by the deadline, which is before the next check.
+                target.fail(self.config.unhealthy_threshold, Failing::Timeout);
+            }
+            self.last_probe += 1;
+            let probe = ProbeId(self.last_probe);
+            target.outstanding = Some(probe);
+            target.next_probe = now + self.config.interval;
+            self.actions.push_back(Action::Probe {
+                probe,
+                task: target.endpoint.task,
+                address: target.endpoint.address,
+                deadline: now + self.config.timeout,
+            });
+        }
+    }
+
+    fn rotate(&mut self, now: Instant) {
+        let wanted = || self.targets.iter().filter(|t| t.endpoint.wanted == Wanted::InRotation);
+        let of = |health| wanted().filter(move |t| t.health == health).map(|t| t.endpoint.task);
+        let mut tasks: Vec<TaskId> = of(Health::Healthy).collect();
+        let fail_open = tasks.is_empty();
+        if fail_open {
+            tasks.extend(of(Health::Unhealthy));
+        }
+        if tasks != self.rotation.tasks {
+            let before = std::mem::replace(&mut self.rotation.tasks, tasks);
+            self.explain(now, &before, fail_open);
+            self.actions.push_back(Action::Rotate(self.rotation.clone()));
+        }
+        self.fail_open = fail_open;
+    }
+
+    /// One record for each task that left or entered, against the rotation of `before`.
+    fn explain(&mut self, now: Instant, before: &[TaskId], fail_open: bool) {
+        let after = &self.rotation.tasks;
+        let left = before.iter().filter(|task| !after.contains(task)).map(|&task| {
+            let cause =
+                match self.targets.iter().find(|t| t.endpoint.task == task) {
+                    Some(target) if target.endpoint.wanted == Wanted::InRotation => {
+                        if self.fail_open { Cause::OthersHealthy } else { target.cause.clone() }
+                    }
+                    _ => Cause::Deregistered,
+                };
+            (task, Decision::LeaveRotation, cause)
+        });
+        let entering =
+            |t: &&Target| after.contains(&t.endpoint.task) && !before.contains(&t.endpoint.task);
+        let entered = self.targets.iter().filter(entering).map(|target| {
+            let cause = if fail_open { Cause::NobodyHealthy } else { target.cause.clone() };
+            (target.endpoint.task, Decision::EnterRotation, cause)
+        });
+        let record = |(task, decision, cause)| {
+            Action::Record(Record { at: now, task: Some(task), decision, cause })
+        };
+        let records: Vec<Action> = left.chain(entered).map(record).collect();
+        self.actions.extend(records);
+    }
+}
+
+// === impl Machine for Checker ===
+
+impl Machine for Checker {
+    type Input = Input;
+    type Action = Action;
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Endpoints(endpoints) => self.register(now, endpoints),
+            Input::Probed(probe, result) => self.judge(probe, result),
+        }
+        self.handle_timeout(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.probe(now);
+        self.rotate(now);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.targets.iter().map(|t| t.next_probe).min()
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    fn new(now: Instant, endpoint: Endpoint) -> Self {
+        Self {
+            health: endpoint.inherited.unwrap_or(Health::Initial),
+            endpoint,
+            streak: 0,
+            next_probe: now,
+            outstanding: None,
+            cause: Cause::Inherited,
+        }
+    }
+
+    fn pass(&mut self, healthy_threshold: u32) {
+        let threshold = match self.health {
+            Health::Healthy => return self.streak = 0,
+            Health::Unhealthy => healthy_threshold,
+            Health::Initial => 1,
+        };
+        // Failures before the first pass are no argument against it.
+        self.streak = if self.health == Health::Initial { 1 } else { self.streak + 1 };
+        if self.streak >= threshold {
+            self.cause = Cause::ChecksPass { passes: self.streak, threshold };
+            self.health = Health::Healthy;
+            self.streak = 0;
+        }
+    }
+
+    fn fail(&mut self, threshold: u32, last: Failing) {
+        if self.health == Health::Unhealthy {
+            return self.streak = 0;
+        }
+        self.streak += 1;
+        if self.streak >= threshold {
+            self.cause = Cause::ChecksFail { failures: self.streak, threshold, last };
+            // A task that never passed is not yet a bad one: it is still starting.
+            if self.health == Health::Healthy {
+                self.health = Health::Unhealthy;
+                self.streak = 0;
+            }
+        }
+    }
+}

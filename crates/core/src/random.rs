@@ -1,0 +1,71 @@
+//! Draws that matter to a story, by seed and ordinal: the live system and a simulator draw the same.
+
+use std::time::Duration;
+
+/// Which story a draw belongs to; keeps the draws of different purposes apart under one seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// How long a task is provisioned before its process starts.
+    Provisioning,
+    /// The moments at which a load sends its requests.
+    Arrivals,
+    /// Which of the load's requests is sent.
+    Requests,
+}
+
+/// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.
+///
+/// A hash, not a generator: any draw can be repeated without those before it. The mixing function
+/// is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+pub fn draw(seed: u64, stream: Stream, ordinal: u64) -> u64 {
+    mix(mix(mix(seed).wrapping_add(stream as u64)).wrapping_add(ordinal))
+}
+
+/// A number in `[0, 1)` with 53 random bits.
+pub fn unit(seed: u64, stream: Stream, ordinal: u64) -> f64 {
+    (draw(seed, stream, ordinal) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A duration between `shortest` and `longest`, both included.
+pub fn duration_between(
+    shortest: Duration,
+    longest: Duration,
+    seed: u64,
+    stream: Stream,
+    ordinal: u64,
+) -> Duration {
+    let span = longest.saturating_sub(shortest).as_nanos();
+    let part = (u128::from(draw(seed, stream, ordinal)) * (span + 1)) >> 64;
+    shortest + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
+}
+
+fn mix(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_stay_within_bounds_and_reach_both_halves() {
+        let (low, high) = (Duration::from_secs(60), Duration::from_secs(90));
+        let draws: Vec<_> =
+            (0..1000).map(|n| duration_between(low, high, 7, Stream::Provisioning, n)).collect();
+        assert!(draws.iter().all(|d| (low..=high).contains(d)));
+        let upper_half = draws.iter().filter(|d| **d > Duration::from_secs(75)).count();
+        assert!((430..570).contains(&upper_half), "{upper_half} of 1000 in the upper half");
+        assert_eq!(duration_between(low, low, 7, Stream::Provisioning, 3), low);
+    }
+
+    #[test]
+    fn a_draw_is_fixed_by_seed_stream_and_ordinal() {
+        assert_eq!(draw(1, Stream::Arrivals, 2), draw(1, Stream::Arrivals, 2));
+        assert_ne!(draw(1, Stream::Arrivals, 2), draw(1, Stream::Arrivals, 3));
+        assert_ne!(draw(1, Stream::Arrivals, 2), draw(2, Stream::Arrivals, 2));
+        assert_ne!(draw(1, Stream::Arrivals, 2), draw(1, Stream::Requests, 2));
+    }
+}
