@@ -17,10 +17,10 @@
 
 pub mod balance;
 pub mod call;
-// pub mod cluster;
+pub mod cluster;
 pub mod endpoints;
 // pub mod experiment;
-// pub mod fleet;
+pub mod fleet;
 pub mod health;
 pub mod machine;
 pub mod policy;

@@ -68,6 +68,8 @@ pub enum Cause {
     },
     /// Its revision is not the desired one.
     OldRevision,
+    /// Others serve in its place, or it makes room for its replacement.
+    Replaced,
     /// Provisioning is over.
     Provisioned,
     /// Checks pass.
@@ -176,6 +178,7 @@ impl fmt::Display for Cause {
             }
             Self::Surplus { have, want } => write!(f, "{have} tasks, {want} wanted"),
             Self::OldRevision => write!(f, "not of the desired revision"),
+            Self::Replaced => write!(f, "its checks fail and it is replaced"),
             Self::Provisioned => write!(f, "provisioned"),
             Self::ChecksPass { passes, threshold } => {
                 write!(f, "{passes} of {threshold} checks passed in a row")

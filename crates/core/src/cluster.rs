@@ -1,0 +1,75 @@
+//! The way of control: from the desired state to actions, in the words and with the arithmetic of
+//! Amazon ECS.
+//!
+//! [`plan::plan`] is a pure function of what is desired and what is observed; the
+//! [`Reconciler`](reconciler::Reconciler) adds only time. Source of the arithmetic: ECS API
+//! reference, `DeploymentConfiguration`.
+
+pub mod plan;
+pub mod reconciler;
+mod task;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How many tasks there are and how they come and go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// How many tasks there should be.
+    pub desired_count: u32,
+    /// In a deployment, no healthy task is stopped below this share of the desired count.
+    pub minimum_healthy_percent: u32,
+    /// No task is started beyond this share of the desired count.
+    pub maximum_percent: u32,
+    /// Shortest and longest time between the decision to start a task and its process.
+    pub provisioning: (Duration, Duration),
+    /// A task that has not passed a check so long after its process started is given up.
+    pub start_timeout: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub stop_timeout: Duration,
+    /// How long requests in flight may hold up a retiring task.
+    pub deregistration_delay: Duration,
+    /// First and longest wait after starts that failed; the wait doubles from one to the next.
+    pub restart_backoff: (Duration, Duration),
+}
+
+impl Config {
+    /// Healthy tasks that a deployment leaves: the share rounded *up*.
+    pub fn floor(&self) -> u32 {
+        (self.desired_count * self.minimum_healthy_percent).div_ceil(100)
+    }
+
+    /// Tasks there may be at once, starting and leaving ones included: the share rounded *down*.
+    pub fn ceiling(&self) -> u32 {
+        self.desired_count * self.maximum_percent / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// AWS's own examples, and the report's.
+    #[test]
+    fn floor_rounds_up_and_ceiling_rounds_down() {
+        let limits = |desired_count, minimum_healthy_percent, maximum_percent| {
+            let config = Config {
+                desired_count,
+                minimum_healthy_percent,
+                maximum_percent,
+                provisioning: (Duration::ZERO, Duration::ZERO),
+                start_timeout: Duration::ZERO,
+                stop_timeout: Duration::ZERO,
+                deregistration_delay: Duration::ZERO,
+                restart_backoff: (Duration::ZERO, Duration::ZERO),
+            };
+            (config.floor(), config.ceiling())
+        };
+        assert_eq!(limits(4, 50, 200), (2, 8));
+        assert_eq!(limits(2, 75, 200), (2, 4));
+        assert_eq!(limits(3, 100, 125), (3, 3));
+        assert_eq!(limits(2, 100, 200), (2, 4));
+        assert_eq!(limits(3, 66, 200), (2, 6));
+    }
+}
