@@ -19,7 +19,7 @@ pub mod balance;
 pub mod call;
 pub mod cluster;
 pub mod endpoints;
-// pub mod experiment;
+pub mod experiment;
 pub mod fleet;
 pub mod health;
 pub mod machine;

@@ -52,6 +52,7 @@ struct Call {
 }
 
 /// How a call ends.
+#[derive(Clone, Copy)]
 enum End {
     Answer(Refusal),
     Abort,
@@ -145,15 +146,11 @@ impl Dispatcher {
         let (task, failed) = (call.task, call.failed.clone());
         self.release(task);
         let next = if allowed { self.pick(&failed) } else { None };
-        match next {
-            Some(next) => self.attempt(id, next, stale && next == task),
-            None => {
-                // The task's load is released already.
-                self.forget(now, id, Outcome::Failure);
-                let why = Refusal::Failed(failure.kind);
-                self.actions.push_back(Action::Answer { call: id, why });
-            }
+        if let Some(next) = next {
+            return self.attempt(id, next, stale && next == task);
         }
+        self.forget(now, id, Outcome::Failure);
+        self.actions.push_back(Action::Answer { call: id, why: Refusal::Failed(failure.kind) });
     }
 
     fn call(&mut self, id: CallId) -> Option<&mut Call> {

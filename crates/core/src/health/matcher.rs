@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn lists_and_ranges_match_as_written() {
         let matcher: Matcher = "200, 301-303".parse().unwrap();
-        let matched: Vec<u16> = (100..600).filter(|s| matcher.matches(*s)).collect();
-        assert_eq!(matched, [200, 301, 302, 303]);
+        let statuses: Vec<u16> = (100..600).filter(|s| matcher.matches(*s)).collect();
+        assert_eq!(statuses, [200, 301, 302, 303]);
         assert_eq!(matcher.to_string(), "200,301-303");
     }
 

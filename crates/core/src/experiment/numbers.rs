@@ -1,0 +1,242 @@
+//! Four numbers, never one: failed share, seconds below target, longest gap, time to recovery.
+//!
+//! A request that was not sent, not answered or answered too late failed in its *intended* second;
+//! it never leaves the denominator. A single figure hides: a short total outage and a long partial
+//! one can have the same failed share.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Hypothesis, Objective};
+use crate::endpoints::TaskId;
+
+/// What became of one request. All times are from the first moment of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was meant to be sent.
+    pub intended: Duration,
+    /// When it was.
+    pub sent: Duration,
+    /// Its whole answer; none if there was none, or not all of it.
+    pub answer: Option<Answer>,
+}
+
+/// A complete answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When its last byte came.
+    pub completed: Duration,
+    /// Its status.
+    pub status: u16,
+    /// The task that says it gave it.
+    pub task: Option<TaskId>,
+}
+
+/// What users saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers {
+    /// Requests intended.
+    pub requests: u64,
+    /// Those without a right answer in time.
+    pub failed: u64,
+    /// Seconds (by intended send) in which fewer than the target share succeeded.
+    pub seconds_below_target: u32,
+    /// The longest time between the intended sends of one success and the next, known to plus or
+    /// minus the spacing of the load. The ends of the load count as successes.
+    pub longest_gap: Duration,
+    /// The longest time between the completion of one success and the next.
+    pub longest_silence: Duration,
+    /// From the last fault to the beginning of the first whole window in which the objective
+    /// holds; none if there is no such window.
+    pub recovery: Option<Duration>,
+    /// Answers per task.
+    pub answers: BTreeMap<TaskId, u64>,
+    /// The 99th percentile of how late requests were sent.
+    pub lateness_p99: Duration,
+}
+
+/// The samples of one run, in the order of their intended sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    all: &'a [Sample],
+    objective: &'a Objective,
+    duration: Duration,
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a load of `duration`, in the order of their intended sends.
+    pub fn new(samples: &'a [Sample], objective: &'a Objective, duration: Duration) -> Self {
+        debug_assert!(samples.is_sorted_by_key(|sample| sample.intended));
+        Self { all: samples, objective, duration }
+    }
+
+    /// The four numbers, and what is told beside them.
+    pub fn measure(self, hypothesis: &Hypothesis, last_fault: Option<Duration>) -> Numbers {
+        let succeeded = self.all.iter().filter(|sample| self.succeeded(sample)).count();
+        Numbers {
+            requests: self.all.len() as u64,
+            failed: (self.all.len() - succeeded) as u64,
+            seconds_below_target: self.seconds_below_target(),
+            longest_gap: self.longest_gap(),
+            longest_silence: self.longest_silence(),
+            recovery: self.recovery(hypothesis.window, last_fault.unwrap_or(Duration::ZERO)),
+            answers: self.answers(Duration::ZERO..self.duration),
+            lateness_p99: self.lateness(0.99),
+        }
+    }
+
+    /// Whether a request had a right answer in time.
+    pub fn succeeded(self, sample: &Sample) -> bool {
+        sample.answer.is_some_and(|answer| {
+            self.objective.status.matches(answer.status)
+                && answer.completed <= sample.intended + self.objective.latency
+        })
+    }
+
+    /// Answers per task to the requests intended in `period`.
+    pub fn answers(self, period: std::ops::Range<Duration>) -> BTreeMap<TaskId, u64> {
+        let mut answers = BTreeMap::new();
+        for sample in self.all.iter().filter(|sample| period.contains(&sample.intended)) {
+            if let Some(task) = sample.answer.and_then(|answer| answer.task) {
+                *answers.entry(task).or_default() += 1;
+            }
+        }
+        answers
+    }
+
+    fn successes(self) -> impl Iterator<Item = &'a Sample> {
+        self.all.iter().filter(move |sample| self.succeeded(sample))
+    }
+
+    fn seconds_below_target(self) -> u32 {
+        let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for sample in self.all {
+            let (right, all) = seconds.entry(sample.intended.as_secs()).or_default();
+            *right += u64::from(self.succeeded(sample));
+            *all += 1;
+        }
+        let target = self.objective.success;
+        seconds.values().filter(|(right, all)| !target.is_met(*right, *all)).count() as u32
+    }
+
+    fn longest_gap(self) -> Duration {
+        longest_step(self.successes().map(|sample| sample.intended), self.duration)
+    }
+
+    fn longest_silence(self) -> Duration {
+        let completed = |sample: &Sample| sample.answer.map(|answer| answer.completed);
+        let mut completions: Vec<Duration> = self.successes().filter_map(completed).collect();
+        completions.sort_unstable();
+        longest_step(completions.into_iter(), self.duration)
+    }
+
+    fn recovery(self, window: Duration, from: Duration) -> Option<Duration> {
+        // right[n]: successes among the first n samples.
+        let mut right = vec![0u64];
+        for sample in self.all {
+            right.push(right[right.len() - 1] + u64::from(self.succeeded(sample)));
+        }
+        let index = |at: Duration| self.all.partition_point(|sample| sample.intended < at);
+        let holds = |begin: Duration| {
+            let (first, end) = (index(begin), index(begin + window));
+            let succeeded = right[end] - right[first];
+            self.objective.success.is_met(succeeded, (end - first) as u64)
+        };
+        // It can only begin to hold at the fault itself or right after a failure.
+        let after_failures = self.all.windows(2).filter_map(|pair| {
+            let (before, after) = (&pair[0], &pair[1]);
+            (before.intended >= from && !self.succeeded(before)).then_some(after.intended)
+        });
+        std::iter::once(from)
+            .chain(after_failures)
+            .take_while(|begin| *begin + window <= self.duration)
+            .find(|begin| holds(*begin))
+            .map(|begin| begin.saturating_sub(from))
+    }
+
+    fn lateness(self, quantile: f64) -> Duration {
+        let mut late: Vec<Duration> =
+            self.all.iter().map(|s| s.sent.saturating_sub(s.intended)).collect();
+        late.sort_unstable();
+        // Nearest rank: the smallest value that so large a share does not exceed.
+        let rank = (late.len() as f64 * quantile).ceil() as usize;
+        late.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    }
+}
+
+/// The longest distance between neighbours, the ends of the load included.
+fn longest_step(moments: impl Iterator<Item = Duration>, end: Duration) -> Duration {
+    let (mut last, mut longest) = (Duration::ZERO, Duration::ZERO);
+    for moment in moments.chain(std::iter::once(end)) {
+        longest = longest.max(moment.saturating_sub(last));
+        last = last.max(moment);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::written::Share;
+    use crate::health::Matcher;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// 100 requests a second; `answer` says when the one at `n` × 10 ms is answered and how.
+    fn numbers(seconds: u64, fault: u64, answer: impl Fn(u64) -> Option<(u64, u16)>) -> Numbers {
+        let objective =
+            Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
+        let sample = |n: u64| Sample {
+            intended: MS(n * 10),
+            sent: MS(n * 10) + MS(n % 100 / 99),
+            answer: answer(n * 10).map(|(completed, status)| Answer {
+                completed: MS(completed),
+                status,
+                task: Some(TaskId(1 + (n % 2) as u32)),
+            }),
+        };
+        let samples: Vec<Sample> = (0..seconds * 100).map(sample).collect();
+        let hypothesis = Hypothesis { window: MS(1000), tolerated_gap: MS(100) };
+        Samples::new(&samples, &objective, MS(seconds * 1000)).measure(&hypothesis, Some(MS(fault)))
+    }
+
+    #[test]
+    fn a_quiet_run_has_gaps_of_one_spacing() {
+        let quiet = numbers(5, 1000, |at| Some((at + 2, 200)));
+        assert_eq!((quiet.requests, quiet.failed, quiet.seconds_below_target), (500, 0, 0));
+        assert_eq!((quiet.longest_gap, quiet.longest_silence), (MS(10), MS(10)));
+        assert_eq!(quiet.recovery, Some(Duration::ZERO));
+        assert_eq!(quiet.answers.into_values().collect::<Vec<_>>(), [250, 250]);
+        assert_eq!(quiet.lateness_p99, Duration::ZERO);
+    }
+
+    #[test]
+    fn an_outage_is_found_by_all_four_numbers() {
+        // Nothing is answered from 1.5 s to 2.75 s.
+        let down = numbers(5, 1500, |at| (!(1500..2750).contains(&at)).then_some((at + 2, 200)));
+        assert_eq!((down.failed, down.seconds_below_target), (125, 2));
+        assert_eq!(down.longest_gap, MS(2750 - 1490));
+        assert_eq!(down.longest_silence, MS(2752 - 1492));
+        assert_eq!(down.recovery, Some(MS(1250)));
+    }
+
+    #[test]
+    fn late_wrong_and_missing_answers_fail_in_their_intended_second() {
+        let bad = numbers(3, 0, |at| match at {
+            500 => Some((601, 200)),
+            1500 => Some((1501, 503)),
+            2500 => None,
+            _ => Some((at + 100, 200)),
+        });
+        assert_eq!((bad.failed, bad.seconds_below_target), (3, 3));
+        // There is no whole second without a failure.
+        assert_eq!(bad.recovery, None);
+    }
+
+    #[test]
+    fn an_outage_that_lasts_to_the_end_is_as_long_as_that() {
+        let down = numbers(3, 1000, |at| (at < 1000).then_some((at + 1, 200)));
+        assert_eq!(down.longest_gap, MS(3000 - 990));
+        assert_eq!(down.recovery, None);
+    }
+}
