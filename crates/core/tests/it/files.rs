@@ -1,0 +1,1 @@
+//! Fleet and drill files: what is refused, and what it says.
