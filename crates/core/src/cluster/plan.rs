@@ -143,28 +143,33 @@ impl Count<'_> {
         (self.of(true, Standing::Coming).count() + self.of(true, Standing::Serving).count()) as u32
     }
 
-    /// Tasks of an old revision go as soon as the floor lets them.
+    /// Tasks of an old revision go as soon as the floor lets them. One that is coming may serve by
+    /// the time it is told to go, so it waits for the floor as well.
     fn retire_old(&self, plan: &mut Plan) {
         let retire = |task| Step::Retire(task, Cause::OldRevision);
-        plan.steps.extend(self.of(false, Standing::Coming).map(retire));
-        let spare = self.any(Standing::Serving).saturating_sub(self.desired.floor) as usize;
-        let serving = self.of(false, Standing::Serving).count();
+        let (serving, floor) = (self.any(Standing::Serving), self.desired.floor);
+        if serving >= floor {
+            plan.steps.extend(self.of(false, Standing::Coming).map(retire));
+        }
+        let spare = serving.saturating_sub(floor) as usize;
+        let old = self.of(false, Standing::Serving).count();
         plan.steps.extend(self.of(false, Standing::Serving).take(spare).map(retire));
-        if serving > spare {
-            plan.waiting_on.push(Waiting::Floor((serving - spare) as u32));
+        if old > spare {
+            plan.waiting_on.push(Waiting::Floor((old - spare) as u32));
         }
     }
 
-    /// Of too many tasks those go first that do not serve yet, then the youngest.
+    /// When enough serve, those that do not yet are too many, and then the youngest.
     fn retire_surplus(&self, plan: &mut Plan) {
         let (have, want) = (self.good_new(), self.desired.count);
-        let serving = self.of(true, Standing::Serving).count() as u32;
+        let Some(too_many) = (self.of(true, Standing::Serving).count() as u32).checked_sub(want)
+        else {
+            return;
+        };
         let retire = |task| Step::Retire(task, Cause::Surplus { have, want });
-        let surplus = have.saturating_sub(want) as usize;
-        let coming = self.of(true, Standing::Coming).rev().take(surplus);
-        let too_many = serving.saturating_sub(want) as usize;
-        plan.steps.extend(coming.map(retire));
-        plan.steps.extend(self.of(true, Standing::Serving).rev().take(too_many).map(retire));
+        plan.steps.extend(self.of(true, Standing::Coming).map(retire));
+        let youngest = self.of(true, Standing::Serving).rev().take(too_many as usize);
+        plan.steps.extend(youngest.map(retire));
     }
 
     fn retire_failing(&self, plan: &mut Plan, no_room: bool) {

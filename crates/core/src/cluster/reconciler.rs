@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use super::plan::{Desired, Observed, Plan, Revision, Step, plan};
+use super::plan::{Desired, Observed, Plan, Revision, Seen, Standing, Step, plan};
 use super::task::{Phase, Task};
 use crate::endpoints::{Endpoints, Health, Sightings, TaskId};
 use crate::machine::Machine;
@@ -135,7 +135,12 @@ impl Reconciler {
         self.tasks.iter_mut().find(|task| task.id == id)
     }
 
-    fn start(&mut self, now: Instant, revision: Revision, have: u32) {
+    fn start(&mut self, now: Instant, revision: Revision) {
+        let good = |seen: &Seen| {
+            seen.revision == revision
+                && matches!(seen.standing, Standing::Coming | Standing::Serving)
+        };
+        let have = self.tasks.iter().map(Task::seen).filter(good).count() as u32;
         self.started += 1;
         let id = TaskId(self.started);
         let (shortest, longest) = self.config.provisioning;
@@ -283,15 +288,10 @@ impl Reconciler {
 
     /// Carries the plan out as far as backoff lets it.
     fn carry_out(&mut self, now: Instant) {
-        let leaving =
-            |task: &&Task| !matches!(task.phase, Phase::Draining { .. } | Phase::Stopping { .. });
         for step in self.plan(now).steps {
             match step {
                 Step::Start(_) if self.next_start.is_some() => {}
-                Step::Start(revision) => {
-                    let have = self.tasks.iter().filter(leaving).count() as u32;
-                    self.start(now, revision, have);
-                }
+                Step::Start(revision) => self.start(now, revision),
                 Step::Retire(id, cause) => self.retire(now, id, cause),
             }
         }

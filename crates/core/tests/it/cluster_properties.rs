@@ -66,13 +66,14 @@ struct Watched {
 
 impl Watched {
     fn run(&mut self, duration: Duration) {
-        // In small steps, so that no moment goes unseen.
         let until = self.world.now + duration;
-        while self.world.now < until {
+        loop {
             let before = self.answering();
-            let step = Duration::from_millis(1).min(until.since(self.world.now));
-            self.world.run(self.world.now + step);
+            let more = self.world.step(until);
             self.check(&before);
+            if !more {
+                break;
+            }
         }
     }
 
@@ -100,6 +101,13 @@ impl Watched {
     }
 
     fn inflict(&mut self, fault: Fault) {
+        self.inflict_unseen(fault);
+        let before = self.answering();
+        self.world.sight();
+        self.check(&before);
+    }
+
+    fn inflict_unseen(&mut self, fault: Fault) {
         let world = &mut self.world;
         let tasks: Vec<TaskId> = world.processes.keys().copied().collect();
         let pick = |n: usize| tasks.get(n.checked_rem(tasks.len())?).copied();
@@ -116,7 +124,6 @@ impl Watched {
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::StartsFail(fail) => world.starts_fail = fail,
         }
-        self.world.sight();
     }
 
     fn process(&mut self, task: Option<TaskId>, change: impl FnOnce(&mut crate::world::Process)) {
@@ -151,7 +158,6 @@ proptest! {
             process.sick = false;
             process.in_flight = 0;
         }
-        watched.world.sight();
         watched.run(Duration::from_secs(600));
 
         let plan = watched.world.reconciler.plan(watched.world.now);

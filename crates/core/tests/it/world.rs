@@ -71,21 +71,26 @@ impl World {
 
     /// Goes on until `until`, one event after the other.
     pub(crate) fn run(&mut self, until: Instant) {
-        while let Some(next) = self.next_moment().filter(|next| *next <= until) {
-            self.now = next;
-            match self.pending.front() {
-                Some((at, _)) if *at <= next => {
-                    let (_, pending) = self.pending.pop_front().expect("it was there");
-                    self.happen(pending);
-                }
-                _ if self.next_heartbeat <= next => {
-                    self.next_heartbeat = next + HEARTBEAT;
-                    self.sight();
-                }
-                _ => self.drive(None),
-            }
+        while self.step(until) {}
+    }
+
+    /// Lets the next thing happen; false if there is none until `until`.
+    pub(crate) fn step(&mut self, until: Instant) -> bool {
+        let Some(next) = self.next_moment().filter(|next| *next <= until) else {
+            self.now = until;
+            return false;
+        };
+        self.now = next;
+        if self.pending.front().is_some_and(|(at, _)| *at <= next) {
+            let (_, pending) = self.pending.pop_front().expect("it was there");
+            self.happen(pending);
+        } else if self.next_heartbeat <= next {
+            self.next_heartbeat = next + HEARTBEAT;
+            self.sight();
+        } else {
+            self.drive(None);
         }
-        self.now = until;
+        true
     }
 
     pub(crate) fn exit(&mut self, task: TaskId, exit: Exit) {
