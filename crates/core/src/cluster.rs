@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoints::TaskId;
+
 /// How many tasks there are and how they come and go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -32,6 +34,37 @@ pub struct Config {
     pub deregistration_delay: Duration,
     /// First and longest wait after starts that failed; the wait doubles from one to the next.
     pub restart_backoff: (Duration, Duration),
+}
+
+/// One task, for whoever watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The task.
+    pub task: TaskId,
+    /// Its revision.
+    pub revision: plan::Revision,
+    /// Where in its life it is.
+    pub state: State,
+    /// Where it listens, once that is known.
+    pub port: Option<u16>,
+}
+
+/// Where in its life a task is, for whoever watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It has no process yet.
+    Provisioning,
+    /// Its process has not passed a check yet.
+    Starting,
+    /// It may get requests.
+    InRotation,
+    /// It may not, although it should.
+    OutOfRotation,
+    /// It gets no new requests; those in flight may finish.
+    Draining,
+    /// It was told to go.
+    Stopping,
 }
 
 impl Config {

@@ -1,18 +1,25 @@
 //! What a drill *is*, without doing any of it: load and faults on a schedule, the steady state, the
 //! four numbers and the verdict. `drill` does it live; a simulator can do it in virtual time.
 
+mod arithmetic;
+mod cell;
+pub mod course;
 pub mod expectation;
+mod fault;
 pub mod load;
 pub mod numbers;
 mod raw;
+pub mod reading;
 
 use std::time::Duration;
 
-use crate::endpoints::TaskId;
 use crate::fleet::Fleet;
 use crate::fleet::written::Share;
 use crate::health::Matcher;
 
+pub use arithmetic::outage;
+pub use cell::{Cell, NotACell, Selection};
+pub use fault::{Fault, FaultKind, Which};
 pub use raw::RawDrill;
 
 /// A drill as meant: every configuration is put through every schedule; each pair is a cell.
@@ -34,8 +41,8 @@ pub struct Drill {
     pub configurations: Vec<Configuration>,
     /// What is done to each of them.
     pub schedules: Vec<Schedule>,
-    /// What to conclude: sentences with the figures of cells as `{1.one.gap}` in them.
-    pub reading: Vec<String>,
+    /// What to conclude.
+    pub reading: Vec<reading::Sentence>,
 }
 
 /// One fleet of a drill.
@@ -62,37 +69,6 @@ pub struct Schedule {
     pub expect: Vec<expectation::Expectation>,
 }
 
-/// Something bad, done on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// From the first request of the load.
-    pub at: Duration,
-    /// What is done.
-    pub kind: FaultKind,
-    /// To whom.
-    pub tasks: Which,
-}
-
-/// What is done to a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// As by hand in ECS: SIGTERM at once, undrained.
-    Stop,
-    /// SIGKILL, as by a crash.
-    Kill,
-}
-
-/// Which tasks a fault meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// So many of those in rotation, the oldest first.
-    Oldest(u32),
-    /// All in rotation.
-    All,
-    /// This one.
-    Task(TaskId),
-}
-
 /// When a request has succeeded, and how many must.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objective {
@@ -113,9 +89,45 @@ pub struct Hypothesis {
     pub tolerated_gap: Duration,
 }
 
+/// What would be too quick for a machine that does other things as well.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "scale {scale}: {what} would be {scaled:?}, too little to measure; allowed is 1 to {highest}"
+)]
+pub struct ScaleError {
+    scale: u32,
+    what: &'static str,
+    scaled: Duration,
+    highest: u32,
+}
+
 // === impl Drill ===
 
 impl Drill {
+    /// Whether the drill can be done `scale` times faster.
+    pub fn check_scale(&self, scale: u32) -> Result<(), ScaleError> {
+        let floor = |what, at_life_size: Duration, least_millis: u32| {
+            // A drill as written is the author's business, however quick it is.
+            let highest = (at_life_size.as_millis() as u32 / least_millis).max(1);
+            let scaled = at_life_size / scale.max(1);
+            ((1..=highest).contains(&scale)).then_some(()).ok_or(ScaleError {
+                scale,
+                what,
+                scaled,
+                highest,
+            })
+        };
+        floor("objective.latency", self.objective.latency, 50)?;
+        floor("hypothesis.tolerated_gap", self.hypothesis.tolerated_gap, 50)?;
+        floor("hypothesis.window", self.hypothesis.window, 250)?;
+        for configuration in &self.configurations {
+            let health = &configuration.fleet.service.health;
+            floor("the health checks' timeout", health.timeout, 50)?;
+            floor("the health checks' interval", health.interval, 100)?;
+        }
+        Ok(())
+    }
+
     /// The same drill `scale` times faster: provisioning, spacing, intervals, timeouts and
     /// deadlines are divided, the rate is not.
     #[must_use]
@@ -131,29 +143,5 @@ impl Drill {
             configuration.fleet = configuration.fleet.clone().faster(scale);
         }
         self
-    }
-}
-
-// === impl Which ===
-
-impl Which {
-    /// The tasks meant, of those in rotation (in ascending order). Empty if the fault cannot be
-    /// done as said.
-    pub fn among(self, in_rotation: &[TaskId]) -> Vec<TaskId> {
-        match self {
-            Self::Oldest(count) if in_rotation.len() < count as usize => Vec::new(),
-            Self::Oldest(count) => in_rotation[..count as usize].to_vec(),
-            Self::All => in_rotation.to_vec(),
-            Self::Task(task) => in_rotation.iter().copied().filter(|t| *t == task).collect(),
-        }
-    }
-
-    /// How many tasks of a fleet of `count` are meant.
-    pub fn count(self, count: u32) -> u32 {
-        match self {
-            Self::Oldest(tasks) => tasks,
-            Self::All => count,
-            Self::Task(_) => 1,
-        }
     }
 }

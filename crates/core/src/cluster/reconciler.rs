@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
 use super::plan::{Desired, Observed, Plan, Revision, Seen, Standing, Step, plan};
 use super::task::{Phase, Task};
+use super::{Config, View};
 use crate::endpoints::{Endpoints, Health, Sightings, TaskId};
 use crate::machine::Machine;
 use crate::random::{Stream, duration_between};
@@ -109,6 +109,11 @@ impl Reconciler {
         }
     }
 
+    /// Every task that is not gone, in ascending order.
+    pub fn views(&self) -> Vec<View> {
+        self.tasks.iter().map(Task::view).collect()
+    }
+
     /// What would be done now, and what is waited for.
     pub fn plan(&self, now: Instant) -> Plan {
         let desired = Desired {
@@ -155,6 +160,7 @@ impl Reconciler {
             phase: Phase::Provisioning { until: now + provisioning },
             health: Health::Initial,
             passed: false,
+            in_rotation: false,
             in_flight: 0,
         });
         let want = self.config.desired_count;

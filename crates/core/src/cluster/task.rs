@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::plan::{Revision, Seen, Standing};
+use super::{State, View};
 use crate::endpoints::{Endpoint, Health, Sightings, TaskId, Wanted};
 use crate::time::Instant;
 
@@ -16,6 +17,8 @@ pub(super) struct Task {
     pub(super) health: Health,
     /// Whether a check ever passed.
     pub(super) passed: bool,
+    /// Whether it was last seen in rotation.
+    pub(super) in_rotation: bool,
     /// Requests last seen in flight.
     pub(super) in_flight: u32,
 }
@@ -47,6 +50,19 @@ impl Task {
         Seen { task: self.id, revision: self.revision, standing }
     }
 
+    pub(super) fn view(&self) -> View {
+        let (state, port) = match self.phase {
+            Phase::Provisioning { .. } => (State::Provisioning, None),
+            Phase::Launching { port } => (State::Starting, Some(port)),
+            Phase::Running { port, .. } if !self.passed => (State::Starting, Some(port)),
+            Phase::Running { port, .. } if self.in_rotation => (State::InRotation, Some(port)),
+            Phase::Running { port, .. } => (State::OutOfRotation, Some(port)),
+            Phase::Draining { port, .. } => (State::Draining, Some(port)),
+            Phase::Stopping { port, .. } => (State::Stopping, Some(port)),
+        };
+        View { task: self.id, revision: self.revision, state, port }
+    }
+
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         let (port, wanted) = match self.phase {
             Phase::Provisioning { .. } | Phase::Launching { .. } => return None,
@@ -63,6 +79,7 @@ impl Task {
     pub(super) fn observe(&mut self, sightings: &Sightings) -> bool {
         let Some(sighting) = sightings.of(self.id) else { return false };
         self.in_flight = sighting.in_flight;
+        self.in_rotation = sighting.in_rotation;
         // A gateway that was started again knows nothing yet: that is no news.
         if sighting.health == Health::Initial {
             return false;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::arithmetic::outage;
 use super::numbers::Numbers;
 use super::{Configuration, Hypothesis, Schedule};
 use crate::balance::Algorithm;
@@ -42,37 +43,15 @@ pub enum Verdict {
 /// What was measured beside the numbers.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// What a task needed from its process's start to its first passing check, at the longest.
-    pub start: Duration,
+    /// What a task needed from its process's start to its first right answer, at the shortest and
+    /// at the longest.
+    pub starts: RangeInclusive<Duration>,
     /// Faults that could not be proven to have taken effect, in words.
     pub unproven: Vec<String>,
+    /// Tasks that went although no fault met them, in words.
+    pub strays: Vec<String>,
     /// The share of answers of each task before the first fault, in ascending order of task.
     pub shares_before: Vec<f64>,
-}
-
-/// How long a fleet is down, by arithmetic: the range over all draws of the provisioning time.
-///
-/// A task stopped at `t` is replaced at `t + provisioning + start + up to one health interval`.
-/// The fleet is down from the stop that takes its last task until the first replacement is in
-/// rotation. None if the stops never take the last task.
-pub fn outage(
-    fleet: &Fleet,
-    schedule: &Schedule,
-    start: Duration,
-) -> Option<RangeInclusive<Duration>> {
-    let cluster = &fleet.service.cluster;
-    let mut left = cluster.desired_count;
-    let first = schedule.faults.first()?.at;
-    let last = schedule.faults.iter().find(|fault| {
-        left = left.saturating_sub(fault.tasks.count(cluster.desired_count));
-        left == 0
-    })?;
-    // The first task that was stopped is replaced first if its draw is the shortest; the longest
-    // outage is the one in which no other is quicker.
-    let soonest = first + cluster.provisioning.0 + start;
-    let latest = first + cluster.provisioning.1 + start + fleet.service.health.interval;
-    let down = |until: Duration| until.saturating_sub(last.at);
-    Some(down(soonest)..=down(latest))
 }
 
 /// The verdict on a cell and the reasons for it.
@@ -90,9 +69,9 @@ pub fn judge(
     }
     if numbers.lateness_p99 > LATENESS_LIMIT {
         invalid.push(format!(
-            "requests were sent up to {:?} late at the 99th percentile, more than {LATENESS_LIMIT:?}: \
-             the generator was too slow to measure anything else",
-            numbers.lateness_p99
+            "the 99th percentile of the requests' lateness is {:?}, more than {LATENESS_LIMIT:?}: the \
+             generator was too slow to measure anything else",
+            rounded(numbers.lateness_p99)
         ));
     }
     if !invalid.is_empty() {
@@ -102,6 +81,7 @@ pub fn judge(
         Expectation::Up => up(hypothesis, numbers),
         Expectation::Down => down(configuration, schedule, hypothesis, numbers, evidence),
     };
+    deviations.extend(evidence.strays.iter().cloned());
     deviations.extend(uneven(&configuration.fleet, &evidence.shares_before));
     let verdict = if deviations.is_empty() { Verdict::AsExpected } else { Verdict::Deviates };
     (verdict, deviations)
@@ -112,7 +92,8 @@ fn up(hypothesis: &Hypothesis, numbers: &Numbers) -> Vec<String> {
     if numbers.longest_gap > hypothesis.tolerated_gap {
         deviations.push(format!(
             "expected up, but nothing succeeded for {:?}; tolerated is {:?}",
-            numbers.longest_gap, hypothesis.tolerated_gap
+            rounded(numbers.longest_gap),
+            hypothesis.tolerated_gap
         ));
     }
     if numbers.recovery.is_none() {
@@ -131,7 +112,7 @@ fn down(
     numbers: &Numbers,
     evidence: &Evidence,
 ) -> Vec<String> {
-    let Some(range) = outage(&configuration.fleet, schedule, evidence.start) else {
+    let Some(range) = outage(&configuration.fleet, schedule, &evidence.starts) else {
         return vec!["expected down, but these faults leave a task: arithmetic says up".to_owned()];
     };
     // What a gap may differ by: blips that nobody calls an outage.
@@ -141,9 +122,9 @@ fn down(
     if !(low..=high).contains(&numbers.longest_gap) {
         deviations.push(format!(
             "expected down for {:?} to {:?}, measured {:?}",
-            range.start(),
-            range.end(),
-            numbers.longest_gap
+            rounded(*range.start()),
+            rounded(*range.end()),
+            rounded(numbers.longest_gap)
         ));
     }
     if numbers.recovery.is_none() {
@@ -159,6 +140,11 @@ fn uneven(fleet: &Fleet, shares: &[f64]) -> Option<String> {
     (promised && shares.iter().any(off)).then(|| {
         format!("before the first fault the tasks' shares were {shares:.3?}, not {even:.3} each")
     })
+}
+
+/// To the millisecond, as sentences want it.
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis((duration.as_secs_f64() * 1000.0).round() as u64)
 }
 
 impl fmt::Display for Verdict {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::expectation::Expectation;
 use super::load::{Arrivals, Load};
+use super::reading::Sentence;
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule, Which};
 use crate::endpoints::TaskId;
 use crate::fleet::written::{Share, Written};
@@ -122,6 +123,12 @@ impl TryFrom<RawDrill> for Drill {
             let problem = "is empty; allowed is a program and its arguments";
             return Err(ConfigError::new(format_args!("prepare[{}]", empty + 1), problem));
         }
+        let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+        let sentence = |(n, text): (usize, &String)| {
+            Sentence::read(text, configurations.len(), &names)
+                .map_err(|e| ConfigError::new(format_args!("reading[{}]", n + 1), e))
+        };
+        let reading = raw.reading.iter().enumerate().map(sentence).collect::<Result<_, _>>()?;
         let tolerated_gap = raw.hypothesis.tolerated_gap.map_or(Duration::from_secs(1), |w| w.0);
         Ok(Self {
             title: raw.title,
@@ -139,7 +146,7 @@ impl TryFrom<RawDrill> for Drill {
             },
             configurations,
             schedules,
-            reading: raw.reading,
+            reading,
         })
     }
 }
@@ -208,8 +215,10 @@ fn read_schedule(
         let problem = format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate);
         return Err(ConfigError::new("duration", problem));
     }
+    let counts = configurations.iter().map(|c| c.fleet.service.cluster.desired_count);
+    let fewest = counts.min().unwrap_or_default();
     let read = |(n, fault)| {
-        read_fault(fault, duration).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
+        read_fault(fault, duration, fewest).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
     };
     let mut faults = raw.faults.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     faults.sort_by_key(|fault| fault.at);
@@ -217,29 +226,39 @@ fn read_schedule(
     Ok(Schedule { name: raw.name, title, duration, faults, expect: raw.expect })
 }
 
-fn read_fault(raw: &RawFault, duration: Duration) -> Result<Fault, ConfigError> {
+fn read_fault(raw: &RawFault, duration: Duration, fewest: u32) -> Result<Fault, ConfigError> {
     let at = raw.at.0;
     if at >= duration {
         let problem = format!("{at:?} is not before the end of the load at {duration:?}");
         return Err(ConfigError::new("at", problem));
     }
-    let (kind, which) = match (&raw.stop, &raw.kill) {
-        (Some(which), None) => (FaultKind::Stop, which),
-        (None, Some(which)) => (FaultKind::Kill, which),
-        _ => return Err(ConfigError::new("fault", "allowed is just one of `stop` and `kill`")),
-    };
-    let tasks = match which {
-        RawWhich::Count(count @ 1..) => Which::Oldest(*count),
-        RawWhich::Count(0) => {
-            return Err(ConfigError::new("tasks", "0 is no task; allowed is 1 or more"));
+    let (key, kind, which) = match (&raw.stop, &raw.kill) {
+        (Some(which), None) => ("stop", FaultKind::Stop, which),
+        (None, Some(which)) => ("kill", FaultKind::Kill, which),
+        (None, None) => {
+            let problem = "is missing; allowed is this or `kill`, and just one of them";
+            return Err(ConfigError::new("stop", problem));
         }
-        RawWhich::Named(name) if name == "all" => Which::All,
-        RawWhich::Named(name) => {
-            let task: Result<TaskId, _> = name.parse();
-            Which::Task(
-                task.map_err(|e| ConfigError::new("tasks", format_args!("{e}, or \"all\"")))?,
-            )
+        (Some(_), Some(_)) => {
+            let problem = "is given beside `stop`; allowed is just one of them";
+            return Err(ConfigError::new("kill", problem));
         }
     };
+    let tasks = read_which(which, fewest).map_err(|problem| ConfigError::new(key, problem))?;
     Ok(Fault { at, kind, tasks })
+}
+
+fn read_which(raw: &RawWhich, fewest: u32) -> Result<Which, String> {
+    match raw {
+        RawWhich::Count(count) if (1..=fewest).contains(count) => Ok(Which::Oldest(*count)),
+        RawWhich::Count(count) => Err(format!(
+            "{count} tasks cannot be taken in every configuration; allowed is 1 to {fewest}, \"all\" or \
+             a task such as \"task-2\""
+        )),
+        RawWhich::Named(name) if name == "all" => Ok(Which::All),
+        RawWhich::Named(name) => {
+            let task = name.parse::<TaskId>();
+            task.map(Which::Task).map_err(|error| format!("{error}, \"all\" or a number of tasks"))
+        }
+    }
 }
