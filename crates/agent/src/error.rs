@@ -1,0 +1,51 @@
+//! What can go wrong around the processes of a fleet.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// An error of the way of control.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address for the gateway cannot be had.
+    #[error("{address}: cannot listen there; is the port taken?")]
+    Listen {
+        /// The fleet's `listen`.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or a socket of the run directory.
+    #[error("{}: {what}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A process of our own could not be started.
+    #[error("{}: cannot be started", program.display())]
+    Start {
+        /// Our own program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A socket to another process of ours.
+    #[error("the {0} cannot be talked to")]
+    Talk(&'static str, #[source] io::Error),
+    /// Another process of ours said something that is not a message.
+    #[error("the {0} said something that is no message")]
+    Message(&'static str, #[source] serde_json::Error),
+    /// The keeper said that the fleet cannot be.
+    #[error("{0}")]
+    Keeper(String),
+    /// The keeper ended without a word.
+    #[error("the keeper ended unexpectedly")]
+    KeeperGone,
+}

@@ -1,0 +1,111 @@
+//! Processes of this machine: who they are, and how to end all that we started.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait};
+use serde::{Deserialize, Serialize};
+
+/// A process that cannot be mistaken for a later one with the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its number, and the number of its process group.
+    pub pid: u32,
+    /// When it was started, in clock ticks since the machine was.
+    pub start_time: u64,
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct Stat {
+    state: char,
+    parent: u32,
+    start_time: u64,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// The process that has this number now.
+    pub fn of(pid: u32) -> Option<Self> {
+        Stat::read(pid).map(|stat| Self { pid, start_time: stat.start_time })
+    }
+
+    /// Whether it still runs. One that has ended and is not yet reaped does not.
+    pub fn is_alive(self) -> bool {
+        Stat::read(self.pid)
+            .is_some_and(|stat| stat.start_time == self.start_time && stat.state != 'Z')
+    }
+
+    /// SIGKILL to its whole process group, as a crash would end it; false if it is not there.
+    pub fn kill(self) -> bool {
+        self.is_alive() && signal_group(self.pid, Signal::KILL)
+    }
+}
+
+// === impl Stat ===
+
+impl Stat {
+    fn read(pid: u32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name is in parentheses and may itself hold any character.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            start_time: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+/// Sends `signal` to the process group `group`; false if it is not there.
+pub(crate) fn signal_group(group: u32, signal: Signal) -> bool {
+    i32::try_from(group)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|group| kill_process_group(group, signal).is_ok())
+}
+
+/// Makes this process the one that orphaned descendants come to, so that none escapes
+/// [`end_descendants`].
+pub fn adopt_orphans() {
+    // It can only fail on a kernel older than Linux 3.4.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Kills every descendant, also those that left their process group or session, until there is
+/// none. Returns how many were killed or found ended.
+pub fn end_descendants() -> usize {
+    let mut ended = 0;
+    loop {
+        for pid in descendants() {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        // Waiting for one is enough: its children come to us and are found in the next round.
+        match wait(WaitOptions::empty()) {
+            Ok(_) => ended += 1,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return ended,
+        }
+    }
+}
+
+/// All processes whose line of parents leads to this one.
+fn descendants() -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        if let Some(stat) = Stat::read(pid) {
+            children.entry(stat.parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut parents = vec![std::process::id()];
+    while let Some(parent) = parents.pop() {
+        let of_parent = children.remove(&parent).unwrap_or_default();
+        found.extend_from_slice(&of_parent);
+        parents.extend(of_parent);
+    }
+    found
+}
