@@ -56,7 +56,7 @@ enum Incoming {
 
 /// Keeps the fleet of a run directory as desired, until it is killed.
 ///
-/// Runs as the hidden command `seaworthy agent`, started by the keeper: standard input is the link
+/// Runs as the hidden command `seaworthy part agent`, started by the keeper: standard input is the link
 /// to the gateway, standard output the way to the keeper.
 pub fn run(directory: &Path) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -64,7 +64,7 @@ enum End {
 
 /// Holds a fleet until the owner at the other end of standard input is gone, then ends all of it.
 ///
-/// Runs as the hidden command `seaworthy keeper`. The owner first sends [`Setup`] and is sent
+/// Runs as the hidden command `seaworthy part keeper`. The owner first sends [`Setup`] and is sent
 /// [`Answer`].
 pub fn run() -> Result<(), Error> {
     adopt_orphans();
@@ -170,7 +170,7 @@ impl Keeper {
     /// A command that dies with the keeper, in a process group of its own.
     fn exec(&self, words: impl IntoIterator<Item = impl Into<std::ffi::OsString>>) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("exec").arg(std::process::id().to_string()).arg("--");
+        command.args(["part", "exec"]).arg(std::process::id().to_string()).arg("--");
         command.args(words.into_iter().map(Into::into));
         command.process_group(0);
         command

@@ -48,7 +48,7 @@ impl Fleet {
         let talk = |error| Error::Talk("keeper", error);
         let (mut lifeline, keepers_end) = StdStream::pair().map_err(talk)?;
         let mut keeper = Process::new(program)
-            .arg("keeper")
+            .args(["part", "keeper"])
             .stdin(Stdio::from(OwnedFd::from(keepers_end)))
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,3 +1,37 @@
-//! The `seaworthy` program.
+//! `seaworthy`: one file per command.
+//!
+//! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, 2 usage,
+//! configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
-fn main() {}
+mod command;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs a service as redundant tasks behind its own load balancer, breaks it on purpose, and shows
+/// what its users would have seen
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Store(command::store::Args),
+    #[command(hide = true)]
+    Part(command::part::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Store(args) => command::store::run(args),
+        Command::Part(args) => command::part::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("seaworthy: {error:#}");
+        ExitCode::from(2)
+    })
+}

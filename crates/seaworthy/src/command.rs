@@ -1,0 +1,4 @@
+//! The commands.
+
+pub(crate) mod part;
+pub(crate) mod store;

@@ -1,0 +1,45 @@
+//! `seaworthy part`: the processes of a fleet. Not for people: the keeper and its owner start them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A process of a fleet
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Parent of all others; its owner is at the other end of standard input
+    Keeper,
+    /// The way of control of the fleet in a run directory
+    Agent {
+        /// The run directory
+        directory: PathBuf,
+    },
+    /// Becomes PROGRAM, which is killed when its parent ends
+    Exec {
+        /// Process id of the parent
+        parent: u32,
+        /// What to become
+        #[arg(last = true, required = true, value_names = ["PROGRAM", "ARGUMENT"])]
+        command: Vec<OsString>,
+    },
+}
+
+/// Is that part until its end.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.part {
+        Part::Keeper => seaworthy_agent::keeper::run()?,
+        Part::Agent { directory } => seaworthy_agent::agent::run(&directory)?,
+        Part::Exec { parent, command } => {
+            let (program, arguments) = command.split_first().expect("clap requires one");
+            let error = seaworthy_agent::exec::run(parent, program, arguments);
+            anyhow::bail!("{}: cannot be started: {error}", program.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
