@@ -99,7 +99,7 @@ pub enum Action {
         task: TaskId,
         /// The call's one deadline.
         deadline: Instant,
-        /// Only on a new connection: a kept one has just proven stale.
+        /// Only on a new connection: a kept one has proven stale.
         fresh: bool,
     },
     /// Answer the client ourselves. The call is over.
@@ -126,6 +126,8 @@ pub struct Failure {
     pub answered: bool,
     /// It went over a connection that had been used before.
     pub reused: bool,
+    /// Whatever was sent can be sent again: it is still at hand.
+    pub replayable: bool,
     /// What happened.
     pub kind: FailureKind,
 }

@@ -24,6 +24,7 @@ pub mod fleet;
 pub mod health;
 pub mod machine;
 pub mod policy;
+pub mod pool;
 pub mod random;
 pub mod record;
 pub mod target_group;

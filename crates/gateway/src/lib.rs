@@ -1,1 +1,31 @@
-//! gateway.
+//! The way of data, live: a request comes in, core says which task gets it, the answer goes out.
+//!
+//! ```text
+//! acceptor ---> worker: connection: exchange --- upload ----> task
+//!                                    |   ^------ download <---'
+//!                                    v   asks and outcomes
+//!            driver ------------> service (core's target group behind a mutex)
+//!            time, checks, agent
+//! ```
+//!
+//! The data path is our own, on one current-thread runtime per worker, because what it costs per
+//! request is a promise of the project. What HTTP means stands in `http`, without any I/O; what is
+//! decided stands in `seaworthy_core`. Nothing here ever asks the agent: without it the gateway
+//! goes on with what it knows.
+
+mod acceptor;
+mod checks;
+mod clock;
+mod connection;
+mod download;
+mod driver;
+mod error;
+mod exchange;
+mod http;
+mod run;
+mod service;
+mod upload;
+mod worker;
+
+pub use error::Error;
+pub use run::{run, serve};

@@ -47,6 +47,8 @@ struct Call {
     /// A try was sent and came back without an answer: perhaps the request kills tasks, so there is
     /// one more try and never a third.
     lost_one: bool,
+    /// A kept connection has proven stale, and others may be as old: no more of them.
+    fresh: bool,
     /// Tasks that need not be tried again.
     failed: Vec<TaskId>,
 }
@@ -106,10 +108,11 @@ impl Dispatcher {
             task,
             head_seen: false,
             lost_one: false,
+            fresh: false,
             failed: Vec::new(),
         };
         self.calls[slot] = Some(call);
-        self.attempt(id, task, false);
+        self.attempt(id, task);
     }
 
     /// Chooses among the tasks in rotation that are not in `failed`.
@@ -119,11 +122,11 @@ impl Dispatcher {
         self.balancer.pick(self.tasks.iter().filter(open).map(candidate))
     }
 
-    fn attempt(&mut self, id: CallId, task: TaskId, fresh: bool) {
+    fn attempt(&mut self, id: CallId, task: TaskId) {
         let Some(call) = self.calls[id.slot as usize].as_mut() else { return };
         call.attempt = Attempt(call.attempt.0 + 1);
         call.task = task;
-        let (attempt, deadline) = (call.attempt, call.pass.0);
+        let (attempt, deadline, fresh) = (call.attempt, call.pass.0, call.fresh);
         if let Some(load) = self.tasks.iter_mut().find(|load| load.task == task) {
             load.in_flight += 1;
         }
@@ -141,13 +144,14 @@ impl Dispatcher {
         if !stale {
             call.failed.push(call.task);
         }
-        let allowed = call.may_repeat(failure) && call.attempt.0 < tries && now < call.pass.0;
+        let allowed = call.may_repeat(failure) && call.attempt.0 < tries;
         call.lost_one |= failure.sent;
+        call.fresh |= stale;
         let (task, failed) = (call.task, call.failed.clone());
         self.release(task);
         let next = if allowed { self.pick(&failed) } else { None };
         if let Some(next) = next {
-            return self.attempt(id, next, stale && next == task);
+            return self.attempt(id, next);
         }
         self.forget(now, id, Outcome::Failure);
         self.actions.push_back(Action::Answer { call: id, why: Refusal::Failed(failure.kind) });
@@ -204,6 +208,8 @@ impl Machine for Dispatcher {
     type Action = Action;
 
     fn handle(&mut self, now: Instant, input: Input) {
+        // A deadline that has passed counts, whether or not anybody told the time meanwhile.
+        self.handle_timeout(now);
         match input {
             Input::Begin { call, ask } => self.begin(now, call, ask),
             Input::Head { call, attempt, status: _ } => {
@@ -247,6 +253,7 @@ impl Machine for Dispatcher {
 
 impl Call {
     fn may_repeat(&self, failure: Failure) -> bool {
-        !failure.sent || (self.ask.repeatable && !failure.answered && !self.lost_one)
+        let again = self.ask.repeatable && failure.replayable && !self.lost_one;
+        !failure.sent || (again && !failure.answered)
     }
 }

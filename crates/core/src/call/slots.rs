@@ -2,7 +2,7 @@
 
 use super::CallId;
 
-/// Hands out slots and takes them back, lowest-used first to stay dense.
+/// Hands out slots and takes them back. There are never more of them than there were calls at once.
 #[derive(Debug, Default)]
 pub struct Slots {
     generations: Vec<u32>,

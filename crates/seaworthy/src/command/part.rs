@@ -20,6 +20,11 @@ enum Part {
         /// The run directory
         directory: PathBuf,
     },
+    /// The way of data of the fleet in a run directory
+    Gateway {
+        /// The run directory
+        directory: PathBuf,
+    },
     /// Becomes PROGRAM, which is killed when its parent ends
     Exec {
         /// Process id of the parent
@@ -35,6 +40,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.part {
         Part::Keeper => seaworthy_agent::keeper::run()?,
         Part::Agent { directory } => seaworthy_agent::agent::run(&directory)?,
+        Part::Gateway { directory } => seaworthy_gateway::run(&directory)?,
         Part::Exec { parent, command } => {
             let (program, arguments) = command.split_first().expect("clap requires one");
             let error = seaworthy_agent::exec::run(parent, program, arguments);

@@ -1,0 +1,167 @@
+//! The way of an answer from a task to the client.
+
+use bytes::{Buf, BytesMut};
+use seaworthy_core::call::FailureKind;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use crate::http::Fault;
+use crate::http::body::{Body, Framing};
+use crate::http::request::Request;
+use crate::http::response::{self, Response};
+use crate::service::{Call, Try};
+use crate::worker::{Worker, make_room};
+
+/// One answer on its way.
+pub(crate) struct Download<'a> {
+    worker: &'a Worker,
+    request: &'a Request,
+    to: Try,
+    /// What came from the task and was not taken yet.
+    input: BytesMut,
+    /// What the client gets next.
+    out: &'a mut Vec<u8>,
+    /// Something was passed on.
+    begun: bool,
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// All of it was passed on.
+    Whole {
+        /// The connection to the task can be kept.
+        task_stays: bool,
+        /// The client may send more.
+        client_stays: bool,
+    },
+    /// The task did not answer properly.
+    Failed {
+        /// How.
+        kind: FailureKind,
+        /// Some of an answer had come.
+        answered: bool,
+    },
+    /// The client is not there any more.
+    ClientGone,
+}
+
+impl<'a> Download<'a> {
+    /// An answer of which nothing has come.
+    pub(crate) fn new(
+        worker: &'a Worker,
+        request: &'a Request,
+        to: Try,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        Self { worker, request, to, input: worker.buffer(), out, begun: false }
+    }
+
+    /// Whether something was passed on to the client.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Receives the whole answer and passes it on.
+    pub(crate) async fn receive(
+        &mut self,
+        mut task: ReadHalf<'_>,
+        mut client: WriteHalf<'_>,
+        call: &Call<'_>,
+    ) -> Received {
+        let passed = self.pass(&mut task, &mut client, call).await;
+        passed.unwrap_or_else(|early| early)
+    }
+
+    async fn pass(
+        &mut self,
+        task: &mut ReadHalf<'_>,
+        client: &mut WriteHalf<'_>,
+        call: &Call<'_>,
+    ) -> Result<Received, Received> {
+        let response = self.head(task, client).await?;
+        call.head(self.to.attempt, response.status);
+        self.begun = true;
+        let mut body = Body::new(response.framing);
+        loop {
+            self.take(&mut body, response.unwrap_chunks)?;
+            client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
+            self.out.clear();
+            if body.is_over() {
+                break;
+            }
+            make_room(&mut self.input);
+            match task.read_buf(&mut self.input).await {
+                Ok(1..) => {}
+                Ok(0) if response.framing == Framing::UntilClose => break,
+                _ => return Err(self.failed(FailureKind::Closed)),
+            }
+        }
+        Ok(Received::Whole {
+            // What comes after the answer was not asked for.
+            task_stays: response.keep_alive && self.input.is_empty(),
+            client_stays: response.client_keep_alive,
+        })
+    }
+
+    /// The head of the final answer; interim ones are passed on.
+    async fn head(
+        &mut self,
+        task: &mut ReadHalf<'_>,
+        client: &mut WriteHalf<'_>,
+    ) -> Result<Response, Received> {
+        loop {
+            let read = if self.input.is_empty() { None } else { self.read_head()? };
+            match read {
+                Some(response) if response.interim => {
+                    if self.request.http_11 {
+                        self.begun = true;
+                        client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
+                    }
+                    continue;
+                }
+                Some(response) => return Ok(response),
+                None => {}
+            }
+            make_room(&mut self.input);
+            if !matches!(task.read_buf(&mut self.input).await, Ok(1..)) {
+                return Err(self.failed(FailureKind::Closed));
+            }
+        }
+    }
+
+    fn read_head(&mut self) -> Result<Option<Response>, Received> {
+        let read = response::read(&self.input, self.request, self.to.task, self.out);
+        let response = read.map_err(|_: Fault| self.failed(FailureKind::Malformed))?;
+        if let Some(response) = response {
+            self.input.advance(response.length);
+        }
+        Ok(response)
+    }
+
+    /// Moves what has come of the body to what the client gets next.
+    fn take(&mut self, body: &mut Body, unwrap_chunks: bool) -> Result<(), Received> {
+        let out = &mut *self.out;
+        let taken = body.take(&self.input, |data| {
+            if unwrap_chunks {
+                out.extend_from_slice(data);
+            }
+        });
+        let length = taken.map_err(|_| self.failed(FailureKind::Malformed))?;
+        if !unwrap_chunks {
+            self.out.extend_from_slice(&self.input[..length]);
+        }
+        self.input.advance(length);
+        Ok(())
+    }
+
+    fn failed(&self, kind: FailureKind) -> Received {
+        Received::Failed { kind, answered: self.begun || !self.input.is_empty() }
+    }
+}
+
+impl Drop for Download<'_> {
+    fn drop(&mut self) {
+        self.worker.give_back(std::mem::take(&mut self.input));
+    }
+}

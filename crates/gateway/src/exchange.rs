@@ -1,0 +1,146 @@
+//! One request and its answer: from core's `Try` to the last byte, as often as core wants it tried.
+
+use std::sync::Arc;
+
+use seaworthy_core::call::Failure;
+use seaworthy_core::policy::Ask;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::connection::Scratch;
+use crate::download::{Download, Received};
+use crate::http::Fault;
+use crate::http::answer::{self, Why};
+use crate::http::request::Request;
+use crate::service::{Call, Line, Told, Try};
+use crate::upload::{Cut, Upload};
+use crate::worker::Worker;
+
+/// What becomes of the client's connection after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next request may come.
+    Next,
+    /// It ends: both sides know it.
+    Close,
+    /// It ends, and the client may not have stopped sending.
+    Linger,
+    /// It ends in the middle of an answer, which the client must not take for a whole one.
+    Reset,
+}
+
+/// One request of a client.
+pub(crate) struct Exchange<'a> {
+    worker: &'a Worker,
+    client: &'a mut TcpStream,
+    request: Request,
+    upload: Upload<'a>,
+    /// What the client gets next.
+    out: &'a mut Vec<u8>,
+    line: &'a Arc<Line>,
+}
+
+/// How a try went.
+enum Tried {
+    /// The whole answer was passed on.
+    Done(After),
+    /// Core is to say what next.
+    Failed(Failure),
+    /// The client is not there any more.
+    Gone,
+    /// The request's body is malformed; whether its answer has begun.
+    Fault(Fault, bool),
+    /// Core has something to say before the try is over.
+    Told,
+}
+
+impl<'a> Exchange<'a> {
+    /// The exchange for `request`, whose head was just read to `scratch` and whose body begins there.
+    pub(crate) fn new(
+        worker: &'a Worker,
+        client: &'a mut TcpStream,
+        request: Request,
+        scratch: &'a mut Scratch,
+    ) -> Self {
+        let Scratch { input, head, out, line } = scratch;
+        let upload = Upload::new(head, input, request.framing);
+        Self { worker, client, request, upload, out, line }
+    }
+
+    /// Carries it out.
+    pub(crate) async fn run(mut self) -> After {
+        let ask = Ask { repeatable: self.request.repeatable, deadline: None };
+        let mut call = self.worker.service.begin(ask, self.line);
+        loop {
+            match call.told().await {
+                Told::Answer(refusal) => return self.answer(Why::Refusal(refusal)).await,
+                Told::Abort => return After::Reset,
+                Told::Try(to) => match self.attempt(&call, to).await {
+                    Tried::Done(after) => {
+                        call.done(to.attempt);
+                        return after;
+                    }
+                    Tried::Failed(failure) => call.failed(to.attempt, failure),
+                    Tried::Gone | Tried::Fault(_, true) => return After::Reset,
+                    Tried::Fault(fault, false) => return self.answer(Why::Fault(fault)).await,
+                    Tried::Told => {}
+                },
+            }
+        }
+    }
+
+    /// One try. Core's word ends it at any point.
+    async fn attempt(&mut self, call: &Call<'_>, to: Try) -> Tried {
+        tokio::select! {
+            biased;
+            tried = self.attempt_undisturbed(call, to) => tried,
+            _ = call.is_told() => Tried::Told,
+        }
+    }
+
+    async fn attempt_undisturbed(&mut self, call: &Call<'_>, to: Try) -> Tried {
+        let (mut task, reused) = match self.worker.connect(to).await {
+            Ok(connection) => connection,
+            Err(kind) => return Tried::Failed(self.upload.failure(kind, false, false)),
+        };
+        let mut download = Download::new(self.worker, &self.request, to, self.out);
+        let end = {
+            let (from_task, to_task) = task.split();
+            let (from_client, to_client) = self.client.split();
+            tokio::select! {
+                biased;
+                cut = self.upload.send(from_client, to_task) => Err(cut),
+                received = download.receive(from_task, to_client, call) => Ok(received),
+            }
+        };
+        match end {
+            Err(Cut::Fault(fault)) => Tried::Fault(fault, download.has_begun()),
+            Err(Cut::Gone) | Ok(Received::ClientGone) => Tried::Gone,
+            Ok(Received::Failed { kind, answered }) => {
+                Tried::Failed(self.upload.failure(kind, answered, reused))
+            }
+            Ok(Received::Whole { task_stays, client_stays }) => {
+                let sent = self.upload.is_complete();
+                if task_stays && sent {
+                    self.worker.keep(to.task, task);
+                }
+                Tried::Done(match (client_stays, sent) {
+                    (true, true) => After::Next,
+                    (false, true) => After::Close,
+                    (_, false) => After::Linger,
+                })
+            }
+        }
+    }
+
+    /// An answer of our own.
+    async fn answer(self, why: Why) -> After {
+        let stays = self.request.keep_alive && self.upload.is_read();
+        answer::write(why, Some(&self.request), stays, self.out);
+        match self.client.write_all(self.out).await {
+            Ok(()) if stays => After::Next,
+            Ok(()) => After::Linger,
+            Err(_) => After::Close,
+        }
+    }
+}

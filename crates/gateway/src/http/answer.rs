@@ -1,0 +1,87 @@
+//! Answers of our own: one table from the reason to the status, as a problem document.
+//!
+//! Source: RFC 9457. The cause stands in a field as well, so that it can be told from an answer of
+//! a task without reading the body.
+
+use seaworthy_core::call::{FailureKind, Refusal};
+use serde::Serialize;
+
+use super::Fault;
+use super::fields;
+use super::request::Request;
+use super::response::write_connection;
+
+/// Why the answer is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The request was not taken.
+    Fault(Fault),
+    /// No task's answer could be had.
+    Refusal(Refusal),
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+impl Why {
+    /// Status, title and cause.
+    fn row(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Fault(Fault::Malformed(_)) => (400, "Bad Request", "malformed"),
+            Self::Fault(Fault::BadChunk) => (400, "Bad Request", "bad_chunk"),
+            Self::Fault(Fault::Slow) => (408, "Request Timeout", "slow_head"),
+            Self::Fault(Fault::LineTooLong) => (414, "URI Too Long", "line_too_long"),
+            Self::Fault(Fault::HeadTooLarge) => {
+                (431, "Request Header Fields Too Large", "head_too_large")
+            }
+            Self::Fault(Fault::Coding) => (501, "Not Implemented", "unknown_coding"),
+            Self::Fault(Fault::Tunnel) => (501, "Not Implemented", "tunnel"),
+            Self::Fault(Fault::Version) => (505, "HTTP Version Not Supported", "unknown_version"),
+            Self::Refusal(Refusal::NoTask) => (503, "Service Unavailable", "no_task"),
+            Self::Refusal(Refusal::Failed(FailureKind::Refused)) => {
+                (502, "Bad Gateway", "task_refused")
+            }
+            Self::Refusal(Refusal::Failed(FailureKind::Closed)) => {
+                (502, "Bad Gateway", "task_closed")
+            }
+            Self::Refusal(Refusal::Failed(FailureKind::Malformed)) => {
+                (502, "Bad Gateway", "task_malformed")
+            }
+            Self::Refusal(Refusal::Failed(FailureKind::ConnectTimeout)) => {
+                (504, "Gateway Timeout", "connect_timeout")
+            }
+            Self::Refusal(Refusal::Deadline) => (504, "Gateway Timeout", "deadline"),
+        }
+    }
+
+    fn detail(self) -> String {
+        match self {
+            Self::Fault(fault) => fault.to_string(),
+            Self::Refusal(refusal) => refusal.to_string(),
+        }
+    }
+}
+
+/// Writes the answer to `out`. A request that was not taken has no [`Request`]: its connection ends.
+pub(crate) fn write(why: Why, request: Option<&Request>, keep_alive: bool, out: &mut Vec<u8>) {
+    let (status, title, cause) = why.row();
+    let problem = Problem { title, status, detail: &why.detail() };
+    let body = serde_json::to_vec(&problem).expect("a problem is plain data");
+    out.clear();
+    out.extend_from_slice(format!("HTTP/1.1 {status} {title}\r\n").as_bytes());
+    fields::write(out, "Content-Type", b"application/problem+json");
+    fields::write(out, "Content-Length", body.len().to_string().as_bytes());
+    fields::write(out, "X-Seaworthy-Cause", cause.as_bytes());
+    match request {
+        Some(request) => write_connection(out, keep_alive, request),
+        None => fields::write(out, "Connection", b"close"),
+    }
+    out.extend_from_slice(b"\r\n");
+    if !request.is_some_and(|request| request.head_only) {
+        out.extend_from_slice(&body);
+    }
+}

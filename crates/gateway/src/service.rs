@@ -1,0 +1,321 @@
+//! One service's target group, shared by all workers.
+//!
+//! Core decides behind a mutex that is held for well under a microsecond, so what it decides is
+//! exact however many workers there are. Its actions about a call are put into the call's inbox;
+//! all others go to the driver.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, Slots};
+use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
+use seaworthy_core::fleet;
+use seaworthy_core::health::{ProbeId, Probed};
+use seaworthy_core::machine::drive;
+use seaworthy_core::policy::Ask;
+use seaworthy_core::record::Record;
+use seaworthy_core::target_group::{Action, Input, TargetGroup};
+use seaworthy_core::time::Instant;
+use tokio::sync::{Notify, watch};
+
+use crate::clock::now;
+
+/// One service, as all workers see it.
+pub(crate) struct Service {
+    shared: Mutex<Shared>,
+    /// Wakes the driver: there is something for it, or its next deadline is earlier now.
+    driver: Notify,
+    /// Tasks that are not draining: connections to others are not kept.
+    staying: watch::Sender<Vec<TaskId>>,
+    /// Opening a connection may take so long.
+    pub(crate) connect_timeout: Duration,
+}
+
+struct Shared {
+    group: TargetGroup,
+    slots: Slots,
+    desk: Desk,
+    /// When the driver will look at the time.
+    driver_wakes: Option<Instant>,
+}
+
+/// Where core's actions are laid down for those who carry them out.
+#[derive(Default)]
+struct Desk {
+    addresses: Vec<(TaskId, SocketAddr)>,
+    /// By slot of the call.
+    lines: Vec<Option<Arc<Line>>>,
+    chores: VecDeque<Chore>,
+}
+
+/// Where core's word for a call is laid down: one for each client connection.
+#[derive(Default)]
+pub(crate) struct Line(Mutex<Inbox>);
+
+/// What a call has been told and has not taken yet. The latest counts: it ends the call or the try.
+#[derive(Default)]
+struct Inbox {
+    told: Option<Told>,
+    waker: Option<Waker>,
+}
+
+/// What a call is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told {
+    /// Send it there.
+    Try(Try),
+    /// Answer ourselves.
+    Answer(Refusal),
+    /// Break off.
+    Abort,
+}
+
+/// One try of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Try {
+    pub(crate) attempt: Attempt,
+    pub(crate) task: TaskId,
+    pub(crate) address: SocketAddr,
+    /// Not over a kept connection.
+    pub(crate) fresh: bool,
+}
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// Carry out a check and tell its result.
+    Probe { probe: ProbeId, address: SocketAddr, deadline: Instant },
+    /// Tell a decision.
+    Record(Record),
+}
+
+/// A call, from its head to its last byte. Dropping it before it is over means that its client is
+/// gone.
+pub(crate) struct Call<'a> {
+    service: &'a Service,
+    line: &'a Arc<Line>,
+    id: CallId,
+    over: bool,
+}
+
+// === impl Service ===
+
+impl Service {
+    /// A service without tasks.
+    pub(crate) fn new(config: &fleet::Service) -> Self {
+        let group = TargetGroup::new(config.health.clone(), config.call.clone(), config.balancing);
+        Self {
+            shared: Mutex::new(Shared {
+                group,
+                slots: Slots::default(),
+                desk: Desk::default(),
+                driver_wakes: None,
+            }),
+            driver: Notify::new(),
+            staying: watch::Sender::default(),
+            connect_timeout: config.call.connect_timeout,
+        }
+    }
+
+    /// A new call, whose words come over `line`.
+    pub(crate) fn begin<'a>(&'a self, ask: Ask, line: &'a Arc<Line>) -> Call<'a> {
+        let mut shared = self.lock();
+        let id = shared.slots.take();
+        let (lines, slot) = (&mut shared.desk.lines, id.slot as usize);
+        if lines.len() <= slot {
+            lines.resize(slot + 1, None);
+        }
+        lines[slot] = Some(Arc::clone(line));
+        self.tell(&mut shared, Input::Call(call::Input::Begin { call: id, ask }));
+        Call { service: self, line, id, over: false }
+    }
+
+    /// The agent's latest snapshot.
+    pub(crate) fn endpoints(&self, endpoints: Endpoints) {
+        let mut shared = self.lock();
+        if endpoints.version <= shared.group.version() {
+            return;
+        }
+        shared.desk.addresses = endpoints.tasks.iter().map(|e| (e.task, e.address)).collect();
+        let stays = endpoints.tasks.iter().filter(|e| e.wanted == Wanted::InRotation);
+        self.staying.send_replace(stays.map(|e| e.task).collect());
+        self.tell(&mut shared, Input::Endpoints(endpoints));
+    }
+
+    /// A check's result.
+    pub(crate) fn probed(&self, probe: ProbeId, result: Probed) {
+        self.tell(&mut self.lock(), Input::Probed(probe, result));
+    }
+
+    /// Looks at the time; returns what there is to do.
+    pub(crate) fn tick(&self) -> VecDeque<Chore> {
+        let mut shared = self.lock();
+        shared.driver_wakes = shared.drive(None);
+        std::mem::take(&mut shared.desk.chores)
+    }
+
+    /// Waits until [`tick`](Self::tick) is wanted.
+    pub(crate) async fn due(&self) {
+        let deadline = self.lock().driver_wakes;
+        tokio::select! {
+            () = crate::clock::sleep_until(deadline) => {}
+            () = self.driver.notified() => {}
+        }
+    }
+
+    /// What the agent is to know. Every worker decides by the one target group, so what it has
+    /// taken up, all have.
+    pub(crate) fn sightings(&self) -> Sightings {
+        let shared = self.lock();
+        shared.group.sightings(shared.group.version())
+    }
+
+    /// Whether connections to `task` may be kept: it is not draining.
+    pub(crate) fn stays(&self, task: TaskId) -> bool {
+        self.staying.borrow().contains(&task)
+    }
+
+    /// Tells the tasks that are not draining, at every change.
+    pub(crate) fn staying(&self) -> watch::Receiver<Vec<TaskId>> {
+        self.staying.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic is a bug of one request; the others go on.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells core; wakes the driver if there is something for it.
+    fn tell(&self, shared: &mut Shared, input: Input) {
+        let next = shared.drive(Some(input));
+        let earlier = next.is_some_and(|next| shared.driver_wakes.is_none_or(|at| next < at));
+        if earlier || !shared.desk.chores.is_empty() {
+            shared.driver_wakes = next;
+            self.driver.notify_one();
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// Core's next deadline after `input`, with its actions on the desk.
+    fn drive(&mut self, input: Option<Input>) -> Option<Instant> {
+        let desk = &mut self.desk;
+        drive(&mut self.group, now(), input, |action| desk.take(action))
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    fn take(&mut self, action: Action) {
+        match action {
+            Action::Probe { probe, task: _, address, deadline } => {
+                self.chores.push_back(Chore::Probe { probe, address, deadline });
+            }
+            Action::Record(record) => self.chores.push_back(Chore::Record(record)),
+            Action::Call(action) => self.tell(action),
+        }
+    }
+
+    fn tell(&mut self, action: call::Action) {
+        let (call, told) = match action {
+            call::Action::Try { call, attempt, task, deadline: _, fresh } => {
+                let known = self.addresses.iter().find(|(other, _)| *other == task);
+                let (_, address) = *known.expect("a task in rotation has an address");
+                (call, Told::Try(Try { attempt, task, address, fresh }))
+            }
+            call::Action::Answer { call, why } => (call, Told::Answer(why)),
+            call::Action::Abort { call } => (call, Told::Abort),
+        };
+        if let Some(line) = &self.lines[call.slot as usize] {
+            line.tell(told);
+        }
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    fn tell(&self, told: Told) {
+        let mut inbox = self.lock();
+        inbox.told = Some(told);
+        if let Some(waker) = inbox.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// What was told last and not yet taken.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Told> {
+        let mut inbox = self.lock();
+        if let Some(told) = inbox.told {
+            return Poll::Ready(told);
+        }
+        if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            inbox.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn take(&self) -> Option<Told> {
+        self.lock().told.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Call ===
+
+impl Call<'_> {
+    /// What the call is told next. Usually it is there at once.
+    pub(crate) async fn told(&mut self) -> Told {
+        let told = self.is_told().await;
+        self.line.take();
+        self.over = matches!(told, Told::Answer(_) | Told::Abort);
+        told
+    }
+
+    /// What the call is told next, left to be taken.
+    pub(crate) async fn is_told(&self) -> Told {
+        std::future::poll_fn(|context| self.line.poll(context)).await
+    }
+
+    /// The head of an answer came, and is on the way to the client.
+    pub(crate) fn head(&self, attempt: Attempt, status: u16) {
+        self.tell(call::Input::Head { call: self.id, attempt, status });
+    }
+
+    /// A try failed.
+    pub(crate) fn failed(&self, attempt: Attempt, failure: Failure) {
+        self.tell(call::Input::Failed { call: self.id, attempt, failure });
+    }
+
+    /// The whole answer was passed on.
+    pub(crate) fn done(mut self, attempt: Attempt) {
+        self.over = true;
+        self.tell(call::Input::Done { call: self.id, attempt });
+    }
+
+    fn tell(&self, input: call::Input) {
+        self.service.tell(&mut self.service.lock(), Input::Call(input));
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.tell(call::Input::ClientGone { call: self.id });
+        }
+        let mut shared = self.service.lock();
+        shared.desk.lines[self.id.slot as usize] = None;
+        shared.slots.give_back(self.id);
+        // What core said too late is not for the next call of this line.
+        self.line.take();
+    }
+}

@@ -1,0 +1,143 @@
+//! The way of a request to a task: its head, its body as it comes, and both again for another try.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use seaworthy_core::call::{Failure, FailureKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+use crate::http::Fault;
+use crate::http::body::{Body, Framing};
+use crate::worker::make_room;
+
+/// A body up to so long can be sent again.
+const REPLAY: usize = 64 << 10;
+/// So much is read ahead of the next request while this one is answered.
+const READ_AHEAD: usize = 16 << 10;
+
+/// One request on its way.
+pub(crate) struct Upload<'a> {
+    /// The head, and behind it what of the body is sent next.
+    out: &'a mut Vec<u8>,
+    head: usize,
+    /// What came from the client and was not taken yet.
+    input: &'a mut BytesMut,
+    body: Body,
+    /// What of the body was sent in this or an earlier try.
+    sent: Vec<u8>,
+    /// Some was sent that is not at hand any more.
+    lost: bool,
+    /// Some of this try may have reached the task.
+    begun: bool,
+    /// All of this try was sent.
+    complete: bool,
+}
+
+/// What ends the sending before the answer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The client is not there any more.
+    Gone,
+    /// Its body is malformed.
+    Fault(Fault),
+}
+
+impl<'a> Upload<'a> {
+    /// A request of which nothing was sent: its head, and a body that begins in `input`.
+    pub(crate) fn new(head: &'a mut Vec<u8>, input: &'a mut BytesMut, framing: Framing) -> Self {
+        Self {
+            head: head.len(),
+            out: head,
+            input,
+            body: Body::new(framing),
+            sent: Vec::new(),
+            lost: false,
+            begun: false,
+            complete: false,
+        }
+    }
+
+    /// All of the request was sent in this try.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// All of the request has come from the client.
+    pub(crate) fn is_read(&self) -> bool {
+        self.body.is_over()
+    }
+
+    /// A failure of this try.
+    pub(crate) fn failure(&self, kind: FailureKind, answered: bool, reused: bool) -> Failure {
+        Failure { sent: self.begun, answered, reused, replayable: !self.lost, kind }
+    }
+
+    /// Sends all of it, then watches the client. Returns only if there is no point in going on: a
+    /// task that takes no more may still have answered.
+    pub(crate) async fn send(&mut self, mut client: ReadHalf<'_>, mut task: WriteHalf<'_>) -> Cut {
+        (self.begun, self.complete) = (false, false);
+        self.out.truncate(self.head);
+        self.out.extend_from_slice(&self.sent);
+        let mut from = 0;
+        loop {
+            if let Err(fault) = self.take() {
+                return Cut::Fault(fault);
+            }
+            if self.write(&mut task, from).await.is_err() {
+                break;
+            }
+            // The head goes with the first piece of the body.
+            from = self.head;
+            if self.body.is_over() {
+                self.complete = true;
+                break;
+            }
+            make_room(self.input);
+            if !matches!(client.read_buf(self.input).await, Ok(1..)) {
+                return Cut::Gone;
+            }
+        }
+        self.watch(client).await
+    }
+
+    /// Moves what has come of the body from the input to what is written next.
+    fn take(&mut self) -> Result<(), Fault> {
+        let length = self.body.take(self.input, |_| {})?;
+        let piece = &self.input[..length];
+        self.out.extend_from_slice(piece);
+        self.lost |= self.sent.len() + length > REPLAY;
+        if self.lost {
+            self.sent = Vec::new();
+        } else {
+            self.sent.extend_from_slice(piece);
+        }
+        self.input.advance(length);
+        Ok(())
+    }
+
+    async fn write(&mut self, task: &mut WriteHalf<'_>, from: usize) -> io::Result<()> {
+        let mut rest = &self.out[from..];
+        while !rest.is_empty() {
+            let written = task.write(rest).await?;
+            self.begun = true;
+            rest = &rest[written..];
+        }
+        self.out.truncate(self.head);
+        Ok(())
+    }
+
+    /// Waits for the client to go away. One that has only stopped sending still wants its answer.
+    async fn watch(&mut self, client: ReadHalf<'_>) -> Cut {
+        while self.input.len() < READ_AHEAD && client.readable().await.is_ok() {
+            make_room(self.input);
+            match client.try_read_buf(self.input) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Cut::Gone,
+            }
+        }
+        std::future::pending().await
+    }
+}
