@@ -21,11 +21,11 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::record::Exit;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixDatagram, UnixStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
 use crate::Error;
 use crate::messages::{Answer, FromKeeper, Setup, ToKeeper};
-use crate::processes::{Identity, adopt_orphans, end_descendants, signal_group};
+use crate::processes::{Identity, RUN, adopt_orphans, end_descendants, signal_group};
 
 /// A gateway that ended is started again after so long.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(100);
@@ -50,6 +50,8 @@ struct Keeper {
     /// To the agent, and the agent's own end.
     agent: (UnixDatagram, StdDatagram),
     children: BTreeMap<u32, Child>,
+    /// A child has ended.
+    child: KernelSignal,
     /// For the agent, as long as it does not take them.
     outbox: VecDeque<FromKeeper>,
 }
@@ -126,6 +128,7 @@ impl Keeper {
             link: pair()?,
             agent: (to_agent, agents_end),
             children: BTreeMap::new(),
+            child: watch(SignalKind::child())?,
             outbox: VecDeque::new(),
         };
         let listening =
@@ -172,21 +175,21 @@ impl Keeper {
         let mut command = Command::new(&self.program);
         command.args(["part", "exec"]).arg(std::process::id().to_string()).arg("--");
         command.args(words.into_iter().map(Into::into));
-        command.process_group(0);
+        command.env(RUN, &self.directory).process_group(0);
         command
     }
 
     async fn wait_for_agent(&mut self) -> Result<(), Error> {
         let mut buffer = vec![0; LONGEST_MESSAGE];
-        let mut child = signal(SignalKind::child()).map_err(|e| Error::Talk("agent", e))?;
         loop {
             tokio::select! {
                 message = receive(&self.agent.0, &mut buffer) => match message? {
                     ToKeeper::Ready => return Ok(()),
                     other => self.obey(other),
                 },
-                _ = child.recv() => if self.reap()?.is_some() {
-                    return Err(Error::Keeper("the agent ended as soon as it was started".into()));
+                _ = self.child.recv() => if !self.reap()?.is_empty() {
+                    let problem = "a part of the fleet ended as soon as it was started";
+                    return Err(Error::Keeper(problem.into()));
                 },
             }
         }
@@ -194,8 +197,6 @@ impl Keeper {
 
     /// Does what the agent says and tells it what happens, until the end.
     async fn hold(&mut self, owner: &mut (impl AsyncReadExt + Unpin)) -> Result<End, Error> {
-        let watch = |kind| signal(kind).map_err(|error| Error::Talk("kernel", error));
-        let mut child = watch(SignalKind::child())?;
         let (mut terminate, mut interrupt) =
             (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
         let mut buffer = vec![0; LONGEST_MESSAGE];
@@ -207,15 +208,17 @@ impl Keeper {
                 writable = self.agent.0.writable(), if !self.outbox.is_empty() => {
                     writable.map_err(|error| Error::Talk("agent", error))?;
                 }
-                _ = child.recv() => match self.reap()? {
-                    Some(Child::Agent) => return Ok(End::Agent),
-                    Some(Child::Gateway) => {
+                _ = self.child.recv() => {
+                    let ended = self.reap()?;
+                    if ended.contains(&Child::Agent) {
+                        return Ok(End::Agent);
+                    }
+                    if ended.contains(&Child::Gateway) {
                         eprintln!("keeper: the gateway ended and is started again");
                         tokio::time::sleep(GATEWAY_PAUSE).await;
                         self.start_gateway()?;
                     }
-                    Some(Child::Task(_)) | None => {}
-                },
+                }
                 read = owner.read(&mut word) => if !matches!(read, Ok(1..)) {
                     return Ok(End::Asked);
                 },
@@ -270,9 +273,9 @@ impl Keeper {
         Identity::of(pid).ok_or_else(|| format!("{name}: ended before it could be looked at"))
     }
 
-    /// Takes note of every child that ended; returns the part of our own that did, if one did.
-    fn reap(&mut self) -> Result<Option<Child>, Error> {
-        let mut ended = None;
+    /// Takes note of every child that ended; returns the parts of our own that did.
+    fn reap(&mut self) -> Result<Vec<Child>, Error> {
+        let mut ended = Vec::new();
         loop {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
@@ -283,7 +286,7 @@ impl Keeper {
                             signal_group(pid, Raw::KILL);
                             self.outbox.push_back(FromKeeper::Exited(task, exit(status)));
                         }
-                        Some(own) => ended = Some(own),
+                        Some(own) => ended.push(own),
                         // An orphan that came to us as subreaper.
                         None => {}
                     }
@@ -305,6 +308,10 @@ impl Keeper {
             self.outbox.pop_front();
         }
     }
+}
+
+fn watch(kind: SignalKind) -> Result<KernelSignal, Error> {
+    signal(kind).map_err(|error| Error::Talk("kernel", error))
 }
 
 async fn receive(agent: &UnixDatagram, buffer: &mut [u8]) -> Result<ToKeeper, Error> {

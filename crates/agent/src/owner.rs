@@ -17,7 +17,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use crate::Error;
 use crate::clients;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::end_descendants;
+use crate::processes::{RUN, end_fleet};
 
 /// The keeper answers within this, or it is not there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -49,6 +49,7 @@ impl Fleet {
         let (mut lifeline, keepers_end) = StdStream::pair().map_err(talk)?;
         let mut keeper = Process::new(program)
             .args(["part", "keeper"])
+            .env(RUN, &setup.directory)
             .stdin(Stdio::from(OwnedFd::from(keepers_end)))
             .stdout(Stdio::null())
             .stderr(log)
@@ -80,8 +81,8 @@ impl Fleet {
                 Err(Error::Keeper(why))
             }
             Err(error) => {
-                let _ = keeper.kill();
-                end_descendants();
+                let _ = keeper.kill().and_then(|()| keeper.wait());
+                end_fleet(&setup.directory);
                 Err(error)
             }
         }
@@ -105,7 +106,7 @@ impl Drop for Fleet {
         drop(self.lifeline.take());
         let _ = self.keeper.wait();
         // Whatever a keeper that was killed has left behind has come to us.
-        end_descendants();
+        end_fleet(&self.directory);
     }
 }
 

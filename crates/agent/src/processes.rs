@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 use serde::{Deserialize, Serialize};
 
 /// A process that cannot be mistaken for a later one with the same number.
@@ -72,21 +74,35 @@ pub fn adopt_orphans() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
+/// Environment variable of every process of a fleet: its run directory.
+pub const RUN: &str = "SEAWORTHY_RUN";
+
 /// Kills every descendant, also those that left their process group or session, until there is
-/// none. Returns how many were killed or found ended.
-pub fn end_descendants() -> usize {
-    let mut ended = 0;
+/// none.
+pub fn end_descendants() {
+    end(|_| true);
+}
+
+/// Kills every descendant that belongs to the fleet of a run directory, until there is none.
+pub fn end_fleet(directory: &Path) {
+    let marker = [RUN.as_bytes(), b"=", directory.as_os_str().as_bytes()].concat();
+    end(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == marker)
+    });
+}
+
+fn end(meant: impl Fn(u32) -> bool) {
     loop {
-        for pid in descendants() {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
+        let found: Vec<u32> = descendants().into_iter().filter(|pid| meant(*pid)).collect();
+        if found.is_empty() {
+            return;
         }
-        // Waiting for one is enough: its children come to us and are found in the next round.
-        match wait(WaitOptions::empty()) {
-            Ok(_) => ended += 1,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return ended,
+        for pid in found.into_iter().filter_map(|pid| Pid::from_raw(pid.cast_signed())) {
+            let _ = kill_process(pid, Signal::KILL);
+            // Ours to reap if it is our child. If not, it becomes so when its parent has gone, and
+            // is found in a later round.
+            let _ = waitpid(Some(pid), WaitOptions::empty());
         }
     }
 }
