@@ -1,0 +1,258 @@
+//! The kinds of made-up products.
+
+/// One kind of product.
+pub(super) struct Kind {
+    /// Its category.
+    pub(super) category: &'static str,
+    /// What a product of it is called.
+    pub(super) nouns: &'static [&'static str],
+    /// One of them stands in the title.
+    pub(super) specifications: &'static [&'static str],
+    /// Two of them stand in the description.
+    pub(super) features: &'static [&'static str],
+    /// From and to, in whole units of money.
+    pub(super) prices: (u32, u32),
+}
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        category: "Laptops",
+        nouns: &["Laptop", "Gaming Laptop", "Ultrabook", "Convertible Notebook"],
+        specifications: &["8 GB RAM", "16 GB RAM", "32 GB RAM", "512 GB SSD", "1 TB SSD"],
+        features: &[
+            "a backlit keyboard",
+            "a fingerprint reader",
+            "a matte display",
+            "ten hours of battery life",
+            "two USB-C ports",
+        ],
+        prices: (349, 2899),
+    },
+    Kind {
+        category: "Headphones",
+        nouns: &["Headphones", "Wireless Headphones", "Earphones", "Gaming Headset"],
+        specifications: &[
+            "Bluetooth 5.3",
+            "Noise Cancelling",
+            "Lightweight",
+            "With Microphone",
+            "Hi-Res Audio",
+        ],
+        features: &[
+            "soft ear cushions",
+            "a detachable cable",
+            "thirty hours of playback",
+            "deep bass",
+            "a carrying case",
+        ],
+        prices: (12, 399),
+    },
+    Kind {
+        category: "Monitors",
+        nouns: &["Monitor", "Curved Monitor", "Portable Monitor", "Gaming Monitor"],
+        specifications: &["24 inch", "27 inch", "32 inch", "4K UHD", "144 Hz"],
+        features: &[
+            "an adjustable stand",
+            "slim borders",
+            "built-in speakers",
+            "two HDMI inputs",
+            "accurate colours",
+        ],
+        prices: (99, 1199),
+    },
+    Kind {
+        category: "Keyboards",
+        nouns: &["Keyboard", "Mechanical Keyboard", "Wireless Keyboard", "Compact Keyboard"],
+        specifications: &["QWERTY", "QWERTZ", "Tenkeyless", "RGB Backlight", "Low Profile"],
+        features: &[
+            "quiet switches",
+            "a wrist rest",
+            "media keys",
+            "a volume wheel",
+            "keys that last",
+        ],
+        prices: (15, 249),
+    },
+    Kind {
+        category: "Mice",
+        nouns: &["Mouse", "Wireless Mouse", "Gaming Mouse", "Vertical Mouse"],
+        specifications: &["1600 dpi", "8000 dpi", "16000 dpi", "6 Buttons", "Left-Handed"],
+        features: &[
+            "a silent click",
+            "a textured grip",
+            "a precise optical sensor",
+            "side buttons",
+            "a light shell",
+        ],
+        prices: (8, 149),
+    },
+    Kind {
+        category: "Storage",
+        nouns: &["SSD", "External SSD", "USB Stick", "Memory Card"],
+        specifications: &["64 GB", "128 GB", "256 GB", "512 GB", "1 TB"],
+        features: &[
+            "fast transfers",
+            "hardware encryption",
+            "a shock-proof case",
+            "low power consumption",
+            "error correction",
+        ],
+        prices: (9, 229),
+    },
+    Kind {
+        category: "Cables",
+        nouns: &["HDMI Cable", "USB-C Cable", "Network Cable", "Extension Cord"],
+        specifications: &["0.5 m", "1 m", "2 m", "3 m", "5 m"],
+        features: &[
+            "gold-plated contacts",
+            "a braided jacket",
+            "a snug plug",
+            "reliable shielding",
+            "a hook-and-loop strap",
+        ],
+        prices: (4, 59),
+    },
+    Kind {
+        category: "Printers and Scanners",
+        nouns: &["Laser Printer", "Inkjet Printer", "Photo Printer", "Document Scanner"],
+        specifications: &["Colour", "A4", "A3", "Duplex", "Wi-Fi"],
+        features: &[
+            "wireless operation",
+            "a small footprint",
+            "an automatic feeder",
+            "low running costs",
+            "a clear touchscreen",
+        ],
+        prices: (59, 699),
+    },
+    Kind {
+        category: "Smartphones",
+        nouns: &["Smartphone", "Outdoor Smartphone", "Compact Smartphone"],
+        specifications: &["64 GB", "128 GB", "256 GB", "5G", "Dual SIM"],
+        features: &[
+            "a bright display",
+            "a triple camera",
+            "fast charging",
+            "stereo speakers",
+            "two days of battery life",
+        ],
+        prices: (119, 1099),
+    },
+    Kind {
+        category: "Phone Accessories",
+        nouns: &["Phone Case", "Phone Stand", "Screen Protector"],
+        specifications: &["Slim", "Clear", "Magnetic", "Shock-Proof", "Pack of 2"],
+        features: &[
+            "a soft lining",
+            "raised edges",
+            "a firm hold",
+            "easy fitting",
+            "recycled material",
+        ],
+        prices: (5, 49),
+    },
+    Kind {
+        category: "Cameras",
+        nouns: &["Camera", "Action Camera", "Video Camera", "Webcam"],
+        specifications: &["12 MP", "24 MP", "4K Video", "Full HD", "10x Zoom"],
+        features: &[
+            "image stabilisation",
+            "a tilting screen",
+            "a fast autofocus",
+            "a tripod thread",
+            "a microphone input",
+        ],
+        prices: (29, 1899),
+    },
+    Kind {
+        category: "Speakers",
+        nouns: &["Bluetooth Speaker", "Soundbar", "Bookshelf Speaker", "Smart Speaker"],
+        specifications: &["10 W", "20 W", "60 W", "Stereo Pair", "Water Resistant"],
+        features: &[
+            "a warm sound",
+            "a rich bass",
+            "multi-room playback",
+            "an auxiliary input",
+            "simple pairing",
+        ],
+        prices: (19, 549),
+    },
+    Kind {
+        category: "Lighting",
+        nouns: &["Desk Lamp", "Night Light", "Floor Lamp", "LED Strip"],
+        specifications: &["Warm White", "Dimmable", "5 W", "12 W", "USB Powered"],
+        features: &[
+            "a touch switch",
+            "a motion sensor",
+            "a long cord",
+            "an adjustable colour temperature",
+            "a timer",
+        ],
+        prices: (7, 189),
+    },
+    Kind {
+        category: "Kitchen",
+        nouns: &["Coffee Machine", "Kettle", "Microwave", "Toaster", "Blender"],
+        specifications: &["800 W", "1200 W", "1500 W", "Stainless Steel", "Compact"],
+        features: &[
+            "an easy-clean surface",
+            "automatic switch-off",
+            "several programmes",
+            "a removable tray",
+            "a quiet motor",
+        ],
+        prices: (18, 449),
+    },
+    Kind {
+        category: "Bags",
+        nouns: &["Backpack", "Laptop Case", "Laptop Sleeve", "Messenger Bag"],
+        specifications: &["13 inch", "15.6 inch", "17 inch", "Padded", "Water Repellent"],
+        features: &[
+            "a hidden pocket",
+            "recycled fabric",
+            "strong zips",
+            "a luggage strap",
+            "room for papers",
+        ],
+        prices: (9, 159),
+    },
+    Kind {
+        category: "Chargers",
+        nouns: &["Power Bank", "Wireless Charger", "USB-C Charger"],
+        specifications: &["15 W", "20 W", "45 W", "65 W", "2 Ports"],
+        features: &[
+            "overcharge protection",
+            "a charge indicator",
+            "a short cable",
+            "two outputs",
+            "a slim shape",
+        ],
+        prices: (9, 119),
+    },
+    Kind {
+        category: "Batteries",
+        nouns: &["AA Batteries", "AAA Batteries", "Rechargeable Batteries"],
+        specifications: &["4 Pack", "8 Pack", "16 Pack", "High Capacity", "Long Life"],
+        features: &[
+            "low self-discharge",
+            "a ten-year shelf life",
+            "protection from leaks",
+            "a storage box",
+            "steady voltage",
+        ],
+        prices: (4, 39),
+    },
+    Kind {
+        category: "Desks",
+        nouns: &["Desk", "Standing Desk", "Computer Desk", "Corner Desk"],
+        specifications: &["120 cm", "140 cm", "160 cm", "Oak", "Height Adjustable"],
+        features: &[
+            "a cable tray",
+            "rounded edges",
+            "a scratch-proof surface",
+            "tool-free assembly",
+            "a sturdy frame",
+        ],
+        prices: (59, 899),
+    },
+];
