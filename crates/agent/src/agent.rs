@@ -25,8 +25,8 @@ use crate::output::Outputs;
 use crate::ports::Ports;
 use crate::processes::Identity;
 
-/// How often the tasks' output is looked at.
-const OUTPUT_EVERY: Duration = Duration::from_millis(100);
+/// How often the tasks' output is looked at, and a port asked for again.
+const TICK: Duration = Duration::from_millis(100);
 const LONGEST_MESSAGE: usize = 64 << 10;
 
 struct Agent {
@@ -35,6 +35,8 @@ struct Agent {
     keeper: UnixDatagram,
     gateway: UnixDatagram,
     ports: Ports,
+    /// The last time, none could be had.
+    needs_port: bool,
     outputs: Outputs,
     clients: Clients,
     processes: BTreeMap<TaskId, Identity>,
@@ -50,7 +52,7 @@ enum Incoming {
     Gateway(Sightings),
     Client(tokio::net::UnixStream),
     Command(Command),
-    Output,
+    Tick,
     Time,
 }
 
@@ -92,6 +94,7 @@ impl Agent {
             gateway: channel("gateway", io::stdin())?,
             keeper: channel("keeper", io::stdout())?,
             ports: Ports::default(),
+            needs_port: false,
             outputs: Outputs::new(&tasks),
             clients,
             processes: BTreeMap::new(),
@@ -106,7 +109,7 @@ impl Agent {
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<(), Error> {
         self.offer_port();
-        let mut output = tokio::time::interval(OUTPUT_EVERY);
+        let mut tick = tokio::time::interval(TICK);
         let mut buffers = (vec![0; LONGEST_MESSAGE], vec![0; LONGEST_MESSAGE]);
         loop {
             self.flush();
@@ -118,7 +121,7 @@ impl Agent {
                     Incoming::Gateway(read("gateway", &buffers.1, received)?),
                 Some(command) = commands.recv() => Incoming::Command(command),
                 Ok((client, _)) = socket.accept() => Incoming::Client(client),
-                _ = output.tick() => Incoming::Output,
+                _ = tick.tick() => Incoming::Tick,
                 () = sleep_until(deadline) => Incoming::Time,
             };
             self.take(incoming);
@@ -144,7 +147,12 @@ impl Agent {
             Incoming::Gateway(sightings) => self.drive(Some(Event::Sightings(sightings))),
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive(Some(Event::Stop(task))),
-            Incoming::Output => self.outputs.tell(&mut io::stderr()),
+            Incoming::Tick => {
+                self.outputs.tell(&mut io::stderr());
+                if self.needs_port {
+                    self.offer_port();
+                }
+            }
             Incoming::Time => self.drive(None),
         }
     }
@@ -175,13 +183,18 @@ impl Agent {
     }
 
     fn launch(&mut self, task: TaskId, revision: u32, port: u16) {
-        let log = match self.outputs.open(task) {
-            Ok(log) => log,
+        self.ports.release(port);
+        match self.outputs.open(task) {
+            Ok(log) => self.spawn(task, revision, port, log),
             Err(error) => {
                 let why = format!("its output file cannot be opened: {error}");
-                return self.drive(Some(Event::NotLaunched(task, why)));
+                self.drive(Some(Event::NotLaunched(task, why)));
             }
-        };
+        }
+        self.offer_port();
+    }
+
+    fn spawn(&mut self, task: TaskId, revision: u32, port: u16, log: PathBuf) {
         let service = &self.fleet.service;
         let mut environment = service.environment.clone();
         environment.extend([
@@ -192,15 +205,21 @@ impl Agent {
         ]);
         let command = service.command.clone();
         self.outbox.push_back(ToKeeper::Spawn { task, command, environment, log });
-        self.ports.release(port);
         self.flush();
-        self.offer_port();
     }
 
+    /// Core always has a port for the next task; where none can be had, it is tried again soon.
     fn offer_port(&mut self) {
         match self.ports.reserve() {
-            Ok(port) => self.drive(Some(Event::Port(port))),
-            Err(error) => eprintln!("agent: no port can be had: {error}"),
+            Ok(port) => {
+                self.needs_port = false;
+                self.drive(Some(Event::Port(port)));
+            }
+            Err(_) if self.needs_port => {}
+            Err(error) => {
+                self.needs_port = true;
+                eprintln!("agent: no port can be had: {error}");
+            }
         }
     }
 

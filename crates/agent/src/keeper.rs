@@ -159,8 +159,8 @@ impl Keeper {
         stdin: OwnedFd,
         stdout: OwnedFd,
     ) -> Result<(), Error> {
-        let words =
-            [self.program.as_os_str().to_owned(), part.into(), self.directory.clone().into()];
+        let program = self.program.as_os_str().to_owned();
+        let words = [program, "part".into(), part.into(), self.directory.clone().into()];
         let mut command = self.exec(words);
         command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout));
         let started = command.spawn();

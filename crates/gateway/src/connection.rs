@@ -24,6 +24,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a client still sends is read for so long, so that it gets to see our last answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
+/// An answer of our own must be taken within this: no call's deadline covers it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection without a request keeps no larger buffers than this.
+const IDLE_BUFFER: usize = 2 << 10;
 
 /// What one connection needs again and again.
 #[derive(Default)]
@@ -53,15 +58,13 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
             Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
             Err(fault) => {
                 answer::write(Why::Fault(fault), None, false, &mut scratch.out);
-                // A client that is gone need not be told.
-                let _ = client.write_all(&scratch.out).await;
-                After::Linger
+                if send(&mut client, &scratch.out).await { After::Linger } else { After::Reset }
             }
         };
         match after {
             After::Next => {}
-            After::Close => break,
-            After::Linger => {
+            After::Close if scratch.input.is_empty() => break,
+            After::Close | After::Linger => {
                 linger(&mut client, &mut scratch.input).await;
                 break;
             }
@@ -82,13 +85,14 @@ async fn next(
     forwarded: &Forwarded,
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
-    let Scratch { input, head, .. } = scratch;
-    if input.is_empty() {
-        // A client that thinks needs no buffer meanwhile.
-        worker.give_back(std::mem::take(input));
+    if scratch.input.is_empty() {
+        // A client that thinks needs no memory meanwhile.
+        worker.give_back(std::mem::take(&mut scratch.input));
+        scratch.shrink();
         timeout(IDLE_TIMEOUT, client.readable()).await.ok()?.ok()?;
-        *input = worker.buffer();
+        scratch.input = worker.buffer();
     }
+    let Scratch { input, head, .. } = scratch;
     let deadline = Instant::now() + HEAD_TIMEOUT;
     loop {
         if !input.is_empty() {
@@ -113,6 +117,11 @@ async fn next(
     }
 }
 
+/// Sends an answer of our own; false if the client does not take it.
+pub(crate) async fn send(client: &mut TcpStream, answer: &[u8]) -> bool {
+    matches!(timeout(ANSWER_TIMEOUT, client.write_all(answer)).await, Ok(Ok(())))
+}
+
 /// Says that no more answers come, and lets the client read the last one: closing with unread input
 /// would take it away.
 async fn linger(client: &mut TcpStream, input: &mut BytesMut) {
@@ -131,4 +140,33 @@ async fn linger(client: &mut TcpStream, input: &mut BytesMut) {
     };
     // Whatever comes of it, the connection ends.
     let _ = timeout(LINGER, drain).await;
+}
+
+// === impl Scratch ===
+
+impl Scratch {
+    /// Lets go of buffers that a long message has left behind.
+    fn shrink(&mut self) {
+        for buffer in [&mut self.head, &mut self.out] {
+            if buffer.capacity() > IDLE_BUFFER {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten thousand of them are to cost little.
+    #[test]
+    fn a_connection_that_waits_keeps_no_large_buffer() {
+        let mut scratch = Scratch::default();
+        scratch.out.reserve(100_000);
+        scratch.head.reserve(100);
+        scratch.shrink();
+        assert!(scratch.out.capacity() <= IDLE_BUFFER);
+        assert!(scratch.head.capacity() >= 100, "small ones are used again");
+    }
 }

@@ -1,5 +1,7 @@
 //! The way of an answer from a task to the client.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::FailureKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,12 +18,16 @@ use crate::worker::{Worker, make_room};
 pub(crate) struct Download<'a> {
     worker: &'a Worker,
     request: &'a Request,
+    /// Whether all of the request was sent.
+    complete: &'a AtomicBool,
     to: Try,
     /// What came from the task and was not taken yet.
     input: BytesMut,
     /// What the client gets next.
     out: &'a mut Vec<u8>,
-    /// Something was passed on.
+    /// An interim answer was passed on.
+    answered: bool,
+    /// Some of the final answer was passed on.
     begun: bool,
 }
 
@@ -51,13 +57,15 @@ impl<'a> Download<'a> {
     pub(crate) fn new(
         worker: &'a Worker,
         request: &'a Request,
+        complete: &'a AtomicBool,
         to: Try,
         out: &'a mut Vec<u8>,
     ) -> Self {
-        Self { worker, request, to, input: worker.buffer(), out, begun: false }
+        let input = worker.buffer();
+        Self { worker, request, complete, to, input, out, answered: false, begun: false }
     }
 
-    /// Whether something was passed on to the client.
+    /// Whether some of the final answer was passed on to the client.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
     }
@@ -80,11 +88,14 @@ impl<'a> Download<'a> {
         call: &Call<'_>,
     ) -> Result<Received, Received> {
         let response = self.head(task, client).await?;
-        call.head(self.to.attempt, response.status);
-        self.begun = true;
         let mut body = Body::new(response.framing);
+        self.take(&mut body, response.unwrap_chunks)?;
+        if !call.head(self.to.attempt, response.status) {
+            // Core has given the call up just now, and its word ends this.
+            return std::future::pending().await;
+        }
+        self.begun = true;
         loop {
-            self.take(&mut body, response.unwrap_chunks)?;
             client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
             self.out.clear();
             if body.is_over() {
@@ -96,6 +107,7 @@ impl<'a> Download<'a> {
                 Ok(0) if response.framing == Framing::UntilClose => break,
                 _ => return Err(self.failed(FailureKind::Closed)),
             }
+            self.take(&mut body, response.unwrap_chunks)?;
         }
         Ok(Received::Whole {
             // What comes after the answer was not asked for.
@@ -115,7 +127,7 @@ impl<'a> Download<'a> {
             match read {
                 Some(response) if response.interim => {
                     if self.request.http_11 {
-                        self.begun = true;
+                        self.answered = true;
                         client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
                     }
                     continue;
@@ -131,7 +143,10 @@ impl<'a> Download<'a> {
     }
 
     fn read_head(&mut self) -> Result<Option<Response>, Received> {
-        let read = response::read(&self.input, self.request, self.to.task, self.out);
+        // A client whose request did not come whole cannot send another one.
+        let keep_alive = self.request.keep_alive && self.complete.load(Ordering::Relaxed);
+        let request = Request { keep_alive, ..*self.request };
+        let read = response::read(&self.input, &request, self.to.task, self.out);
         let response = read.map_err(|_: Fault| self.failed(FailureKind::Malformed))?;
         if let Some(response) = response {
             self.input.advance(response.length);
@@ -156,7 +171,8 @@ impl<'a> Download<'a> {
     }
 
     fn failed(&self, kind: FailureKind) -> Received {
-        Received::Failed { kind, answered: self.begun || !self.input.is_empty() }
+        let answered = self.answered || self.begun || !self.input.is_empty();
+        Received::Failed { kind, answered }
     }
 }
 

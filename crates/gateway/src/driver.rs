@@ -1,6 +1,6 @@
 //! The gateway's own thread: time, health checks, and the link to the agent.
 
-use std::io;
+use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +34,11 @@ pub(crate) async fn run(
             }
             received = agent.recv(&mut buffer) => {
                 let length = received.map_err(|error| Error::System("link to the agent", error))?;
-                let endpoints: Endpoints =
-                    serde_json::from_slice(&buffer[..length]).map_err(Error::Message)?;
-                service.endpoints(endpoints);
+                match serde_json::from_slice::<Endpoints>(&buffer[..length]) {
+                    Ok(endpoints) => service.endpoints(endpoints),
+                    // Requests go on by what is known.
+                    Err(error) => eprintln!("gateway: the agent said no endpoints: {error}"),
+                }
                 report(&service, &agent);
             }
             _ = heartbeat.tick() => report(&service, &agent),
@@ -70,7 +72,8 @@ fn report(service: &Service, agent: &UnixDatagram) {
     let bytes = serde_json::to_vec(&service.sightings()).expect("sightings are plain data");
     match agent.try_send(&bytes) {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        // It is busy, or it is not there: it may come back.
+        Err(error) if matches!(error.kind(), WouldBlock | ConnectionRefused) => {}
         Err(error) => eprintln!("gateway: the agent cannot be told: {error}"),
     }
 }

@@ -27,7 +27,4 @@ pub enum Error {
     /// A thread, a runtime or a socket could not be had.
     #[error("the {0} cannot be had")]
     System(&'static str, #[source] io::Error),
-    /// The agent said something that is not a snapshot of endpoints.
-    #[error("the agent said something that is no message")]
-    Message(#[source] serde_json::Error),
 }

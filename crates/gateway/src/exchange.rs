@@ -1,13 +1,13 @@
 //! One request and its answer: from core's `Try` to the last byte, as often as core wants it tried.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use seaworthy_core::call::Failure;
 use seaworthy_core::policy::Ask;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::connection::Scratch;
+use crate::connection::{self, Scratch};
 use crate::download::{Download, Received};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
@@ -48,7 +48,7 @@ enum Tried {
     Failed(Failure),
     /// The client is not there any more.
     Gone,
-    /// The request's body is malformed; whether its answer has begun.
+    /// The request's body is malformed; whether the final answer has begun.
     Fault(Fault, bool),
     /// Core has something to say before the try is over.
     Told,
@@ -94,22 +94,24 @@ impl<'a> Exchange<'a> {
         tokio::select! {
             biased;
             tried = self.attempt_undisturbed(call, to) => tried,
-            _ = call.is_told() => Tried::Told,
+            () = call.is_told() => Tried::Told,
         }
     }
 
     async fn attempt_undisturbed(&mut self, call: &Call<'_>, to: Try) -> Tried {
+        self.upload.start_over();
         let (mut task, reused) = match self.worker.connect(to).await {
             Ok(connection) => connection,
             Err(kind) => return Tried::Failed(self.upload.failure(kind, false, false)),
         };
-        let mut download = Download::new(self.worker, &self.request, to, self.out);
+        let complete = AtomicBool::new(false);
+        let mut download = Download::new(self.worker, &self.request, &complete, to, self.out);
         let end = {
             let (from_task, to_task) = task.split();
             let (from_client, to_client) = self.client.split();
             tokio::select! {
                 biased;
-                cut = self.upload.send(from_client, to_task) => Err(cut),
+                cut = self.upload.send(from_client, to_task, &complete) => Err(cut),
                 received = download.receive(from_task, to_client, call) => Ok(received),
             }
         };
@@ -120,7 +122,7 @@ impl<'a> Exchange<'a> {
                 Tried::Failed(self.upload.failure(kind, answered, reused))
             }
             Ok(Received::Whole { task_stays, client_stays }) => {
-                let sent = self.upload.is_complete();
+                let sent = complete.load(Ordering::Relaxed);
                 if task_stays && sent {
                     self.worker.keep(to.task, task);
                 }
@@ -137,10 +139,10 @@ impl<'a> Exchange<'a> {
     async fn answer(self, why: Why) -> After {
         let stays = self.request.keep_alive && self.upload.is_read();
         answer::write(why, Some(&self.request), stays, self.out);
-        match self.client.write_all(self.out).await {
-            Ok(()) if stays => After::Next,
-            Ok(()) => After::Linger,
-            Err(_) => After::Close,
+        match connection::send(self.client, self.out).await {
+            true if stays => After::Next,
+            true => After::Linger,
+            false => After::Reset,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seaworthy_core::fleet::{self, Fleet};
 use tokio::net::{TcpListener, UnixDatagram};
 
@@ -23,6 +24,7 @@ use crate::{Error, acceptor, driver};
 /// listening socket, standard output the link to the agent.
 pub fn run(directory: &Path) -> Result<(), Error> {
     let fleet = read(&directory.join("fleet.json"))?;
+    allow_open_files();
     let listener = StdListener::from(dup(io::stdin())?);
     let agent = StdDatagram::from(dup(io::stdout())?);
     serve(&fleet.service, listener, agent, pending())
@@ -61,6 +63,14 @@ pub fn serve(
     })
 }
 
+/// Asks for as many open files as there may be: the usual 1024 are for programs that use `select`.
+fn allow_open_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        eprintln!("gateway: there may not be more open files: {error}");
+    }
+}
+
 fn read(path: &Path) -> Result<Fleet, Error> {
     let json = fs::read(path).map_err(|source| Error::File { path: path.into(), source })?;
     serde_json::from_slice(&json).map_err(|source| Error::Fleet { path: path.into(), source })
@@ -69,4 +79,18 @@ fn read(path: &Path) -> Result<Fleet, Error> {
 fn dup(stream: impl AsFd) -> Result<OwnedFd, Error> {
     let owned = stream.as_fd().try_clone_to_owned();
     owned.map_err(|error| Error::System("standard stream", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_system_allows() {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let lower = current.or(maximum).map(|files| files - 1);
+        setrlimit(Resource::Nofile, Rlimit { current: lower, maximum }).unwrap();
+        allow_open_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+    }
 }

@@ -23,6 +23,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::now;
 
+#[cfg(test)]
+mod tests;
+
 /// One service, as all workers see it.
 pub(crate) struct Service {
     shared: Mutex<Shared>,
@@ -122,15 +125,18 @@ impl Service {
 
     /// A new call, whose words come over `line`.
     pub(crate) fn begin<'a>(&'a self, ask: Ask, line: &'a Arc<Line>) -> Call<'a> {
+        // Declared before the lock, so that in a panic the lock goes first and the call is closed.
+        let call;
         let mut shared = self.lock();
         let id = shared.slots.take();
+        call = Call { service: self, line, id, over: false };
         let (lines, slot) = (&mut shared.desk.lines, id.slot as usize);
         if lines.len() <= slot {
             lines.resize(slot + 1, None);
         }
         lines[slot] = Some(Arc::clone(line));
         self.tell(&mut shared, Input::Call(call::Input::Begin { call: id, ask }));
-        Call { service: self, line, id, over: false }
+        call
     }
 
     /// The agent's latest snapshot.
@@ -249,11 +255,11 @@ impl Line {
         }
     }
 
-    /// What was told last and not yet taken.
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Told> {
+    /// Whether something was told and not yet taken.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut inbox = self.lock();
-        if let Some(told) = inbox.told {
-            return Poll::Ready(told);
+        if inbox.told.is_some() {
+            return Poll::Ready(());
         }
         if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             inbox.waker = Some(context.waker().clone());
@@ -261,6 +267,7 @@ impl Line {
         Poll::Pending
     }
 
+    /// What was told last.
     fn take(&self) -> Option<Told> {
         self.lock().told.take()
     }
@@ -275,20 +282,26 @@ impl Line {
 impl Call<'_> {
     /// What the call is told next. Usually it is there at once.
     pub(crate) async fn told(&mut self) -> Told {
-        let told = self.is_told().await;
-        self.line.take();
+        self.is_told().await;
+        // Not what it was a moment ago: another thread may just have said something newer.
+        let told = self.line.take().expect("what was told stays until it is taken");
         self.over = matches!(told, Told::Answer(_) | Told::Abort);
         told
     }
 
-    /// What the call is told next, left to be taken.
-    pub(crate) async fn is_told(&self) -> Told {
-        std::future::poll_fn(|context| self.line.poll(context)).await
+    /// Waits until [`told`](Self::told) has something.
+    pub(crate) async fn is_told(&self) {
+        std::future::poll_fn(|context| self.line.poll(context)).await;
     }
 
-    /// The head of an answer came, and is on the way to the client.
-    pub(crate) fn head(&self, attempt: Attempt, status: u16) {
-        self.tell(call::Input::Head { call: self.id, attempt, status });
+    /// The head of an answer came. True if it may go to the client; false if core has given the
+    /// call up, in which case the client is to get another answer.
+    pub(crate) fn head(&self, attempt: Attempt, status: u16) -> bool {
+        let mut shared = self.service.lock();
+        let input = call::Input::Head { call: self.id, attempt, status };
+        self.service.tell(&mut shared, Input::Call(input));
+        // Nothing more is said while the lock is held.
+        self.line.lock().told.is_none()
     }
 
     /// A try failed.

@@ -1,6 +1,7 @@
 //! The way of a request to a task: its head, its body as it comes, and both again for another try.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::{Failure, FailureKind};
@@ -30,8 +31,6 @@ pub(crate) struct Upload<'a> {
     lost: bool,
     /// Some of this try may have reached the task.
     begun: bool,
-    /// All of this try was sent.
-    complete: bool,
 }
 
 /// What ends the sending before the answer does.
@@ -54,13 +53,7 @@ impl<'a> Upload<'a> {
             sent: Vec::new(),
             lost: false,
             begun: false,
-            complete: false,
         }
-    }
-
-    /// All of the request was sent in this try.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.complete
     }
 
     /// All of the request has come from the client.
@@ -68,17 +61,27 @@ impl<'a> Upload<'a> {
         self.body.is_over()
     }
 
-    /// A failure of this try.
+    /// A failure of this try. What cannot be sent again counts as sent.
     pub(crate) fn failure(&self, kind: FailureKind, answered: bool, reused: bool) -> Failure {
-        Failure { sent: self.begun, answered, reused, replayable: !self.lost, kind }
+        let sent = self.begun || self.lost;
+        Failure { sent, answered, reused, replayable: !self.lost, kind }
     }
 
-    /// Sends all of it, then watches the client. Returns only if there is no point in going on: a
-    /// task that takes no more may still have answered.
-    pub(crate) async fn send(&mut self, mut client: ReadHalf<'_>, mut task: WriteHalf<'_>) -> Cut {
-        (self.begun, self.complete) = (false, false);
+    /// Prepares another try, of which nothing was sent yet.
+    pub(crate) fn start_over(&mut self) {
+        self.begun = false;
         self.out.truncate(self.head);
         self.out.extend_from_slice(&self.sent);
+    }
+
+    /// Sends all of it, says so in `complete`, then watches the client. Returns only if there is no
+    /// point in going on: a task that takes no more may still have answered.
+    pub(crate) async fn send(
+        &mut self,
+        mut client: ReadHalf<'_>,
+        mut task: WriteHalf<'_>,
+        complete: &AtomicBool,
+    ) -> Cut {
         let mut from = 0;
         loop {
             if let Err(fault) = self.take() {
@@ -90,7 +93,7 @@ impl<'a> Upload<'a> {
             // The head goes with the first piece of the body.
             from = self.head;
             if self.body.is_over() {
-                self.complete = true;
+                complete.store(true, Ordering::Relaxed);
                 break;
             }
             make_room(self.input);
@@ -139,5 +142,23 @@ impl<'a> Upload<'a> {
             }
         }
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise core would have it sent again, without its beginning.
+    #[test]
+    fn a_body_that_is_not_at_hand_any_more_counts_as_sent() {
+        for (length, lost) in [(REPLAY, false), (REPLAY + 1, true)] {
+            let (mut head, mut input) = (b"head".to_vec(), BytesMut::from(&*vec![b'x'; length]));
+            let framing = Framing::Length(length as u64);
+            let mut upload = Upload::new(&mut head, &mut input, framing);
+            upload.take().unwrap();
+            let failure = upload.failure(FailureKind::Closed, false, true);
+            assert_eq!((failure.sent, failure.replayable), (lost, !lost));
+        }
     }
 }

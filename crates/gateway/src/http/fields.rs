@@ -44,6 +44,9 @@ pub(crate) struct Options {
     names_fields: bool,
 }
 
+/// Each field of a head is looked for among the options of `Connection`, so these must not be many.
+const MOST_OPTIONS: usize = 32;
+
 impl Kind {
     pub(crate) fn of(name: &str) -> Self {
         const KINDS: [(&str, Kind); 14] = [
@@ -70,18 +73,21 @@ impl Kind {
 
 impl Options {
     /// What the `Connection` fields of `fields` say.
-    pub(crate) fn of(fields: &[Header<'_>]) -> Self {
+    pub(crate) fn of(fields: &[Header<'_>]) -> Result<Self, Fault> {
         let mut all = Self::default();
-        for option in options(fields) {
+        for (n, option) in options(fields).enumerate() {
+            if n >= MOST_OPTIONS {
+                return Err(Fault::Malformed("Connection has more than 32 options"));
+            }
             if option.eq_ignore_ascii_case(b"close") {
                 all.close = true;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
                 all.keep_alive = true;
-            } else {
+            } else if !option.is_empty() {
                 all.names_fields = true;
             }
         }
-        all
+        Ok(all)
     }
 
     /// Whether the field `name` is named by those of `fields`, so that it is meant for us only.
@@ -94,8 +100,7 @@ impl Options {
 fn options<'a>(fields: &'a [Header<'a>]) -> impl Iterator<Item = &'a [u8]> {
     let connection = |field: &&Header<'_>| Kind::of(field.name) == Kind::Connection;
     let values = fields.iter().filter(connection).map(|field| field.value);
-    let all = values.flat_map(|value| value.split(|byte| *byte == b','));
-    all.map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
+    values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// How a message's fields frame its body; none if they do not say.

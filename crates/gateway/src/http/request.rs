@@ -57,7 +57,7 @@ pub(crate) fn read(
         method: head.method.expect("it was parsed"),
         target: head.path.expect("it was parsed"),
         http_11: head.version == Some(1),
-        options: Options::of(head.headers),
+        options: Options::of(head.headers)?,
         fields: head.headers,
     };
     if head.method.len() + head.target.len() > LONGEST_LINE {
@@ -104,9 +104,10 @@ impl Head<'_> {
             return Err(Fault::Malformed("a request of HTTP/1.0 cannot be chunked"));
         }
         let count = |kind| self.fields.iter().filter(|f| Kind::of(f.name) == kind).count();
-        let hosts = count(Kind::Host);
-        if hosts > 1 || (hosts == 0 && self.http_11) {
-            return Err(Fault::Malformed("a request has just one Host field"));
+        let mut hosts = self.fields.iter().filter(|f| Kind::of(f.name) == Kind::Host);
+        let host = hosts.next().map(|field| is_host(field.value));
+        if hosts.next().is_some() || !host.unwrap_or(!self.http_11) {
+            return Err(Fault::Malformed("a request has just one Host field, with a host in it"));
         }
         // Source: RFC 9110, section 9.2.2.
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
@@ -159,6 +160,9 @@ impl Head<'_> {
         if self.method == "CONNECT" {
             return Err(Fault::Tunnel);
         }
+        if !self.target.is_ascii() || self.target.contains('#') {
+            return Err(Fault::Malformed("the target has a character that no target has"));
+        }
         if self.target.starts_with('/') || (self.target == "*" && self.method == "OPTIONS") {
             return Ok((None, self.target));
         }
@@ -166,7 +170,9 @@ impl Head<'_> {
         let rest = scheme.map(|scheme| &self.target[scheme.len()..]);
         let end = rest.map(|rest| rest.find(['/', '?']).unwrap_or(rest.len()));
         match (rest, end) {
-            (Some(rest), Some(end @ 1..)) if !rest[end..].starts_with('?') => {
+            (Some(rest), Some(end @ 1..))
+                if !rest[end..].starts_with('?') && is_host(&rest.as_bytes()[..end]) =>
+            {
                 let path = if rest[end..].is_empty() { "/" } else { &rest[end..] };
                 Ok((Some(&rest[..end]), path))
             }
@@ -184,5 +190,87 @@ impl Head<'_> {
         out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ");
         out.extend_from_slice(forwarded.port.as_bytes());
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Whether it is a host, or a host and a port, or nothing. Source: RFC 3986, section 3.2.
+fn is_host(host: &[u8]) -> bool {
+    let proper = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
+    host.iter().all(proper)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEADS: [&str; 4] = [
+        "GET /a?b HTTP/1.1\r\nHost: test\r\nX: y\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nConnection: X\r\nX: y\r\n\r\n",
+        "PUT http://a/ HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\nExpect: y\r\n\r\n",
+        "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\nX-Forwarded-For: y\r\n\r\n",
+    ];
+
+    fn rewrite(input: &[u8]) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+        let forwarded = Forwarded { address: "10.0.0.1".into(), port: "80".into() };
+        let mut out = Vec::new();
+        Ok(read(input, &forwarded, &mut out)?.map(|request| (request, out)))
+    }
+
+    #[test]
+    fn a_head_is_read_when_it_has_come_whole_and_not_before() {
+        for head in HEADS {
+            for length in 0..head.len() {
+                assert_eq!(rewrite(&head.as_bytes()[..length]), Ok(None), "{length} of {head}");
+            }
+            for more in ["", "GET / HTTP/1.1", "\n"] {
+                let read = rewrite(&[head, more].concat().into_bytes()).unwrap();
+                assert_eq!(read.unwrap().0.length, head.len(), "{head}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_matters_of_a_request_is_read_as_it_was_meant() {
+        let request = |head| rewrite(head).unwrap().unwrap().0;
+        let got = request(b"GET / HTTP/1.1\r\nHost:\r\n\r\n");
+        let expected = Request {
+            length: 25,
+            framing: Framing::None,
+            head_only: false,
+            repeatable: true,
+            http_11: true,
+            keep_alive: true,
+        };
+        assert_eq!(got, expected);
+        let close = request(b"GET / HTTP/1.1\r\nHost:\r\nConnection: Close\r\n\r\n");
+        assert_eq!(close, Request { length: 44, keep_alive: false, ..expected });
+        let old = request(b"HEAD / HTTP/1.0\r\n\r\n");
+        let expected = Request { length: 19, http_11: false, keep_alive: false, ..expected };
+        assert_eq!(old, Request { head_only: true, ..expected });
+        let posted = request(b"POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n");
+        let framing = Framing::Length(7);
+        assert_eq!(posted, Request { length: 38, framing, repeatable: false, ..expected });
+    }
+
+    proptest! {
+        /// A task cannot read it in another way than we did: what it gets is read by the same rules.
+        #[test]
+        fn what_a_task_gets_is_a_proper_head_of_the_same_meaning(
+            head in prop::sample::select(&HEADS),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let mut head = head.as_bytes().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(head.len());
+                head[at] = byte;
+            }
+            if let Ok(Some((request, out))) = rewrite(&head) {
+                let (again, _) = rewrite(&out).unwrap().unwrap();
+                let expected = Request { length: out.len(), http_11: true, keep_alive: true, ..request };
+                prop_assert_eq!(again, expected);
+            }
+        }
     }
 }

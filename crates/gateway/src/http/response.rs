@@ -50,18 +50,23 @@ pub(crate) fn read(
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
         Err(_) => return Err(Fault::Malformed("the head of the answer is malformed")),
     };
-    let response = judge(&head, length, request)?;
+    let options = Options::of(head.headers)?;
+    let response = judge(&head, options, length, request)?;
     out.clear();
-    rewrite(&head, &response, request, task, out);
+    rewrite(&head, options, &response, request, task, out);
     Ok(Some(response))
 }
 
 fn judge(
     head: &httparse::Response<'_, '_>,
+    options: Options,
     length: usize,
     request: &Request,
 ) -> Result<Response, Fault> {
     let status = head.code.expect("it was parsed");
+    if status < 100 {
+        return Err(Fault::Malformed("the status is below 100"));
+    }
     let declared = fields::framing(head.headers)?;
     let interim = (100..200).contains(&status);
     if status == 101 {
@@ -69,16 +74,17 @@ fn judge(
     }
     let no_body = request.head_only || interim || matches!(status, 204 | 304);
     let framing = if no_body { Framing::None } else { declared.unwrap_or(Framing::UntilClose) };
-    let options = Options::of(head.headers);
     let http_11 = head.version == Some(1);
     let unwrap_chunks = framing == Framing::Chunked && !request.http_11;
     let until_close = framing == Framing::UntilClose;
+    // HTTP/1.0 has no chunks: where such a body ends is not to be relied on.
+    let certain = !until_close && (http_11 || declared != Some(Framing::Chunked));
     Ok(Response {
         length,
         status,
         framing,
         interim,
-        keep_alive: !until_close && !options.close && (http_11 || options.keep_alive),
+        keep_alive: certain && !options.close && (http_11 || options.keep_alive),
         client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks,
         unwrap_chunks,
     })
@@ -86,12 +92,12 @@ fn judge(
 
 fn rewrite(
     head: &httparse::Response<'_, '_>,
+    options: Options,
     response: &Response,
     request: &Request,
     task: TaskId,
     out: &mut Vec<u8>,
 ) {
-    let options = Options::of(head.headers);
     let (mut names_task, mut declared) = (false, None);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(response.status.to_string().as_bytes());
@@ -111,8 +117,9 @@ fn rewrite(
         }
     }
     // An answer without a body may still say how long it would be.
-    let says_length = !response.interim && response.status != 204 && !response.unwrap_chunks;
-    if let Some(field) = declared.filter(|_| says_length) {
+    let has_length = !response.interim && response.status != 204;
+    let known = |name| request.http_11 || Kind::of(name) == Kind::ContentLength;
+    if let Some(field) = declared.filter(|field| has_length && known(field.name)) {
         fields::write(out, field.name, field.value);
     }
     if !response.interim {
@@ -130,5 +137,85 @@ pub(super) fn write_connection(out: &mut Vec<u8>, keep_alive: bool, request: &Re
         (true, true) => {}
         (true, false) => fields::write(out, "Connection", b"keep-alive"),
         (false, _) => fields::write(out, "Connection", b"close"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: Request = Request {
+        length: 0,
+        framing: Framing::None,
+        head_only: false,
+        repeatable: true,
+        http_11: true,
+        keep_alive: true,
+    };
+    const OLD: Request = Request { http_11: false, keep_alive: false, ..NEW };
+    const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const NOTHING: &str = "HTTP/1.1 200 OK\r\n\r\n";
+
+    fn rewrite(input: &str, request: &Request) -> Result<Option<(Response, String)>, Fault> {
+        let mut out = Vec::new();
+        let read = read(input.as_bytes(), request, TaskId(1), &mut out)?;
+        Ok(read.map(|response| (response, String::from_utf8(out).unwrap())))
+    }
+
+    #[test]
+    fn where_a_body_ends_depends_on_the_request_as_well() {
+        let head = Request { head_only: true, ..NEW };
+        let interim = LENGTH.replace("200", "103");
+        let (none, known) = (LENGTH.replace("200", "204"), LENGTH.replace("200", "304"));
+        let rows = [
+            (LENGTH, &NEW, Framing::Length(5)),
+            (CHUNKED, &NEW, Framing::Chunked),
+            (NOTHING, &NEW, Framing::UntilClose),
+            (LENGTH, &head, Framing::None),
+            (CHUNKED, &head, Framing::None),
+            (NOTHING, &head, Framing::None),
+            (&interim, &NEW, Framing::None),
+            (&none, &NEW, Framing::None),
+            (&known, &NEW, Framing::None),
+        ];
+        for (input, request, framing) in rows {
+            let (response, _) = rewrite(input, request).unwrap().unwrap();
+            assert_eq!((response.framing, response.length), (framing, input.len()), "{input}");
+            for length in 0..input.len() {
+                assert_eq!(rewrite(&input[..length], request), Ok(None), "{length} of {input}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_stays_only_if_both_sides_know_where_the_answer_ends() {
+        let closing = LENGTH.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        let old = |head: &str| {
+            head.replace("1.1", "1.0").replace("\r\n\r\n", "\r\nConnection: keep-alive\r\n\r\n")
+        };
+        let persistent = Request { keep_alive: true, ..OLD };
+        // The answer, to whom, whether the task's connection stays, and the client's.
+        let rows = [
+            (LENGTH, &NEW, true, true),
+            (CHUNKED, &NEW, true, true),
+            (NOTHING, &NEW, false, false),
+            (&closing, &NEW, false, true),
+            (&LENGTH.replace("1.1", "1.0"), &NEW, false, true),
+            (&old(LENGTH), &NEW, true, true),
+            (&old(CHUNKED), &NEW, false, true),
+            (&old(NOTHING), &NEW, false, false),
+            (LENGTH, &OLD, true, false),
+            (LENGTH, &persistent, true, true),
+            (CHUNKED, &persistent, true, false),
+        ];
+        for (input, request, task, client) in rows {
+            let (response, out) = rewrite(input, request).unwrap().unwrap();
+            let stays = (response.keep_alive, response.client_keep_alive);
+            assert_eq!(stays, (task, client), "{input} for {request:?}");
+            assert_eq!(out.contains("Connection: close\r\n"), !client, "{out}");
+            let chunks = response.framing == Framing::Chunked && request.http_11;
+            assert_eq!(out.contains("Transfer-Encoding"), chunks, "{out}");
+        }
     }
 }
