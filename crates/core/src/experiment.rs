@@ -6,6 +6,8 @@ mod cell;
 pub mod course;
 pub mod expectation;
 mod fault;
+mod filling;
+mod findings;
 pub mod load;
 pub mod numbers;
 mod raw;
@@ -20,6 +22,8 @@ use crate::health::Matcher;
 pub use arithmetic::outage;
 pub use cell::{Cell, NotACell, Selection};
 pub use fault::{Fault, FaultKind, Which};
+pub use filling::Filling;
+pub use findings::Findings;
 pub use raw::RawDrill;
 
 /// A drill as meant: every configuration is put through every schedule; each pair is a cell.
@@ -27,6 +31,8 @@ pub use raw::RawDrill;
 pub struct Drill {
     /// One line.
     pub title: String,
+    /// How many times faster than life it runs unless told otherwise.
+    pub scale: u32,
     /// Programs that are run once, before the first cell.
     pub prepare: Vec<Vec<String>>,
     /// What a task costs a month, if that is known.
@@ -101,35 +107,50 @@ pub struct ScaleError {
     highest: u32,
 }
 
+// === impl Hypothesis ===
+
+impl Hypothesis {
+    /// Whether users call so long a gap an outage.
+    pub fn is_outage(&self, gap: Duration) -> bool {
+        gap > self.tolerated_gap
+    }
+}
+
 // === impl Drill ===
 
 impl Drill {
     /// Whether the drill can be done `scale` times faster.
     pub fn check_scale(&self, scale: u32) -> Result<(), ScaleError> {
-        let floor = |what, at_life_size: Duration, least_millis: u32| {
-            // A drill as written is the author's business, however quick it is.
-            let highest = (at_life_size.as_millis() as u32 / least_millis).max(1);
-            let scaled = at_life_size / scale.max(1);
-            ((1..=highest).contains(&scale)).then_some(()).ok_or(ScaleError {
-                scale,
-                what,
-                scaled,
-                highest,
-            })
-        };
-        floor("objective.latency", self.objective.latency, 50)?;
-        floor("hypothesis.tolerated_gap", self.hypothesis.tolerated_gap, 50)?;
-        floor("hypothesis.window", self.hypothesis.window, 250)?;
+        // What, how long it is in life, and the fewest milliseconds in which it can be measured.
+        let mut limits = vec![
+            ("objective.latency", self.objective.latency, 50),
+            // The rate is not scaled, so that requests come no closer.
+            (
+                "hypothesis.tolerated_gap",
+                self.hypothesis.tolerated_gap,
+                1000_u32.div_ceil(self.load.rate).max(50),
+            ),
+            ("hypothesis.window", self.hypothesis.window, 250),
+        ];
         for configuration in &self.configurations {
             let health = &configuration.fleet.service.health;
-            floor("the health checks' timeout", health.timeout, 50)?;
-            floor("the health checks' interval", health.interval, 100)?;
+            limits.push(("the health checks' timeout", health.timeout, 50));
+            limits.push(("the health checks' interval", health.interval, 100));
         }
-        Ok(())
+        let highest = |(_, in_life, least): &(&str, Duration, u32)| {
+            // A drill as written is the author's business, however quick it is.
+            (u32::try_from(in_life.as_millis()).unwrap_or(u32::MAX) / least).max(1)
+        };
+        let tightest = limits.iter().min_by_key(|limit| highest(limit)).expect("there are some");
+        let (&(what, in_life, _), highest) = (tightest, highest(tightest));
+        let scaled = in_life / scale.max(1);
+        let allowed = (1..=highest).contains(&scale);
+        if allowed { Ok(()) } else { Err(ScaleError { scale, what, scaled, highest }) }
     }
 
     /// The same drill `scale` times faster: provisioning, spacing, intervals, timeouts and
-    /// deadlines are divided, the rate is not.
+    /// deadlines are divided, the rate is not. `scale` is one that [`check_scale`](Self::check_scale)
+    /// allows.
     #[must_use]
     pub fn faster(mut self, scale: u32) -> Self {
         self.objective.latency /= scale;

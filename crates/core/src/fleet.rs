@@ -1,5 +1,6 @@
-//! A fleet as meant: every value present and sensible. [`read`] makes it from what was written.
+//! A fleet as meant: every value present and sensible. It is made from a [`RawFleet`], as written.
 
+pub(crate) mod range;
 mod raw;
 pub mod written;
 
@@ -57,7 +58,7 @@ pub struct ConfigError {
 // === impl Fleet ===
 
 impl Fleet {
-    /// The same fleet living `scale` times faster: every duration is divided.
+    /// The same fleet living `scale` times faster: every duration is divided. `scale` is at least 1.
     #[must_use]
     pub fn faster(mut self, scale: u32) -> Self {
         let Service { cluster, health, call, .. } = &mut self.service;

@@ -30,7 +30,7 @@ pub struct Config {
     pub matcher: Matcher,
     /// From the start of one check to the start of the next.
     pub interval: Duration,
-    /// A check without an answer by then has failed.
+    /// A check without an answer by then has failed. Less than the interval.
     pub timeout: Duration,
     /// Passes in a row that make an unhealthy task healthy. A new task needs only one.
     pub healthy_threshold: u32,

@@ -11,6 +11,8 @@ pub enum Stream {
     Arrivals,
     /// Which of the load's requests is sent.
     Requests,
+    /// How much of a breaker's open time is taken off.
+    OpenTime,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.
@@ -34,7 +36,7 @@ pub fn duration_between(
     stream: Stream,
     ordinal: u64,
 ) -> Duration {
-    let span = longest.saturating_sub(shortest).as_nanos();
+    let span = longest.saturating_sub(shortest).as_nanos().min(u64::MAX.into());
     let part = (u128::from(draw(seed, stream, ordinal)) * (span + 1)) >> 64;
     shortest + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
 }
@@ -59,6 +61,7 @@ mod tests {
         let upper_half = draws.iter().filter(|d| **d > Duration::from_secs(75)).count();
         assert!((430..570).contains(&upper_half), "{upper_half} of 1000 in the upper half");
         assert_eq!(duration_between(low, low, 7, Stream::Provisioning, 3), low);
+        assert!(duration_between(low, Duration::MAX, 7, Stream::Provisioning, 3) > low);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Desired state to actions, with time: provisioning, draining, timeouts, backoff.
 
+mod life;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Desired, Observed, Plan, Revision, Seen, Standing, Step, plan};
+use super::plan::{Desired, Observed, Plan, Revision, Step, Waiting, plan};
 use super::task::{Phase, Task};
 use super::{Config, View};
-use crate::endpoints::{Endpoints, Health, Sightings, TaskId};
+use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId};
 use crate::machine::Machine;
-use crate::random::{Stream, duration_between};
 use crate::record::{Cause, Decision, Exit, Record};
 use crate::time::Instant;
 
@@ -81,9 +82,11 @@ pub struct Reconciler {
     /// Starts in a row that failed before a check passed, and when the next one may be.
     failed_starts: u32,
     next_start: Option<Instant>,
-    sighted_at: Option<Instant>,
+    /// When the gateway was first and last heard of without a break in between.
+    sighted: Option<(Instant, Instant)>,
+    /// Whether it has been said that every task looks bad.
+    holding: bool,
     published: Endpoints,
-    acknowledged: u64,
     actions: VecDeque<Action>,
 }
 
@@ -102,9 +105,9 @@ impl Reconciler {
             filled: false,
             failed_starts: 0,
             next_start: None,
-            sighted_at: None,
+            sighted: None,
+            holding: false,
             published: Endpoints::default(),
-            acknowledged: 0,
             actions: VecDeque::new(),
         }
     }
@@ -122,9 +125,12 @@ impl Reconciler {
             ceiling: self.config.ceiling(),
             revision: self.revision,
         };
-        let informed = self.sighted_at.is_some_and(|at| now.since(at) <= SIGHTINGS_COUNT_FOR);
         let tasks = self.tasks.iter().map(Task::seen).collect();
-        plan(&desired, &Observed { tasks, informed })
+        plan(&desired, &Observed { tasks, informed: self.informed(now) })
+    }
+
+    fn informed(&self, now: Instant) -> bool {
+        self.sighted.is_some_and(|(_, last)| now.since(last) <= SIGHTINGS_COUNT_FOR)
     }
 
     fn record(&mut self, now: Instant, task: TaskId, decision: Decision, cause: Cause) {
@@ -140,92 +146,12 @@ impl Reconciler {
         self.tasks.iter_mut().find(|task| task.id == id)
     }
 
-    fn start(&mut self, now: Instant, revision: Revision) {
-        let good = |seen: &Seen| {
-            seen.revision == revision
-                && matches!(seen.standing, Standing::Coming | Standing::Serving)
-        };
-        let have = self.tasks.iter().map(Task::seen).filter(good).count() as u32;
-        self.started += 1;
-        let id = TaskId(self.started);
-        let (shortest, longest) = self.config.provisioning;
-        let provisioning = if self.filled {
-            duration_between(shortest, longest, self.seed, Stream::Provisioning, id.0.into())
-        } else {
-            Duration::ZERO
-        };
-        self.tasks.push(Task {
-            id,
-            revision,
-            phase: Phase::Provisioning { until: now + provisioning },
-            health: Health::Initial,
-            passed: false,
-            in_rotation: false,
-            in_flight: 0,
-        });
-        let want = self.config.desired_count;
-        self.record(now, id, Decision::Start, Cause::Missing { have, want, provisioning });
-    }
-
-    /// The one way to retire a task: out of rotation, acknowledged, nothing in flight or the delay
-    /// over, SIGTERM, SIGKILL. Only a crash and a stop by hand skip it.
-    fn retire(&mut self, now: Instant, id: TaskId, cause: Cause) {
-        // The snapshot that takes it out is the next one.
-        let version = self.published.version + 1;
-        let until = now + self.config.deregistration_delay;
-        let Some(task) = self.task(id) else { return };
-        match task.phase {
-            Phase::Running { port, .. } => task.phase = Phase::Draining { port, version, until },
-            // Its process is on the way, nobody has seen it: no request can be in flight.
-            Phase::Launching { .. } => return self.stop(now, id, cause),
-            Phase::Provisioning { .. } => self.tasks.retain(|task| task.id != id),
-            Phase::Draining { .. } | Phase::Stopping { .. } => return,
-        }
-        self.record(now, id, Decision::Retire, cause);
-    }
-
-    fn stop(&mut self, now: Instant, id: TaskId, cause: Cause) {
-        let kill_at = now + self.config.stop_timeout;
-        let Some(task) = self.task(id) else { return };
-        match task.phase {
-            Phase::Launching { port }
-            | Phase::Running { port, .. }
-            | Phase::Draining { port, .. } => {
-                task.phase = Phase::Stopping { port, kill_at: Some(kill_at) };
-                self.record(now, id, Decision::Terminate, cause);
-                self.actions.push_back(Action::Signal(id, Signal::Terminate));
-            }
-            Phase::Provisioning { .. } => {
-                self.tasks.retain(|task| task.id != id);
-                self.record(now, id, Decision::Gone, cause);
-            }
-            Phase::Stopping { .. } => {}
-        }
-    }
-
-    fn gone(&mut self, now: Instant, id: TaskId, cause: Cause) {
-        let Some(at) = self.tasks.iter().position(|task| task.id == id) else { return };
-        let task = self.tasks.remove(at);
-        self.record(now, id, Decision::Gone, cause);
-        let unasked = !matches!(task.phase, Phase::Draining { .. } | Phase::Stopping { .. });
-        if unasked && !task.passed {
-            self.back_off(now, id);
-        }
-    }
-
-    /// The next start waits, twice as long after each start that failed.
-    fn back_off(&mut self, now: Instant, id: TaskId) {
-        let (first, longest) = self.config.restart_backoff;
-        let wait = first.saturating_mul(1 << self.failed_starts.min(20)).min(longest);
-        self.failed_starts += 1;
-        self.next_start = Some(now + wait);
-        let failures = self.failed_starts;
-        self.record(now, id, Decision::Hold, Cause::StartsFail { failures, wait });
-    }
-
     fn observe(&mut self, now: Instant, sightings: &Sightings) {
-        self.sighted_at = Some(now);
-        self.acknowledged = sightings.acknowledged;
+        if sightings.acknowledged > self.published.version {
+            return self.number_from(sightings.acknowledged + 1);
+        }
+        let first = self.sighted.filter(|_| self.informed(now)).map_or(now, |(first, _)| first);
+        self.sighted = Some((first, now));
         for task in &mut self.tasks {
             if task.observe(sightings) {
                 self.failed_starts = 0;
@@ -251,50 +177,23 @@ impl Reconciler {
         }
     }
 
-    /// Does what is due at `now` for tasks as they are.
-    fn advance(&mut self, now: Instant) {
-        self.next_start = self.next_start.filter(|at| *at > now);
-        let due: Vec<(TaskId, Phase, bool, u32)> =
-            self.tasks.iter().map(|t| (t.id, t.phase, t.passed, t.in_flight)).collect();
-        for (id, phase, passed, in_flight) in due {
-            match phase {
-                Phase::Provisioning { until } if until <= now => self.launch(now, id),
-                Phase::Running { since, .. }
-                    if !passed && now.since(since) >= self.config.start_timeout =>
-                {
-                    let limit = self.config.start_timeout;
-                    self.back_off(now, id);
-                    self.stop(now, id, Cause::StartTimeoutOver { limit });
-                }
-                Phase::Draining { until, .. } if until <= now => {
-                    self.stop(now, id, Cause::DeregistrationDelayOver { in_flight });
-                }
-                Phase::Stopping { port, kill_at: Some(at) } if at <= now => {
-                    let limit = self.config.stop_timeout;
-                    if let Some(task) = self.task(id) {
-                        task.phase = Phase::Stopping { port, kill_at: None };
-                    }
-                    self.record(now, id, Decision::Kill, Cause::StopTimeoutOver { limit });
-                    self.actions.push_back(Action::Signal(id, Signal::Kill));
-                }
-                _ => {}
+    /// The gateway goes by the numbers of an earlier agent. Ours go on from there; what it saw of
+    /// that one's tasks is not about ours.
+    fn number_from(&mut self, first: u64) {
+        self.published.version = first;
+        for task in &mut self.tasks {
+            if let Phase::Draining { version, .. } = &mut task.phase {
+                *version = first;
             }
         }
-    }
-
-    fn launch(&mut self, now: Instant, id: TaskId) {
-        // Without a port it waits; the next port is an event and comes back here.
-        let Some(port) = self.port.take() else { return };
-        let Some(task) = self.task(id) else { return };
-        task.phase = Phase::Launching { port };
-        let revision = task.revision;
-        self.record(now, id, Decision::Launch, Cause::Provisioned);
-        self.actions.push_back(Action::Launch { task: id, revision, port });
+        self.actions.push_back(Action::Publish(self.published.clone()));
     }
 
     /// Carries the plan out as far as backoff lets it.
     fn carry_out(&mut self, now: Instant) {
-        for step in self.plan(now).steps {
+        let plan = self.plan(now);
+        self.hold(now, plan.waiting_on.contains(&Waiting::EveryoneLooksBad));
+        for step in plan.steps {
             match step {
                 Step::Start(_) if self.next_start.is_some() => {}
                 Step::Start(revision) => self.start(now, revision),
@@ -303,9 +202,18 @@ impl Reconciler {
         }
     }
 
+    /// Says once that nothing is done although every task looks bad.
+    fn hold(&mut self, now: Instant, everyone_looks_bad: bool) {
+        let told = std::mem::replace(&mut self.holding, everyone_looks_bad);
+        if everyone_looks_bad && !told {
+            let (decision, cause) = (Decision::Hold, Cause::EveryoneLooksBad);
+            self.actions.push_back(Action::Record(Record { at: now, task: None, decision, cause }));
+        }
+    }
+
     fn publish(&mut self) {
         let tasks: Vec<_> = self.tasks.iter().filter_map(Task::endpoint).collect();
-        let shape = |tasks: &[crate::endpoints::Endpoint]| -> Vec<_> {
+        let shape = |tasks: &[Endpoint]| -> Vec<_> {
             tasks.iter().map(|e| (e.task, e.address, e.wanted)).collect()
         };
         // An inherited verdict is no news to a gateway that lives: it does not make a version.
@@ -362,7 +270,7 @@ impl Machine for Reconciler {
         let due = |task: &Task| match task.phase {
             // Without a port there is nothing to wake up for.
             Phase::Provisioning { until } => self.port.map(|_| until),
-            Phase::Running { since, .. } if !task.passed => Some(since + self.config.start_timeout),
+            Phase::Running { since, .. } if !task.passed => self.start_deadline(since),
             Phase::Draining { until, .. } => Some(until),
             Phase::Stopping { kill_at, .. } => kill_at,
             Phase::Launching { .. } | Phase::Running { .. } => None,

@@ -1,15 +1,19 @@
 //! What happened to the tasks of a cell: who was in rotation when, what faults did, who was
 //! replaced by whom.
 
+mod life;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Fault, FaultKind};
-use crate::cluster::{State, View};
+use crate::cluster::View;
 use crate::endpoints::TaskId;
-use crate::record::{Cause, Decision, Record};
+use crate::record::Record;
 use crate::time::Instant;
+
+pub use life::{Life, Stage};
 
 /// A fault that comes later than this was not done as said.
 pub const FAULT_LATENESS_LIMIT: Duration = Duration::from_millis(100);
@@ -24,37 +28,6 @@ pub struct Course {
     begin: Option<Instant>,
     lives: BTreeMap<TaskId, Life>,
     inflicted: Vec<Inflicted>,
-}
-
-/// Where in its life a task is, for a lane of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// It has no process yet.
-    Provisioning,
-    /// Its process has not passed a check yet.
-    Starting,
-    /// It may get requests.
-    InRotation,
-    /// It may not any more, or not now.
-    Out,
-    /// It is no more.
-    Gone,
-}
-
-/// One task's life.
-#[derive(Clone, Debug, Default)]
-pub struct Life {
-    /// Each stage, from when on.
-    pub stages: Vec<(Instant, Stage)>,
-    /// From the decision to start it to its process, as drawn.
-    provisioning: Duration,
-    started: Option<Instant>,
-    launched: Option<Instant>,
-    answered: Option<Instant>,
-    entered: Option<Instant>,
-    left: Option<(Instant, Cause)>,
-    exit_recorded: bool,
-    process_ended: Option<Instant>,
 }
 
 /// A task that went, and the one that came in its place. All times are from the first moment of the
@@ -77,10 +50,13 @@ pub struct Replacement {
 
 /// A fault that was carried out.
 #[derive(Clone, Debug)]
-struct Inflicted {
-    fault: Fault,
-    at: Instant,
-    tasks: Vec<TaskId>,
+pub struct Inflicted {
+    /// The fault.
+    pub fault: Fault,
+    /// When it was.
+    pub at: Instant,
+    /// Whom it met; nobody if it could not be done as said.
+    pub tasks: Vec<TaskId>,
 }
 
 // === impl Course ===
@@ -118,6 +94,11 @@ impl Course {
         self.inflicted.push(Inflicted { fault, at: now, tasks });
     }
 
+    /// The faults that were carried out so far, in order.
+    pub fn inflicted(&self) -> &[Inflicted] {
+        &self.inflicted
+    }
+
     /// The very process that a fault met was seen to be gone.
     pub fn process_ended(&mut self, now: Instant, task: TaskId) {
         self.lives.entry(task).or_default().process_ended.get_or_insert(now);
@@ -134,12 +115,24 @@ impl Course {
         self.lives().filter(|(_, life)| serving(life)).map(|(task, _)| task).collect()
     }
 
+    /// Who could get requests when the load began, in ascending order.
+    pub fn at_the_beginning(&self) -> Vec<TaskId> {
+        let Some(begin) = self.begin else { return Vec::new() };
+        let served = |life: &Life| {
+            life.entered.is_some_and(|at| at <= begin)
+                && life.left.as_ref().is_none_or(|(at, _)| *at >= begin)
+        };
+        self.lives().filter(|(_, life)| served(life)).map(|(task, _)| task).collect()
+    }
+
     /// Each task that went after the load began, with the task that came in its place: the first
     /// to be started for the first to go, and so on.
     pub fn replacements(&self) -> Vec<Replacement> {
         let Some(begin) = self.begin else { return Vec::new() };
-        let mut gone: Vec<(Instant, TaskId)> =
-            self.lives().filter_map(|(task, life)| Some((life.left.as_ref()?.0, task))).collect();
+        let mut gone: Vec<(Instant, TaskId)> = self
+            .lives()
+            .filter_map(|(task, life)| Some((life.left_since(begin)?.0, task)))
+            .collect();
         gone.sort_unstable();
         // Tasks are numbered as they are started.
         let come = self.lives().filter(|(_, life)| life.started.is_some_and(|at| at >= begin));
@@ -185,15 +178,24 @@ impl Course {
         })
     }
 
+    /// Whether nothing more can be learned of the faults: what each met has ended and nobody
+    /// doubts it, or was there for too long.
+    pub fn settled(&self, now: Instant, stop_timeout: Duration) -> bool {
+        self.inflicted.iter().all(|inflicted| {
+            now.since(inflicted.at) > patience(&inflicted.fault, stop_timeout)
+                || inflicted.tasks.iter().all(|task| {
+                    let life = self.lives.get(task);
+                    life.is_some_and(|life| life.process_ended.is_some() && life.exit_recorded)
+                })
+        })
+    }
+
     fn without_effect(&self, inflicted: &Inflicted, stop_timeout: Duration) -> Vec<String> {
         let Inflicted { fault, at, tasks } = inflicted;
         if tasks.is_empty() {
             return vec![format!("the {fault} met no task: there were too few in rotation")];
         }
-        let patience = match fault.kind {
-            FaultKind::Stop => stop_timeout + EXIT_MARGIN,
-            FaultKind::Kill => EXIT_MARGIN,
-        };
+        let patience = patience(fault, stop_timeout);
         let problem = |task: &TaskId| {
             let life = self.lives.get(task)?;
             let ended = life.process_ended.is_some_and(|ended| ended.since(*at) <= patience);
@@ -214,58 +216,20 @@ impl Course {
     pub fn strays(&self) -> Vec<String> {
         let met = |task| self.inflicted.iter().any(|inflicted| inflicted.tasks.contains(&task));
         let stray = |(task, life): (TaskId, &Life)| {
-            let (at, cause) = life.left.as_ref()?;
-            let at = at.since(self.begin?);
+            let begin = self.begin?;
+            let (at, cause) = life.left_since(begin)?;
+            let at = at.since(begin);
             (!met(task)).then(|| format!("{task} went at {at:.1?} without a fault: {cause}"))
         };
         self.lives().filter_map(stray).collect()
     }
 }
 
-// === impl Life ===
-
-impl Life {
-    /// The stage it is in.
-    pub fn now(&self) -> Option<Stage> {
-        self.stages.last().map(|(_, stage)| *stage)
-    }
-
-    fn note(&mut self, record: &Record) {
-        match (&record.decision, &record.cause) {
-            (Decision::Start, cause) => {
-                self.started = Some(record.at);
-                if let Cause::Missing { provisioning, .. } = cause {
-                    self.provisioning = *provisioning;
-                }
-            }
-            (Decision::Launch, _) => self.launched = Some(record.at),
-            (Decision::Retire | Decision::Terminate | Decision::Kill, cause) => {
-                self.leave(record.at, cause);
-            }
-            (Decision::Gone, cause) => {
-                self.leave(record.at, cause);
-                self.exit_recorded |= matches!(cause, Cause::Exited(_));
-            }
-            (Decision::EnterRotation | Decision::LeaveRotation | Decision::Hold, _) => {}
-        }
-    }
-
-    fn leave(&mut self, at: Instant, cause: &Cause) {
-        self.left.get_or_insert((at, cause.clone()));
-    }
-
-    fn stage(&mut self, now: Instant, stage: Stage) {
-        if self.now() == Some(stage) {
-            return;
-        }
-        if stage == Stage::InRotation {
-            self.entered.get_or_insert(now);
-        }
-        self.stages.push((now, stage));
-    }
-
-    fn own_start(&self) -> Option<Duration> {
-        Some(self.answered?.since(self.launched?))
+/// How long the process of a task that a fault met may be there.
+fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
+    match fault.kind {
+        FaultKind::Stop => stop_timeout + EXIT_MARGIN,
+        FaultKind::Kill => EXIT_MARGIN,
     }
 }
 
@@ -278,22 +242,12 @@ impl Replacement {
     }
 }
 
-impl From<State> for Stage {
-    fn from(state: State) -> Self {
-        match state {
-            State::Provisioning => Self::Provisioning,
-            State::Starting => Self::Starting,
-            State::InRotation => Self::InRotation,
-            State::OutOfRotation | State::Draining | State::Stopping => Self::Out,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::State;
     use crate::experiment::Which;
-    use crate::record::Exit;
+    use crate::record::{Cause, Decision, Exit};
 
     const STOP: Fault =
         Fault { at: Duration::from_secs(1), kind: FaultKind::Stop, tasks: Which::Oldest(1) };
@@ -373,6 +327,23 @@ mod tests {
         let problems = course.unproven(&[STOP, STOP], timeout);
         assert_eq!(problems[0], "the stop of 1 task at 1s came 200ms late, more than 100ms");
         assert!(problems[1].contains("met no task"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_fault_is_settled_when_its_end_is_seen_and_recorded_or_overdue() {
+        let timeout = Duration::from_secs(3);
+        assert!(course(true).settled(at(1200), timeout));
+        assert!(!course(false).settled(at(5000), timeout));
+        assert!(course(false).settled(at(5001), timeout));
+    }
+
+    #[test]
+    fn what_went_before_the_load_concerns_nobody() {
+        let mut course = Course::default();
+        let crash = record(500, 1, Decision::Gone, Cause::Exited(Exit::Code(1)));
+        course.observe(at(500), &views(&[(2, State::InRotation)]), &[crash]);
+        course.begin(at(1000));
+        assert_eq!((course.strays(), course.replacements()), (vec![], vec![]));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const LATENESS_LIMIT: Duration = Duration::from_millis(5);
 pub const EVENNESS: f64 = 0.05;
 
 /// What a person expects of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     /// Users notice nothing.
@@ -28,8 +28,8 @@ pub enum Expectation {
     Down,
 }
 
-/// What came of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What came of a cell, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As expected.
@@ -89,7 +89,7 @@ pub fn judge(
 
 fn up(hypothesis: &Hypothesis, numbers: &Numbers) -> Vec<String> {
     let mut deviations = Vec::new();
-    if numbers.longest_gap > hypothesis.tolerated_gap {
+    if hypothesis.is_outage(numbers.longest_gap) {
         deviations.push(format!(
             "expected up, but nothing succeeded for {:?}; tolerated is {:?}",
             rounded(numbers.longest_gap),
@@ -145,6 +145,15 @@ fn uneven(fleet: &Fleet, shares: &[f64]) -> Option<String> {
 /// To the millisecond, as sentences want it.
 fn rounded(duration: Duration) -> Duration {
     Duration::from_millis((duration.as_secs_f64() * 1000.0).round() as u64)
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
 }
 
 impl fmt::Display for Verdict {

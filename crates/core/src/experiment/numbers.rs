@@ -63,6 +63,29 @@ pub struct Samples<'a> {
     duration: Duration,
 }
 
+// === impl Numbers ===
+
+impl Numbers {
+    /// The share of requests that failed; nothing of nothing is 0.
+    pub fn failed_share(&self) -> f64 {
+        self.failed as f64 / self.requests.max(1) as f64
+    }
+}
+
+// === impl Sample ===
+
+impl Sample {
+    /// Whether the request had a right answer in time.
+    pub fn succeeded(&self, objective: &Objective) -> bool {
+        self.answer.is_some_and(|answer| {
+            objective.status.matches(answer.status)
+                && answer.completed <= self.intended + objective.latency
+        })
+    }
+}
+
+// === impl Samples ===
+
 impl<'a> Samples<'a> {
     /// The samples of a load of `duration`, in the order of their intended sends.
     pub fn new(samples: &'a [Sample], objective: &'a Objective, duration: Duration) -> Self {
@@ -72,7 +95,7 @@ impl<'a> Samples<'a> {
 
     /// The four numbers, and what is told beside them.
     pub fn measure(self, hypothesis: &Hypothesis, last_fault: Option<Duration>) -> Numbers {
-        let succeeded = self.all.iter().filter(|sample| self.succeeded(sample)).count();
+        let succeeded = self.all.iter().filter(|sample| sample.succeeded(self.objective)).count();
         Numbers {
             requests: self.all.len() as u64,
             failed: (self.all.len() - succeeded) as u64,
@@ -85,12 +108,12 @@ impl<'a> Samples<'a> {
         }
     }
 
-    /// Whether a request had a right answer in time.
-    pub fn succeeded(self, sample: &Sample) -> bool {
-        sample.answer.is_some_and(|answer| {
-            self.objective.status.matches(answer.status)
-                && answer.completed <= sample.intended + self.objective.latency
-        })
+    /// The share of each of `tasks` in their answers to the requests intended in `period`.
+    pub fn shares(self, tasks: &[TaskId], period: std::ops::Range<Duration>) -> Vec<f64> {
+        let answers = self.answers(period);
+        let of = |task| answers.get(task).copied().unwrap_or_default();
+        let all: u64 = tasks.iter().map(of).sum();
+        tasks.iter().map(|task| if all == 0 { 0.0 } else { of(task) as f64 / all as f64 }).collect()
     }
 
     /// Answers per task to the requests intended in `period`.
@@ -105,14 +128,14 @@ impl<'a> Samples<'a> {
     }
 
     fn successes(self) -> impl Iterator<Item = &'a Sample> {
-        self.all.iter().filter(move |sample| self.succeeded(sample))
+        self.all.iter().filter(move |sample| sample.succeeded(self.objective))
     }
 
     fn seconds_below_target(self) -> u32 {
         let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for sample in self.all {
             let (right, all) = seconds.entry(sample.intended.as_secs()).or_default();
-            *right += u64::from(self.succeeded(sample));
+            *right += u64::from(sample.succeeded(self.objective));
             *all += 1;
         }
         let target = self.objective.success;
@@ -134,7 +157,7 @@ impl<'a> Samples<'a> {
         // right[n]: successes among the first n samples.
         let mut right = vec![0u64];
         for sample in self.all {
-            right.push(right[right.len() - 1] + u64::from(self.succeeded(sample)));
+            right.push(right[right.len() - 1] + u64::from(sample.succeeded(self.objective)));
         }
         let index = |at: Duration| self.all.partition_point(|sample| sample.intended < at);
         let holds = |begin: Duration| {
@@ -145,7 +168,7 @@ impl<'a> Samples<'a> {
         // It can only begin to hold at the fault itself or right after a failure.
         let after_failures = self.all.windows(2).filter_map(|pair| {
             let (before, after) = (&pair[0], &pair[1]);
-            (before.intended >= from && !self.succeeded(before)).then_some(after.intended)
+            (before.intended >= from && !before.succeeded(self.objective)).then_some(after.intended)
         });
         std::iter::once(from)
             .chain(after_failures)
@@ -208,6 +231,26 @@ mod tests {
         assert_eq!(quiet.recovery, Some(Duration::ZERO));
         assert_eq!(quiet.answers.into_values().collect::<Vec<_>>(), [250, 250]);
         assert_eq!(quiet.lateness_p99, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_task_without_an_answer_has_a_share_too() {
+        let objective =
+            Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
+        let sample = |n: u64| Sample {
+            intended: MS(n),
+            sent: MS(n),
+            answer: Some(Answer {
+                completed: MS(n + 1),
+                status: 200,
+                task: Some(TaskId(1 + (n % 4 / 3) as u32)),
+            }),
+        };
+        let samples: Vec<Sample> = (0..8).map(sample).collect();
+        let samples = Samples::new(&samples, &objective, MS(8));
+        let tasks = [TaskId(1), TaskId(2), TaskId(3)];
+        assert_eq!(samples.shares(&tasks, MS(0)..MS(4)), [0.75, 0.25, 0.0]);
+        assert_eq!(samples.shares(&tasks, MS(8)..MS(9)), [0.0; 3]);
     }
 
     #[test]

@@ -1,23 +1,26 @@
 //! A drill as written.
 
+mod fault;
+mod schedule;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::expectation::Expectation;
 use super::load::{Arrivals, Load};
 use super::reading::Sentence;
-use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule, Which};
-use crate::endpoints::TaskId;
+use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
+use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet};
 use crate::health::Matcher;
 
 /// The drill file.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawDrill {
     title: String,
+    scale: Option<u32>,
     #[serde(default)]
     prepare: Vec<Vec<String>>,
     monthly_price_per_task: Option<u32>,
@@ -28,13 +31,13 @@ pub struct RawDrill {
     hypothesis: RawHypothesis,
     #[serde(default)]
     configuration: Vec<RawConfiguration>,
-    schedule: Vec<RawSchedule>,
+    schedule: Vec<schedule::RawSchedule>,
     #[serde(default)]
     reading: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLoad {
     rate: u32,
     arrivals: Option<Arrivals>,
@@ -42,7 +45,7 @@ struct RawLoad {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawObjective {
     status: Option<Matcher>,
     latency: Written,
@@ -50,7 +53,7 @@ struct RawObjective {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawHypothesis {
     window: Option<Written>,
     tolerated_gap: Option<Written>,
@@ -58,7 +61,7 @@ struct RawHypothesis {
 
 /// What a configuration changes of the fleet.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawConfiguration {
     title: String,
     desired_count: Option<u32>,
@@ -66,34 +69,9 @@ struct RawConfiguration {
     maximum_percent: Option<u32>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSchedule {
-    name: String,
-    title: Option<String>,
-    duration: Written,
-    faults: Vec<RawFault>,
-    expect: Vec<Expectation>,
-}
-
-/// `{ at = "15s", stop = 1 }`, `{ at = "15s", kill = "all" }`, `{ at = "15s", stop = "task-2" }`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFault {
-    at: Written,
-    stop: Option<RawWhich>,
-    kill: Option<RawWhich>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "allowed is a number of tasks, \"all\" or a task such as \"task-2\"")]
-enum RawWhich {
-    Count(u32),
-    Named(String),
-}
-
 const HIGHEST_RATE: u32 = 50_000;
-const MOST_REQUESTS: u64 = 10_000_000;
+const HIGHEST_SCALE: u32 = 1_000;
+const HIGHEST_PRICE: u32 = 1_000_000;
 
 // === impl Drill ===
 
@@ -101,49 +79,33 @@ impl TryFrom<RawDrill> for Drill {
     type Error = ConfigError;
 
     fn try_from(raw: RawDrill) -> Result<Self, ConfigError> {
+        // As written is as meant.
+        let scale = number("scale", raw.scale, 1, 1..=HIGHEST_SCALE)?;
+        let price = raw.monthly_price_per_task;
+        number("monthly_price_per_task", price, 0, 0..=HIGHEST_PRICE)?;
+        for (n, words) in raw.prepare.iter().enumerate() {
+            range::command(format_args!("prepare[{}]", n + 1), words)?;
+        }
         let configurations = read_configurations(&raw)?;
         let load = read_load(raw.load).map_err(|error| error.below("load"))?;
-        if raw.schedule.is_empty() {
-            return Err(ConfigError::new(
-                "schedule",
-                "is empty; allowed is at least one [[schedule]]",
-            ));
-        }
-        let mut schedules: Vec<Schedule> = Vec::new();
-        for (n, schedule) in raw.schedule.into_iter().enumerate() {
-            let schedule = read_schedule(schedule, &configurations, &load)
-                .map_err(|error| error.below(format_args!("schedule[{}]", n + 1)))?;
-            if schedules.iter().any(|other| other.name == schedule.name) {
-                let problem = format!("`{}` is given twice", schedule.name);
-                return Err(ConfigError::new(format_args!("schedule[{}].name", n + 1), problem));
-            }
-            schedules.push(schedule);
-        }
-        if let Some(empty) = raw.prepare.iter().position(Vec::is_empty) {
-            let problem = "is empty; allowed is a program and its arguments";
-            return Err(ConfigError::new(format_args!("prepare[{}]", empty + 1), problem));
-        }
+        let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
+        let hypothesis =
+            read_hypothesis(&raw.hypothesis, &load).map_err(|error| error.below("hypothesis"))?;
+        let schedules = read_schedules(raw.schedule, &configurations, &load, &hypothesis)?;
         let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
         let sentence = |(n, text): (usize, &String)| {
             Sentence::read(text, configurations.len(), &names)
                 .map_err(|e| ConfigError::new(format_args!("reading[{}]", n + 1), e))
         };
         let reading = raw.reading.iter().enumerate().map(sentence).collect::<Result<_, _>>()?;
-        let tolerated_gap = raw.hypothesis.tolerated_gap.map_or(Duration::from_secs(1), |w| w.0);
         Ok(Self {
             title: raw.title,
+            scale,
             prepare: raw.prepare,
-            monthly_price_per_task: raw.monthly_price_per_task,
+            monthly_price_per_task: price,
             load,
-            objective: Objective {
-                status: raw.objective.status.unwrap_or_else(|| Matcher::only(200)),
-                latency: raw.objective.latency.0,
-                success: raw.objective.success,
-            },
-            hypothesis: Hypothesis {
-                window: raw.hypothesis.window.map_or(Duration::from_secs(10), |w| w.0),
-                tolerated_gap,
-            },
+            objective,
+            hypothesis,
             configurations,
             schedules,
             reading,
@@ -181,84 +143,65 @@ fn read_load(raw: RawLoad) -> Result<Load, ConfigError> {
             format!("{} is out of range; allowed is 1 to {HIGHEST_RATE} a second", raw.rate);
         return Err(ConfigError::new("rate", problem));
     }
-    let proper =
-        |path: &String| path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic());
-    if raw.paths.is_empty() || !raw.paths.iter().all(proper) {
-        let problem =
-            "allowed is a list of at least one path, each beginning with / and without spaces";
-        return Err(ConfigError::new("paths", problem));
+    if raw.paths.is_empty() {
+        return Err(ConfigError::new("paths", "is empty; allowed is a list of at least one path"));
+    }
+    for (n, path) in raw.paths.iter().enumerate() {
+        range::path(format_args!("paths[{}]", n + 1), path)?;
     }
     let arrivals = raw.arrivals.unwrap_or(Arrivals::Constant);
     Ok(Load { rate: raw.rate, arrivals, paths: raw.paths })
 }
 
-fn read_schedule(
-    raw: RawSchedule,
+fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {
+    Ok(Objective {
+        status: raw.status.unwrap_or_else(|| Matcher::only(200)),
+        latency: range::duration("latency", Some(raw.latency), SHORTEST)?,
+        success: raw.success,
+    })
+}
+
+fn read_hypothesis(raw: &RawHypothesis, load: &Load) -> Result<Hypothesis, ConfigError> {
+    let longer_than_spacing = |key, written, default| {
+        let value = range::duration(key, written, default)?;
+        if value >= load.spacing() {
+            return Ok(value);
+        }
+        let problem = format!(
+            "{value:?} is less than the {:?} from one request to the next; allowed is that and more",
+            load.spacing()
+        );
+        Err(ConfigError::new(key, problem))
+    };
+    Ok(Hypothesis {
+        window: longer_than_spacing("window", raw.window, Duration::from_secs(10))?,
+        tolerated_gap: longer_than_spacing(
+            "tolerated_gap",
+            raw.tolerated_gap,
+            Duration::from_secs(1),
+        )?,
+    })
+}
+
+fn read_schedules(
+    raw: Vec<schedule::RawSchedule>,
     configurations: &[Configuration],
     load: &Load,
-) -> Result<Schedule, ConfigError> {
-    let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if raw.name.is_empty() || !raw.name.chars().all(proper) {
-        let problem = format!("`{}` is not a name; allowed are a-z, 0-9 and _", raw.name);
-        return Err(ConfigError::new("name", problem));
+    hypothesis: &Hypothesis,
+) -> Result<Vec<Schedule>, ConfigError> {
+    if raw.is_empty() {
+        let problem = "is empty; allowed is at least one [[schedule]]";
+        return Err(ConfigError::new("schedule", problem));
     }
-    if raw.expect.len() != configurations.len() {
-        let problem = format!(
-            "has {} entries for {} configurations; allowed is one of \"up\", \"down\" for each",
-            raw.expect.len(),
-            configurations.len()
-        );
-        return Err(ConfigError::new("expect", problem));
-    }
-    let duration = raw.duration.0;
-    if duration.as_secs().saturating_mul(load.rate.into()) > MOST_REQUESTS {
-        let problem = format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate);
-        return Err(ConfigError::new("duration", problem));
-    }
-    let counts = configurations.iter().map(|c| c.fleet.service.cluster.desired_count);
-    let fewest = counts.min().unwrap_or_default();
-    let read = |(n, fault)| {
-        read_fault(fault, duration, fewest).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
-    };
-    let mut faults = raw.faults.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-    faults.sort_by_key(|fault| fault.at);
-    let title = raw.title.unwrap_or_else(|| raw.name.replace('_', " "));
-    Ok(Schedule { name: raw.name, title, duration, faults, expect: raw.expect })
-}
-
-fn read_fault(raw: &RawFault, duration: Duration, fewest: u32) -> Result<Fault, ConfigError> {
-    let at = raw.at.0;
-    if at >= duration {
-        let problem = format!("{at:?} is not before the end of the load at {duration:?}");
-        return Err(ConfigError::new("at", problem));
-    }
-    let (key, kind, which) = match (&raw.stop, &raw.kill) {
-        (Some(which), None) => ("stop", FaultKind::Stop, which),
-        (None, Some(which)) => ("kill", FaultKind::Kill, which),
-        (None, None) => {
-            let problem = "is missing; allowed is this or `kill`, and just one of them";
-            return Err(ConfigError::new("stop", problem));
+    let mut schedules: Vec<Schedule> = Vec::new();
+    for (n, raw) in raw.into_iter().enumerate() {
+        let below = |error: ConfigError| error.below(format_args!("schedule[{}]", n + 1));
+        let schedule = schedule::read(raw, configurations, load, hypothesis).map_err(below)?;
+        if schedules.iter().any(|other| other.name == schedule.name) {
+            let problem = format!("`{}` is given twice", schedule.name);
+            return Err(below(ConfigError::new("name", problem)));
         }
-        (Some(_), Some(_)) => {
-            let problem = "is given beside `stop`; allowed is just one of them";
-            return Err(ConfigError::new("kill", problem));
-        }
-    };
-    let tasks = read_which(which, fewest).map_err(|problem| ConfigError::new(key, problem))?;
-    Ok(Fault { at, kind, tasks })
-}
-
-fn read_which(raw: &RawWhich, fewest: u32) -> Result<Which, String> {
-    match raw {
-        RawWhich::Count(count) if (1..=fewest).contains(count) => Ok(Which::Oldest(*count)),
-        RawWhich::Count(count) => Err(format!(
-            "{count} tasks cannot be taken in every configuration; allowed is 1 to {fewest}, \"all\" or \
-             a task such as \"task-2\""
-        )),
-        RawWhich::Named(name) if name == "all" => Ok(Which::All),
-        RawWhich::Named(name) => {
-            let task = name.parse::<TaskId>();
-            task.map(Which::Task).map_err(|error| format!("{error}, \"all\" or a number of tasks"))
-        }
+        schedules.push(schedule);
     }
+    Ok(schedules)
 }

@@ -2,13 +2,12 @@
 //! nowhere else.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::range::{self, SHORTEST, duration, number, span};
 use super::written::{Span, Written};
 use super::{ConfigError, Fleet, Service};
 use crate::balance::Algorithm;
@@ -17,7 +16,7 @@ use crate::{call, cluster, health};
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
     seed: Option<u64>,
     listen: Option<SocketAddr>,
@@ -26,7 +25,7 @@ pub struct RawFleet {
 
 /// `[service.NAME]`
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawService {
     command: Vec<String>,
     #[serde(default)]
@@ -51,7 +50,7 @@ pub struct RawService {
 
 /// `[service.NAME.health]`
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawHealth {
     path: Option<String>,
     matcher: Option<Matcher>,
@@ -63,14 +62,12 @@ struct RawHealth {
 
 /// `[service.NAME.call]`
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawCall {
     timeout: Option<Written>,
     connect_timeout: Option<Written>,
     tries: Option<u32>,
 }
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 // === impl RawFleet ===
 
@@ -94,12 +91,17 @@ impl TryFrom<RawFleet> for Fleet {
             return Err(ConfigError::new("service", problem));
         }
         let (name, service) = raw.service.into_iter().next().expect("there is just one");
+        let key = format!("service.{name}");
+        let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > 63 || !name.chars().all(proper) {
+            let problem = "is no name of a service; allowed are 1 to 63 of a-z, 0-9 and -";
+            return Err(ConfigError::new(key, problem));
+        }
         Ok(Self {
             seed: raw.seed.unwrap_or(1),
             // Loopback unless told otherwise, on a port of the kernel's choice.
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
-            service: Service::read(&name, service)
-                .map_err(|error| error.below(format_args!("service.{name}")))?,
+            service: Service::read(name, service).map_err(|error| error.below(key))?,
         })
     }
 }
@@ -107,25 +109,11 @@ impl TryFrom<RawFleet> for Fleet {
 // === impl Service ===
 
 impl Service {
-    fn read(name: &str, raw: RawService) -> Result<Self, ConfigError> {
-        let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || name.len() > 63 || !name.chars().all(proper) {
-            let problem = "is not a name; allowed are 1 to 63 of a-z, 0-9 and -";
-            return Err(ConfigError::new(format_args!("\"{name}\""), problem));
-        }
-        if raw.command.first().is_none_or(String::is_empty) {
-            let problem =
-                "is empty; allowed is a program and its arguments, [\"PROGRAM\", \"ARG\"]";
-            return Err(ConfigError::new("command", problem));
-        }
-        if let Some(taken) =
-            raw.environment.keys().find(|k| *k == "PORT" || k.starts_with("SEAWORTHY_"))
-        {
-            let problem = "is given to each task by seaworthy; allowed is any other name";
-            return Err(ConfigError::new(format_args!("environment.{taken}"), problem));
-        }
+    fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
+        range::command("command", &raw.command)?;
+        read_environment(&raw.environment).map_err(|error| error.below("environment"))?;
         Ok(Self {
-            name: name.to_owned(),
+            name,
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
             call: read_call(&raw.call).map_err(|error| error.below("call"))?,
             cluster: read_cluster(&raw)?,
@@ -134,6 +122,20 @@ impl Service {
             environment: raw.environment,
         })
     }
+}
+
+fn read_environment(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    for (name, value) in variables {
+        if name == "PORT" || name.starts_with("SEAWORTHY_") {
+            let problem = "is given to each task by seaworthy; allowed is any other name";
+            return Err(ConfigError::new(name, problem));
+        }
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let problem = "is no variable; allowed is a name without = and no zero byte anywhere";
+            return Err(ConfigError::new(format_args!("{name:?}"), problem));
+        }
+    }
+    Ok(())
 }
 
 fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
@@ -147,16 +149,20 @@ fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
             0..=100,
         )?,
         maximum_percent: number("maximum_percent", raw.maximum_percent, 200, 100..=400)?,
-        provisioning: span("provisioning", raw.provisioning, (Duration::ZERO, Duration::ZERO))?,
-        start_timeout: duration("start_timeout", raw.start_timeout, Duration::from_secs(60), HOUR)?,
-        stop_timeout: duration("stop_timeout", raw.stop_timeout, Duration::from_secs(30), HOUR)?,
+        provisioning: span(
+            "provisioning",
+            raw.provisioning,
+            Duration::ZERO,
+            (Duration::ZERO, Duration::ZERO),
+        )?,
+        start_timeout: duration("start_timeout", raw.start_timeout, Duration::from_secs(60))?,
+        stop_timeout: duration("stop_timeout", raw.stop_timeout, Duration::from_secs(30))?,
         deregistration_delay: duration(
             "deregistration_delay",
             raw.deregistration_delay,
             Duration::from_secs(300),
-            HOUR,
         )?,
-        restart_backoff: span("restart_backoff", raw.restart_backoff, backoff)?,
+        restart_backoff: span("restart_backoff", raw.restart_backoff, SHORTEST, backoff)?,
     };
     let (floor, ceiling, count) = (config.floor(), config.ceiling(), config.desired_count);
     if ceiling <= count && floor >= count {
@@ -176,16 +182,12 @@ fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
     let config = health::Config {
         path: raw.path.clone().unwrap_or_else(|| "/".to_owned()),
         matcher: raw.matcher.clone().unwrap_or_else(|| Matcher::only(200)),
-        interval: duration("interval", raw.interval, Duration::from_secs(30), HOUR)?,
-        timeout: duration("timeout", raw.timeout, Duration::from_secs(5), HOUR)?,
+        interval: duration("interval", raw.interval, Duration::from_secs(30))?,
+        timeout: duration("timeout", raw.timeout, Duration::from_secs(5))?,
         healthy_threshold: number("healthy_threshold", raw.healthy_threshold, 5, 1..=10)?,
         unhealthy_threshold: number("unhealthy_threshold", raw.unhealthy_threshold, 2, 1..=10)?,
     };
-    let proper = |b: u8| b.is_ascii_graphic() && b != b'#';
-    if !config.path.starts_with('/') || !config.path.bytes().all(proper) {
-        let problem = format!("`{}` is not a path; allowed is /… without spaces", config.path);
-        return Err(ConfigError::new("path", problem));
-    }
+    range::path("path", &config.path)?;
     if config.timeout >= config.interval {
         let problem = format!(
             "{:?} is not less than the interval of {:?}, so checks would overlap",
@@ -198,63 +200,8 @@ fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
 
 fn read_call(raw: &RawCall) -> Result<call::Config, ConfigError> {
     Ok(call::Config {
-        timeout: duration("timeout", raw.timeout, Duration::from_secs(60), HOUR)?,
-        connect_timeout: duration(
-            "connect_timeout",
-            raw.connect_timeout,
-            Duration::from_secs(10),
-            HOUR,
-        )?,
+        timeout: duration("timeout", raw.timeout, Duration::from_secs(60))?,
+        connect_timeout: duration("connect_timeout", raw.connect_timeout, Duration::from_secs(10))?,
         tries: number("tries", raw.tries, 3, 1..=10)?,
     })
-}
-
-fn duration(
-    key: &str,
-    written: Option<Written>,
-    default: Duration,
-    longest: Duration,
-) -> Result<Duration, ConfigError> {
-    let value = written.map_or(default, |written| written.0);
-    within(key, value, Duration::from_millis(1)..=longest)
-}
-
-fn span(
-    key: &str,
-    written: Option<Span>,
-    default: (Duration, Duration),
-) -> Result<(Duration, Duration), ConfigError> {
-    let (shortest, longest) = written.map_or(default, |s| (s.shortest, s.longest));
-    within(key, longest, Duration::ZERO..=HOUR).map(|longest| (shortest, longest))
-}
-
-fn within(
-    key: &str,
-    value: Duration,
-    allowed: RangeInclusive<Duration>,
-) -> Result<Duration, ConfigError> {
-    let write = |d: &Duration| humantime::format_duration(*d).to_string();
-    in_range(key, value, &allowed, write)
-}
-
-fn number(
-    key: &str,
-    written: Option<u32>,
-    default: u32,
-    allowed: RangeInclusive<u32>,
-) -> Result<u32, ConfigError> {
-    in_range(key, written.unwrap_or(default), &allowed, u32::to_string)
-}
-
-fn in_range<T: PartialOrd + Copy, D: Display>(
-    key: &str,
-    value: T,
-    allowed: &RangeInclusive<T>,
-    write: impl Fn(&T) -> D,
-) -> Result<T, ConfigError> {
-    if allowed.contains(&value) {
-        return Ok(value);
-    }
-    let (value, low, high) = (write(&value), write(allowed.start()), write(allowed.end()));
-    Err(ConfigError::new(key, format_args!("{value} is out of range; allowed is {low} to {high}")))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A duration with its unit: `"250ms"`, `"90s"`, `"1m 30s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,30 +24,50 @@ pub struct Share {
     millionths: u32,
 }
 
+/// Reads text by a function. What is allowed is said of other text and of what is no text at all.
+struct Text<T> {
+    allowed: &'static str,
+    read: fn(&str) -> Option<T>,
+}
+
+// === impl Text ===
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.allowed)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text).ok_or_else(|| E::custom(format_args!("`{text}` is not {}", self.allowed)))
+    }
+}
+
 // === impl Written ===
 
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        duration(&text).map(Self).map_err(D::Error::custom)
+        let allowed = "a duration: a number with its unit, such as \"250ms\", \"90s\" or \"5m\"";
+        deserializer.deserialize_str(Text { allowed, read: |text| duration(text).map(Self) })
     }
 }
 
 // === impl Span ===
 
+impl Span {
+    fn read(text: &str) -> Option<Self> {
+        let (shortest, longest) = text.split_once("..").unwrap_or((text, text));
+        let span = Self { shortest: duration(shortest)?, longest: duration(longest)? };
+        (span.shortest <= span.longest).then_some(span)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let (shortest, longest) = text.split_once("..").unwrap_or((&text, &text));
-        let span = Self {
-            shortest: duration(shortest).map_err(D::Error::custom)?,
-            longest: duration(longest).map_err(D::Error::custom)?,
-        };
-        if span.shortest > span.longest {
-            let problem = format!("`{text}` ends before it begins; allowed is \"60s..90s\"");
-            return Err(D::Error::custom(problem));
-        }
-        Ok(span)
+        let allowed =
+            "a duration, such as \"75s\", or the shortest and the longest, such as \"60s..90s\"";
+        deserializer.deserialize_str(Text { allowed, read: Self::read })
     }
 }
 
@@ -66,21 +86,21 @@ impl Share {
     pub fn as_f64(self) -> f64 {
         f64::from(self.millionths) / 1e6
     }
+
+    fn read(text: &str) -> Option<Self> {
+        let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+        let millionths = (percent * 10_000.0).round();
+        // What would be rounded is refused: "99.99999%" is not all of it.
+        let exact = (percent * 10_000.0 - millionths).abs() < 1e-6;
+        (exact && (0.0..=100.0).contains(&percent))
+            .then_some(Self { millionths: millionths as u32 })
+    }
 }
 
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let percent =
-            text.trim().strip_suffix('%').map(str::trim).and_then(|n| n.parse::<f64>().ok());
-        match percent {
-            Some(percent) if (0.0..=100.0).contains(&percent) => {
-                Ok(Self { millionths: (percent * 10_000.0).round() as u32 })
-            }
-            _ => Err(D::Error::custom(format!(
-                "`{text}` is not a share; allowed is \"0%\" to \"100%\", such as \"99.9%\""
-            ))),
-        }
+        let allowed = "a share: \"0%\" to \"100%\" with up to four decimals, such as \"99.9%\"";
+        deserializer.deserialize_str(Text { allowed, read: Self::read })
     }
 }
 
@@ -90,8 +110,6 @@ impl fmt::Display for Share {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim()).map_err(|_| {
-        format!("`{text}` is not a duration; allowed is a number with its unit, such as \"250ms\", \"90s\" or \"5m\"")
-    })
+fn duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text.trim()).ok()
 }

@@ -63,7 +63,8 @@ struct Target {
     /// Results in a row that contradict the verdict.
     streak: u32,
     next_probe: Instant,
-    outstanding: Option<ProbeId>,
+    /// The check under way, and when it has failed.
+    outstanding: Option<(ProbeId, Instant)>,
     /// Why it is, or is not, in rotation.
     cause: Cause,
 }
@@ -114,9 +115,8 @@ impl Checker {
     }
 
     fn judge(&mut self, probe: ProbeId, result: Probed) {
-        let Some(target) = self.targets.iter_mut().find(|t| t.outstanding == Some(probe)) else {
-            return;
-        };
+        let under_way = |t: &&mut Target| t.outstanding.is_some_and(|(id, _)| id == probe);
+        let Some(target) = self.targets.iter_mut().find(under_way) else { return };
         target.outstanding = None;
         let failing = match result {
             Probed::Status(status) if self.config.matcher.matches(status) => None,
@@ -129,26 +129,24 @@ impl Checker {
         }
     }
 
-    /// Sends the checks that are due and gives up those that are overdue.
-    fn probe(&mut self, now: Instant) {
+    /// A check without an answer by its deadline has failed, whatever comes of it later.
+    fn give_up(&mut self, now: Instant) {
         for target in &mut self.targets {
-            if now < target.next_probe {
-                continue;
-            }
-            if target.outstanding.take().is_some() {
-                // The driver owes a result by the deadline, which is before the next check.
+            if target.outstanding.take_if(|(_, deadline)| *deadline <= now).is_some() {
                 target.fail(self.config.unhealthy_threshold, Failing::Timeout);
             }
+        }
+    }
+
+    /// Sends the checks that are due.
+    fn probe(&mut self, now: Instant) {
+        for target in self.targets.iter_mut().filter(|target| target.next_probe <= now) {
             self.last_probe += 1;
-            let probe = ProbeId(self.last_probe);
-            target.outstanding = Some(probe);
+            let (probe, deadline) = (ProbeId(self.last_probe), now + self.config.timeout);
+            target.outstanding = Some((probe, deadline));
             target.next_probe = now + self.config.interval;
-            self.actions.push_back(Action::Probe {
-                probe,
-                task: target.endpoint.task,
-                address: target.endpoint.address,
-                deadline: now + self.config.timeout,
-            });
+            let Endpoint { task, address, .. } = target.endpoint;
+            self.actions.push_back(Action::Probe { probe, task, address, deadline });
         }
     }
 
@@ -172,13 +170,16 @@ impl Checker {
     fn explain(&mut self, now: Instant, before: &[TaskId], fail_open: bool) {
         let after = &self.rotation.tasks;
         let left = before.iter().filter(|task| !after.contains(task)).map(|&task| {
-            let cause =
-                match self.targets.iter().find(|t| t.endpoint.task == task) {
-                    Some(target) if target.endpoint.wanted == Wanted::InRotation => {
-                        if self.fail_open { Cause::OthersHealthy } else { target.cause.clone() }
-                    }
-                    _ => Cause::Deregistered,
-                };
+            // One that is `Initial` again is so at another address: the one in rotation is gone.
+            let registered = |t: &&Target| {
+                t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial
+            };
+            let target = self.targets.iter().find(|t| t.endpoint.task == task);
+            let cause = match target.filter(registered) {
+                Some(_) if self.fail_open => Cause::OthersHealthy,
+                Some(target) => target.cause.clone(),
+                None => Cause::Deregistered,
+            };
             (task, Decision::LeaveRotation, cause)
         });
         let entering =
@@ -202,6 +203,7 @@ impl Machine for Checker {
     type Action = Action;
 
     fn handle(&mut self, now: Instant, input: Input) {
+        self.give_up(now);
         match input {
             Input::Endpoints(endpoints) => self.register(now, endpoints),
             Input::Probed(probe, result) => self.judge(probe, result),
@@ -210,6 +212,7 @@ impl Machine for Checker {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.give_up(now);
         self.probe(now);
         self.rotate(now);
     }
@@ -219,7 +222,8 @@ impl Machine for Checker {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.targets.iter().map(|t| t.next_probe).min()
+        let due = |t: &Target| t.outstanding.map_or(t.next_probe, |(_, end)| end.min(t.next_probe));
+        self.targets.iter().map(due).min()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! *What it protects*: the caller, from a service that is slow rather than dead. *When it trips*:
 //! at the earlier of the caller's own deadline and `limit` after the beginning; everything a call
-//! goes through shares this one deadline, so that tries do not add up. *How it recovers*: there is
-//! nothing to recover. *What it does not do*: stop the work a task has already begun.
+//! goes through shares this one deadline, so that tries do not add up, and whoever is called further
+//! down is told what is left of it. *How it recovers*: there is nothing to recover. *What it does
+//! not do*: stop the work a task has already begun.
 
 use std::time::Duration;
 

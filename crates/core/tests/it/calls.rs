@@ -1,1 +1,361 @@
-//! The dispatcher: what is tried again and what is not, and that nothing is ever lost.
+//! The dispatcher: what is tried again and what is not, and how every call ends.
+//!
+//! A script says what happens; what the dispatcher wants done for it stands behind the bar.
+//! `UPDATE_EXPECT=1` rewrites that; read the difference before you believe it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use seaworthy_core::balance::Algorithm;
+use seaworthy_core::call::{
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Slots,
+};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::health::Rotation;
+use seaworthy_core::machine::{Machine, drive};
+use seaworthy_core::policy::Ask;
+use seaworthy_core::time::Instant;
+
+use crate::golden;
+
+const CONFIG: Config =
+    Config { timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(10), tries: 3 };
+
+#[test]
+fn a_call_is_sent_answered_and_over() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        get a      | a try 1 on task-1
+        post b     | b try 1 on task-2
+        a head     |
+        a done     |
+        b done     |
+        get c      | c try 1 on task-1
+    "#]]);
+}
+
+#[test]
+fn before_any_byte_was_sent_another_task_is_tried_repeatable_or_not() {
+    check(&expect![[r#"
+        rotate 1 2 3  |
+        post a        | a try 1 on task-1
+        a refused     | a try 2 on task-2
+        a unreachable | a try 3 on task-3
+        a unsent      | a answered: the task closed the connection early
+    "#]]);
+}
+
+#[test]
+fn a_refused_connection_is_not_sought_again_even_if_tries_are_left() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        get a      | a try 1 on task-1
+        a refused  | a try 2 on task-2
+        a refused  | a answered: the task refused the connection
+    "#]]);
+}
+
+#[test]
+fn a_repeatable_request_without_a_byte_of_answer_is_tried_again() {
+    check(&expect![[r#"
+        rotate 1 2 3 |
+        get a        | a try 1 on task-1
+        a lost       | a try 2 on task-2
+        a head       |
+        a done       |
+    "#]]);
+}
+
+#[test]
+fn a_request_that_is_not_repeatable_is_sent_once() {
+    check(&expect![[r#"
+        rotate 1 2 3    |
+        post a          | a try 1 on task-1
+        a lost          | a answered: the task closed the connection early
+        get b           | b try 1 on task-2
+        b lost-for-good | b answered: the task closed the connection early
+    "#]]);
+}
+
+#[test]
+fn a_query_of_death_gets_one_more_try_and_never_a_third() {
+    check(&expect![[r#"
+        rotate 1 2 3 4 |
+        get a          | a try 1 on task-1
+        a lost         | a try 2 on task-2
+        a lost         | a answered: the task closed the connection early
+        get b          | b try 1 on task-3
+        b lost         | b try 2 on task-4
+        b refused      | b try 3 on task-1
+        b lost         | b answered: the task closed the connection early
+    "#]]);
+}
+
+#[test]
+fn after_a_byte_of_answer_nothing_is_repeated() {
+    check(&expect![[r#"
+        rotate 1 2 3 |
+        get a        | a try 1 on task-1
+        a cut        | a answered: the task closed the connection early
+        get b        | b try 1 on task-2
+        b garbled    | b answered: the task's answer was malformed
+        get c        | c try 1 on task-3
+        c head       |
+        c cut        | c aborted
+    "#]]);
+}
+
+#[test]
+fn a_stale_connection_says_nothing_about_its_task_and_the_next_one_is_fresh() {
+    check(&expect![[r#"
+        rotate 1     |
+        post a       | a try 1 on task-1
+        a stale      | a try 2 on task-1, fresh
+        a done       |
+        post b       | b try 1 on task-1
+        b stale-sent | b answered: the task closed the connection early
+        get c        | c try 1 on task-1
+        c stale-sent | c try 2 on task-1, fresh
+        c stale-sent | c answered: the task closed the connection early
+    "#]]);
+}
+
+#[test]
+fn once_a_connection_was_stale_every_further_one_is_fresh() {
+    check(&expect![[r#"
+        rotate 1 2 3 |
+        get a        | a try 1 on task-1
+        a stale      | a try 2 on task-2, fresh
+        a refused    | a try 3 on task-3, fresh
+    "#]]);
+}
+
+#[test]
+fn tries_are_counted_whatever_they_cost() {
+    check(&expect![[r#"
+        rotate 1 2 3 4 5 |
+        get a            | a try 1 on task-1
+        a refused        | a try 2 on task-2
+        a refused        | a try 3 on task-3
+        a refused        | a answered: the task refused the connection
+    "#]]);
+}
+
+#[test]
+fn one_deadline_holds_for_all_tries() {
+    check(&expect![[r#"
+        rotate 1 2      |
+        get a           | a try 1 on task-1
+        get b           | b try 1 on task-2
+        get c until 30s | c try 1 on task-1
+        get d until 90s | d try 1 on task-2
+        at 29s          |
+        b head          |
+        a refused       | a try 2 on task-2
+        at 30s          | c answered: the deadline passed
+        at 60s          | a answered: the deadline passed
+                        | b aborted
+                        | d answered: the deadline passed
+    "#]]);
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_no_call() {
+    check(&expect![[r#"
+        rotate 1        |
+        at 10s          |
+        get a until 10s | a answered: the deadline passed
+        get b until 11s | b try 1 on task-1
+    "#]]);
+}
+
+#[test]
+fn the_time_counts_even_if_nobody_told_it() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        get a      | a try 1 on task-1
+        get b      | b try 1 on task-2
+        get c      | c try 1 on task-1
+        clock 60s  |
+        a head     | a answered: the deadline passed
+                   | b answered: the deadline passed
+                   | c answered: the deadline passed
+        b refused  |
+        c done     |
+    "#]]);
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_call() {
+    check(&expect![[r#"
+        rotate 1      |
+        get a         | a try 1 on task-1
+        a client-gone |
+        a lost        |
+        get b         | b try 1 on task-1
+        b head        |
+        b client-gone |
+        at 60s        |
+    "#]]);
+}
+
+#[test]
+fn what_belongs_to_an_earlier_try_or_call_is_ignored() {
+    check(&expect![[r#"
+        rotate 1 2      |
+        get a           | a try 1 on task-1
+        a refused       | a try 2 on task-2
+        a#1 head        |
+        a#1 done        |
+        a#1 lost        |
+        a#3 done        |
+        a done          |
+        get b           | b try 1 on task-1
+        a#2 lost        |
+        a#1 client-gone |
+        b head          |
+        at 60s          | b aborted
+    "#]]);
+}
+
+#[test]
+fn without_a_task_in_rotation_there_is_no_try() {
+    check(&expect![[r#"
+        get a      | a answered: no task is in rotation
+        rotate 1 2 |
+        get b      | b try 1 on task-1
+        rotate     |
+        b refused  | b answered: the task refused the connection
+        get c      | c answered: no task is in rotation
+    "#]]);
+}
+
+#[test]
+fn a_task_out_of_rotation_keeps_what_it_has_and_gets_nothing_new() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        get a      | a try 1 on task-1
+        rotate 2   |
+        get b      | b try 1 on task-2
+        a head     |
+        a done     |
+    "#]]);
+}
+
+fn check(expect: &Expect) {
+    let mut shell = Shell::new();
+    golden::check(expect, |step| shell.step(step));
+}
+
+/// Drives a dispatcher as a gateway does, with names for its calls.
+struct Shell {
+    now: Instant,
+    dispatcher: Dispatcher,
+    slots: Slots,
+    /// With the try that was last asked for.
+    calls: BTreeMap<String, (CallId, u32)>,
+    wanted: Vec<String>,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self {
+            now: Instant::EPOCH,
+            dispatcher: Dispatcher::new(CONFIG, Algorithm::RoundRobin),
+            slots: Slots::default(),
+            calls: BTreeMap::new(),
+            wanted: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, step: &str) -> Vec<String> {
+        let words: Vec<&str> = step.split(' ').collect();
+        match words[..] {
+            ["rotate", ref tasks @ ..] => {
+                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
+                let rotation = Rotation { tasks: tasks.iter().map(task).collect() };
+                self.drive(Some(Input::Rotate(rotation)));
+            }
+            ["get" | "post", name] => self.begin(name, words[0] == "get", None),
+            ["get", name, "until", moment] => self.begin(name, true, Some(golden::moment(moment))),
+            ["clock", moment] => self.now = golden::moment(moment),
+            ["at", moment] => self.wait(golden::moment(moment)),
+            [call, event] => self.tell(call, event),
+            _ => panic!("unknown step: {step}"),
+        }
+        std::mem::take(&mut self.wanted)
+    }
+
+    fn begin(&mut self, name: &str, repeatable: bool, deadline: Option<Instant>) {
+        let call = self.slots.take();
+        self.calls.insert(name.to_owned(), (call, 0));
+        self.drive(Some(Input::Begin { call, ask: Ask { repeatable, deadline } }));
+    }
+
+    /// `a head` is about the last try of `a`, `a#1 head` about its first one.
+    fn tell(&mut self, name: &str, event: &str) {
+        let (name, attempt) = name.split_once('#').map_or((name, None), |(n, a)| (n, Some(a)));
+        let (call, last) = self.calls[name];
+        let attempt = Attempt(attempt.map_or(last, |a| a.parse().expect("a try's number")));
+        let input = match event {
+            "head" => Input::Head { call, attempt, status: 200 },
+            "done" => Input::Done { call, attempt },
+            "client-gone" => Input::ClientGone { call },
+            how => Input::Failed { call, attempt, failure: failure(how) },
+        };
+        let over = matches!(input, Input::Done { .. } | Input::ClientGone { .. });
+        self.drive(Some(input));
+        if over {
+            self.slots.give_back(call);
+        }
+    }
+
+    fn wait(&mut self, until: Instant) {
+        while let Some(due) = self.dispatcher.poll_timeout().filter(|due| *due <= until) {
+            self.now = due;
+            self.drive(None);
+        }
+        self.now = until;
+    }
+
+    fn drive(&mut self, input: Option<Input>) {
+        let mut actions = Vec::new();
+        drive(&mut self.dispatcher, self.now, input, |action| actions.push(action));
+        for action in actions {
+            let what = match action {
+                Action::Try { attempt, task, fresh, .. } => {
+                    let fresh = if fresh { ", fresh" } else { "" };
+                    format!("try {} on {task}{fresh}", attempt.0)
+                }
+                Action::Answer { why, .. } => format!("answered: {why}"),
+                Action::Abort { .. } => "aborted".to_owned(),
+            };
+            let (Action::Try { call, .. } | Action::Answer { call, .. } | Action::Abort { call }) =
+                action;
+            let known = self.calls.iter_mut().find(|(_, (id, _))| *id == call);
+            let (name, (_, last)) = known.expect("only calls that were begun are spoken of");
+            match action {
+                Action::Try { attempt, .. } => *last = attempt.0,
+                Action::Answer { .. } | Action::Abort { .. } => self.slots.give_back(call),
+            }
+            self.wanted.push(format!("{name} {what}"));
+        }
+    }
+}
+
+/// How a try fails, in one word.
+fn failure(word: &str) -> Failure {
+    let (kind, sent, answered, reused) = match word {
+        "refused" => (FailureKind::Refused, false, false, false),
+        "unreachable" => (FailureKind::ConnectTimeout, false, false, false),
+        "unsent" => (FailureKind::Closed, false, false, false),
+        "lost" | "lost-for-good" => (FailureKind::Closed, true, false, false),
+        "stale" => (FailureKind::Closed, false, false, true),
+        "stale-sent" => (FailureKind::Closed, true, false, true),
+        "cut" => (FailureKind::Closed, true, true, false),
+        "garbled" => (FailureKind::Malformed, true, true, false),
+        _ => panic!("unknown event: {word}"),
+    };
+    Failure { sent, answered, reused, replayable: word != "lost-for-good", kind }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use seaworthy_core::cluster::Config;
 use seaworthy_core::cluster::reconciler::Event;
-use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
 
 use crate::world::World;
@@ -21,7 +21,12 @@ enum Fault {
     Busy(usize, u32),
     Deploy,
     GatewaySilent(bool),
+    GatewayRestarts,
+    /// The gateway goes by what an earlier agent told it.
+    EarlierAgent,
     StartsFail(bool),
+    /// A timeout that nobody wanted.
+    Spurious,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -33,7 +38,10 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => (any::<usize>(), 0..5u32).prop_map(|(task, n)| Fault::Busy(task, n)),
         2 => Just(Fault::Deploy),
         1 => any::<bool>().prop_map(Fault::GatewaySilent),
+        1 => Just(Fault::GatewayRestarts),
+        1 => Just(Fault::EarlierAgent),
         1 => any::<bool>().prop_map(Fault::StartsFail),
+        1 => Just(Fault::Spurious),
     ]
 }
 
@@ -77,11 +85,16 @@ impl Watched {
         }
     }
 
-    /// Tasks that answer their users and have not been told to go.
+    /// Tasks that answer their users, as far as anybody could tell.
+    fn in_rotation(&self) -> BTreeSet<TaskId> {
+        let (_, told) = &self.world.told;
+        let tasks = told.tasks.iter().filter(|seen| seen.in_rotation).map(|seen| seen.task);
+        tasks.filter(|task| self.world.processes.contains_key(task)).collect()
+    }
+
+    /// Those of them that were not told to go.
     fn answering(&self) -> BTreeSet<TaskId> {
-        let sightings = self.world.sightings();
-        let tasks = sightings.tasks.iter().filter(|seen| seen.in_rotation).map(|seen| seen.task);
-        tasks.filter(|task| !self.leaving.contains(task)).collect()
+        self.in_rotation().difference(&self.leaving).copied().collect()
     }
 
     fn check(&mut self, before: &BTreeSet<TaskId>) {
@@ -91,27 +104,32 @@ impl Watched {
         self.records_seen = self.world.records.len();
         let told = |r: &&Record| matches!(r.decision, Decision::Retire | Decision::Terminate);
         self.leaving.extend(new.iter().filter(told).filter_map(|r| r.task));
+        let still: BTreeSet<TaskId> = self.in_rotation().intersection(before).copied().collect();
         let ours = |r: &Record| {
-            r.decision == Decision::Retire && r.task.is_some_and(|t| before.contains(&t))
+            r.decision == Decision::Retire && r.task.is_some_and(|t| still.contains(&t))
         };
+        if new.iter().any(|r| r.decision == Decision::Retire) {
+            let silent_for = self.world.now.since(self.world.told.0);
+            assert!(silent_for <= Duration::from_secs(5), "blind for {silent_for:?}: {new:?}");
+        }
         if new.iter().any(ours) {
             let left = self.answering().len() as u32;
             assert!(left >= self.config.floor(), "{left} left of {before:?}: {new:?}");
         }
     }
 
-    fn inflict(&mut self, fault: Fault) {
+    fn inflict(&mut self, fault: &Fault) {
         self.inflict_unseen(fault);
         let before = self.answering();
         self.world.sight();
         self.check(&before);
     }
 
-    fn inflict_unseen(&mut self, fault: Fault) {
+    fn inflict_unseen(&mut self, fault: &Fault) {
         let world = &mut self.world;
         let tasks: Vec<TaskId> = world.processes.keys().copied().collect();
         let pick = |n: usize| tasks.get(n.checked_rem(tasks.len())?).copied();
-        match fault {
+        match *fault {
             Fault::Crash(n) => pick(n).into_iter().for_each(|t| world.exit(t, Exit::Signal(11))),
             Fault::Stop(n) => pick(n).into_iter().for_each(|t| world.tell(Event::Stop(t))),
             Fault::Sicken(n) => self.process(pick(n), |p| p.sick = true),
@@ -122,7 +140,10 @@ impl Watched {
                 world.tell(Event::Desired(self.config.clone(), self.revision));
             }
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
+            Fault::GatewayRestarts => world.endpoints = Endpoints::default(),
+            Fault::EarlierAgent => world.endpoints.version += 50,
             Fault::StartsFail(fail) => world.starts_fail = fail,
+            Fault::Spurious => world.drive(None),
         }
     }
 
@@ -148,7 +169,7 @@ proptest! {
         watched.run(Duration::from_secs(2));
         for (after, fault) in faults {
             watched.run(Duration::from_millis(after));
-            watched.inflict(fault);
+            watched.inflict(&fault);
         }
 
         // Safety is done with; now liveness: faults stop.

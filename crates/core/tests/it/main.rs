@@ -1,7 +1,22 @@
 //! Core's machines, driven in virtual time: golden scripts, and invariants under any input.
 
+#![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
+mod call_properties;
 mod calls;
 mod cluster_properties;
 mod files;
+mod golden;
+mod observer;
+mod policy_guard;
+mod policy_opening;
+mod policy_properties;
+mod policy_shell;
+mod policy_trials;
+mod policy_trip;
+mod policy_world;
+mod reconciler;
 mod scripts;
+mod target_properties;
+mod targets;
 mod world;

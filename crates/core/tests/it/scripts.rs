@@ -7,10 +7,10 @@ use std::time::Duration;
 use expect_test::expect_file;
 use seaworthy_core::cluster::Config;
 use seaworthy_core::cluster::reconciler::Event;
-use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::Exit;
-use seaworthy_core::time::Instant;
 
+use crate::golden;
 use crate::world::World;
 
 const SEED: u64 = 1;
@@ -45,9 +45,29 @@ fn a_sick_task_is_replaced_and_a_sick_fleet_is_not_killed() {
     check("sick.txt");
 }
 
+#[test]
+fn everyone_looks_bad() {
+    check("all-sick.txt");
+}
+
+#[test]
+fn the_numbers_of_an_earlier_agent() {
+    check("earlier-agent.txt");
+}
+
+#[test]
+fn a_gateway_that_is_silent_while_tasks_start() {
+    check("silent-gateway.txt");
+}
+
+#[test]
+fn a_gateway_that_restarts_while_a_task_drains() {
+    check("gateway-restarts.txt");
+}
+
 fn check(name: &str) {
-    let path = format!("{}/tests/it/scripts/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).expect("the script can be read");
+    let file = expect_file![format!("{}/tests/it/scripts/{name}", env!("CARGO_MANIFEST_DIR"))];
+    let text = file.data();
     let script = text.split("---\n").next().expect("split gives at least one part");
     let mut lines = script.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let config = config(lines.next().expect("the first line is the fleet"));
@@ -56,7 +76,7 @@ fn check(name: &str) {
         step(&mut world, &config, line);
     }
     let records = world.records.iter().map(|r| format!("{:>9} {r}\n", r.at.to_string()));
-    expect_file![path].assert_eq(&format!("{script}---\n{}", records.collect::<String>()));
+    file.assert_eq(&format!("{script}---\n{}", records.collect::<String>()));
 }
 
 /// `fleet 2 tasks, 100 % to 200 %, provisioning 60s..90s`
@@ -84,18 +104,26 @@ fn step(world: &mut World, config: &Config, line: &str) {
     let (Some("at"), Some(seconds)) = (words.next(), words.next()) else {
         panic!("a step begins with `at`: {line}")
     };
-    let seconds = seconds.strip_suffix('s').and_then(|s| s.parse().ok()).expect("seconds");
-    world.run(Instant::EPOCH + Duration::from_secs_f64(seconds));
+    world.run(golden::moment(seconds));
     let words: Vec<&str> = words.collect();
     let task = |name: &str| -> TaskId { name.parse().expect("a task") };
     match words[..] {
         ["stop", name] => world.tell(Event::Stop(task(name))),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
+        ["deafen", name] => {
+            world.processes.get_mut(&task(name)).expect("it runs").healthy_at = None;
+        }
         ["stubborn", name] => {
-            world.processes.get_mut(&task(name)).expect("it runs").stubborn = true
+            world.processes.get_mut(&task(name)).expect("it runs").stubborn = true;
         }
         ["busy", name] => world.processes.get_mut(&task(name)).expect("it runs").in_flight = 3,
+        ["gateway", "silent"] => world.gateway_silent = true,
+        ["gateway", "speaks"] => world.gateway_silent = false,
+        ["gateway", "restarts"] => world.endpoints = Endpoints::default(),
+        ["gateway", "knows", version] => {
+            world.endpoints.version = version.parse().expect("a version");
+        }
         ["deploy"] => world.tell(Event::Desired(config.clone(), 2)),
         ["starts", "fail"] => world.starts_fail = true,
         ["starts", "work"] => world.starts_fail = false,

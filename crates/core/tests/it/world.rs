@@ -27,8 +27,10 @@ pub(crate) struct World {
     pub(crate) gateway_silent: bool,
     /// New processes die before they serve.
     pub(crate) starts_fail: bool,
-    /// What the gateway goes by.
-    endpoints: Endpoints,
+    /// What the gateway goes by: the latest it was told, by whichever agent.
+    pub(crate) endpoints: Endpoints,
+    /// What the reconciler was last told of the gateway, and when.
+    pub(crate) told: (Instant, Sightings),
     pending: VecDeque<(Instant, Pending)>,
     next_port: u16,
     next_heartbeat: Instant,
@@ -57,6 +59,7 @@ impl World {
             gateway_silent: false,
             starts_fail: false,
             endpoints: Endpoints::default(),
+            told: (Instant::EPOCH, Sightings::default()),
             pending: VecDeque::new(),
             next_port: 9000,
             next_heartbeat: Instant::EPOCH + HEARTBEAT,
@@ -102,8 +105,8 @@ impl World {
         if self.gateway_silent {
             return;
         }
-        let sightings = self.sightings();
-        self.tell(Event::Sightings(sightings));
+        self.told = (self.now, self.sightings());
+        self.tell(Event::Sightings(self.told.1.clone()));
     }
 
     pub(crate) fn sightings(&self) -> Sightings {
@@ -152,7 +155,7 @@ impl World {
                 }
             }
             Pending::Endpoints(endpoints) => {
-                if !self.gateway_silent {
+                if !self.gateway_silent && endpoints.version > self.endpoints.version {
                     self.endpoints = endpoints;
                     self.sight();
                 }
@@ -160,7 +163,7 @@ impl World {
         }
     }
 
-    fn drive(&mut self, event: Option<Event>) {
+    pub(crate) fn drive(&mut self, event: Option<Event>) {
         let mut actions = Vec::new();
         drive(&mut self.reconciler, self.now, event, |action| actions.push(action));
         for action in actions {

@@ -1,0 +1,145 @@
+//! A task's way through its life, as the reconciler moves it.
+
+use std::time::Duration;
+
+use super::{Action, Reconciler, SIGHTINGS_COUNT_FOR, Signal};
+use crate::cluster::plan::{Revision, Seen, Standing};
+use crate::cluster::task::{Phase, Task};
+use crate::endpoints::{Health, TaskId};
+use crate::random::{Stream, duration_between};
+use crate::record::{Cause, Decision};
+use crate::time::Instant;
+
+impl Reconciler {
+    pub(super) fn start(&mut self, now: Instant, revision: Revision) {
+        let good = |seen: &Seen| {
+            seen.revision == revision
+                && matches!(seen.standing, Standing::Coming | Standing::Serving)
+        };
+        let have = self.tasks.iter().map(Task::seen).filter(good).count() as u32;
+        self.started += 1;
+        let id = TaskId(self.started);
+        let (shortest, longest) = self.config.provisioning;
+        let provisioning = if self.filled {
+            duration_between(shortest, longest, self.seed, Stream::Provisioning, id.0.into())
+        } else {
+            Duration::ZERO
+        };
+        self.tasks.push(Task {
+            id,
+            revision,
+            phase: Phase::Provisioning { until: now + provisioning },
+            health: Health::Initial,
+            passed: false,
+            in_rotation: false,
+            in_flight: 0,
+        });
+        let want = self.config.desired_count;
+        self.record(now, id, Decision::Start, Cause::Missing { have, want, provisioning });
+    }
+
+    /// The one way to retire a task: out of rotation, acknowledged, nothing in flight or the delay
+    /// over, SIGTERM, SIGKILL. Only a crash and a stop by hand skip it.
+    pub(super) fn retire(&mut self, now: Instant, id: TaskId, cause: Cause) {
+        // The snapshot that takes it out is the next one.
+        let version = self.published.version + 1;
+        let until = now + self.config.deregistration_delay;
+        let Some(task) = self.task(id) else { return };
+        match task.phase {
+            Phase::Running { port, .. } => task.phase = Phase::Draining { port, version, until },
+            // Its process is on the way, nobody has seen it: no request can be in flight.
+            Phase::Launching { .. } => return self.stop(now, id, cause),
+            Phase::Provisioning { .. } => self.tasks.retain(|task| task.id != id),
+            Phase::Draining { .. } | Phase::Stopping { .. } => return,
+        }
+        self.record(now, id, Decision::Retire, cause);
+    }
+
+    pub(super) fn stop(&mut self, now: Instant, id: TaskId, cause: Cause) {
+        let kill_at = now + self.config.stop_timeout;
+        let Some(task) = self.task(id) else { return };
+        match task.phase {
+            Phase::Launching { port }
+            | Phase::Running { port, .. }
+            | Phase::Draining { port, .. } => {
+                task.phase = Phase::Stopping { port, kill_at: Some(kill_at) };
+                self.record(now, id, Decision::Terminate, cause);
+                self.actions.push_back(Action::Signal(id, Signal::Terminate));
+            }
+            Phase::Provisioning { .. } => {
+                self.tasks.retain(|task| task.id != id);
+                self.record(now, id, Decision::Gone, cause);
+            }
+            Phase::Stopping { .. } => {}
+        }
+    }
+
+    pub(super) fn gone(&mut self, now: Instant, id: TaskId, cause: Cause) {
+        let Some(at) = self.tasks.iter().position(|task| task.id == id) else { return };
+        let task = self.tasks.remove(at);
+        self.record(now, id, Decision::Gone, cause);
+        let unasked = !matches!(task.phase, Phase::Draining { .. } | Phase::Stopping { .. });
+        if unasked && !task.passed {
+            self.back_off(now, id);
+        }
+    }
+
+    /// The next start waits, twice as long after each start that failed.
+    fn back_off(&mut self, now: Instant, id: TaskId) {
+        let (first, longest) = self.config.restart_backoff;
+        let wait = first.saturating_mul(1 << self.failed_starts.min(20)).min(longest);
+        self.failed_starts += 1;
+        self.next_start = Some(now + wait);
+        let failures = self.failed_starts;
+        self.record(now, id, Decision::Hold, Cause::StartsFail { failures, wait });
+    }
+
+    /// When a task that runs since then and has not passed a check is given up; not while the
+    /// gateway is silent, for then nobody can tell whether it works.
+    pub(super) fn start_deadline(&self, since: Instant) -> Option<Instant> {
+        let (first, last) = self.sighted?;
+        let deadline = since.max(first) + self.config.start_timeout;
+        (deadline <= last + SIGHTINGS_COUNT_FOR).then_some(deadline)
+    }
+
+    /// Does what is due at `now` for tasks as they are.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.next_start = self.next_start.filter(|at| *at > now);
+        let due: Vec<(TaskId, Phase, bool, u32)> =
+            self.tasks.iter().map(|t| (t.id, t.phase, t.passed, t.in_flight)).collect();
+        for (id, phase, passed, in_flight) in due {
+            match phase {
+                Phase::Provisioning { until } if until <= now => self.launch(now, id),
+                Phase::Running { since, .. }
+                    if !passed && self.start_deadline(since).is_some_and(|at| at <= now) =>
+                {
+                    let limit = self.config.start_timeout;
+                    self.back_off(now, id);
+                    self.stop(now, id, Cause::StartTimeoutOver { limit });
+                }
+                Phase::Draining { until, .. } if until <= now => {
+                    self.stop(now, id, Cause::DeregistrationDelayOver { in_flight });
+                }
+                Phase::Stopping { port, kill_at: Some(at) } if at <= now => {
+                    let limit = self.config.stop_timeout;
+                    if let Some(task) = self.task(id) {
+                        task.phase = Phase::Stopping { port, kill_at: None };
+                    }
+                    self.record(now, id, Decision::Kill, Cause::StopTimeoutOver { limit });
+                    self.actions.push_back(Action::Signal(id, Signal::Kill));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn launch(&mut self, now: Instant, id: TaskId) {
+        // Without a port it waits; the next port is an event and comes back here.
+        let Some(port) = self.port.take() else { return };
+        let Some(task) = self.task(id) else { return };
+        task.phase = Phase::Launching { port };
+        let revision = task.revision;
+        self.record(now, id, Decision::Launch, Cause::Provisioned);
+        self.actions.push_back(Action::Launch { task: id, revision, port });
+    }
+}

@@ -1,0 +1,73 @@
+//! A course of events as written.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::fault::{self, RawFault};
+use crate::experiment::expectation::Expectation;
+use crate::experiment::load::Load;
+use crate::experiment::{Configuration, Fault, Hypothesis, Schedule};
+use crate::fleet::ConfigError;
+use crate::fleet::range::{SHORTEST, within};
+use crate::fleet::written::Written;
+
+const MOST_REQUESTS: u64 = 10_000_000;
+const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
+
+/// `[[schedule]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawSchedule {
+    name: String,
+    title: Option<String>,
+    duration: Written,
+    faults: Vec<RawFault>,
+    expect: Vec<Expectation>,
+}
+
+/// A course of events for all `configurations`, long enough for `hypothesis` to be judged.
+pub(super) fn read(
+    raw: RawSchedule,
+    configurations: &[Configuration],
+    load: &Load,
+    hypothesis: &Hypothesis,
+) -> Result<Schedule, ConfigError> {
+    let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if raw.name.is_empty() || !raw.name.chars().all(proper) {
+        let problem = format!("`{}` is not a name; allowed are a-z, 0-9 and _", raw.name);
+        return Err(ConfigError::new("name", problem));
+    }
+    if raw.expect.len() != configurations.len() {
+        let problem = format!(
+            "has {} entries for {} configurations; allowed is one of \"up\", \"down\" for each",
+            raw.expect.len(),
+            configurations.len()
+        );
+        return Err(ConfigError::new("expect", problem));
+    }
+    let duration = within("duration", raw.duration.0, SHORTEST..=LONGEST_LOAD)?;
+    if duration.as_secs().saturating_mul(load.rate.into()) > MOST_REQUESTS {
+        let problem = format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate);
+        return Err(ConfigError::new("duration", problem));
+    }
+    let counts = configurations.iter().map(|c| c.fleet.service.cluster.desired_count);
+    let fewest = counts.min().unwrap_or_default();
+    let read = |(n, fault)| {
+        fault::read(fault, duration, fewest).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
+    };
+    let mut faults = raw.faults.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    faults.sort_by_key(|fault: &Fault| fault.at);
+    let last = faults.last().map_or(Duration::ZERO, |fault| fault.at);
+    let shortest = last + hypothesis.window;
+    if duration < shortest {
+        let problem = format!(
+            "{duration:?} leaves no window of {:?} after the last fault, at {last:?}, in which the fleet \
+             could be seen to have recovered; allowed is {shortest:?} and more",
+            hypothesis.window
+        );
+        return Err(ConfigError::new("duration", problem));
+    }
+    let title = raw.title.unwrap_or_else(|| raw.name.replace('_', " "));
+    Ok(Schedule { name: raw.name, title, duration, faults, expect: raw.expect })
+}

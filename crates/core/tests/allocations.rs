@@ -1,0 +1,61 @@
+//! A guard allocates when it is made and never again. A program of its own, for it counts the
+//! allocations of a whole thread.
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use seaworthy_core::policy::breaker::{self, Opening, Ramp, Window};
+use seaworthy_core::policy::guard::{Config, Guard};
+use seaworthy_core::policy::{Ask, Outcome, Policy, adaptive, bulkhead};
+use seaworthy_core::time::Instant;
+
+/// Calls that succeed, fail until the breaker opens, are rejected, try, and come back; with more
+/// transitions than are kept.
+fn story(guard: &mut Guard) {
+    let mut now = Instant::EPOCH;
+    for n in 0..200_000u32 {
+        now = now + Duration::from_millis(5);
+        let outcome = if n / 2000 % 2 == 0 { Outcome::Success } else { Outcome::Failure };
+        if let Ok(mut pass) = guard.admit(now, &Ask { repeatable: true, deadline: None }) {
+            if n % 7 == 0 {
+                guard.abandon(now, &mut pass);
+            }
+            guard.settle(now, pass, outcome);
+        }
+    }
+}
+
+/// A breaker that is open for a second at most, and closes within another.
+fn restless() -> breaker::Config {
+    let longest = Duration::from_secs(1);
+    let default = breaker::Config::default();
+    breaker::Config {
+        open: Opening { first: longest / 10, longest, ..default.open },
+        ramp: Ramp { length: longest, ..default.ramp },
+        ..default
+    }
+}
+
+#[test]
+fn no_call_allocates_whatever_becomes_of_it() {
+    for window in [Window::Calls(100), Window::Time(Duration::from_secs(1))] {
+        let adaptive = bulkhead::Config::Adaptive(adaptive::Config::default());
+        for bulkhead in [bulkhead::Config::Fixed(10), adaptive] {
+            let config = Config {
+                breaker: Some(breaker::Config { window, ..restless() }),
+                bulkhead: Some(bulkhead),
+                ..Config::default()
+            };
+            let mut guard = Guard::new(config, 1);
+            assert_eq!(measure(|| story(&mut guard)).count_total, 0, "{window:?}");
+            let metrics = guard.breaker().expect("it has one").metrics();
+            assert!(metrics.rejected.open > 0 && metrics.rejected.ramp > 0);
+            assert!(metrics.transitions_lost > 0, "the story is long enough");
+        }
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(measure(|| drop(Guard::new(Config::default(), 1))).count_total > 0);
+}

@@ -1,0 +1,256 @@
+//! Drill files.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use seaworthy_core::experiment::{Drill, RawDrill};
+
+use crate::golden;
+
+/// All but its schedules.
+const GOOD: &str = r#"
+    title = "a drill"
+    fleet.service.s.command = ["store"]
+    load.rate = 100
+    load.paths = ["/"]
+    objective.latency = "500ms"
+    objective.success = "99%"
+"#;
+
+const SCHEDULE: &str = r#"
+    name = "one"
+    duration = "30s"
+    faults = [{ at = "5s", stop = 1 }]
+    expect = ["up"]
+"#;
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let drill = super::read::<RawDrill, Drill>(&file("")).unwrap();
+    let Drill { configurations, .. } = &drill;
+    assert_eq!(configurations.len(), 1);
+    let Drill { scale, load, objective, hypothesis, schedules, .. } = &drill;
+    let told = format!("{scale}\n{load:?}\n{objective:?}\n{hypothesis:?}\n{schedules:?}\n");
+    expect![[r#"
+        1
+        Load { rate: 100, arrivals: Constant, paths: ["/"] }
+        Objective { status: Matcher { ranges: [(200, 200)] }, latency: 500ms, success: Share { millionths: 990000 } }
+        Hypothesis { window: 10s, tolerated_gap: 1s }
+        [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, kind: Stop, tasks: Oldest(1) }], expect: [Up] }]
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn a_configuration_changes_the_fleet() {
+    let step = r#"configuration = [{ title = "a" }, { title = "b", desired_count = 3, minimum_healthy_percent = 66 }]; schedule: expect = ["down", "up"]"#;
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+    let told = drill.configurations.iter().map(|c| {
+        let cluster = &c.fleet.service.cluster;
+        (c.title.as_str(), cluster.desired_count, cluster.floor(), cluster.ceiling())
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [("a", 2, 2, 4), ("b", 3, 2, 6)]);
+}
+
+#[test]
+fn the_drills_that_come_with_the_program_are_good_and_can_be_scaled() {
+    for text in [
+        include_str!("../../../../../drills/report.toml"),
+        include_str!("../../../../../drills/kill-one.toml"),
+    ] {
+        let drill = super::read::<RawDrill, Drill>(text).unwrap();
+        assert_eq!(drill.check_scale(drill.scale), Ok(()));
+    }
+}
+
+#[test]
+fn unknown_keys_and_wrong_types_are_refused_by_line() {
+    check(&expect![[r#"
+        titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `reading`
+        title = 1                                      | line 1, column 9: invalid type: integer `1`, expected a string
+        scale = "10"                                   | line 7, column 9: invalid type: string "10", expected u32
+        prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a sequence
+        monthly_price_per_task = -15                   | line 7, column 26: invalid value: integer `-15`, expected u32
+        fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected one of `seed`, `listen`, `service`
+        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `health`, `call`
+        load.rate = "100"                              | line 3, column 13: invalid type: string "100", expected u32
+        load.rate = -1                                 | line 3, column 13: invalid value: integer `-1`, expected u32
+        load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`
+        load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a sequence
+        load.arrivals = "bursty"                       | line 7, column 17: unknown variant `bursty`, expected `constant` or `poisson`
+        objective.latency = 500                        | line 5, column 21: invalid type: integer `500`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
+        objective.p99 = "1s"                           | line 7, column 11: unknown field `p99`, expected one of `status`, `latency`, `success`
+        objective.success = 0.99                       | line 6, column 21: invalid type: floating point `0.99`, expected a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.success = "99"                       | line 6, column 21: `99` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.success = "101%"                     | line 6, column 21: `101%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.success = "-1%"                      | line 6, column 21: `-1%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.success = "NaN%"                     | line 6, column 21: `NaN%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.success = "99.99999%"                | line 6, column 21: `99.99999%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
+        objective.status = 200                         | line 7, column 20: invalid type: integer `200`, expected a string
+        hypothesis.windows = "1s"                      | line 7, column 12: unknown field `windows`, expected `window` or `tolerated_gap`
+        configuration = [{ desired_count = 1 }]        | line 7, column 18: missing field `title`
+        configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`
+        reading = "one"                                | line 7, column 11: invalid type: string "one", expected a sequence
+        schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
+        schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
+        schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected `up` or `down`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `stop`, `kill`
+        schedule: faults = [{ stop = 1 }]              | line 11, column 11: missing field `at`
+        schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "5s", stop = [1] }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
+    "#]]);
+}
+
+#[test]
+fn values_are_within_bounds() {
+    check(&expect![[r#"
+        scale = 0                                         | scale: 0 is out of range; allowed is 1 to 1000
+        scale = 4294967295                                | scale: 4294967295 is out of range; allowed is 1 to 1000
+        monthly_price_per_task = 4294967295               | monthly_price_per_task: 4294967295 is out of range; allowed is 0 to 1000000
+        load.rate = 0                                     | load.rate: 0 is out of range; allowed is 1 to 50000 a second
+        load.rate = 4294967295                            | load.rate: 4294967295 is out of range; allowed is 1 to 50000 a second
+        objective.latency = "0s"                          | objective.latency: 0s is out of range; allowed is 1ms to 1h
+        objective.latency = "2h"                          | objective.latency: 2h is out of range; allowed is 1ms to 1h
+        objective.latency = "500000000000years"           | objective.latency: 500000000000years is out of range; allowed is 1ms to 1h
+        hypothesis.window = "0s"                          | hypothesis.window: 0s is out of range; allowed is 1ms to 1h
+        hypothesis.window = "500000000000years"           | hypothesis.window: 500000000000years is out of range; allowed is 1ms to 1h
+        hypothesis.window = "9ms"                         | hypothesis.window: 9ms is less than the 10ms from one request to the next; allowed is that and more
+        hypothesis.tolerated_gap = "9ms"                  | hypothesis.tolerated_gap: 9ms is less than the 10ms from one request to the next; allowed is that and more
+        load.rate = 1; hypothesis.tolerated_gap = "999ms" | hypothesis.tolerated_gap: 999ms is less than the 1s from one request to the next; allowed is that and more
+        schedule: duration = "0s"                         | schedule[1].duration: 0s is out of range; allowed is 1ms to 1day
+        schedule: duration = "500000000000years"          | schedule[1].duration: 500000000000years is out of range; allowed is 1ms to 1day
+        load.rate = 50000; schedule: duration = "5m"      | schedule[1].duration: makes more than 10000000 requests at 50000 a second
+    "#]]);
+}
+
+#[test]
+fn programs_and_paths_are_proper() {
+    check(&expect![[r#"
+        prepare = [["seaworthy"], []]  | prepare[2]: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        prepare = [[""]]               | prepare[1]: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        load.paths = []                | load.paths: is empty; allowed is a list of at least one path
+        load.paths = ["/", "products"] | load.paths[2]: "products" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        load.paths = ["/", "/a b"]     | load.paths[2]: "/a b" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        load.paths = ["/#top"]         | load.paths[1]: "/#top" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        load.paths = ["/<script>"]     | load.paths[1]: "/<script>" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+    "#]]);
+}
+
+#[test]
+fn the_fleet_is_read_for_each_configuration() {
+    check(&expect![[r#"
+        fleet.service.t.command = ["other"]                              | fleet.service: 2 services are given ["s", "t"]; allowed is one, as [service.NAME]
+        fleet.service.s.maximum_percent = 100                            | fleet.service.s.minimum_healthy_percent: 100 % of 2 tasks keeps 2 healthy while maximum_percent 100 % allows 2 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
+        configuration = [{ title = "a" }, { title = "b", desired_count = 3, maximum_percent = 125 }]; schedule: expect = ["up", "up"] | configuration[2].fleet.service.s.minimum_healthy_percent: 100 % of 3 tasks keeps 3 healthy while maximum_percent 125 % allows 3 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
+        configuration = [{ title = "a", desired_count = 0 }]             | configuration[1].fleet.service.s.desired_count: 0 is out of range; allowed is 1 to 100
+    "#]]);
+}
+
+#[test]
+fn schedules_and_faults_make_sense() {
+    check(&expect![[r#"
+        schedule = []                                                    | schedule: is empty; allowed is at least one [[schedule]]
+        schedule: name = ""                                              | schedule[1].name: `` is not a name; allowed are a-z, 0-9 and _
+        schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
+        schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "down" for each
+        schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "down" for each
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is this or `kill`, and just one of them
+        schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
+        schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
+        schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s
+        schedule: faults = [{ at = "20s", stop = 1 }]                    | good
+        schedule: faults = [{ at = "20001ms", stop = 1 }]                | schedule[1].duration: 30s leaves no window of 10s after the last fault, at 20.001s, in which the fleet could be seen to have recovered; allowed is 30.001s and more
+        schedule: faults = []; schedule: duration = "9s"                 | schedule[1].duration: 9s leaves no window of 10s after the last fault, at 0ns, in which the fleet could be seen to have recovered; allowed is 10s and more
+        schedule: faults = [{ at = "5s", stop = 0 }]                     | schedule[1].faults[1].stop: 0 tasks cannot be taken in every configuration; allowed is 1 to 2, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "5s", stop = 3 }]                     | schedule[1].faults[1].stop: 3 tasks cannot be taken in every configuration; allowed is 1 to 2, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "5s", kill = "some" }]                | schedule[1].faults[1].kill: `some` is not a task; allowed is task-1, task-2, …, "all" or a number of tasks
+        schedule: faults = [{ at = "5s", kill = "task-0" }]              | schedule[1].faults[1].kill: `task-0` is not a task; allowed is task-1, task-2, …, "all" or a number of tasks
+        schedule: faults = [{ at = "5s", kill = "task-7" }]              | good
+    "#]]);
+}
+
+#[test]
+fn a_schedule_is_given_once() {
+    let twice = format!("{}\n[[schedule]]\n{SCHEDULE}", file(""));
+    let error = super::read::<RawDrill, Drill>(&twice).unwrap_err();
+    assert_eq!(error, "schedule[2].name: `one` is given twice");
+}
+
+#[test]
+fn a_reading_speaks_of_cells_that_there_are() {
+    check(&expect![[r#"
+        reading = ["Down {1.one.gap}.", "Down {1.two.gap}."] | reading[2]: {1.two.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
+        reading = ["Down {2.one.gap}."]                      | reading[1]: {2.one.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
+        reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
+        reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
+    "#]]);
+}
+
+#[test]
+fn a_scale_leaves_enough_to_measure() {
+    let error = |step: &str, scale| {
+        let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+        drill.check_scale(scale).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error("", 11),
+        "scale 11: objective.latency would be 45.454545ms, too little to measure; allowed is 1 to 10"
+    );
+    assert_eq!(
+        error("load.rate = 2", 10),
+        "scale 10: hypothesis.tolerated_gap would be 100ms, too little to measure; allowed is 1 to 2"
+    );
+    assert!(error("", 0).ends_with("allowed is 1 to 10"));
+    assert!(error("objective.latency = \"1h\"", u32::MAX).ends_with("allowed is 1 to 20"));
+}
+
+proptest! {
+    /// Whatever is accepted can be done, at every scale that is allowed.
+    #[test]
+    fn any_drill_is_refused_or_can_be_planned(
+        rate in prop_oneof![any::<u32>(), 1..3_000u32],
+        poisson in any::<bool>(),
+        window in 1..20_000u64,
+        duration in 1..60_000u64,
+        at in 0..60_000u64,
+        scale in 0..100u32,
+    ) {
+        let arrivals = if poisson { "poisson" } else { "constant" };
+        let step = format!(
+            "load.rate = {rate}; load.arrivals = \"{arrivals}\"; hypothesis.window = \"{window}ms\"; \
+             schedule: duration = \"{duration}ms\"; schedule: faults = [{{ at = \"{at}ms\", kill = 1 }}]"
+        );
+        let Ok(drill) = super::read::<RawDrill, Drill>(&file(&step)) else { return Ok(()) };
+        if drill.check_scale(scale).is_err() {
+            return Ok(());
+        }
+        let fast = drill.faster(scale);
+        let schedule = &fast.schedules[0];
+        prop_assert!(schedule.faults[0].at + fast.hypothesis.window <= schedule.duration);
+        prop_assert!(fast.hypothesis.tolerated_gap >= fast.load.spacing());
+        let planned = fast.load.schedule(1, schedule.duration);
+        prop_assert!(planned.last().is_none_or(|last| last.intended < schedule.duration));
+        prop_assert!(fast.hypothesis.window > Duration::ZERO);
+    }
+}
+
+/// The good file with the changes of a step; those of its schedule begin with `schedule: `.
+fn file(step: &str) -> String {
+    let of_schedule = |change: &&str| change.starts_with("schedule: ");
+    let (schedule, rest): (Vec<&str>, Vec<&str>) =
+        step.split("; ").filter(|change| !change.is_empty()).partition(of_schedule);
+    let rest = super::with(GOOD, &rest.join("; "));
+    if rest.contains("schedule = ") {
+        return rest;
+    }
+    let schedule = super::with(SCHEDULE, &schedule.join("; ").replace("schedule: ", ""));
+    format!("{rest}\n[[schedule]]\n{schedule}")
+}
+
+fn check(expect: &Expect) {
+    golden::check(expect, |step| {
+        let read = super::read::<RawDrill, Drill>(&file(step));
+        vec![read.map_or_else(|error| error, |_| "good".to_owned())]
+    });
+}
