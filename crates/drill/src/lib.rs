@@ -1,1 +1,27 @@
-//! drill.
+//! Breaks a fleet under load and measures what its users would have seen.
+//!
+//! What a drill *is* and what its figures mean is decided in [`seaworthy_core::experiment`]; this
+//! crate does it live. One cell at a time: a fleet of its own, an open-loop load, the faults at
+//! their times; then the report.
+//!
+//! In a drill's commands and environments `{run}` stands for the run's own directory, which is
+//! temporary and goes away with the run.
+
+mod cell;
+mod error;
+mod job;
+mod load;
+mod output;
+mod paper;
+mod plan;
+mod prepare;
+mod report;
+mod run;
+mod style;
+mod view;
+mod watch;
+mod words;
+
+pub use error::Error;
+pub use job::Options;
+pub use run::{Ending, Interrupt, run};

@@ -1,4 +1,5 @@
 //! The commands.
 
+pub(crate) mod drill;
 pub(crate) mod part;
 pub(crate) mod store;

@@ -20,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Drill(command::drill::Args),
     Store(command::store::Args),
     #[command(hide = true)]
     Part(command::part::Args),
@@ -27,6 +28,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Drill(args) => command::drill::run(args),
         Command::Store(args) => command::store::run(args),
         Command::Part(args) => command::part::run(args),
     };

@@ -1,0 +1,114 @@
+//! Why a drill cannot be done, or not to its end.
+
+use std::io;
+use std::path::PathBuf;
+
+use seaworthy_core::experiment::{NotACell, ScaleError};
+use seaworthy_core::fleet::ConfigError;
+
+/// An error of a drill. What a drill *finds* is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The drill file is not there.
+    #[error("{file}: cannot be read")]
+    Read {
+        /// The drill file.
+        file: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The drill file is not written as a drill is.
+    #[error("{file}: is not a drill")]
+    Syntax {
+        /// The drill file.
+        file: String,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// The drill file has a value that cannot be meant.
+    #[error("{file}")]
+    Config {
+        /// The drill file.
+        file: String,
+        /// The key and what is allowed.
+        #[source]
+        source: ConfigError,
+    },
+    /// So many times faster is too fast.
+    #[error("{file}")]
+    Scale {
+        /// The drill file.
+        file: String,
+        /// What would be too quick.
+        #[source]
+        source: ScaleError,
+    },
+    /// `--cell` names none of the drill's.
+    #[error("--cell")]
+    Cell(#[source] NotACell),
+    /// `--json` cannot be written to.
+    #[error("--json {}: cannot be written", path.display())]
+    Json {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The run's own temporary directory.
+    #[error("a temporary directory cannot be had")]
+    Directory(#[source] io::Error),
+    /// A program of `prepare` did not do its work.
+    #[error("{file}: prepare: `{command}` {end}{output}")]
+    Prepare {
+        /// The drill file.
+        file: String,
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        end: String,
+        /// Its last lines, each on a line of its own.
+        output: String,
+    },
+    /// The fleet does not come up.
+    #[error("{file}: {cell}: no fleet comes up, see {key}: {why}{output}")]
+    NotUp {
+        /// The drill file.
+        file: String,
+        /// Which cell.
+        cell: String,
+        /// The key to look at.
+        key: String,
+        /// What is wrong.
+        why: String,
+        /// The tasks' last lines, each on a line of its own.
+        output: String,
+    },
+    /// The fleet was lost.
+    #[error("{cell}: the fleet is lost: {why}{output}")]
+    Fleet {
+        /// Which cell.
+        cell: String,
+        /// Why, causes included: the output belongs behind all of them.
+        why: String,
+        /// The fleet's last lines, each on a line of its own.
+        output: String,
+    },
+    /// The kernel does not give what every drill needs.
+    #[error("signals and events cannot be waited for")]
+    Kernel(#[source] io::Error),
+    /// The load cannot be sent.
+    #[error("the load cannot be sent")]
+    Load(#[source] io::Error),
+    /// Nobody takes what is printed.
+    #[error("the report cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,165 @@
+//! What is to be done: the drill file and the command line, put together and checked.
+
+use std::path::{Path, PathBuf};
+
+use seaworthy_core::experiment::{Cell, Drill, RawDrill, Selection};
+
+use crate::Error;
+
+/// The drill that runs when none is named.
+const REPORT: &str = include_str!("../../../drills/report.toml");
+const REPORT_NAME: &str = "drills/report.toml (built in)";
+
+/// In a command or in the environment: the run's own directory, which goes away with the run.
+const RUN_DIRECTORY: &str = "{run}";
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The drill file; none for the report's experiment.
+    pub file: Option<PathBuf>,
+    /// How many times faster than life; none for what the file says.
+    pub scale: Option<u32>,
+    /// How often each cell is run.
+    pub repeat: u32,
+    /// From which all draws come; none for what the file says.
+    pub seed: Option<u64>,
+    /// Which cells; all if there are none.
+    pub cells: Vec<Selection>,
+    /// Where the figures go as JSON; `-` is standard output.
+    pub json: Option<PathBuf>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// This very program, which also is the keeper, the agent and the gateway.
+    pub program: PathBuf,
+}
+
+/// A drill that can be done.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The drill file, for messages.
+    pub(crate) file: String,
+    /// As fast as it runs.
+    pub(crate) drill: Drill,
+    /// How many times faster than life that is.
+    pub(crate) scale: u32,
+    /// From which all draws come.
+    pub(crate) seed: u64,
+    /// How often each cell is run.
+    pub(crate) repeat: u32,
+    /// In the order in which they are run.
+    pub(crate) cells: Vec<Cell>,
+    /// This very program.
+    pub(crate) program: PathBuf,
+}
+
+// === impl Job ===
+
+impl Job {
+    /// Reads the drill file and checks everything that can be checked before anything is started.
+    pub(crate) fn read(options: &Options) -> Result<Self, Error> {
+        let (file, text) = match &options.file {
+            None => (REPORT_NAME.to_owned(), REPORT.to_owned()),
+            Some(path) => {
+                let file = path.display().to_string();
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| Error::Read { file: file.clone(), source })?;
+                (file, text)
+            }
+        };
+        let life = parse(&file, &text)?;
+        let scale = options.scale.unwrap_or(life.scale);
+        life.check_scale(scale).map_err(|source| Error::Scale { file: file.clone(), source })?;
+        Ok(Self {
+            cells: select(&life, &options.cells)?,
+            seed: options.seed.unwrap_or(life.configurations[0].fleet.seed),
+            repeat: options.repeat,
+            program: options.program.clone(),
+            drill: life.faster(scale),
+            file,
+            scale,
+        })
+    }
+
+    /// Every cell as often as it is run, with the number of the repetition, in order.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = (Cell, u32)> {
+        self.cells.iter().flat_map(|cell| (1..=self.repeat).map(|repeat| (*cell, repeat)))
+    }
+
+    /// Puts the run's directory into commands and environment.
+    pub(crate) fn settle_in(&mut self, directory: &Path) {
+        let directory = directory.display().to_string();
+        let put = |word: &mut String| *word = word.replace(RUN_DIRECTORY, &directory);
+        self.drill.prepare.iter_mut().flatten().for_each(put);
+        for configuration in &mut self.drill.configurations {
+            let service = &mut configuration.fleet.service;
+            service.command.iter_mut().for_each(put);
+            service.environment.values_mut().for_each(put);
+        }
+    }
+}
+
+/// A drill at life size.
+fn parse(file: &str, text: &str) -> Result<Drill, Error> {
+    let raw: RawDrill = toml::from_str(text)
+        .map_err(|source| Error::Syntax { file: file.to_owned(), source: source.into() })?;
+    Drill::try_from(raw).map_err(|source| Error::Config { file: file.to_owned(), source })
+}
+
+/// The cells meant, each once, in the order of the matrix.
+fn select(drill: &Drill, selections: &[Selection]) -> Result<Vec<Cell>, Error> {
+    if selections.is_empty() {
+        return Ok(drill.cells());
+    }
+    let mut cells = Vec::new();
+    for selection in selections {
+        cells.extend(drill.selected(selection).map_err(Error::Cell)?);
+    }
+    cells.sort_unstable();
+    cells.dedup();
+    Ok(cells)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The report's experiment, with the run's directory at `/run`.
+    pub(crate) fn report() -> Job {
+        let options = Options {
+            file: None,
+            scale: None,
+            repeat: 1,
+            seed: None,
+            cells: Vec::new(),
+            json: None,
+            dry_run: false,
+            program: "/bin/seaworthy".into(),
+        };
+        let mut job = Job::read(&options).unwrap();
+        job.settle_in(Path::new("/run"));
+        job
+    }
+
+    #[test]
+    fn the_built_in_drill_can_be_done_and_knows_its_directory() {
+        let job = report();
+        assert_eq!((job.scale, job.cells.len()), (10, 6));
+        let words = job.drill.configurations[0].fleet.service.command.join(" ");
+        assert!(words.contains(" /run/"), "{words}");
+    }
+
+    #[test]
+    fn cells_are_selected_once_and_in_order() {
+        let drill = report().drill;
+        let names = |selections: &[&str]| {
+            let selections: Vec<Selection> =
+                selections.iter().map(|selection| selection.parse().unwrap()).collect();
+            let cells = select(&drill, &selections)?;
+            Ok::<_, Error>(cells.iter().map(|cell| cell.name(&drill)).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names(&["2/one", "1/all_at_once", "2/one"]).unwrap(), "1/all_at_once 2/one");
+        assert_eq!(names(&["2"]).unwrap(), "2/one 2/one_by_one 2/all_at_once");
+        assert!(matches!(names(&["1/two"]), Err(Error::Cell(_))));
+    }
+}

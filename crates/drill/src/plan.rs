@@ -1,0 +1,114 @@
+//! What a drill is going to do, for those who want to know before it does.
+
+use std::time::Duration;
+
+use seaworthy_core::experiment::{Cell, outage};
+
+use crate::job::Job;
+use crate::style::{FAINT, HEAD, paint};
+use crate::words::{about, exact, rough, span, tasks, wrap};
+
+/// Beside the load of a cell: processes come up, the first check may come too early for them.
+const AROUND_A_CELL: Duration = Duration::from_millis(700);
+
+/// Before what belongs to a cell.
+const INDENT: &str = "    ";
+
+/// A drill in outline.
+pub(crate) struct Plan {
+    /// What and how fast.
+    pub(crate) title: String,
+    /// How long it takes, roughly.
+    pub(crate) estimate: Duration,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Of a job.
+    pub(crate) fn of(job: &Job) -> Self {
+        let cell = |(cell, _): (Cell, u32)| {
+            let health = &job.drill.configurations[cell.configuration].fleet.service.health;
+            job.drill.schedules[cell.schedule].duration + health.interval + AROUND_A_CELL
+        };
+        Self { title: title(job), estimate: job.turns().map(cell).sum() }
+    }
+}
+
+/// `the report's experiment, 10 times faster than life`
+pub(crate) fn title(job: &Job) -> String {
+    match job.scale {
+        1 => format!("{}, at life size", job.drill.title),
+        scale => format!("{}, {scale} times faster than life", job.drill.title),
+    }
+}
+
+/// Everything that will be started and stopped, and when.
+pub(crate) fn describe(job: &Job, width: usize) -> String {
+    let plan = Plan::of(job);
+    let runs = job.turns().count();
+    let plural = if runs == 1 { "" } else { "s, one after the other" };
+    let mut lines = vec![
+        paint(HEAD, &plan.title),
+        format!(
+            "{runs} run{plural}, about {} in all; nothing is started now",
+            about(plan.estimate)
+        ),
+    ];
+    for command in &job.drill.prepare {
+        lines.push(String::new());
+        lines.push(format!("first: {}", command.join(" ")));
+    }
+    for cell in &job.cells {
+        lines.push(String::new());
+        lines.extend(describe_cell(job, *cell, width));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
+    let configuration = &job.drill.configurations[cell.configuration];
+    let schedule = &job.drill.schedules[cell.schedule];
+    let service = &configuration.fleet.service;
+    let name = paint(HEAD, &cell.name(&job.drill));
+    let mut lines = vec![format!("{name}  {}: {}", configuration.title, schedule.title)];
+    let start = tasks(service.cluster.desired_count);
+    let start = format!("start {start} of `{}`", service.command.join(" "));
+    lines.extend(wrap(&start, width - INDENT.len()).iter().map(|line| format!("{INDENT}{line}")));
+    let mut at = |at: Duration, what: String| {
+        let life_size = format!("  ({} at life size)", rough(at * job.scale));
+        let life_size = if job.scale == 1 { String::new() } else { paint(FAINT, &life_size) };
+        lines.push(format!("{INDENT}{:>7}  {what}{life_size}", exact(at)));
+    };
+    at(Duration::ZERO, format!("{} requests a second", job.drill.load.rate));
+    for fault in &schedule.faults {
+        at(fault.at, format!("{} of {}", fault.kind, fault.tasks));
+    }
+    at(schedule.duration, "end of the load; everything is stopped".to_owned());
+    lines.push(format!("{INDENT}expected: {}", expected(job, cell)));
+    lines
+}
+
+/// `up`, or `down` and for how long by arithmetic.
+fn expected(job: &Job, cell: Cell) -> String {
+    let schedule = &job.drill.schedules[cell.schedule];
+    let no_start = Duration::ZERO..=Duration::ZERO;
+    let fleet = &job.drill.configurations[cell.configuration].fleet;
+    let range = outage(fleet, schedule, &no_start).map(|range| {
+        let range = span(*range.start(), *range.end(), exact);
+        format!("; by arithmetic {range} and a task's own start")
+    });
+    format!("{}{}", schedule.expect[cell.configuration], range.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::tests::report;
+
+    #[test]
+    fn the_report_s_experiment_in_outline() {
+        let text = anstream::adapter::strip_str(&describe(&report(), 100)).to_string();
+        expect_test::expect_file!["../golden/plan.txt"].assert_eq(&text);
+    }
+}

@@ -1,0 +1,68 @@
+//! What came of a drill, for people and for programs.
+
+mod details;
+mod figures;
+pub(crate) mod json;
+mod matrix;
+mod reading;
+mod table;
+
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::{Cell, Findings};
+
+use crate::job::Job;
+use crate::plan::title;
+use crate::style::{FAINT, HEAD, of, paint};
+use crate::words::{percent, rough};
+use figures::Figures;
+
+/// One run of a cell.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// Which cell.
+    pub(crate) cell: Cell,
+    /// Counts its runs: 1, 2, …
+    pub(crate) repeat: u32,
+    /// What came of it.
+    pub(crate) findings: Findings,
+}
+
+/// The worst of all verdicts.
+pub(crate) fn verdict(rows: &[Row]) -> Verdict {
+    rows.iter().map(|row| row.findings.verdict).max().unwrap_or(Verdict::AsExpected)
+}
+
+/// One line about one run: `as expected: up, 1 of 2,600 requests failed (0.04 %)`.
+pub(crate) fn line(job: &Job, row: &Row) -> String {
+    let Findings { numbers, verdict, .. } = &row.findings;
+    let outcome = if job.drill.hypothesis.is_outage(numbers.longest_gap) {
+        format!("down {}", rough(numbers.longest_gap * job.scale))
+    } else {
+        "up".to_owned()
+    };
+    let life_size = if job.scale == 1 { "" } else { " at life size" };
+    let failed = percent(numbers.failed_share());
+    format!(
+        "  {}: {outcome}{life_size}, {failed} failed",
+        paint(of(*verdict), &verdict.to_string())
+    )
+}
+
+/// The whole report; no line of prose or of a table is longer than `width`, if it can be helped.
+pub(crate) fn text(job: &Job, rows: &[Row], width: usize) -> String {
+    let figures = Figures::of(job, rows);
+    let mut parts = vec![
+        paint(HEAD, &title(job)) + "\n" + &matrix::render(&figures, width),
+        details::render(&figures, width),
+        details::windows(&figures, width),
+        reading::render(&figures, width),
+    ];
+    if job.cells.len() < job.drill.cells().len() {
+        parts.push(paint(FAINT, "Only the cells that were asked for were run.") + "\n");
+    }
+    parts.retain(|part| !part.is_empty());
+    "\n".to_owned() + &parts.join("\n")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

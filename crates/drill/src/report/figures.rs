@@ -1,0 +1,92 @@
+//! The runs of a drill, by cell, and what is said of several runs at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::{Cell, Findings};
+
+use super::Row;
+use crate::job::Job;
+use crate::words::{rough, span};
+
+/// Every run, by cell.
+pub(crate) struct Figures<'a> {
+    pub(crate) job: &'a Job,
+    cells: BTreeMap<Cell, Vec<&'a Findings>>,
+}
+
+/// All runs of one cell. There is at least one.
+#[derive(Clone, Copy)]
+pub(crate) struct Runs<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) all: &'a [&'a Findings],
+}
+
+// === impl Figures ===
+
+impl<'a> Figures<'a> {
+    /// Sorts the rows.
+    pub(crate) fn of(job: &'a Job, rows: &'a [Row]) -> Self {
+        let mut cells: BTreeMap<Cell, Vec<&Findings>> = BTreeMap::new();
+        for row in rows {
+            cells.entry(row.cell).or_default().push(&row.findings);
+        }
+        Self { job, cells }
+    }
+
+    /// The cells that were run, in order.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Cell, Runs<'_>)> {
+        self.cells.keys().filter_map(|cell| Some((*cell, self.runs(*cell)?)))
+    }
+
+    /// The runs of a cell, if it was run.
+    pub(crate) fn runs(&self, cell: Cell) -> Option<Runs<'_>> {
+        self.cells.get(&cell).map(|all| Runs { job: self.job, all })
+    }
+}
+
+// === impl Runs ===
+
+impl Runs<'_> {
+    /// The smallest and the largest of a figure, in words.
+    pub(crate) fn span<T: PartialOrd + Copy>(
+        self,
+        figure: impl Fn(&Findings) -> T,
+        say: impl Fn(T) -> String,
+    ) -> String {
+        let figures = || self.all.iter().map(|findings| figure(findings));
+        let pick = |best: fn(&T, &T) -> bool| {
+            figures().reduce(|a, b| if best(&b, &a) { b } else { a }).expect("there is one run")
+        };
+        span(pick(T::lt), pick(T::gt), say)
+    }
+
+    /// A duration at life size.
+    pub(crate) fn life(self, figure: impl Fn(&Findings) -> Duration) -> String {
+        self.span(figure, |duration| rough(duration * self.job.scale))
+    }
+
+    /// The outage by arithmetic, in words; none if there should be none.
+    pub(crate) fn range(self, say: impl Fn(Duration) -> String) -> Option<String> {
+        let ranges = || self.all.iter().filter_map(|findings| findings.range.as_ref());
+        let low = ranges().map(|range| *range.start()).min()?;
+        let high = ranges().map(|range| *range.end()).max()?;
+        Some(span(low, high, say))
+    }
+
+    /// The worst verdict.
+    pub(crate) fn verdict(self) -> Verdict {
+        self.all.iter().map(|findings| findings.verdict).max().unwrap_or(Verdict::AsExpected)
+    }
+
+    /// In how many runs users would speak of an outage.
+    pub(crate) fn outages(self) -> usize {
+        self.all.iter().filter(|findings| self.is_outage(findings)).count()
+    }
+
+    /// Whether users would speak of an outage in that run.
+    pub(crate) fn is_outage(self, findings: &Findings) -> bool {
+        self.job.drill.hypothesis.is_outage(findings.numbers.longest_gap)
+    }
+}

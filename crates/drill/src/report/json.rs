@@ -1,0 +1,192 @@
+//! The figures for programs, as measured.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Replacement;
+use seaworthy_core::experiment::expectation::{Expectation, Verdict};
+use serde::Serialize;
+
+use super::Row;
+use crate::job::Job;
+
+/// Changes when a key changes its meaning or goes away.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    title: &'a str,
+    scale: u32,
+    seed: u64,
+    verdict: Verdict,
+    cells: Vec<CellReport<'a>>,
+}
+
+/// One run of a cell. All times are as measured, not scaled up.
+#[derive(Serialize)]
+struct CellReport<'a> {
+    configuration: usize,
+    schedule: &'a str,
+    repeat: u32,
+    scale: u32,
+    seed: u64,
+    tasks: u32,
+    stopped: u32,
+    requests: u64,
+    failed: u64,
+    seconds_below_target: u32,
+    longest_gap_ms: f64,
+    /// The longest gap is known to plus or minus this.
+    gap_spacing_ms: f64,
+    /// The shortest and the longest outage by arithmetic.
+    arithmetic_ms: Option<[f64; 2]>,
+    longest_silence_ms: f64,
+    recovery_ms: Option<f64>,
+    /// Before the first fault.
+    shares: BTreeMap<TaskId, f64>,
+    /// In the whole run.
+    answers: &'a BTreeMap<TaskId, u64>,
+    lateness_p99_ms: f64,
+    replacements: Vec<ReplacementReport>,
+    expected: Expectation,
+    verdict: Verdict,
+    reasons: &'a [String],
+}
+
+/// Times are from the first moment of the load.
+#[derive(Serialize)]
+struct ReplacementReport {
+    task: TaskId,
+    by: TaskId,
+    out_ms: f64,
+    entered_ms: Option<f64>,
+    window_ms: Option<f64>,
+    provisioning_ms: f64,
+    own_start_ms: Option<f64>,
+}
+
+/// Where the figures go.
+pub(crate) enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file that appears when it is complete.
+    File(PathBuf),
+    /// Something else that can be written to, such as a pipe.
+    Other(PathBuf),
+}
+
+/// All rows as one document.
+pub(crate) fn render(job: &Job, rows: &[Row]) -> String {
+    let report = Report {
+        schema: SCHEMA,
+        title: &job.drill.title,
+        scale: job.scale,
+        seed: job.seed,
+        verdict: super::verdict(rows),
+        cells: rows.iter().map(|row| cell(job, row)).collect(),
+    };
+    serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"
+}
+
+fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
+    let configuration = &job.drill.configurations[row.cell.configuration];
+    let schedule = &job.drill.schedules[row.cell.schedule];
+    let (findings, numbers) = (&row.findings, &row.findings.numbers);
+    let range = findings.range.as_ref();
+    CellReport {
+        configuration: row.cell.configuration + 1,
+        schedule: &schedule.name,
+        repeat: row.repeat,
+        scale: job.scale,
+        seed: job.seed,
+        tasks: configuration.fleet.service.cluster.desired_count,
+        stopped: findings.stopped,
+        requests: numbers.requests,
+        failed: numbers.failed,
+        seconds_below_target: numbers.seconds_below_target,
+        longest_gap_ms: millis(numbers.longest_gap),
+        gap_spacing_ms: millis(job.drill.load.spacing()),
+        arithmetic_ms: range.map(|range| [range.start(), range.end()].map(|d| millis(*d))),
+        longest_silence_ms: millis(numbers.longest_silence),
+        recovery_ms: numbers.recovery.map(millis),
+        shares: findings.shares.clone(),
+        answers: &numbers.answers,
+        lateness_p99_ms: millis(numbers.lateness_p99),
+        replacements: findings.replacements.iter().map(replacement).collect(),
+        expected: schedule.expect[row.cell.configuration],
+        verdict: findings.verdict,
+        reasons: &findings.reasons,
+    }
+}
+
+fn replacement(replacement: &Replacement) -> ReplacementReport {
+    ReplacementReport {
+        task: replacement.task,
+        by: replacement.by,
+        out_ms: millis(replacement.out),
+        entered_ms: replacement.entered.map(millis),
+        window_ms: replacement.window().map(millis),
+        provisioning_ms: millis(replacement.provisioning),
+        own_start_ms: replacement.start.map(millis),
+    }
+}
+
+/// Milliseconds with microseconds behind the point.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+// === impl Target ===
+
+impl Target {
+    /// The target named on the command line, which can be written to as far as that can be known.
+    pub(crate) fn check(path: &Path) -> io::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(meta) if !meta.is_file() => {
+                File::options().write(true).open(path)?;
+                Ok(Self::Other(path.to_owned()))
+            }
+            _ => {
+                beside(path)?;
+                Ok(Self::File(path.to_owned()))
+            }
+        }
+    }
+
+    /// Writes all of it, or nothing.
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+        match self {
+            Self::Stdout => io::stdout().write_all(text.as_bytes()),
+            Self::Other(path) => File::options().write(true).open(path)?.write_all(text.as_bytes()),
+            Self::File(path) => {
+                let mut file = beside(path)?;
+                file.write_all(text.as_bytes())?;
+                file.persist(path).map_err(|error| error.error)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A temporary file in the directory of `path`, from where it can be renamed to it.
+fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // As any new file; the umask takes from it what it takes from all.
+    let readable = Permissions::from_mode(0o666);
+    let made = tempfile::Builder::new().permissions(readable).tempfile_in(directory);
+    // Without the temporary file's name, which means nothing to anybody.
+    made.map_err(|error| error.kind().into())
+}

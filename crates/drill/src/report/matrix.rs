@@ -1,0 +1,104 @@
+//! The first table: every configuration against every schedule, at life size.
+
+use seaworthy_core::experiment::Cell;
+use seaworthy_core::experiment::expectation::Verdict;
+
+use super::figures::{Figures, Runs};
+use super::table::{Entry, Table};
+use crate::job::Job;
+use crate::style::{FAINT, GOOD, HEAD, PLAIN, of};
+use crate::words::{exact, rough, span, wrap};
+
+/// A column's head is broken into lines of this.
+const HEAD_WIDTH: usize = 14;
+
+/// The matrix and what must be known to read it.
+pub(super) fn render(figures: &Figures, width: usize) -> String {
+    let table = table(figures);
+    let fits = table.width() <= width;
+    let lines = if fits { table.lines() } else { list(figures) };
+    let notes = notes(figures).into_iter().flat_map(|note| wrap(&note, width));
+    lines.into_iter().chain(notes).map(|line| line + "\n").collect()
+}
+
+fn table(figures: &Figures) -> Table {
+    let job = figures.job;
+    let mut table = Table::default();
+    let mut head = vec![Entry::default(); columns_before(job)];
+    let titles = job.drill.schedules.iter().map(|schedule| wrap(&schedule.title, HEAD_WIDTH));
+    head.extend(titles.map(|title| Entry::lines(HEAD, title)));
+    table.row(head);
+    for (n, configuration) in job.drill.configurations.iter().enumerate() {
+        let mut row = vec![Entry::plain((n + 1).to_string()), Entry::plain(&configuration.title)];
+        row.extend(price(job, n).map(Entry::plain));
+        row.extend((0..job.drill.schedules.len()).map(|schedule| {
+            figures.runs(Cell { configuration: n, schedule }).map(entry).unwrap_or_default()
+        }));
+        table.row(row);
+    }
+    table
+}
+
+/// For a screen that is too narrow: a line for each cell.
+fn list(figures: &Figures) -> Vec<String> {
+    let name = |cell: Cell| cell.name(&figures.job.drill);
+    let line = |(cell, runs): (Cell, Runs)| format!("{}: {}", name(cell), entry(runs).words());
+    figures.cells().map(line).collect()
+}
+
+/// Number, title and perhaps price.
+fn columns_before(job: &Job) -> usize {
+    2 + usize::from(job.drill.monthly_price_per_task.is_some())
+}
+
+fn price(job: &Job, configuration: usize) -> Option<String> {
+    let count = job.drill.configurations[configuration].fleet.service.cluster.desired_count;
+    job.drill.monthly_price_per_task.map(|price| format!("${} a month", price * count))
+}
+
+/// `up`, or how long it was down and for how long it should be.
+fn entry(runs: Runs) -> Entry {
+    let verdict = runs.verdict();
+    let style = if verdict == Verdict::AsExpected { PLAIN } else { of(verdict) };
+    let outages = runs.outages();
+    let down = || runs.life(|findings| findings.numbers.longest_gap);
+    let entry = match outages {
+        0 => Entry::styled(if style == PLAIN { GOOD } else { style }, "up"),
+        _ if outages == runs.all.len() => Entry::styled(style, format!("down {}", down())),
+        _ => Entry::styled(style, format!("down in {outages} of {}", runs.all.len())),
+    };
+    let range = runs.range(|duration| rough(duration * runs.job.scale));
+    let entry = match range {
+        Some(range) => entry.and(FAINT, format!("({range})")),
+        None => entry,
+    };
+    if verdict == Verdict::AsExpected { entry } else { entry.and(style, verdict.to_string()) }
+}
+
+/// What must be known to read the matrix.
+fn notes(figures: &Figures) -> Vec<String> {
+    let job = figures.job;
+    let spacing = job.drill.load.spacing();
+    let mut notes = Vec::new();
+    if figures.cells().any(|(_, runs)| runs.range(exact).is_some()) {
+        notes.push(
+            "In parentheses: the outage by arithmetic, over all draws of provisioning.".to_owned(),
+        );
+    }
+    if job.scale == 1 {
+        notes.push(format!("A gap is known to ± {}.", exact(spacing)));
+        return notes;
+    }
+    let starts = || figures.cells().flat_map(|(_, runs)| runs.all).map(|f| &f.starts);
+    let low = starts().map(|starts| *starts.start()).min().unwrap_or_default();
+    let high = starts().map(|starts| *starts.end()).max().unwrap_or_default();
+    notes.push(format!(
+        "Life size is {} times what was measured; a gap is known to ± {}. A task's own start ({}) is \
+         real and not scaled, so that what it is part of shows up to {} too long.",
+        job.scale,
+        rough(spacing * job.scale),
+        span(low, high, exact),
+        rough(high * (job.scale - 1)),
+    ));
+    notes
+}

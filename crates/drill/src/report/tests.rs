@@ -1,0 +1,133 @@
+//! Golden reports, from findings made up for the report's experiment.
+
+use std::time::Duration;
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Replacement;
+use seaworthy_core::experiment::numbers::Numbers;
+use seaworthy_core::experiment::outage;
+
+use super::*;
+use crate::job::tests::report;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// A run in which nobody served from the last fault until `gap` later.
+fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
+    let configuration = &job.drill.configurations[cell.configuration];
+    let schedule = &job.drill.schedules[cell.schedule];
+    let count = configuration.fleet.service.cluster.desired_count;
+    let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate);
+    let starts = MS(61)..=MS(84);
+    let replacement = Replacement {
+        task: TaskId(1),
+        by: TaskId(count + 1),
+        out: MS(1501),
+        provisioning: MS(7310),
+        start: Some(MS(61)),
+        entered: Some(MS(1501 + 7310 + 1007)),
+    };
+    let findings = Findings {
+        numbers: Numbers {
+            requests,
+            failed: gap.map_or(1, |gap| gap / 5),
+            seconds_below_target: gap.map_or(1, |gap| (gap / 1000) as u32 + 1),
+            longest_gap: MS(gap.unwrap_or(10)),
+            longest_silence: MS(gap.unwrap_or(9)) + Duration::from_micros(340),
+            recovery: Some(MS(gap.unwrap_or(0))),
+            answers: (1..=count).map(|task| (TaskId(task), requests / 9)).collect(),
+            lateness_p99: Duration::from_micros(213),
+        },
+        range: outage(&configuration.fleet, schedule, &starts),
+        shares: (1..=count).map(|task| (TaskId(task), 1.0 / f64::from(count))).collect(),
+        stopped: 1,
+        replacements: vec![replacement],
+        starts,
+        verdict: Verdict::AsExpected,
+        reasons: Vec::new(),
+    };
+    Row { cell, repeat, findings }
+}
+
+/// All runs of the report's experiment, as they should be.
+fn rows(job: &Job) -> Vec<Row> {
+    let gap = |cell: Cell, repeat: u32| match (cell.configuration, cell.schedule) {
+        (0, 1) => Some(3410 + u64::from(repeat) * 100),
+        (_, 2) => Some(7310),
+        _ => None,
+    };
+    job.turns().map(|(cell, repeat)| row(job, cell, repeat, gap(cell, repeat))).collect()
+}
+
+fn printed(job: &Job, rows: &[Row], width: usize) -> String {
+    anstream::adapter::strip_str(&text(job, rows, width)).to_string()
+}
+
+#[test]
+fn all_as_expected() {
+    let job = report();
+    let text = printed(&job, &rows(&job), 100);
+    expect_test::expect_file!["../../golden/report.txt"].assert_eq(&text);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "a line is too long");
+}
+
+#[test]
+fn some_cells_some_repetitions_and_surprises() {
+    let mut job = report();
+    job.repeat = 3;
+    job.cells =
+        vec![Cell { configuration: 0, schedule: 1 }, Cell { configuration: 1, schedule: 1 }];
+    let mut rows = rows(&job);
+    let surprise = &mut rows[4].findings;
+    surprise.numbers.longest_gap = MS(900);
+    surprise.numbers.recovery = None;
+    surprise.replacements[0].entered = None;
+    surprise.verdict = Verdict::Deviates;
+    surprise.reasons =
+        vec!["expected up, but nothing succeeded for 900ms; tolerated is 200ms".into()];
+    assert_eq!(verdict(&rows), Verdict::Deviates);
+    rows[0].findings.verdict = Verdict::Invalid;
+    rows[0].findings.reasons = vec!["the stop of 1 task at 4.5s was never carried out".into()];
+    assert_eq!(verdict(&rows), Verdict::Invalid);
+    expect_test::expect_file!["../../golden/surprises.txt"].assert_eq(&printed(&job, &rows, 70));
+}
+
+#[test]
+fn figures_for_programs() {
+    let mut job = report();
+    job.cells.truncate(2);
+    let text = json::render(&job, &rows(&job));
+    expect_test::expect_file!["../../golden/report.json"].assert_eq(&text);
+}
+
+#[test]
+fn a_run_on_one_line() {
+    let job = report();
+    let lines: Vec<String> = rows(&job)[..2]
+        .iter()
+        .map(|row| anstream::adapter::strip_str(&line(&job, row)).to_string())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "  as expected: up at life size, 0.04 % failed",
+            "  as expected: down 35 s at life size, 21.9 % failed"
+        ]
+    );
+}
+
+#[test]
+fn the_figures_appear_when_they_are_complete() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.json");
+    let target = json::Target::check(&path).unwrap();
+    assert!(!path.exists());
+    target.write("first").unwrap();
+    target.write("second").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    let missing = directory.path().join("not/there.json");
+    assert!(json::Target::check(&missing).is_err());
+    assert!(json::Target::check(directory.path()).is_err());
+    json::Target::check(std::path::Path::new("/dev/null")).unwrap().write("gone").unwrap();
+}

@@ -1,0 +1,137 @@
+//! A whole drill: prepare, cell after cell, report; and its end, whatever comes.
+
+use std::path::Path;
+
+use seaworthy_agent::clock::now;
+use seaworthy_agent::processes::{adopt_orphans, end_descendants};
+use seaworthy_core::experiment::expectation::Verdict;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cell;
+use crate::job::{Job, Options};
+use crate::paper::Paper;
+use crate::plan::{Plan, describe};
+use crate::report::{self, Row, json};
+use crate::view::View;
+use crate::{Error, prepare};
+
+/// How a drill ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was only described.
+    Described,
+    /// It was done, and this is the worst verdict on a cell.
+    Judged(Verdict),
+    /// Somebody ended it before.
+    Interrupted(Interrupt),
+}
+
+/// The signal that ended a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The terminal is gone.
+    Hangup = 1,
+    /// Ctrl-C.
+    Interrupt = 2,
+    /// SIGTERM.
+    Terminate = 15,
+}
+
+/// The signals that end a drill.
+struct Interrupts {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// Does a drill. However it ends, nothing that it started is left running, and its temporary
+/// directory is gone.
+pub fn run(options: &Options) -> Result<Ending, Error> {
+    let mut job = Job::read(options)?;
+    let target = options.json.as_deref().map(target).transpose()?;
+    let paper = match target {
+        Some(json::Target::Stdout) => Paper::Error,
+        _ => Paper::Out,
+    };
+    if options.dry_run {
+        paper.print(&describe(&job, paper.width())).map_err(Error::Print)?;
+        return Ok(Ending::Described);
+    }
+    // First of all, so that whatever loses its parent comes to us.
+    adopt_orphans();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Kernel)?;
+    let rows = runtime.block_on(async {
+        let mut interrupts = Interrupts::watch().map_err(Error::Kernel)?;
+        tokio::select! {
+            rows = all_cells(&mut job, paper) => rows.map(Ok),
+            interrupt = interrupts.next() => Ok(Err(interrupt)),
+        }
+    });
+    // Fleets are ended already; this is for a program of `prepare`.
+    end_descendants();
+    let rows = match rows? {
+        Ok(rows) => rows,
+        Err(interrupt) => return Ok(Ending::Interrupted(interrupt)),
+    };
+    if let Some(target) = &target {
+        let path = options.json.clone().unwrap_or_default();
+        let written = target.write(&json::render(&job, &rows));
+        written.map_err(|source| Error::Json { path, source })?;
+    }
+    paper.print(&report::text(&job, &rows, paper.width())).map_err(Error::Print)?;
+    Ok(Ending::Judged(report::verdict(&rows)))
+}
+
+fn target(path: &Path) -> Result<json::Target, Error> {
+    json::Target::check(path).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+/// Everything that is run, one after the other.
+async fn all_cells(job: &mut Job, paper: Paper) -> Result<Vec<Row>, Error> {
+    let directory =
+        tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;
+    job.settle_in(directory.path());
+    let mut view = View::new(paper, &Plan::of(job), now());
+    for command in &job.drill.prepare {
+        view.say(&format!("prepare: {}", command.join(" ")));
+        prepare::run(job, command, directory.path()).await?;
+    }
+    let turns: Vec<_> = job.turns().collect();
+    let mut rows = Vec::new();
+    for (n, (cell, repeat)) in turns.iter().copied().enumerate() {
+        let configuration = &job.drill.configurations[cell.configuration].title;
+        let schedule = &job.drill.schedules[cell.schedule].title;
+        let name = cell.name(&job.drill);
+        let heading = format!("[{}/{}] {name}  {configuration}: {schedule}", n + 1, turns.len());
+        view.cell(heading);
+        let own = directory.path().join(format!("cell-{}", n + 1));
+        let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
+        let row = Row { cell, repeat, findings };
+        view.say(&report::line(job, &row));
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+// === impl Interrupts ===
+
+impl Interrupts {
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Interrupt {
+        tokio::select! {
+            _ = self.hangup.recv() => Interrupt::Hangup,
+            _ = self.interrupt.recv() => Interrupt::Interrupt,
+            _ = self.terminate.recv() => Interrupt::Terminate,
+        }
+    }
+}

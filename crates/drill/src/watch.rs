@@ -1,0 +1,155 @@
+//! Follows the tasks of a cell: what the agent tells, what tasks answer when asked directly, and
+//! when the processes that faults met are gone.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::header::HOST;
+use seaworthy_agent::Error;
+use seaworthy_agent::clock::now;
+use seaworthy_agent::messages::Update;
+use seaworthy_agent::owner::Control;
+use seaworthy_agent::processes::Identity;
+use seaworthy_core::cluster::State;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::{Fault, FaultKind};
+use seaworthy_core::health;
+use seaworthy_core::record::Record;
+use seaworthy_core::time::Instant;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::load::pool::{connect, exchange};
+
+/// How often a process that should end is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How often a task that has not answered yet is asked again.
+const ASK_EVERY: Duration = Duration::from_millis(2);
+
+/// Watches the tasks of one fleet.
+pub(crate) struct Watch {
+    control: Control,
+    health: health::Config,
+    /// Everything seen so far.
+    pub(crate) course: Course,
+    /// Every decision so far.
+    pub(crate) records: Vec<Record>,
+    processes: BTreeMap<TaskId, Identity>,
+    /// The very processes that faults met and that were not yet seen to end.
+    doomed: Vec<(TaskId, Identity)>,
+    /// Tasks that were ever asked.
+    asked: BTreeMap<TaskId, AbortHandle>,
+    answers: JoinSet<(TaskId, Instant)>,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Watches by way of the agent, and asks tasks for the path of their health checks.
+    pub(crate) fn new(control: Control, health: health::Config) -> Self {
+        Self {
+            control,
+            health,
+            course: Course::default(),
+            records: Vec::new(),
+            processes: BTreeMap::new(),
+            doomed: Vec::new(),
+            asked: BTreeMap::new(),
+            answers: JoinSet::new(),
+        }
+    }
+
+    /// Returns when there may be something new in [`course`](Self::course). Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<(), Error> {
+        tokio::select! {
+            update = self.control.update() => self.take(update?),
+            // Those that were given up answer with an error, which is no news.
+            Some(answer) = self.answers.join_next() => if let Ok((task, at)) = answer {
+                self.course.answered(at, task);
+            },
+            () = tokio::time::sleep(LOOK_EVERY), if !self.doomed.is_empty() => {}
+        }
+        self.look_for_ends();
+        Ok(())
+    }
+
+    /// Carries out a fault.
+    pub(crate) async fn inflict(&mut self, fault: Fault) -> Result<(), Error> {
+        let at = now();
+        let mut met = fault.tasks.among(&self.course.in_rotation());
+        let mut done = true;
+        for task in &met {
+            let process = self.processes.get(task).copied();
+            self.doomed.extend(process.map(|process| (*task, process)));
+            match fault.kind {
+                FaultKind::Stop => self.control.stop(*task).await?,
+                FaultKind::Kill => done &= process.is_some_and(Identity::kill),
+            }
+        }
+        if !done {
+            // Somebody else was quicker: the fault was not done as said.
+            met.clear();
+        }
+        self.course.inflict(at, fault, met);
+        Ok(())
+    }
+
+    fn take(&mut self, update: Update) {
+        let views: Vec<_> = update.tasks.iter().map(|task| task.view).collect();
+        self.course.observe(update.at, &views, &update.records);
+        self.records.extend(update.records);
+        self.processes =
+            update.tasks.iter().filter_map(|task| Some((task.view.task, task.process?))).collect();
+        for view in &views {
+            if let (State::Starting, Some(port)) = (view.state, view.port) {
+                self.ask(view.task, (Ipv4Addr::LOCALHOST, port).into());
+            }
+        }
+        for (task, asking) in &self.asked {
+            if !views.iter().any(|view| view.task == *task) {
+                asking.abort();
+            }
+        }
+    }
+
+    /// Asks a new task until it gives a right answer or is gone.
+    fn ask(&mut self, task: TaskId, address: SocketAddr) {
+        if self.asked.contains_key(&task) {
+            return;
+        }
+        let health = self.health.clone();
+        let asking = self.answers.spawn(async move {
+            loop {
+                let answer = tokio::time::timeout(health.timeout, ask(address, &health.path)).await;
+                if answer.is_ok_and(|status| status.is_some_and(|s| health.matcher.matches(s))) {
+                    return (task, now());
+                }
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        });
+        self.asked.insert(task, asking);
+    }
+
+    fn look_for_ends(&mut self) {
+        let course = &mut self.course;
+        self.doomed.retain(|(task, process)| {
+            let alive = process.is_alive();
+            if !alive {
+                course.process_ended(now(), *task);
+            }
+            alive
+        });
+    }
+}
+
+/// The status of an answer to `GET path` over a fresh connection.
+async fn ask(address: SocketAddr, path: &str) -> Option<u16> {
+    let request = Request::get(path).header(HOST, address.to_string());
+    let request = request.body(Empty::<Bytes>::new()).ok()?;
+    let mut connection = connect(address).await?;
+    exchange(&mut connection, request).await.map(|reply| reply.status)
+}

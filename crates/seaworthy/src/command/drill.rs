@@ -1,0 +1,60 @@
+//! `seaworthy drill`: breaks a fleet under load and shows what its users would have seen.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use seaworthy_core::experiment::Selection;
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_drill::{Ending, Options};
+
+/// Breaks a fleet under load, and shows what its users would have seen
+///
+/// Starts the drill's fleets as real processes behind a load balancer of their own, sends them
+/// requests on a fixed schedule, stops or kills tasks, and measures. However it ends, nothing is
+/// left running.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes:
+  0  every cell went as expected
+  1  some cell deviates from what the drill file expects of it
+  2  the command line, the drill file or the surroundings are wrong
+  3  some cell is INVALID: it measured nothing that could be judged")]
+pub(crate) struct Args {
+    /// The drill file; without one, the report's experiment (drills/report.toml)
+    file: Option<PathBuf>,
+    /// How many times faster than life; without it, what the file says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    scale: Option<u32>,
+    /// How often each cell is run; the report then shows ranges
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+    /// From which all draws come; without it, what the file says
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Run only this cell, such as 1/one, or this configuration, such as 2; may be repeated
+    #[arg(long = "cell", value_name = "CELL")]
+    cells: Vec<Selection>,
+    /// Write the figures to OUT as JSON; - is standard output
+    #[arg(long, value_name = "OUT")]
+    json: Option<PathBuf>,
+    /// Say what will be started and stopped and how long it takes; start nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Does the drill that `args` describe.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { file, scale, repeat, seed, cells, json, dry_run } = args;
+    let program = std::env::current_exe().context("this program cannot be found")?;
+    let options = Options { file, scale, repeat, seed, cells, json, dry_run, program };
+    Ok(match seaworthy_drill::run(&options)? {
+        Ending::Described | Ending::Judged(Verdict::AsExpected) => ExitCode::SUCCESS,
+        Ending::Judged(Verdict::Deviates) => ExitCode::from(1),
+        Ending::Judged(Verdict::Invalid) => ExitCode::from(3),
+        Ending::Interrupted(signal) => {
+            eprintln!("seaworthy: interrupted; everything that was started has been ended");
+            // As a shell tells of a program that a signal ended.
+            ExitCode::from(128 + signal as u8)
+        }
+    })
+}

@@ -1,0 +1,205 @@
+//! `seaworthy drill`: verdicts, exit codes, messages; and that nothing is left running.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::World;
+
+/// Two tasks of the store that are back soon, and a load of two seconds.
+const FILE: &str = r#"
+title = "a small drill"
+prepare = [["seaworthy", "store", "generate", "--database", "{run}/store.db", "--products", "50"]]
+
+[fleet.service.store]
+command = ["seaworthy", "store", "serve", "--database", "{run}/store.db"]
+provisioning = "200ms"
+stop_timeout = "2s"
+health = { path = "/health", interval = "200ms", timeout = "150ms" }
+
+[load]
+rate = 100
+paths = ["/products?q=lamp", "/products/1"]
+
+[objective]
+latency = "150ms"
+success = "90%"
+
+[hypothesis]
+window = "500ms"
+tolerated_gap = "300ms"
+
+[[schedule]]
+name = "some"
+duration = "3s"
+faults = [FAULTS]
+expect = ["EXPECT"]
+"#;
+
+fn file(faults: &str, expect: &str) -> String {
+    FILE.replace("FAULTS", faults).replace("EXPECT", expect)
+}
+
+/// Runs `drill.toml` to a verdict. A machine that was too busy to send requests in time has
+/// measured nothing, so that is tried again.
+fn judged(world: &World, arguments: &[&str]) -> Output {
+    let run = || world.run(&[&["drill", "drill.toml"], arguments].concat());
+    let too_busy = |output: &Output| {
+        output.status.code() == Some(3)
+            && String::from_utf8_lossy(&output.stdout).contains("the generator was too slow")
+    };
+    (0..3).map(|_| run()).find(|output| !too_busy(output)).expect("the machine is too busy")
+}
+
+fn code_and_words(output: &Output) -> (Option<i32>, String) {
+    let words = [&output.stdout[..], &output.stderr[..]].concat();
+    (output.status.code(), String::from_utf8_lossy(&words).into_owned())
+}
+
+#[test]
+fn one_of_two_tasks_is_stopped_and_users_notice_nothing() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
+    let output = judged(&world, &["--json", "out.json"]);
+    let (code, words) = code_and_words(&output);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("stop of 1 task: task-1"), "{words}");
+
+    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["schema"], 1);
+    let cell = &report["cells"][0];
+    let told = ["configuration", "schedule", "tasks", "stopped", "requests", "scale", "seed"];
+    assert_eq!(told.map(|key| cell[key].to_string()), ["1", "\"some\"", "2", "1", "300", "1", "1"]);
+    assert_eq!(cell["verdict"], "as_expected");
+    let times = ["longest_gap_ms", "longest_silence_ms", "recovery_ms", "lateness_p99_ms"];
+    assert!(times.iter().all(|key| cell[key].is_number()), "{cell}");
+    assert_eq!(cell["shares"].as_object().unwrap().len(), 2);
+    assert_eq!(cell["replacements"][0]["by"], "task-3");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn all_tasks_are_killed_and_that_is_an_outage() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "500ms", kill = "all" }"#, "down"));
+    let output = judged(&world, &["--json", "-"]);
+    assert_eq!(output.status.code(), Some(0), "{}", code_and_words(&output).1);
+    // Figures on standard output, words beside it.
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cell = &report["cells"][0];
+    assert_eq!((&cell["stopped"], &cell["expected"]), (&Value::from(2), &Value::from("down")));
+    assert!(cell["failed"].as_u64() > Some(0), "{cell}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_wrong_expectation_deviates() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "500ms", stop = 1 }"#, "down"));
+    let (code, words) = code_and_words(&judged(&world, &[]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("expected down, but these faults leave a task"), "{words}");
+}
+
+#[test]
+fn a_fault_that_cannot_be_done_is_invalid() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "500ms", stop = "task-9" }"#, "up"));
+    let (code, words) = code_and_words(&judged(&world, &[]));
+    assert_eq!(code, Some(3), "{words}");
+    assert!(words.contains("the stop of task-9 at 500ms met no task"), "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_drill_that_is_ended_leaves_nothing_behind() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "2s", stop = 1 }"#, "up"));
+    for (signal, code) in [(Signal::INT, Some(130)), (Signal::TERM, Some(143))] {
+        let started = world.start(&["drill", "drill.toml"], "the load begins");
+        assert!(world.processes().len() > 4, "keeper, agent, gateway, tasks");
+        assert_eq!(started.signal(signal), code);
+        world.assert_nothing_is_left();
+    }
+    let started = world.start(&["drill", "drill.toml"], "the load begins");
+    assert_eq!(started.signal(Signal::KILL), None);
+    world.assert_no_process_is_left();
+}
+
+#[test]
+fn a_fleet_that_does_not_come_up_says_why() {
+    let world = World::new();
+    let command = |command: &str| {
+        let own = r#"["seaworthy", "store", "serve", "--database", "{run}/store.db"]"#;
+        let quick = format!("{command}\nstart_timeout = \"300ms\"\nrestart_backoff = \"10ms\"");
+        file(r#"{ at = "1s", stop = 1 }"#, "up").replace(own, &quick)
+    };
+    let cases = [
+        (r#"["not-there"]"#, "not-there: there is no such program in PATH"),
+        (r#"["sh", "-c", "echo out of fish; exit 7"]"#, "task-3: exited with status 7"),
+        (r#"["sh", "-c", "echo out of fish; exit 7"]"#, "| out of fish"),
+        (r#"["sleep", "1000"]"#, "no check passed within 300ms"),
+    ];
+    for (program, why) in cases {
+        world.write("drill.toml", &command(program));
+        let (code, words) = code_and_words(&world.run(&["drill", "drill.toml"]));
+        assert_eq!(code, Some(2), "{words}");
+        let key = "drill.toml: 1/some: no fleet comes up, see fleet.service.store.command";
+        assert!(words.contains(key) && words.contains(why), "{words}");
+        world.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    let world = World::new();
+    let good = file(r#"{ at = "1s", stop = 1 }"#, "up");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let service = "[fleet.service.store]";
+    let listen = format!("[fleet]\nlisten = \"{}\"\n{service}", taken.local_addr().unwrap());
+    let cases: [(&str, String, &[&str], &str); 9] = [
+        ("a.toml", good.replace("rate", "speed"), &[], "a.toml: is not a drill: TOML parse error"),
+        ("b.toml", good.replace("\"up\"", "\"slow\""), &[], "unknown variant `slow`"),
+        (
+            "c.toml",
+            good.replace("stop = 1", "stop = 3"),
+            &[],
+            "c.toml: schedule[1].faults[1].stop:",
+        ),
+        (
+            "d.toml",
+            good.replace(service, &listen),
+            &[],
+            "d.toml: 1/some: no fleet comes up, see fleet.listen: 127.0.0.1:",
+        ),
+        ("e.toml", good.replace("generate", "destroy"), &[], "unrecognized subcommand 'destroy'"),
+        ("f.toml", good.clone(), &["--scale", "10"], "f.toml: scale 10: "),
+        ("g.toml", good.clone(), &["--cell", "1/none"], "--cell: `1/none` names no cell"),
+        ("h.toml", good.clone(), &["--json", "no/such/out.json"], "--json no/such/out.json:"),
+        ("i.toml", good, &["--repeat", "0"], "invalid value '0' for '--repeat <N>'"),
+    ];
+    for (name, text, arguments, problem) in cases {
+        world.write(name, &text);
+        let (code, words) = code_and_words(&world.run(&[&["drill", name], arguments].concat()));
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
+    }
+    let (code, words) = code_and_words(&world.run(&["drill", "none.toml"]));
+    assert!(
+        code == Some(2) && words.contains("none.toml: cannot be read: No such file"),
+        "{words}"
+    );
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_dry_run_starts_nothing() {
+    let world = World::new();
+    let (code, words) = code_and_words(&world.run(&["drill", "--dry-run"]));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("1/one_by_one") && words.contains("nothing is started"), "{words}");
+    world.assert_nothing_is_left();
+}
