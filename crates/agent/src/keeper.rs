@@ -29,6 +29,8 @@ use crate::processes::{Identity, RUN, adopt_orphans, end_descendants, signal_gro
 
 /// A gateway that ended is started again after so long.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(100);
+/// So many clients may wait to be accepted.
+const BACKLOG: i32 = 4096;
 /// Larger than any message of a fleet of a hundred tasks.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
@@ -115,6 +117,9 @@ impl Keeper {
         let address = setup.fleet.listen;
         let listener =
             TcpListener::bind(address).map_err(|source| Error::Listen { address, source })?;
+        // The standard library's queue of 128 is soon full when a gateway is started again.
+        rustix::net::listen(&listener, BACKLOG)
+            .map_err(|error| Error::Listen { address, source: error.into() })?;
         let pair = || StdDatagram::pair().map_err(|error| Error::Talk("agent", error));
         let (to_agent, agents_end) = pair()?;
         to_agent.set_nonblocking(true).map_err(|error| Error::Talk("agent", error))?;

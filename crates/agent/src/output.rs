@@ -136,6 +136,6 @@ mod tests {
         task.write_all(b"after\nlast").unwrap();
         told.clear();
         outputs.close(TaskId(3), &mut told);
-        assert!(String::from_utf8_lossy(&told).ends_with("xafter\ntask-3 | last\n"));
+        assert!(String::from_utf8_lossy(&told).ends_with("task-3 | after\ntask-3 | last\n"));
     }
 }

@@ -149,7 +149,9 @@ impl Dispatcher {
         call.fresh |= stale;
         let (task, failed) = (call.task, call.failed.clone());
         self.release(task);
-        let next = if allowed { self.pick(&failed) } else { None };
+        // A task whose connection went stale may be just dying: any other one is the better bet.
+        let others = [&failed[..], &[task]].concat();
+        let next = allowed.then(|| self.pick(&others).or_else(|| self.pick(&failed))).flatten();
         if let Some(next) = next {
             return self.attempt(id, next);
         }

@@ -52,6 +52,8 @@ pub struct Evidence {
     pub strays: Vec<String>,
     /// The share of answers of each task before the first fault, in ascending order of task.
     pub shares_before: Vec<f64>,
+    /// Of so many answers.
+    pub answers_before: u64,
 }
 
 /// The verdict on a cell and the reasons for it.
@@ -82,7 +84,7 @@ pub fn judge(
         Expectation::Down => down(configuration, schedule, hypothesis, numbers, evidence),
     };
     deviations.extend(evidence.strays.iter().cloned());
-    deviations.extend(uneven(&configuration.fleet, &evidence.shares_before));
+    deviations.extend(uneven(&configuration.fleet, evidence));
     let verdict = if deviations.is_empty() { Verdict::AsExpected } else { Verdict::Deviates };
     (verdict, deviations)
 }
@@ -133,9 +135,13 @@ fn down(
     deviations
 }
 
-fn uneven(fleet: &Fleet, shares: &[f64]) -> Option<String> {
+fn uneven(fleet: &Fleet, evidence: &Evidence) -> Option<String> {
+    let shares = &evidence.shares_before;
     let even = 1.0 / f64::from(fleet.service.cluster.desired_count);
-    let off = |share: &f64| (share / even - 1.0).abs() > EVENNESS;
+    // Few answers cannot be divided more evenly than to one more or one less.
+    let one = 1.0 / evidence.answers_before.max(1) as f64;
+    let tolerated = (even * EVENNESS).max(one);
+    let off = |share: &f64| (share - even).abs() > tolerated;
     let promised = fleet.service.balancing == Algorithm::RoundRobin && !shares.is_empty();
     (promised && shares.iter().any(off)).then(|| {
         format!("before the first fault the tasks' shares were {shares:.3?}, not {even:.3} each")

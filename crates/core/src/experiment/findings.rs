@@ -51,6 +51,7 @@ impl Findings {
             unproven: course.unproven(&schedule.faults, service.cluster.stop_timeout),
             strays: course.strays(),
             shares_before,
+            answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
         };
         let expectation = schedule.expect[cell.configuration];
         let (verdict, reasons) =

@@ -139,7 +139,7 @@ fn a_fleet_that_does_not_come_up_says_why() {
     };
     let cases = [
         (r#"["not-there"]"#, "not-there: there is no such program in PATH"),
-        (r#"["sh", "-c", "echo out of fish; exit 7"]"#, "task-3: exited with status 7"),
+        (r#"["sh", "-c", "echo out of fish; exit 7"]"#, "exited with status 7"),
         (r#"["sh", "-c", "echo out of fish; exit 7"]"#, "| out of fish"),
         (r#"["sleep", "1000"]"#, "no check passed within 300ms"),
     ];
