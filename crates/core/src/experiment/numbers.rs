@@ -53,6 +53,8 @@ pub struct Numbers {
     pub answers: BTreeMap<TaskId, u64>,
     /// The 99th percentile of how late requests were sent.
     pub lateness_p99: Duration,
+    /// The 99th percentile of the time from the intended send to the last byte, of successes.
+    pub latency_p99: Duration,
 }
 
 /// The samples of one run, in the order of their intended sends.
@@ -105,6 +107,7 @@ impl<'a> Samples<'a> {
             recovery: self.recovery(hypothesis.window, last_fault.unwrap_or(Duration::ZERO)),
             answers: self.answers(Duration::ZERO..self.duration),
             lateness_p99: self.lateness(0.99),
+            latency_p99: self.latency(0.99),
         }
     }
 
@@ -178,13 +181,21 @@ impl<'a> Samples<'a> {
     }
 
     fn lateness(self, quantile: f64) -> Duration {
-        let mut late: Vec<Duration> =
-            self.all.iter().map(|s| s.sent.saturating_sub(s.intended)).collect();
-        late.sort_unstable();
-        // Nearest rank: the smallest value that so large a share does not exceed.
-        let rank = (late.len() as f64 * quantile).ceil() as usize;
-        late.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+        self::quantile(self.all.iter().map(|s| s.sent.saturating_sub(s.intended)), quantile)
     }
+
+    fn latency(self, quantile: f64) -> Duration {
+        let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
+        self::quantile(self.successes().filter_map(latency), quantile)
+    }
+}
+
+/// By nearest rank: the smallest value that so large a share does not exceed; zero of nothing.
+fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Duration {
+    let mut values: Vec<Duration> = values.collect();
+    values.sort_unstable();
+    let rank = (values.len() as f64 * share).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 /// The longest distance between neighbours, the ends of the load included.
@@ -230,7 +241,7 @@ mod tests {
         assert_eq!((quiet.longest_gap, quiet.longest_silence), (MS(10), MS(10)));
         assert_eq!(quiet.recovery, Some(Duration::ZERO));
         assert_eq!(quiet.answers.into_values().collect::<Vec<_>>(), [250, 250]);
-        assert_eq!(quiet.lateness_p99, Duration::ZERO);
+        assert_eq!((quiet.lateness_p99, quiet.latency_p99), (Duration::ZERO, MS(2)));
     }
 
     #[test]

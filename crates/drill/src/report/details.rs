@@ -50,7 +50,7 @@ fn table(figures: &Figures, columns: &[(Cell, Runs)]) -> Table {
 /// A label and what stands behind it.
 type Line = (&'static str, fn(Runs) -> String);
 
-const ROWS: [Line; 10] = [
+const ROWS: [Line; 11] = [
     ("requests", |runs| runs.span(|f| f.numbers.requests, count)),
     ("failed", |runs| runs.span(|f| f.numbers.failed, count)),
     ("failed share", |runs| runs.span(|f| f.numbers.failed_share(), percent)),
@@ -65,6 +65,7 @@ const ROWS: [Line; 10] = [
     ("longest silence", |runs| runs.span(|f| f.numbers.longest_silence, exact)),
     ("recovery", recovery),
     ("shares before faults", shares),
+    ("latency, p99", |runs| runs.span(|f| f.numbers.latency_p99, exact)),
     ("lateness, p99", |runs| runs.span(|f| f.numbers.lateness_p99, exact)),
 ];
 

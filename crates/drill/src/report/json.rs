@@ -53,6 +53,7 @@ struct CellReport<'a> {
     /// In the whole run.
     answers: &'a BTreeMap<TaskId, u64>,
     lateness_p99_ms: f64,
+    latency_p99_ms: f64,
     replacements: Vec<ReplacementReport>,
     expected: Expectation,
     verdict: Verdict,
@@ -118,6 +119,7 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         shares: findings.shares.clone(),
         answers: &numbers.answers,
         lateness_p99_ms: millis(numbers.lateness_p99),
+        latency_p99_ms: millis(numbers.latency_p99),
         replacements: findings.replacements.iter().map(replacement).collect(),
         expected: schedule.expect[row.cell.configuration],
         verdict: findings.verdict,

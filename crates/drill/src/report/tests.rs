@@ -37,6 +37,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
             recovery: Some(MS(gap.unwrap_or(0))),
             answers: (1..=count).map(|task| (TaskId(task), requests / 9)).collect(),
             lateness_p99: Duration::from_micros(213),
+            latency_p99: Duration::from_micros(1310),
         },
         range: outage(&configuration.fleet, schedule, &starts),
         shares: (1..=count).map(|task| (TaskId(task), 1.0 / f64::from(count))).collect(),
