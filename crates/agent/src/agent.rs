@@ -13,13 +13,12 @@ use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId};
 use seaworthy_core::fleet::Fleet;
 use seaworthy_core::machine::{Machine, drive};
-use seaworthy_core::time::Instant;
 use tokio::net::{UnixDatagram, UnixListener};
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::clients::{self, Clients};
-use crate::clock::now;
+use crate::clock::{now, sleep_until};
 use crate::messages::{Command, FromKeeper, TaskView, ToKeeper};
 use crate::output::Outputs;
 use crate::ports::Ports;
@@ -264,11 +263,4 @@ fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Error> {
     let length = received.map_err(|error| Error::Talk(whose, error))?;
     serde_json::from_slice(&buffer[..length]).map_err(|error| Error::Message(whose, error))
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep(deadline.since(now())).await,
-        None => std::future::pending().await,
-    }
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_agent::clock::now;
+use seaworthy_agent::clock::{now, sleep_until};
 use seaworthy_agent::messages::Setup;
 use seaworthy_agent::owner::Fleet;
 use seaworthy_core::experiment::numbers::Sample;
@@ -128,7 +128,7 @@ impl Run<'_> {
             let next = faults.peek().map(|fault| begin + fault.at);
             tokio::select! {
                 samples = generator.samples() => return samples.map_err(Error::Load),
-                () = sleep_until(next.unwrap_or_default()), if next.is_some() => {
+                () = sleep_until(next) => {
                     let fault = faults.next().expect("it was peeked at");
                     watch.inflict(fault).await.map_err(|error| self.lost(&error))?;
                 }
@@ -186,8 +186,4 @@ impl Run<'_> {
             output: last_lines(&self.log),
         }
     }
-}
-
-async fn sleep_until(moment: Instant) {
-    tokio::time::sleep(moment.since(now())).await;
 }
