@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
-use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId};
-use seaworthy_core::fleet::Fleet;
+use seaworthy_core::endpoints::{About, Endpoints, Sightings, TaskId};
+use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::machine::{Machine, drive};
 use tokio::net::{UnixDatagram, UnixListener};
 use tokio::sync::mpsc;
@@ -29,18 +31,26 @@ const TICK: Duration = Duration::from_millis(100);
 const LONGEST_MESSAGE: usize = 64 << 10;
 
 struct Agent {
-    fleet: Fleet,
-    reconciler: Reconciler,
+    services: Vec<Managed>,
+    /// Where each service is called, for every task's environment.
+    urls: BTreeMap<String, String>,
     keeper: UnixDatagram,
     gateway: UnixDatagram,
     ports: Ports,
-    /// The last time, none could be had.
-    needs_port: bool,
     outputs: Outputs,
     clients: Clients,
     processes: BTreeMap<TaskId, Identity>,
     /// For the keeper, as long as it does not take them.
     outbox: VecDeque<ToKeeper>,
+}
+
+/// One service of the fleet.
+struct Managed {
+    service: Service,
+    numbers: Numbers,
+    reconciler: Reconciler,
+    /// The last time, no port could be had for its next task.
+    needs_port: bool,
     /// For the gateway, as long as it does not take it.
     unpublished: Option<Endpoints>,
 }
@@ -48,7 +58,7 @@ struct Agent {
 /// Everything that makes the agent do something.
 enum Incoming {
     Keeper(FromKeeper),
-    Gateway(Sightings),
+    Gateway(About<Sightings>),
     Client(tokio::net::UnixStream),
     Command(Command),
     Tick,
@@ -88,17 +98,15 @@ impl Agent {
         let tasks = directory.join("tasks");
         fs::create_dir_all(&tasks).map_err(file("has no room for the tasks' output"))?;
         Ok(Self {
-            reconciler: Reconciler::new(fleet.service.cluster.clone(), fleet.seed),
-            fleet,
+            urls: fleet.services.iter().map(url).collect(),
+            services: Managed::all(fleet),
             gateway: channel("gateway", io::stdin())?,
             keeper: channel("keeper", io::stdout())?,
             ports: Ports::default(),
-            needs_port: false,
             outputs: Outputs::new(&tasks),
             clients,
             processes: BTreeMap::new(),
             outbox: VecDeque::new(),
-            unpublished: None,
         })
     }
 
@@ -107,12 +115,13 @@ impl Agent {
         socket: UnixListener,
         mut commands: mpsc::Receiver<Command>,
     ) -> Result<(), Error> {
-        self.offer_port();
+        self.offer_ports();
         let mut tick = tokio::time::interval(TICK);
         let mut buffers = (vec![0; LONGEST_MESSAGE], vec![0; LONGEST_MESSAGE]);
         loop {
             self.flush();
-            let deadline = self.reconciler.poll_timeout();
+            let reconcilers = self.services.iter().map(|managed| &managed.reconciler);
+            let deadline = reconcilers.filter_map(Machine::poll_timeout).min();
             let incoming = tokio::select! {
                 received = self.keeper.recv(&mut buffers.0) =>
                     Incoming::Keeper(read("keeper", &buffers.0, received)?),
@@ -131,71 +140,80 @@ impl Agent {
         match incoming {
             Incoming::Keeper(FromKeeper::Spawned(task, identity)) => {
                 self.processes.insert(task, identity);
-                self.drive(Some(Event::Launched(task)));
+                self.drive_of(task, Event::Launched(task));
             }
             Incoming::Keeper(FromKeeper::NotSpawned(task, why)) => {
                 eprintln!("{task} | {why}");
                 self.outputs.close(task, &mut io::stderr());
-                self.drive(Some(Event::NotLaunched(task, why)));
+                self.drive_of(task, Event::NotLaunched(task, why));
             }
             Incoming::Keeper(FromKeeper::Exited(task, exit)) => {
                 self.processes.remove(&task);
                 self.outputs.close(task, &mut io::stderr());
-                self.drive(Some(Event::Exited(task, exit)));
+                self.drive_of(task, Event::Exited(task, exit));
             }
-            Incoming::Gateway(sightings) => self.drive(Some(Event::Sightings(sightings))),
-            Incoming::Client(client) => self.clients.add(now(), client),
-            Incoming::Command(Command::Stop(task)) => self.drive(Some(Event::Stop(task))),
-            Incoming::Tick => {
-                self.outputs.tell(&mut io::stderr());
-                if self.needs_port {
-                    self.offer_port();
+            Incoming::Gateway(About { service, snapshot }) => {
+                let named = |managed: &Managed| managed.service.name == service;
+                if let Some(place) = self.services.iter().position(named) {
+                    self.drive(place, Some(Event::Sightings(snapshot)));
                 }
             }
-            Incoming::Time => self.drive(None),
+            Incoming::Client(client) => self.clients.add(now(), client),
+            Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
+            Incoming::Tick => {
+                self.outputs.tell(&mut io::stderr());
+                self.offer_ports();
+            }
+            Incoming::Time => (0..self.services.len()).for_each(|place| self.drive(place, None)),
         }
     }
 
-    /// Tells core, does what it wants, and tells the clients.
-    fn drive(&mut self, event: Option<Event>) {
+    /// Tells the service of `task`.
+    fn drive_of(&mut self, task: TaskId, event: Event) {
+        let place = self.services.iter().position(|managed| managed.numbers.include(task));
+        self.drive(place.expect("every number is of one service"), Some(event));
+    }
+
+    /// Tells core about the service at `place`, does what it wants, and tells the clients.
+    fn drive(&mut self, place: usize, event: Option<Event>) {
         let at = now();
         let mut actions = Vec::new();
-        drive(&mut self.reconciler, at, event, |action| actions.push(action));
+        let reconciler = &mut self.services[place].reconciler;
+        drive(reconciler, at, event, |action| actions.push(action));
         for action in actions {
-            self.carry_out(action);
+            self.carry_out(place, action);
         }
-        let view = |view: seaworthy_core::cluster::View| TaskView {
-            view,
-            process: self.processes.get(&view.task).copied(),
-        };
-        let views = self.reconciler.views().into_iter().map(view).collect();
+        let views = self.services.iter().flat_map(|managed| managed.views(&self.processes));
+        let mut views: Vec<_> = views.collect();
+        views.sort_unstable_by_key(|task| task.view.task);
         self.clients.tell(at, views);
     }
 
-    fn carry_out(&mut self, action: Action) {
+    fn carry_out(&mut self, place: usize, action: Action) {
         match action {
-            Action::Launch { task, revision, port } => self.launch(task, revision, port),
+            Action::Launch { task, revision, port } => self.launch(place, task, revision, port),
             Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
-            Action::Publish(endpoints) => self.unpublished = Some(endpoints),
+            Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => self.clients.record(record),
         }
     }
 
-    fn launch(&mut self, task: TaskId, revision: u32, port: u16) {
+    fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
         self.ports.release(port);
         match self.outputs.open(task) {
-            Ok(log) => self.spawn(task, revision, port, log),
+            Ok(log) => self.spawn(place, task, revision, port, log),
             Err(error) => {
                 let why = format!("its output file cannot be opened: {error}");
-                self.drive(Some(Event::NotLaunched(task, why)));
+                self.drive(place, Some(Event::NotLaunched(task, why)));
             }
         }
-        self.offer_port();
+        self.offer_port(place);
     }
 
-    fn spawn(&mut self, task: TaskId, revision: u32, port: u16, log: PathBuf) {
-        let service = &self.fleet.service;
-        let mut environment = service.environment.clone();
+    fn spawn(&mut self, place: usize, task: TaskId, revision: u32, port: u16, log: PathBuf) {
+        let service = &self.services[place].service;
+        let mut environment = self.urls.clone();
+        environment.extend(service.environment.clone());
         environment.extend([
             ("PORT".to_owned(), port.to_string()),
             ("SEAWORTHY_TASK".to_owned(), task.to_string()),
@@ -207,17 +225,25 @@ impl Agent {
         self.flush();
     }
 
+    /// Where no port could be had, it is tried again.
+    fn offer_ports(&mut self) {
+        let lack = |managed: &Managed| managed.needs_port;
+        let lacking: Vec<usize> =
+            (0..self.services.len()).filter(|n| lack(&self.services[*n])).collect();
+        lacking.into_iter().for_each(|place| self.offer_port(place));
+    }
+
     /// Core always has a port for the next task; where none can be had, it is tried again soon.
-    fn offer_port(&mut self) {
+    fn offer_port(&mut self, place: usize) {
         match self.ports.reserve() {
             Ok(port) => {
-                self.needs_port = false;
-                self.drive(Some(Event::Port(port)));
+                self.services[place].needs_port = false;
+                self.drive(place, Some(Event::Port(port)));
             }
-            Err(_) if self.needs_port => {}
             Err(error) => {
-                self.needs_port = true;
-                eprintln!("agent: no port can be had: {error}");
+                if !std::mem::replace(&mut self.services[place].needs_port, true) {
+                    eprintln!("agent: no port can be had: {error}");
+                }
             }
         }
     }
@@ -231,13 +257,59 @@ impl Agent {
             }
             self.outbox.pop_front();
         }
-        if let Some(endpoints) = &self.unpublished {
-            let bytes = serde_json::to_vec(endpoints).expect("endpoints are plain data");
-            if self.gateway.try_send(&bytes).is_ok() {
-                self.unpublished = None;
+        for managed in &mut self.services {
+            managed.publish(&self.gateway);
+        }
+    }
+}
+
+// === impl Managed ===
+
+impl Managed {
+    fn all(fleet: Fleet) -> Vec<Self> {
+        let (seed, count) = (fleet.seed, fleet.services.len());
+        let managed = |(place, service): (usize, Service)| {
+            let numbers = Numbers::of(place, count);
+            Self {
+                reconciler: Reconciler::new(service.cluster.clone(), seed, numbers),
+                service,
+                numbers,
+                // Its first one.
+                needs_port: true,
+                unpublished: None,
+            }
+        };
+        fleet.services.into_iter().enumerate().map(managed).collect()
+    }
+
+    fn views(&self, processes: &BTreeMap<TaskId, Identity>) -> impl Iterator<Item = TaskView> {
+        self.reconciler.views().into_iter().map(|view| TaskView {
+            service: self.service.name.clone(),
+            process: processes.get(&view.task).copied(),
+            view,
+        })
+    }
+
+    /// Tells the gateway what it is to know, if it takes it.
+    fn publish(&mut self, gateway: &UnixDatagram) {
+        if let Some(snapshot) = self.unpublished.take() {
+            let about = About { service: self.service.name.clone(), snapshot };
+            let bytes = serde_json::to_vec(&about).expect("endpoints are plain data");
+            if gateway.try_send(&bytes).is_err() {
+                self.unpublished = Some(about.snapshot);
             }
         }
     }
+}
+
+/// The variable in which tasks find a service, and where that is. What listens everywhere is called
+/// by way of this machine itself.
+fn url(service: &Service) -> (String, String) {
+    let (mut address, port) = (service.listen.ip(), service.listen.port());
+    if address.is_unspecified() {
+        address = Ipv4Addr::LOCALHOST.into();
+    }
+    (service.url_variable(), format!("http://{}", SocketAddr::new(address, port)))
 }
 
 /// A datagram socket that the keeper gave us as a standard stream.

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address for the gateway cannot be had.
-    #[error("{address}: cannot listen there; is the port taken?")]
+    #[error("service {service}: {address}: cannot listen there; is the port taken?")]
     Listen {
-        /// The fleet's `listen`.
+        /// Whose requests should come there.
+        service: String,
+        /// Its `listen`.
         address: SocketAddr,
         /// Why.
         #[source]

@@ -1,12 +1,13 @@
 //! The keeper: parent of everything, single-threaded, decides nothing.
 //!
-//! It holds what must not die with a part: the listening socket, both ends of the link between agent
+//! It holds what must not die with a part: the listening sockets, both ends of the link between agent
 //! and gateway, and the exit statuses. Its own standard input is the lifeline to its owner: when
 //! that ends, so does every process of the fleet.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram as StdDatagram, UnixStream as StdStream};
@@ -15,9 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Signal as Raw, WaitOptions, WaitStatus, wait};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::record::Exit;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixDatagram, UnixStream};
@@ -46,7 +49,8 @@ enum Child {
 struct Keeper {
     program: PathBuf,
     directory: PathBuf,
-    listener: TcpListener,
+    /// One for each service, in their order.
+    listeners: Vec<TcpListener>,
     /// The link's ends, kept so that neither side notices when the other is started again.
     link: (StdDatagram, StdDatagram),
     /// To the agent, and the agent's own end.
@@ -94,7 +98,7 @@ async fn serve() -> Result<(), Error> {
 
     let started = Keeper::start(&setup).await;
     let answer = match &started {
-        Ok((_, listening)) => Answer::Ready(*listening),
+        Ok((_, listening)) => Answer::Ready(listening.clone()),
         Err(error) => Answer::Failed(describe(error)),
     };
     let mut line = serde_json::to_vec(&answer).expect("an answer is plain data");
@@ -111,43 +115,39 @@ async fn serve() -> Result<(), Error> {
 
 impl Keeper {
     /// A fleet whose agent takes commands, and where its gateway listens.
-    async fn start(setup: &Setup) -> Result<(Self, SocketAddr), Error> {
+    async fn start(setup: &Setup) -> Result<(Self, Vec<SocketAddr>), Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: "seaworthy".into(), source })?;
-        let address = setup.fleet.listen;
-        let listener =
-            TcpListener::bind(address).map_err(|source| Error::Listen { address, source })?;
-        // The standard library's queue of 128 is soon full when a gateway is started again.
-        rustix::net::listen(&listener, BACKLOG)
-            .map_err(|error| Error::Listen { address, source: error.into() })?;
+        let mut fleet = setup.fleet.clone();
+        let listeners = fleet.services.iter_mut().map(listen).collect::<Result<_, _>>()?;
         let pair = || StdDatagram::pair().map_err(|error| Error::Talk("agent", error));
         let (to_agent, agents_end) = pair()?;
         to_agent.set_nonblocking(true).map_err(|error| Error::Talk("agent", error))?;
         let to_agent =
             UnixDatagram::from_std(to_agent).map_err(|error| Error::Talk("agent", error))?;
-        write_fleet(setup)?;
+        write_fleet(&setup.directory, &fleet)?;
         let mut keeper = Self {
             program,
             directory: setup.directory.clone(),
-            listener,
+            listeners,
             link: pair()?,
             agent: (to_agent, agents_end),
             children: BTreeMap::new(),
             child: watch(SignalKind::child())?,
             outbox: VecDeque::new(),
         };
-        let listening =
-            keeper.listener.local_addr().map_err(|error| Error::Talk("gateway", error))?;
         keeper.start_gateway()?;
         keeper.start_agent()?;
         keeper.wait_for_agent().await?;
-        Ok((keeper, listening))
+        Ok((keeper, fleet.services.iter().map(|service| service.listen).collect()))
     }
 
+    /// Starts a gateway. Its listening sockets wait for it in the socket that is its standard input.
     fn start_gateway(&mut self) -> Result<(), Error> {
-        let listener = dup(&self.listener)?;
+        let (ours, its) = StdDatagram::pair().map_err(|error| Error::Talk("gateway", error))?;
+        send(&ours, &self.listeners).map_err(|error| Error::Talk("gateway", error.into()))?;
         let link = dup(&self.link.0)?;
-        self.start_own("gateway", Child::Gateway, listener, link)
+        self.start_own("gateway", Child::Gateway, its.into(), link)
     }
 
     fn start_agent(&mut self) -> Result<(), Error> {
@@ -324,9 +324,31 @@ async fn receive(agent: &UnixDatagram, buffer: &mut [u8]) -> Result<ToKeeper, Er
     serde_json::from_slice(&buffer[..length]).map_err(|error| Error::Message("agent", error))
 }
 
-fn write_fleet(setup: &Setup) -> Result<(), Error> {
-    let path = setup.directory.join("fleet.json");
-    let json = serde_json::to_vec_pretty(&setup.fleet).expect("a fleet is plain data");
+/// The listening socket of a service; from now on the service says where it really is.
+fn listen(service: &mut Service) -> Result<TcpListener, Error> {
+    let address = service.listen;
+    let error = |source| Error::Listen { service: service.name.clone(), address, source };
+    let listener = TcpListener::bind(address).map_err(error)?;
+    // The standard library's queue of 128 is soon full when a gateway is started again.
+    rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
+    service.listen = listener.local_addr().map_err(error)?;
+    Ok(listener)
+}
+
+/// Puts sockets into the queue of the other end.
+fn send(socket: &StdDatagram, listeners: &[TcpListener]) -> rustix::io::Result<()> {
+    let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(sockets.len()))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let fits = ancillary.push(SendAncillaryMessage::ScmRights(&sockets));
+    debug_assert!(fits, "the space was made for them");
+    let word = &[IoSlice::new(&[0])];
+    sendmsg(socket, word, &mut ancillary, SendFlags::empty()).map(|_| ())
+}
+
+fn write_fleet(directory: &Path, fleet: &Fleet) -> Result<(), Error> {
+    let path = directory.join("fleet.json");
+    let json = serde_json::to_vec_pretty(fleet).expect("a fleet is plain data");
     fs::write(&path, json).map_err(|source| Error::File { path, what: "cannot be written", source })
 }
 

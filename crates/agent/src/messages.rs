@@ -27,8 +27,8 @@ pub struct Setup {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The fleet is being started; the gateway listens here.
-    Ready(SocketAddr),
+    /// The fleet is being started; the gateway listens here for each service, in their order.
+    Ready(Vec<SocketAddr>),
     /// It cannot be started.
     Failed(String),
 }
@@ -89,8 +89,10 @@ pub struct Update {
 }
 
 /// A task and its process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
+    /// Whose task it is.
+    pub service: String,
     /// As the reconciler sees it.
     #[serde(flatten)]
     pub view: View,

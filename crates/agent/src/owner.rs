@@ -28,7 +28,7 @@ pub struct Fleet {
     keeper: Child,
     /// The keeper ends all when this closes.
     lifeline: Option<StdStream>,
-    listening: SocketAddr,
+    listening: Vec<SocketAddr>,
     directory: PathBuf,
 }
 
@@ -88,9 +88,9 @@ impl Fleet {
         }
     }
 
-    /// Where the gateway takes requests.
-    pub fn listening(&self) -> SocketAddr {
-        self.listening
+    /// Where the gateway takes requests for each service, in their order.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
     }
 
     /// Talks to the agent. May be done more than once.

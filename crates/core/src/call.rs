@@ -1,6 +1,9 @@
 //! The way of one request, from its beginning to its last byte.
 
 mod dispatcher;
+mod gate;
+mod loads;
+mod route;
 mod slots;
 
 use std::fmt;
@@ -10,22 +13,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoints::TaskId;
 use crate::health::Rotation;
-use crate::policy::Ask;
+use crate::policy::{Ask, Rejection, guard};
 use crate::time::Instant;
 
 pub use dispatcher::Dispatcher;
+pub use route::{Match, PathMatch, Route, RouteId};
 pub use slots::Slots;
 
 /// How the calls of a service are carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
-    /// One deadline for the whole of a call, from its head to the last byte of its answer.
-    pub timeout: Duration,
     /// Opening a connection to a task may take so long (and never past the deadline).
     pub connect_timeout: Duration,
-    /// Tries in all, the first one included. A call whose connection was refused costs the task
-    /// nothing, so this may be as large as the fleet.
-    pub tries: u32,
+    /// The first that is for a request counts. There is at least one, and the last is for all.
+    pub routes: Vec<Route>,
 }
 
 /// Names one call. A slot is used again when its call is over, with the next generation.
@@ -48,8 +49,12 @@ pub enum Input {
     Begin {
         /// From [`Slots::take`].
         call: CallId,
+        /// From [`Config::route`].
+        route: RouteId,
         /// What matters of it.
         ask: Ask,
+        /// The task its client is used to: it gets the call if it is in rotation.
+        preferred: Option<TaskId>,
     },
     /// The head of an answer came, and its first byte is on the way to the client: from now on the
     /// call cannot be tried again.
@@ -97,8 +102,8 @@ pub enum Action {
         attempt: Attempt,
         /// Where to.
         task: TaskId,
-        /// The call's one deadline.
-        deadline: Instant,
+        /// The call's one deadline, if it has one.
+        deadline: Option<Instant>,
         /// Only on a new connection: a kept one has proven stale.
         fresh: bool,
     },
@@ -154,7 +159,41 @@ pub enum Refusal {
     Failed(FailureKind),
     /// The deadline passed before an answer came.
     Deadline,
+    /// A policy of the route did not let it pass.
+    Rejected(Rejection),
 }
+
+// === impl Config ===
+
+impl Config {
+    /// One route for everything, with a deadline, so many tries and no other policy.
+    pub fn plain(timeout: Duration, tries: u32) -> Self {
+        let guard = guard::Config {
+            timeout: Some(timeout),
+            breaker: None,
+            bulkhead: None,
+            ..guard::Config::default()
+        };
+        let route = Route {
+            name: "default".to_owned(),
+            matches: Match::ANY,
+            guard,
+            tries,
+            budget: None,
+            outlasts: Duration::ZERO,
+            fallback: None,
+        };
+        Self { connect_timeout: timeout, routes: vec![route] }
+    }
+
+    /// The route for a request with this method and target.
+    pub fn route(&self, method: &str, target: &str) -> RouteId {
+        let first = self.routes.iter().position(|route| route.matches.is_for(method, target));
+        RouteId(first.unwrap_or(self.routes.len() - 1))
+    }
+}
+
+// === impl Refusal ===
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,6 +204,7 @@ impl fmt::Display for Refusal {
             Self::Failed(FailureKind::Closed) => "the task closed the connection early",
             Self::Failed(FailureKind::Malformed) => "the task's answer was malformed",
             Self::Deadline => "the deadline passed",
+            Self::Rejected(why) => return why.fmt(f),
         })
     }
 }

@@ -36,6 +36,14 @@ pub struct Config {
     pub restart_backoff: (Duration, Duration),
 }
 
+/// Which numbers the tasks of one service get, so that no two tasks of a fleet have the same: each of
+/// `n` services takes every `n`-th.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    first: u32,
+    step: u32,
+}
+
 /// One task, for whoever watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
@@ -67,6 +75,27 @@ pub enum State {
     Stopping,
 }
 
+// === impl Numbers ===
+
+impl Numbers {
+    /// Those of the service at this place among so many.
+    pub fn of(place: usize, services: usize) -> Self {
+        Self { first: place as u32 + 1, step: services as u32 }
+    }
+
+    /// The number of the task that is started after so many others of its service.
+    pub fn after(self, others: u32) -> TaskId {
+        TaskId(self.first + self.step * others)
+    }
+
+    /// Whether a task is of this service.
+    pub fn include(self, task: TaskId) -> bool {
+        task.0 >= self.first && (task.0 - self.first).is_multiple_of(self.step)
+    }
+}
+
+// === impl Config ===
+
 impl Config {
     /// Healthy tasks that a deployment leaves: the share rounded *up*.
     pub fn floor(&self) -> u32 {
@@ -82,6 +111,17 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_services_share_a_number() {
+        let numbers = |place| Numbers::of(place, 3);
+        let tasks = |place| (0..4).map(|n| numbers(place).after(n).0).collect::<Vec<_>>();
+        assert_eq!([tasks(0), tasks(1), tasks(2)], [[1, 4, 7, 10], [2, 5, 8, 11], [3, 6, 9, 12]]);
+        for task in (1..=12).map(TaskId) {
+            let of = (0..3).filter(|place| numbers(*place).include(task)).collect::<Vec<_>>();
+            assert_eq!(of, [(task.0 as usize - 1) % 3]);
+        }
+    }
 
     /// AWS's own examples, and the report's.
     #[test]

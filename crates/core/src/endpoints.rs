@@ -9,9 +9,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One task of a service, by the order in which it was started: `task-1`, `task-2`, …
+/// What one side tells the other about one service of the fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About<T> {
+    /// The service's name.
+    pub service: String,
+    /// [`Endpoints`] or [`Sightings`].
+    pub snapshot: T,
+}
+
+/// One task: `task-1`, `task-2`, … in the order in which its service started them.
 ///
-/// Ids are never used twice within a service's life.
+/// Ids are never used twice within a fleet's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct TaskId(pub u32);

@@ -13,6 +13,7 @@ pub mod numbers;
 mod raw;
 pub mod reading;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::fleet::Fleet;
@@ -95,16 +96,21 @@ pub struct Hypothesis {
     pub tolerated_gap: Duration,
 }
 
-/// What would be too quick for a machine that does other things as well.
+/// How many times faster than life a drill can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaleLimit {
+    /// At most so many times.
+    pub highest: u32,
+    /// What would be too short beyond that, for a machine that does other things as well.
+    what: &'static str,
+}
+
+/// So many times faster is too fast, or is nothing.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "scale {scale}: {what} would be {scaled:?}, too little to measure; allowed is 1 to {highest}"
-)]
+#[error("{scale} is out of range; allowed is 1 to {}, {limit}", limit.highest)]
 pub struct ScaleError {
     scale: u32,
-    what: &'static str,
-    scaled: Duration,
-    highest: u32,
+    limit: ScaleLimit,
 }
 
 // === impl Hypothesis ===
@@ -116,11 +122,21 @@ impl Hypothesis {
     }
 }
 
+// === impl ScaleLimit ===
+
+/// `or objective.latency would be too short to measure`
+impl fmt::Display for ScaleLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "or {} would be too short to measure", self.what)
+    }
+}
+
 // === impl Drill ===
 
 impl Drill {
-    /// Whether the drill can be done `scale` times faster.
-    pub fn check_scale(&self, scale: u32) -> Result<(), ScaleError> {
+    /// How many times faster the drill can be done. As written it can be done in any case: how
+    /// quick that is, is its author's business.
+    pub fn scale_limit(&self) -> ScaleLimit {
         // What, how long it is in life, and the fewest milliseconds in which it can be measured.
         let mut limits = vec![
             ("objective.latency", self.objective.latency, 50),
@@ -133,19 +149,22 @@ impl Drill {
             ("hypothesis.window", self.hypothesis.window, 250),
         ];
         for configuration in &self.configurations {
-            let health = &configuration.fleet.service.health;
+            let health = &configuration.fleet.services[0].health;
             limits.push(("the health checks' timeout", health.timeout, 50));
             limits.push(("the health checks' interval", health.interval, 100));
         }
-        let highest = |(_, in_life, least): &(&str, Duration, u32)| {
-            // A drill as written is the author's business, however quick it is.
-            (u32::try_from(in_life.as_millis()).unwrap_or(u32::MAX) / least).max(1)
+        let limit = |&(what, in_life, least): &(&'static str, Duration, u32)| ScaleLimit {
+            highest: (u32::try_from(in_life.as_millis()).unwrap_or(u32::MAX) / least).max(1),
+            what,
         };
-        let tightest = limits.iter().min_by_key(|limit| highest(limit)).expect("there are some");
-        let (&(what, in_life, _), highest) = (tightest, highest(tightest));
-        let scaled = in_life / scale.max(1);
-        let allowed = (1..=highest).contains(&scale);
-        if allowed { Ok(()) } else { Err(ScaleError { scale, what, scaled, highest }) }
+        limits.iter().map(limit).min_by_key(|limit| limit.highest).expect("there are some")
+    }
+
+    /// Whether the drill can be done `scale` times faster.
+    pub fn check_scale(&self, scale: u32) -> Result<(), ScaleError> {
+        let limit = self.scale_limit();
+        let allowed = (1..=limit.highest).contains(&scale);
+        if allowed { Ok(()) } else { Err(ScaleError { scale, limit }) }
     }
 
     /// The same drill `scale` times faster: provisioning, spacing, intervals, timeouts and

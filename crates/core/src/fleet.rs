@@ -7,6 +7,7 @@ pub mod written;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +21,8 @@ pub use raw::{RawFleet, RawService};
 pub struct Fleet {
     /// From which all draws come.
     pub seed: u64,
-    /// Where the gateway listens; port 0 asks the kernel for one.
-    pub listen: SocketAddr,
-    /// The one service.
-    pub service: Service,
+    /// By name, in ascending order; at least one.
+    pub services: Vec<Service>,
 }
 
 /// One service: what a task is, how many there are, and how requests reach them.
@@ -31,6 +30,8 @@ pub struct Fleet {
 pub struct Service {
     /// As in the fleet file.
     pub name: String,
+    /// Where the gateway listens for its requests; port 0 asks the kernel for one.
+    pub listen: SocketAddr,
     /// Program and arguments of a task. The program `seaworthy` is this very program.
     pub command: Vec<String>,
     /// Added to the environment the fleet was started in.
@@ -41,7 +42,9 @@ pub struct Service {
     pub health: health::Config,
     /// How a task is chosen.
     pub balancing: Algorithm,
-    /// Deadline and tries of a call.
+    /// The cookie by which a client comes back to the task that answered it first, if it does.
+    pub sticky_cookie: Option<String>,
+    /// How a call is carried out, by route.
     pub call: call::Config,
 }
 
@@ -61,7 +64,32 @@ impl Fleet {
     /// The same fleet living `scale` times faster: every duration is divided. `scale` is at least 1.
     #[must_use]
     pub fn faster(mut self, scale: u32) -> Self {
-        let Service { cluster, health, call, .. } = &mut self.service;
+        for service in &mut self.services {
+            service.durations(|duration| *duration /= scale);
+            for budget in service.call.routes.iter_mut().filter_map(|route| route.budget.as_mut()) {
+                budget.per_second = budget.per_second.saturating_mul(scale);
+            }
+        }
+        self
+    }
+
+    /// The service with this name, if there is one.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// The variable in which every task of the fleet finds where this service is called:
+    /// `SEAWORTHY_URL_ORDERS` for `orders`, `SEAWORTHY_URL_NEW_ORDERS` for `new-orders`.
+    pub fn url_variable(&self) -> String {
+        format!("SEAWORTHY_URL_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    }
+
+    fn durations(&mut self, change: impl Fn(&mut Duration)) {
+        let Self { cluster, health, call, .. } = self;
         let durations = [
             &mut cluster.provisioning.0,
             &mut cluster.provisioning.1,
@@ -72,13 +100,15 @@ impl Fleet {
             &mut cluster.restart_backoff.1,
             &mut health.interval,
             &mut health.timeout,
-            &mut call.timeout,
             &mut call.connect_timeout,
         ];
-        for duration in durations {
-            *duration /= scale;
+        durations.into_iter().for_each(&change);
+        for route in &mut call.routes {
+            change(&mut route.outlasts);
+            route.guard.timeout.iter_mut().for_each(&change);
+            route.fallback.iter_mut().for_each(|fallback| change(&mut fallback.stale_if_error));
+            route.guard.breaker.iter_mut().for_each(|breaker| breaker.durations(&change));
         }
-        self
     }
 }
 

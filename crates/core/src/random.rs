@@ -13,6 +13,8 @@ pub enum Stream {
     Requests,
     /// How much of a breaker's open time is taken off.
     OpenTime,
+    /// How much of the pause before a retry is taken off.
+    Pause,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

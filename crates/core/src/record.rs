@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoints::TaskId;
 use crate::health::Failing;
+use crate::policy::breaker::Transition;
 use crate::time::Instant;
 
 /// One decision.
@@ -44,6 +45,8 @@ pub enum Decision {
     Gone,
     /// Nothing is done, although something looks wrong.
     Hold,
+    /// A breaker changes its state.
+    Switch,
 }
 
 /// Why it was decided, with the numbers that decided it.
@@ -128,6 +131,13 @@ pub enum Cause {
         /// The wait before the next one.
         wait: Duration,
     },
+    /// What a breaker saw.
+    Breaker {
+        /// The route it stands before.
+        route: String,
+        /// From which state to which, and why.
+        transition: Transition,
+    },
 }
 
 /// How a process ended.
@@ -166,6 +176,7 @@ impl fmt::Display for Decision {
             Self::Kill => "SIGKILL",
             Self::Gone => "gone",
             Self::Hold => "hold",
+            Self::Switch => "breaker",
         })
     }
 }
@@ -204,6 +215,9 @@ impl fmt::Display for Cause {
             Self::NotStarted(why) => write!(f, "not started: {why}"),
             Self::StartsFail { failures, wait } => {
                 write!(f, "{failures} starts failed in a row, next one in {wait:?}")
+            }
+            Self::Breaker { route, transition } => {
+                write!(f, "route {route}: {transition}")
             }
         }
     }

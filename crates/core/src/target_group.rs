@@ -51,11 +51,16 @@ pub struct TargetGroup {
 }
 
 impl TargetGroup {
-    /// A target group without targets.
-    pub fn new(health: health::Config, call: call::Config, algorithm: Algorithm) -> Self {
+    /// A target group without targets. `seed` draws what its policies draw.
+    pub fn new(
+        health: health::Config,
+        call: call::Config,
+        algorithm: Algorithm,
+        seed: u64,
+    ) -> Self {
         Self {
             checker: Checker::new(health),
-            dispatcher: Dispatcher::new(call, algorithm),
+            dispatcher: Dispatcher::new(call, algorithm, seed),
             actions: VecDeque::new(),
         }
     }
@@ -97,6 +102,9 @@ impl TargetGroup {
         }
         while let Some(action) = self.dispatcher.poll_action() {
             self.actions.push_back(Action::Call(action));
+        }
+        while let Some(record) = self.dispatcher.poll_record() {
+            self.actions.push_back(Action::Record(record));
         }
     }
 }

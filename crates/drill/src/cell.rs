@@ -60,7 +60,7 @@ pub(crate) async fn run(
     fs::create_dir(directory).map_err(Error::Directory)?;
     let lost = |error| run.lost(&error);
     let fleet = run.start_fleet(directory)?;
-    let health = run.configuration.fleet.service.health.clone();
+    let health = run.configuration.fleet.services[0].health.clone();
     let mut watch = Watch::new(fleet.connect().await.map_err(lost)?, health);
     run.fill(&mut watch, view).await?;
     let generator = Generator::start(run.order(&fleet)).map_err(Error::Load)?;
@@ -78,13 +78,13 @@ impl Run<'_> {
         let log = File::create(&self.log).map_err(Error::Directory)?;
         let setup = Setup { fleet, directory: directory.to_owned() };
         let started = Fleet::start(&self.job.program, &setup, Stdio::from(log));
-        started.map_err(|error| self.not_up("fleet.listen".to_owned(), with_causes(&error)))
+        started.map_err(|error| self.not_up(self.key("listen"), with_causes(&error)))
     }
 
     fn order(&self, fleet: &Fleet) -> Order {
         let load = &self.job.drill.load;
         Order {
-            address: fleet.listening(),
+            address: fleet.listening()[0],
             paths: load.paths.clone(),
             planned: load.schedule(self.seed, self.schedule.duration),
             objective: self.job.drill.objective.clone(),
@@ -94,8 +94,8 @@ impl Run<'_> {
 
     /// Waits until all tasks are in rotation.
     async fn fill(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
-        let config = &self.configuration.fleet.service.cluster;
-        let command = || format!("fleet.service.{}.command", self.configuration.fleet.service.name);
+        let config = &self.configuration.fleet.services[0].cluster;
+        let command = || self.key("command");
         let filling = async {
             loop {
                 let in_rotation = watch.course.in_rotation().len();
@@ -139,7 +139,7 @@ impl Run<'_> {
 
     /// Waits for what is still to be seen of the faults.
     async fn settle(&self, watch: &mut Watch) -> Result<(), seaworthy_agent::Error> {
-        let stop_timeout = self.configuration.fleet.service.cluster.stop_timeout;
+        let stop_timeout = self.configuration.fleet.services[0].cluster.stop_timeout;
         while !watch.course.settled(now(), stop_timeout) {
             if let Ok(seen) = tokio::time::timeout(DRAW_EVERY, watch.next()).await {
                 seen?;
@@ -168,22 +168,25 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// A key of the service, in full.
+    fn key(&self, key: &str) -> String {
+        format!("fleet.service.{}.{key}", self.configuration.fleet.services[0].name)
+    }
+
     /// No fleet, for this reason, which probably has to do with `key`.
     fn not_up(&self, key: String, why: String) -> Error {
         Error::NotUp {
             file: self.job.file.clone(),
             cell: self.name.clone(),
             key,
+            output: last_lines(&self.log, &why),
             why,
-            output: last_lines(&self.log),
         }
     }
 
     fn lost(&self, error: &seaworthy_agent::Error) -> Error {
-        Error::Fleet {
-            cell: self.name.clone(),
-            why: with_causes(error),
-            output: last_lines(&self.log),
-        }
+        let why = with_causes(error);
+        let output = last_lines(&self.log, &why);
+        Error::Fleet { cell: self.name.clone(), why, output }
     }
 }

@@ -19,10 +19,12 @@ pub enum Error {
         source: io::Error,
     },
     /// The drill file is not written as a drill is.
-    #[error("{file}: is not a drill")]
+    #[error("{file}: is not a drill{see}")]
     Syntax {
         /// The drill file.
         file: String,
+        /// The key, if the place has one: `, see load.rate`.
+        see: String,
         /// Where and why.
         #[source]
         source: Box<toml::de::Error>,
@@ -36,12 +38,12 @@ pub enum Error {
         #[source]
         source: ConfigError,
     },
-    /// So many times faster is too fast.
-    #[error("{file}")]
+    /// `--scale` is nothing for this drill.
+    #[error("{file}: --scale")]
     Scale {
         /// The drill file.
         file: String,
-        /// What would be too quick.
+        /// What is allowed.
         #[source]
         source: ScaleError,
     },

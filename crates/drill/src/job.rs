@@ -1,10 +1,13 @@
 //! What is to be done: the drill file and the command line, put together and checked.
 
+mod key;
+
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::experiment::{Cell, Drill, RawDrill, Selection};
 
 use crate::Error;
+use key::key_at;
 
 /// The drill that runs when none is named.
 const REPORT: &str = include_str!("../../../drills/report.toml");
@@ -92,7 +95,7 @@ impl Job {
         let put = |word: &mut String| *word = word.replace(RUN_DIRECTORY, &directory);
         self.drill.prepare.iter_mut().flatten().for_each(put);
         for configuration in &mut self.drill.configurations {
-            let service = &mut configuration.fleet.service;
+            let service = &mut configuration.fleet.services[0];
             service.command.iter_mut().for_each(put);
             service.environment.values_mut().for_each(put);
         }
@@ -101,8 +104,11 @@ impl Job {
 
 /// A drill at life size.
 fn parse(file: &str, text: &str) -> Result<Drill, Error> {
-    let raw: RawDrill = toml::from_str(text)
-        .map_err(|source| Error::Syntax { file: file.to_owned(), source: source.into() })?;
+    let raw: RawDrill = toml::from_str(text).map_err(|source| {
+        let key = source.span().and_then(|place| key_at(text, &place));
+        let see = key.map(|key| format!(", see {key}")).unwrap_or_default();
+        Error::Syntax { file: file.to_owned(), see, source: source.into() }
+    })?;
     Drill::try_from(raw).map_err(|source| Error::Config { file: file.to_owned(), source })
 }
 
@@ -145,7 +151,7 @@ pub(crate) mod tests {
     fn the_built_in_drill_can_be_done_and_knows_its_directory() {
         let job = report();
         assert_eq!((job.scale, job.cells.len()), (10, 6));
-        let words = job.drill.configurations[0].fleet.service.command.join(" ");
+        let words = job.drill.configurations[0].fleet.services[0].command.join(" ");
         assert!(words.contains(" /run/"), "{words}");
     }
 

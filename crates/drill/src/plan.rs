@@ -28,7 +28,7 @@ impl Plan {
     /// Of a job.
     pub(crate) fn of(job: &Job) -> Self {
         let cell = |(cell, _): (Cell, u32)| {
-            let health = &job.drill.configurations[cell.configuration].fleet.service.health;
+            let health = &job.drill.configurations[cell.configuration].fleet.services[0].health;
             job.drill.schedules[cell.schedule].duration + health.interval + AROUND_A_CELL
         };
         Self { title: title(job), estimate: job.turns().map(cell).sum() }
@@ -69,7 +69,7 @@ pub(crate) fn describe(job: &Job, width: usize) -> String {
 fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
     let configuration = &job.drill.configurations[cell.configuration];
     let schedule = &job.drill.schedules[cell.schedule];
-    let service = &configuration.fleet.service;
+    let service = &configuration.fleet.services[0];
     let name = paint(HEAD, &cell.name(&job.drill));
     let mut lines = vec![format!("{name}  {}: {}", configuration.title, schedule.title)];
     let start = tasks(service.cluster.desired_count);

@@ -19,8 +19,8 @@ pub(crate) async fn run(job: &Job, command: &[String], directory: &Path) -> Resu
     let failed = |end: String| Error::Prepare {
         file: job.file.clone(),
         command: command.join(" "),
+        output: last_lines(&log, &end),
         end,
-        output: last_lines(&log),
     };
     let ended = async { wait(start(job, command, &log)?).await };
     match ended.await {

@@ -7,7 +7,7 @@ mod matrix;
 mod reading;
 mod table;
 
-use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::expectation::{Outcome, Verdict};
 use seaworthy_core::experiment::{Cell, Findings};
 
 use crate::job::Job;
@@ -32,20 +32,20 @@ pub(crate) fn verdict(rows: &[Row]) -> Verdict {
     rows.iter().map(|row| row.findings.verdict).max().unwrap_or(Verdict::AsExpected)
 }
 
-/// One line about one run: `as expected: up, 1 of 2,600 requests failed (0.04 %)`.
+/// One line about one run: `as expected: up, 0.04 % failed`, `INVALID: there was no task-9`.
 pub(crate) fn line(job: &Job, row: &Row) -> String {
-    let Findings { numbers, verdict, .. } = &row.findings;
-    let outcome = if job.drill.hypothesis.is_outage(numbers.longest_gap) {
-        format!("down {}", rough(numbers.longest_gap * job.scale))
-    } else {
-        "up".to_owned()
-    };
-    let life_size = if job.scale == 1 { "" } else { " at life size" };
+    let Findings { numbers, verdict, outcome, reasons, .. } = &row.findings;
     let failed = percent(numbers.failed_share());
-    format!(
-        "  {}: {outcome}{life_size}, {failed} failed",
-        paint(of(*verdict), &verdict.to_string())
-    )
+    let life_size = if job.scale == 1 { "" } else { " at life size" };
+    let told = match (verdict, outcome) {
+        (Verdict::Invalid, _) => reasons.join("; "),
+        (_, Outcome::Up) => format!("up, {failed} failed"),
+        (_, Outcome::Degraded) => format!("degraded, {failed} failed"),
+        (_, Outcome::Down) => {
+            format!("down {}{life_size}, {failed} failed", rough(numbers.longest_gap * job.scale))
+        }
+    };
+    format!("  {}: {told}", paint(of(*verdict), &verdict.to_string()))
 }
 
 /// The whole report; no line of prose or of a table is longer than `width`, if it can be helped.

@@ -44,15 +44,19 @@ struct Interrupts {
     terminate: Signal,
 }
 
+/// Where the figures go, as asked for.
+struct Figures<'a> {
+    path: &'a Path,
+    target: json::Target,
+}
+
 /// Does a drill. However it ends, nothing that it started is left running, and its temporary
 /// directory is gone.
 pub fn run(options: &Options) -> Result<Ending, Error> {
     let mut job = Job::read(options)?;
-    let target = options.json.as_deref().map(target).transpose()?;
-    let paper = match target {
-        Some(json::Target::Stdout) => Paper::Error,
-        _ => Paper::Out,
-    };
+    let figures = options.json.as_deref().map(Figures::to).transpose()?;
+    let to_stdout = figures.as_ref().is_some_and(|f| matches!(f.target, json::Target::Stdout));
+    let paper = if to_stdout { Paper::Error } else { Paper::Out };
     if options.dry_run {
         paper.print(&describe(&job, paper.width())).map_err(Error::Print)?;
         return Ok(Ending::Described);
@@ -63,34 +67,37 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         .enable_all()
         .build()
         .map_err(Error::Kernel)?;
-    let rows = runtime.block_on(async {
+    let mut rows = Vec::new();
+    let ended = runtime.block_on(async {
         let mut interrupts = Interrupts::watch().map_err(Error::Kernel)?;
         tokio::select! {
-            rows = all_cells(&mut job, paper) => rows.map(Ok),
-            interrupt = interrupts.next() => Ok(Err(interrupt)),
+            done = all_cells(&mut job, paper, figures.as_ref(), &mut rows) => done.map(|()| None),
+            interrupt = interrupts.next() => Ok(Some(interrupt)),
         }
     });
     // Fleets are ended already; this is for a program of `prepare`.
     end_descendants();
-    let rows = match rows? {
-        Ok(rows) => rows,
-        Err(interrupt) => return Ok(Ending::Interrupted(interrupt)),
-    };
-    if let Some(target) = &target {
-        let path = options.json.clone().unwrap_or_default();
-        let written = target.write(&json::render(&job, &rows));
-        written.map_err(|source| Error::Json { path, source })?;
+    // However it ended, what was measured is kept.
+    let kept = figures
+        .filter(|figures| !figures.target.can_be_replaced() && !rows.is_empty())
+        .map(|figures| figures.write(&job, &rows));
+    let interrupt = ended?;
+    kept.transpose()?;
+    if let Some(interrupt) = interrupt {
+        return Ok(Ending::Interrupted(interrupt));
     }
     paper.print(&report::text(&job, &rows, paper.width())).map_err(Error::Print)?;
     Ok(Ending::Judged(report::verdict(&rows)))
 }
 
-fn target(path: &Path) -> Result<json::Target, Error> {
-    json::Target::check(path).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-/// Everything that is run, one after the other.
-async fn all_cells(job: &mut Job, paper: Paper) -> Result<Vec<Row>, Error> {
+/// Everything that is run, one after the other. Each run of a cell adds a row, and to the figures
+/// if they can be replaced.
+async fn all_cells(
+    job: &mut Job,
+    paper: Paper,
+    figures: Option<&Figures<'_>>,
+    rows: &mut Vec<Row>,
+) -> Result<(), Error> {
     let directory =
         tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;
     job.settle_in(directory.path());
@@ -100,7 +107,6 @@ async fn all_cells(job: &mut Job, paper: Paper) -> Result<Vec<Row>, Error> {
         prepare::run(job, command, directory.path()).await?;
     }
     let turns: Vec<_> = job.turns().collect();
-    let mut rows = Vec::new();
     for (n, (cell, repeat)) in turns.iter().copied().enumerate() {
         let configuration = &job.drill.configurations[cell.configuration].title;
         let schedule = &job.drill.schedules[cell.schedule].title;
@@ -112,8 +118,28 @@ async fn all_cells(job: &mut Job, paper: Paper) -> Result<Vec<Row>, Error> {
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));
         rows.push(row);
+        if let Some(figures) = figures.filter(|figures| figures.target.can_be_replaced()) {
+            figures.write(job, rows)?;
+        }
     }
-    Ok(rows)
+    Ok(())
+}
+
+// === impl Figures ===
+
+impl<'a> Figures<'a> {
+    /// They go to `path`, as far as that can be known.
+    fn to(path: &'a Path) -> Result<Self, Error> {
+        match json::Target::check(path) {
+            Ok(target) => Ok(Self { path, target }),
+            Err(source) => Err(Error::Json { path: path.to_owned(), source }),
+        }
+    }
+
+    fn write(&self, job: &Job, rows: &[Row]) -> Result<(), Error> {
+        let written = self.target.write(&json::render(job, rows));
+        written.map_err(|source| Error::Json { path: self.path.to_owned(), source })
+    }
 }
 
 // === impl Interrupts ===

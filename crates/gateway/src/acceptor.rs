@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
@@ -16,8 +17,12 @@ const RESERVED_FILES: u64 = 500;
 /// After a failure to accept, such as too many open files, this much is waited.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Accepts for ever.
-pub(crate) async fn run(listener: TcpListener, workers: Vec<Handle>) -> Infallible {
+/// Accepts for ever, for the service at this place.
+pub(crate) async fn run(
+    listener: TcpListener,
+    service: usize,
+    workers: Arc<[Handle]>,
+) -> Infallible {
     let most = most_connections(getrlimit(Resource::Nofile).current);
     let mut told = false;
     loop {
@@ -29,7 +34,7 @@ pub(crate) async fn run(listener: TcpListener, workers: Vec<Handle>) -> Infallib
         match listener.accept().await.and_then(|(client, _)| client.into_std()) {
             Ok(client) => {
                 let worker = workers.iter().min_by_key(|worker| worker.connections());
-                worker.expect("there is at least one worker").give(client);
+                worker.expect("there is at least one worker").give(client, service);
                 told = false;
             }
             Err(error) if is_the_client_s(&error) => {}

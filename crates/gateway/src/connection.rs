@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use seaworthy_core::fleet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -13,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::exchange::{After, Exchange};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
-use crate::http::request::{self, Forwarded, Request};
+use crate::http::request::{self, Forwarded, Request, Terms};
 use crate::service::Line;
 use crate::worker::{Worker, make_room};
 
@@ -93,10 +94,12 @@ async fn next(
         scratch.input = worker.buffer();
     }
     let Scratch { input, head, .. } = scratch;
+    let fleet::Service { call, sticky_cookie, .. } = &worker.service.config;
+    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref() };
     let deadline = Instant::now() + HEAD_TIMEOUT;
     loop {
         if !input.is_empty() {
-            match request::read(input, forwarded, head) {
+            match request::read(input, forwarded, terms, head) {
                 Ok(None) => {}
                 Ok(Some(request)) => {
                     input.advance(request.length);

@@ -11,7 +11,8 @@ use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
 use crate::http::response::{self, Response};
-use crate::service::{Call, Try};
+use crate::service::{Call, Service, Try};
+use crate::stale::{self, Key, Stale};
 use crate::worker::{Worker, make_room};
 
 /// One answer on its way.
@@ -21,6 +22,8 @@ pub(crate) struct Download<'a> {
     /// Whether all of the request was sent.
     complete: &'a AtomicBool,
     to: Try,
+    /// By what the answer is kept, if it may be.
+    key: Option<&'a Key>,
     /// What came from the task and was not taken yet.
     input: BytesMut,
     /// What the client gets next.
@@ -29,10 +32,12 @@ pub(crate) struct Download<'a> {
     answered: bool,
     /// Some of the final answer was passed on.
     begun: bool,
+    /// All of the answer, if it may be kept.
+    copy: Option<Vec<u8>>,
 }
 
 /// How it went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Received {
     /// All of it was passed on.
     Whole {
@@ -48,6 +53,8 @@ pub(crate) enum Received {
         /// Some of an answer had come.
         answered: bool,
     },
+    /// The task's answer is an error, and an earlier one stands in for it.
+    Replaced(Stale),
     /// The client is not there any more.
     ClientGone,
 }
@@ -59,10 +66,22 @@ impl<'a> Download<'a> {
         request: &'a Request,
         complete: &'a AtomicBool,
         to: Try,
+        key: Option<&'a Key>,
         out: &'a mut Vec<u8>,
     ) -> Self {
         let input = worker.buffer();
-        Self { worker, request, complete, to, input, out, answered: false, begun: false }
+        Self {
+            worker,
+            request,
+            complete,
+            to,
+            key,
+            input,
+            out,
+            answered: false,
+            begun: false,
+            copy: None,
+        }
     }
 
     /// Whether some of the final answer was passed on to the client.
@@ -88,14 +107,19 @@ impl<'a> Download<'a> {
         call: &Call<'_>,
     ) -> Result<Received, Received> {
         let response = self.head(task, client).await?;
+        self.copy = response.storable.then(Vec::new);
         let mut body = Body::new(response.framing);
         self.take(&mut body, response.unwrap_chunks)?;
         if !call.head(self.to.attempt, response.status) {
             // Core has given the call up just now, and its word ends this.
             return std::future::pending().await;
         }
+        if let Some(stale) = self.instead(response.status) {
+            return Err(Received::Replaced(stale));
+        }
         self.begun = true;
         loop {
+            self.copy_out();
             client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
             self.out.clear();
             if body.is_over() {
@@ -114,6 +138,27 @@ impl<'a> Download<'a> {
             task_stays: response.keep_alive && self.input.is_empty(),
             client_stays: response.client_keep_alive,
         })
+    }
+
+    /// All of the answer, if it may be kept. To be asked when it is whole.
+    pub(crate) fn copy(&mut self) -> Option<Vec<u8>> {
+        self.copy.take()
+    }
+
+    fn copy_out(&mut self) {
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(self.out);
+        }
+        self.copy.take_if(|copy| copy.len() > stale::LONGEST);
+    }
+
+    /// What stands in for an answer with this status.
+    fn instead(&self, status: u16) -> Option<Stale> {
+        let Service { config, stale, .. } = &*self.worker.service;
+        let route = self.request.route;
+        let failed = config.call.routes[route.0].guard.failure_status.matches(status);
+        let key = self.key.as_ref().filter(|_| failed && !self.answered)?;
+        stale.instead(route, key)
     }
 
     /// The head of the final answer; interim ones are passed on.
@@ -146,7 +191,9 @@ impl<'a> Download<'a> {
         // A client whose request did not come whole cannot send another one.
         let keep_alive = self.request.keep_alive && self.complete.load(Ordering::Relaxed);
         let request = Request { keep_alive, ..*self.request };
-        let read = response::read(&self.input, &request, self.to.task, self.out);
+        let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
+        let from = response::From { task: self.to.task, sticky_cookie };
+        let read = response::read(&self.input, &request, from, self.out);
         let response = read.map_err(|_: Fault| self.failed(FailureKind::Malformed))?;
         if let Some(response) = response {
             self.input.advance(response.length);

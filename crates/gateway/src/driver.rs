@@ -4,8 +4,9 @@ use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_core::endpoints::Endpoints;
+use seaworthy_core::endpoints::{About, Endpoints};
 use tokio::net::UnixDatagram;
+use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::checks;
@@ -17,31 +18,48 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// Larger than the endpoints of a hundred tasks.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
-/// Does what the service wants done, and keeps the agent informed.
-pub(crate) async fn run(
-    service: Arc<Service>,
-    path: Arc<str>,
-    agent: UnixDatagram,
-) -> Result<(), Error> {
+/// Does what the services want done, and keeps the agent informed.
+pub(crate) async fn run(services: Vec<Arc<Service>>, agent: UnixDatagram) -> Result<(), Error> {
+    let agent = Arc::new(agent);
+    // Dropped, it ends them.
+    let mut due = JoinSet::new();
+    for service in &services {
+        due.spawn(serve(Arc::clone(service), Arc::clone(&agent)));
+    }
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     let mut buffer = vec![0; LONGEST_MESSAGE];
     loop {
         tokio::select! {
-            () = service.due() => {
-                if carry_out(&service, &path) {
-                    report(&service, &agent);
-                }
-            }
             received = agent.recv(&mut buffer) => {
                 let length = received.map_err(|error| Error::System("link to the agent", error))?;
-                match serde_json::from_slice::<Endpoints>(&buffer[..length]) {
-                    Ok(endpoints) => service.endpoints(endpoints),
+                match serde_json::from_slice::<About<Endpoints>>(&buffer[..length]) {
+                    Ok(about) => take(&services, about, &agent),
                     // Requests go on by what is known.
                     Err(error) => eprintln!("gateway: the agent said no endpoints: {error}"),
                 }
-                report(&service, &agent);
             }
-            _ = heartbeat.tick() => report(&service, &agent),
+            _ = heartbeat.tick() => services.iter().for_each(|service| report(service, &agent)),
+        }
+    }
+}
+
+fn take(services: &[Arc<Service>], about: About<Endpoints>, agent: &UnixDatagram) {
+    match services.iter().find(|service| service.config.name == about.service) {
+        Some(service) => {
+            service.endpoints(about.snapshot);
+            report(service, agent);
+        }
+        None => eprintln!("gateway: the agent speaks of `{}`, which nobody knows", about.service),
+    }
+}
+
+/// Does what one service wants done, when it is due.
+async fn serve(service: Arc<Service>, agent: Arc<UnixDatagram>) {
+    let path = service.config.health.path.as_str().into();
+    loop {
+        service.due().await;
+        if carry_out(&service, &path) {
+            report(&service, &agent);
         }
     }
 }
@@ -52,7 +70,7 @@ fn carry_out(service: &Arc<Service>, path: &Arc<str>) -> bool {
     for chore in service.tick() {
         match chore {
             Chore::Record(record) => {
-                eprintln!("gateway: {record}");
+                eprintln!("gateway: {}: {record}", service.config.name);
                 decided = true;
             }
             Chore::Probe { probe, address, deadline } => {
@@ -69,7 +87,8 @@ fn carry_out(service: &Arc<Service>, path: &Arc<str>) -> bool {
 
 /// What cannot be told now is told with the next heartbeat: a snapshot is always whole.
 fn report(service: &Service, agent: &UnixDatagram) {
-    let bytes = serde_json::to_vec(&service.sightings()).expect("sightings are plain data");
+    let about = About { service: service.config.name.clone(), snapshot: service.sightings() };
+    let bytes = serde_json::to_vec(&about).expect("sightings are plain data");
     match agent.try_send(&bytes) {
         Ok(_) => {}
         // It is busy, or it is not there: it may come back.

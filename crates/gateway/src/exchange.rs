@@ -7,12 +7,14 @@ use seaworthy_core::call::Failure;
 use seaworthy_core::policy::Ask;
 use tokio::net::TcpStream;
 
+use crate::clock::now;
 use crate::connection::{self, Scratch};
 use crate::download::{Download, Received};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
 use crate::http::request::Request;
-use crate::service::{Call, Line, Told, Try};
+use crate::service::{Call, Line, Told, Try, Wish};
+use crate::stale::{Key, Stale};
 use crate::upload::{Cut, Upload};
 use crate::worker::Worker;
 
@@ -38,12 +40,16 @@ pub(crate) struct Exchange<'a> {
     /// What the client gets next.
     out: &'a mut Vec<u8>,
     line: &'a Arc<Line>,
+    /// By what its answer is kept, if it may be.
+    key: Option<Key>,
 }
 
 /// How a try went.
 enum Tried {
     /// The whole answer was passed on.
     Done(After),
+    /// The whole answer was an error, and another one is to be passed on.
+    Replaced(Stale),
     /// Core is to say what next.
     Failed(Failure),
     /// The client is not there any more.
@@ -63,14 +69,16 @@ impl<'a> Exchange<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
+        let key = request.impersonal.then(|| Key::of(head));
         let upload = Upload::new(head, input, request.framing);
-        Self { worker, client, request, upload, out, line }
+        Self { worker, client, request, upload, out, line, key }
     }
 
     /// Carries it out.
     pub(crate) async fn run(mut self) -> After {
-        let ask = Ask { repeatable: self.request.repeatable, deadline: None };
-        let mut call = self.worker.service.begin(ask, self.line);
+        let Request { route, repeatable, timeout, preferred, .. } = self.request;
+        let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
+        let mut call = self.worker.service.begin(Wish { route, ask, preferred }, self.line);
         loop {
             match call.told().await {
                 Told::Answer(refusal) => return self.answer(Why::Refusal(refusal)).await,
@@ -79,6 +87,10 @@ impl<'a> Exchange<'a> {
                     Tried::Done(after) => {
                         call.done(to.attempt);
                         return after;
+                    }
+                    Tried::Replaced(stale) => {
+                        call.done(to.attempt);
+                        return self.answer_stale(&stale, "task_error").await;
                     }
                     Tried::Failed(failure) => call.failed(to.attempt, failure),
                     Tried::Gone | Tried::Fault(_, true) => return After::Reset,
@@ -99,13 +111,14 @@ impl<'a> Exchange<'a> {
     }
 
     async fn attempt_undisturbed(&mut self, call: &Call<'_>, to: Try) -> Tried {
-        self.upload.start_over();
+        self.upload.start_over(to.deadline.map(|deadline| deadline.since(now())));
         let (mut task, reused) = match self.worker.connect(to).await {
             Ok(connection) => connection,
             Err(kind) => return Tried::Failed(self.upload.failure(kind, false, false)),
         };
         let complete = AtomicBool::new(false);
-        let mut download = Download::new(self.worker, &self.request, &complete, to, self.out);
+        let key = self.key.as_ref();
+        let mut download = Download::new(self.worker, &self.request, &complete, to, key, self.out);
         let end = {
             let (from_task, to_task) = task.split();
             let (from_client, to_client) = self.client.split();
@@ -118,11 +131,16 @@ impl<'a> Exchange<'a> {
         match end {
             Err(Cut::Fault(fault)) => Tried::Fault(fault, download.has_begun()),
             Err(Cut::Gone) | Ok(Received::ClientGone) => Tried::Gone,
+            Ok(Received::Replaced(stale)) => Tried::Replaced(stale),
             Ok(Received::Failed { kind, answered }) => {
                 Tried::Failed(self.upload.failure(kind, answered, reused))
             }
             Ok(Received::Whole { task_stays, client_stays }) => {
                 let sent = complete.load(Ordering::Relaxed);
+                if let (Some(answer), Some(key)) = (download.copy(), &self.key) {
+                    let route = self.request.route;
+                    self.worker.service.stale.keep(route, key.clone(), answer);
+                }
                 if task_stays && sent {
                     self.worker.keep(to.task, task);
                 }
@@ -135,10 +153,29 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// An answer of our own.
+    /// An answer of our own, or an earlier one of a task.
     async fn answer(self, why: Why) -> After {
-        let stays = self.request.keep_alive && self.upload.is_read();
+        if let Some(key) = self.key.as_ref().filter(|_| matches!(why, Why::Refusal(_)))
+            && let Some(stale) = self.worker.service.stale.instead(self.request.route, key)
+        {
+            return self.answer_stale(&stale, why.cause()).await;
+        }
+        let stays = self.stays();
         answer::write(why, Some(&self.request), stays, self.out);
+        self.send(stays).await
+    }
+
+    async fn answer_stale(self, stale: &Stale, cause: &str) -> After {
+        let stays = self.stays();
+        stale.write(cause, stays, self.out);
+        self.send(stays).await
+    }
+
+    fn stays(&self) -> bool {
+        self.request.keep_alive && self.upload.is_read()
+    }
+
+    async fn send(self, stays: bool) -> After {
         match connection::send(self.client, self.out).await {
             true if stays => After::Next,
             true => After::Linger,

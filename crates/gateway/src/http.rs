@@ -6,7 +6,7 @@
 pub(crate) mod answer;
 pub(crate) mod body;
 mod chunked;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod request;
 pub(crate) mod response;
 

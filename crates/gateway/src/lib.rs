@@ -24,6 +24,7 @@ mod exchange;
 mod http;
 mod run;
 mod service;
+mod stale;
 mod upload;
 mod worker;
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::future::{Future, pending};
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::net::TcpListener as StdListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram as StdDatagram;
@@ -10,9 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use seaworthy_core::fleet::{self, Fleet};
+use seaworthy_core::fleet::Fleet;
 use tokio::net::{TcpListener, UnixDatagram};
+use tokio::task::JoinSet;
 
 use crate::service::Service;
 use crate::worker::Handle;
@@ -20,47 +24,67 @@ use crate::{Error, acceptor, driver};
 
 /// Carries the requests of the fleet in a run directory, until it is killed.
 ///
-/// Runs as the hidden command `seaworthy part gateway`, started by the keeper: standard input is the
-/// listening socket, standard output the link to the agent.
+/// Runs as the hidden command `seaworthy part gateway`, started by the keeper: over standard input
+/// come the listening sockets, standard output is the link to the agent.
 pub fn run(directory: &Path) -> Result<(), Error> {
     let fleet = read(&directory.join("fleet.json"))?;
     allow_open_files();
-    let listener = StdListener::from(dup(io::stdin())?);
+    let listeners = receive_listeners(io::stdin(), fleet.services.len())?;
     let agent = StdDatagram::from(dup(io::stdout())?);
-    serve(&fleet.service, listener, agent, pending())
+    serve(fleet, listeners, agent, pending())
 }
 
-/// Carries the requests that come to `listener`, until `stop`.
+/// Carries the requests that come to `listeners`, one for each service of the fleet, until `stop`.
 ///
-/// `agent` is a datagram each way: the latest `Endpoints` as JSON come in, `Sightings` as JSON go
-/// out.
+/// `agent` is a datagram each way: the latest `Endpoints` of a service as JSON come in, its
+/// `Sightings` as JSON go out.
 pub fn serve(
-    config: &fleet::Service,
-    listener: StdListener,
+    fleet: Fleet,
+    listeners: Vec<StdListener>,
     agent: StdDatagram,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let service = Arc::new(Service::new(config));
+    let service = |config| Arc::new(Service::new(config, fleet.seed));
+    let services: Vec<_> = fleet.services.into_iter().map(service).collect();
     // One for each processor; beyond a few the lock they share would be what they wait for.
     let count = thread::available_parallelism().map_or(1, usize::from).min(8);
-    let start = |number| Handle::start(number, Arc::clone(&service));
-    let workers = (1..=count).map(start).collect::<Result<Vec<_>, _>>()?;
+    let start = |number| Handle::start(number, services.clone());
+    let workers = (1..=count).map(start).collect::<Result<Arc<[_]>, _>>()?;
 
     let system = |error| Error::System("runtime", error);
-    listener.set_nonblocking(true).map_err(system)?;
     agent.set_nonblocking(true).map_err(system)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).map_err(system)?;
+        // Dropped, it ends them.
+        let mut acceptors = JoinSet::new();
+        for (service, listener) in listeners.into_iter().enumerate() {
+            listener.set_nonblocking(true).map_err(system)?;
+            let listener = TcpListener::from_std(listener).map_err(system)?;
+            acceptors.spawn(acceptor::run(listener, service, Arc::clone(&workers)));
+        }
         let agent = UnixDatagram::from_std(agent).map_err(system)?;
-        let path = config.health.path.as_str().into();
         tokio::select! {
-            never = acceptor::run(listener, workers) => match never {},
-            ended = driver::run(service, path, agent) => ended,
+            ended = driver::run(services, agent) => ended,
             () = stop => Ok(()),
         }
     })
+}
+
+/// The listening sockets of so many services, in their order, from the keeper.
+fn receive_listeners(keeper: impl AsFd, services: usize) -> Result<Vec<StdListener>, Error> {
+    let system = |error: Errno| Error::System("listening sockets", error.into());
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(services))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut word = [0; 1];
+    let buffers = &mut [IoSliceMut::new(&mut word)];
+    recvmsg(keeper, buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC).map_err(system)?;
+    let sockets = ancillary.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(sockets) => sockets.collect(),
+        _ => Vec::new(),
+    });
+    let listeners: Vec<_> = sockets.map(StdListener::from).collect();
+    if listeners.len() == services { Ok(listeners) } else { Err(system(Errno::BADMSG)) }
 }
 
 /// Asks for as many open files as there may be: the usual 1024 are for programs that use `select`.

@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, Slots};
+use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, RouteId, Slots};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
@@ -22,6 +21,7 @@ use seaworthy_core::time::Instant;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::now;
+use crate::stale::StaleAnswers;
 
 #[cfg(test)]
 mod tests;
@@ -33,8 +33,10 @@ pub(crate) struct Service {
     driver: Notify,
     /// Tasks that are not draining: connections to others are not kept.
     staying: watch::Sender<Vec<TaskId>>,
-    /// Opening a connection may take so long.
-    pub(crate) connect_timeout: Duration,
+    /// Answers for the case that there is nothing but an error.
+    pub(crate) stale: StaleAnswers,
+    /// Its name and its settings.
+    pub(crate) config: fleet::Service,
 }
 
 struct Shared {
@@ -76,12 +78,23 @@ pub(crate) enum Told {
     Abort,
 }
 
+/// What core is to know of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) route: RouteId,
+    pub(crate) ask: Ask,
+    /// The task that its client is used to.
+    pub(crate) preferred: Option<TaskId>,
+}
+
 /// One try of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Try {
     pub(crate) attempt: Attempt,
     pub(crate) task: TaskId,
     pub(crate) address: SocketAddr,
+    /// The call must be over by then.
+    pub(crate) deadline: Option<Instant>,
     /// Not over a kept connection.
     pub(crate) fresh: bool,
 }
@@ -107,9 +120,10 @@ pub(crate) struct Call<'a> {
 // === impl Service ===
 
 impl Service {
-    /// A service without tasks.
-    pub(crate) fn new(config: &fleet::Service) -> Self {
-        let group = TargetGroup::new(config.health.clone(), config.call.clone(), config.balancing);
+    /// A service without tasks. `seed` draws what its policies draw.
+    pub(crate) fn new(config: fleet::Service, seed: u64) -> Self {
+        let (health, call) = (config.health.clone(), config.call.clone());
+        let group = TargetGroup::new(health, call, config.balancing, seed);
         Self {
             shared: Mutex::new(Shared {
                 group,
@@ -119,12 +133,14 @@ impl Service {
             }),
             driver: Notify::new(),
             staying: watch::Sender::default(),
-            connect_timeout: config.call.connect_timeout,
+            stale: StaleAnswers::new(&config.call),
+            config,
         }
     }
 
     /// A new call, whose words come over `line`.
-    pub(crate) fn begin<'a>(&'a self, ask: Ask, line: &'a Arc<Line>) -> Call<'a> {
+    pub(crate) fn begin<'a>(&'a self, wanted: Wish, line: &'a Arc<Line>) -> Call<'a> {
+        let Wish { route, ask, preferred } = wanted;
         // Declared before the lock, so that in a panic the lock goes first and the call is closed.
         let call;
         let mut shared = self.lock();
@@ -135,7 +151,8 @@ impl Service {
             lines.resize(slot + 1, None);
         }
         lines[slot] = Some(Arc::clone(line));
-        self.tell(&mut shared, Input::Call(call::Input::Begin { call: id, ask }));
+        let begin = call::Input::Begin { call: id, route, ask, preferred };
+        self.tell(&mut shared, Input::Call(begin));
         call
     }
 
@@ -230,10 +247,10 @@ impl Desk {
 
     fn tell(&mut self, action: call::Action) {
         let (call, told) = match action {
-            call::Action::Try { call, attempt, task, deadline: _, fresh } => {
+            call::Action::Try { call, attempt, task, deadline, fresh } => {
                 let known = self.addresses.iter().find(|(other, _)| *other == task);
                 let (_, address) = *known.expect("a task in rotation has an address");
-                (call, Told::Try(Try { attempt, task, address, fresh }))
+                (call, Told::Try(Try { attempt, task, address, deadline, fresh }))
             }
             call::Action::Answer { call, why } => (call, Told::Answer(why)),
             call::Action::Abort { call } => (call, Told::Abort),

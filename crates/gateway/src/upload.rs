@@ -2,16 +2,21 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::{Failure, FailureKind};
+use seaworthy_core::policy::timeout;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
+use crate::http::fields;
 use crate::worker::make_room;
 
+/// What ends a head.
+const END: &[u8] = b"\r\n";
 /// A body up to so long can be sent again.
 const REPLAY: usize = 64 << 10;
 /// So much is read ahead of the next request while this one is answered.
@@ -21,6 +26,9 @@ const READ_AHEAD: usize = 16 << 10;
 pub(crate) struct Upload<'a> {
     /// The head, and behind it what of the body is sent next.
     out: &'a mut Vec<u8>,
+    /// Bytes of the head without what this try adds to it,
+    bare_head: usize,
+    /// and with it.
     head: usize,
     /// What came from the client and was not taken yet.
     input: &'a mut BytesMut,
@@ -46,6 +54,8 @@ impl<'a> Upload<'a> {
     /// A request of which nothing was sent: its head, and a body that begins in `input`.
     pub(crate) fn new(head: &'a mut Vec<u8>, input: &'a mut BytesMut, framing: Framing) -> Self {
         Self {
+            // The empty line is written behind what a try adds.
+            bare_head: head.len() - END.len(),
             head: head.len(),
             out: head,
             input,
@@ -67,10 +77,15 @@ impl<'a> Upload<'a> {
         Failure { sent, answered, reused, replayable: !self.lost, kind }
     }
 
-    /// Prepares another try, of which nothing was sent yet.
-    pub(crate) fn start_over(&mut self) {
+    /// Prepares another try, of which nothing was sent yet. The task is told how much time is left.
+    pub(crate) fn start_over(&mut self, left: Option<Duration>) {
         self.begun = false;
-        self.out.truncate(self.head);
+        self.out.truncate(self.bare_head);
+        if let Some(left) = left {
+            fields::write(self.out, timeout::HEADER, timeout::to_header(left).as_bytes());
+        }
+        self.out.extend_from_slice(END);
+        self.head = self.out.len();
         self.out.extend_from_slice(&self.sent);
     }
 
@@ -153,7 +168,8 @@ mod tests {
     #[test]
     fn a_body_that_is_not_at_hand_any_more_counts_as_sent() {
         for (length, lost) in [(REPLAY, false), (REPLAY + 1, true)] {
-            let (mut head, mut input) = (b"head".to_vec(), BytesMut::from(&*vec![b'x'; length]));
+            let (mut head, mut input) =
+                (b"head\r\n\r\n".to_vec(), BytesMut::from(&*vec![b'x'; length]));
             let framing = Framing::Length(length as u64);
             let mut upload = Upload::new(&mut head, &mut input, framing);
             upload.take().unwrap();

@@ -25,7 +25,7 @@ const BUFFERS_KEPT: usize = 256;
 /// Kept connections are looked through so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
-/// What the connections of one worker share.
+/// What the connections to one service share on one worker's thread.
 pub(crate) struct Worker {
     /// Who decides about their requests.
     pub(crate) service: Arc<Service>,
@@ -35,8 +35,14 @@ pub(crate) struct Worker {
 
 /// The acceptor's end of a worker.
 pub(crate) struct Handle {
-    clients: mpsc::UnboundedSender<StdStream>,
+    clients: mpsc::UnboundedSender<Arrival>,
     connections: Arc<AtomicUsize>,
+}
+
+/// A client, and the place of the service it came to.
+struct Arrival {
+    client: StdStream,
+    service: usize,
 }
 
 /// Counts a client connection as long as it lives.
@@ -45,15 +51,15 @@ struct Counted(Arc<AtomicUsize>);
 // === impl Handle ===
 
 impl Handle {
-    /// Starts a worker.
-    pub(crate) fn start(number: usize, service: Arc<Service>) -> Result<Self, Error> {
+    /// Starts a worker for these services.
+    pub(crate) fn start(number: usize, services: Vec<Arc<Service>>) -> Result<Self, Error> {
         let system = |error| Error::System("worker", error);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
         let (clients, inbox) = mpsc::unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
-        let run = move || runtime.block_on(run(service, inbox, count));
+        let run = move || runtime.block_on(run(services, inbox, count));
         thread::Builder::new().name(format!("worker-{number}")).spawn(run).map_err(system)?;
         Ok(Self { clients, connections })
     }
@@ -63,25 +69,26 @@ impl Handle {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// One more client for it.
-    pub(crate) fn give(&self, client: StdStream) {
+    /// One more client for it, which came to the service at this place.
+    pub(crate) fn give(&self, client: StdStream, service: usize) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         // A worker lives as long as the process.
-        let _ = self.clients.send(client);
+        let _ = self.clients.send(Arrival { client, service });
     }
 }
 
 async fn run(
-    service: Arc<Service>,
-    mut inbox: mpsc::UnboundedReceiver<StdStream>,
+    services: Vec<Arc<Service>>,
+    mut inbox: mpsc::UnboundedReceiver<Arrival>,
     connections: Arc<AtomicUsize>,
 ) {
-    let pool = Mutex::new(Pool::new(pool::Config::default()));
-    let worker = Arc::new(Worker { service, pool, buffers: Mutex::default() });
-    tokio::spawn(tend(Arc::clone(&worker)));
-    while let Some(client) = inbox.recv().await {
+    let workers: Vec<_> = services.into_iter().map(Worker::new).map(Arc::new).collect();
+    for worker in &workers {
+        tokio::spawn(tend(Arc::clone(worker)));
+    }
+    while let Some(Arrival { client, service }) = inbox.recv().await {
         let counted = Counted(Arc::clone(&connections));
-        let worker = Arc::clone(&worker);
+        let worker = Arc::clone(&workers[service]);
         // Whatever goes wrong in there, a panic too, ends this connection only.
         tokio::spawn(async move {
             let _counted = counted;
@@ -110,6 +117,11 @@ async fn tend(worker: Arc<Worker>) {
 // === impl Worker ===
 
 impl Worker {
+    fn new(service: Arc<Service>) -> Self {
+        let pool = Mutex::new(Pool::new(pool::Config::default()));
+        Self { service, pool, buffers: Mutex::default() }
+    }
+
     /// An empty buffer.
     pub(crate) fn buffer(&self) -> BytesMut {
         let kept = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -130,7 +142,7 @@ impl Worker {
         if let Some(kept) = self.kept(to) {
             return Ok((kept, true));
         }
-        let limit = self.service.connect_timeout;
+        let limit = self.service.config.call.connect_timeout;
         match tokio::time::timeout(limit, TcpStream::connect(to.address)).await {
             Ok(Ok(stream)) => {
                 // Without it a request would wait for the acknowledgement of the one before.

@@ -1,8 +1,12 @@
-//! The catalogue in an `SQLite` file.
+//! The store's data in an `SQLite` file.
 //!
-//! Tasks open it read-only, all at the same time. A new catalogue replaces the old one in a single
-//! transaction of a write-ahead log: whoever reads meanwhile sees all of the old one, and a writer
-//! that dies leaves it as it was.
+//! Tasks open it read-only, all at the same time; only carts are written by tasks. New data
+//! replaces the old in a single transaction of a write-ahead log: whoever reads meanwhile sees all
+//! of the old, and a writer that dies leaves it as it was.
+
+mod carts;
+mod people;
+mod products;
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,23 +14,16 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::Error;
-use crate::product::{Catalogue, Product};
+use crate::people::People;
+use crate::product::Catalogue;
+
+pub(crate) use carts::Carts;
 
 /// Marks a file as ours, by `PRAGMA application_id`: `SWst` in ASCII.
 const APPLICATION: i32 = 0x5357_7374;
 
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-const TABLE: &str = "
-    CREATE TABLE IF NOT EXISTS product (
-        id          TEXT    NOT NULL PRIMARY KEY,
-        title       TEXT    NOT NULL,
-        brand       TEXT    NOT NULL,
-        category    TEXT    NOT NULL,
-        description TEXT    NOT NULL,
-        price       INTEGER NOT NULL CHECK (price >= 0)
-    ) STRICT";
 
 /// Whose a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,70 +40,84 @@ pub fn read(path: &Path) -> Result<Catalogue, Error> {
     if !path.exists() {
         return Err(none("there is no such file"));
     }
-    let products = told(path, "cannot be read", open_and_read(path))?;
+    let products = told(path, "cannot be read", open_and_read(path, products::read))?;
     if products.is_empty() { Err(none("holds no product")) } else { Ok(Catalogue::new(products)) }
 }
 
-/// Puts `catalogue` in place of what the file held, all of it or nothing.
+/// Reads all customers and their orders.
+pub fn read_people(path: &Path) -> Result<People, Error> {
+    let none = |problem| Error::NoCustomers { path: path.to_owned(), problem };
+    if !path.exists() {
+        return Err(none("there is no such file"));
+    }
+    let people = told(path, "cannot be read", open_and_read(path, people::read))?;
+    if people.customers.is_empty() { Err(none("holds no customer")) } else { Ok(people) }
+}
+
+/// Puts `catalogue` in place of the one that the file held, all of it or nothing.
 ///
 /// A file that is not there is made; one that the store did not make is refused.
 pub fn write(path: &Path, catalogue: &Catalogue) -> Result<(), Error> {
-    told(path, "cannot be written", open_and_write(path, catalogue))
+    let write = |transaction: &Transaction| products::replace(transaction, catalogue.products());
+    told(path, "cannot be written", open_and_write(path, write))
+}
+
+/// Like [`write`], with `people` in place of the customers and orders.
+pub fn write_all(path: &Path, catalogue: &Catalogue, people: &People) -> Result<(), Error> {
+    let write = |transaction: &Transaction| {
+        products::replace(transaction, catalogue.products())?;
+        people::replace(transaction, people)
+    };
+    told(path, "cannot be written", open_and_write(path, write))
 }
 
 /// None where the file is a database of somebody else.
-fn open_and_read(path: &Path) -> rusqlite::Result<Option<Vec<Product>>> {
+fn open_and_read<T: Default>(
+    path: &Path,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(path, flags)?;
     database.busy_timeout(PATIENCE)?;
     match owner(&database)? {
-        Owner::Nobody => Ok(Some(Vec::new())),
-        Owner::Store => products(&database).map(Some),
+        Owner::Nobody => Ok(Some(T::default())),
+        Owner::Store => read(&database).map(Some),
         Owner::Other => Ok(None),
     }
 }
 
 /// None where the file is a database of somebody else.
-fn open_and_write(path: &Path, catalogue: &Catalogue) -> rusqlite::Result<Option<()>> {
-    let mut database = Connection::open(path)?;
+fn open_and_write(
+    path: &Path,
+    write: impl FnOnce(&Transaction) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Option<()>> {
+    let Some(mut database) = open_to_write(path)? else { return Ok(None) };
+    let transaction = begin(&mut database)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    write(&transaction)?;
+    transaction.commit()?;
+    Ok(Some(()))
+}
+
+/// None where the file is a database of somebody else.
+fn open_to_write(path: &Path) -> rusqlite::Result<Option<Connection>> {
+    let database = Connection::open(path)?;
     database.busy_timeout(PATIENCE)?;
     if owner(&database)? == Owner::Other {
         return Ok(None);
     }
     database.pragma_update(None, "journal_mode", "WAL")?;
-    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    replace(&transaction, catalogue.products())?;
-    transaction.commit()?;
-    Ok(Some(()))
+    Ok(Some(database))
 }
 
-fn products(database: &Connection) -> rusqlite::Result<Vec<Product>> {
-    // In the order in which they were written, which is that of the catalogue.
-    let mut statement = database.prepare(
-        "SELECT id, title, brand, category, description, price FROM product ORDER BY rowid",
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Product {
-            id: row.get(0)?,
-            title: row.get(1)?,
-            brand: row.get(2)?,
-            category: row.get(3)?,
-            description: row.get(4)?,
-            price: row.get(5)?,
-        })
-    })?;
-    rows.collect()
+/// Writers take turns from the beginning, so that none fails in the middle.
+fn begin(database: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    database.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-fn replace(transaction: &Transaction, products: &[Product]) -> rusqlite::Result<()> {
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.execute(TABLE, [])?;
-    transaction.execute("DELETE FROM product", [])?;
-    let mut insert = transaction.prepare("INSERT INTO product VALUES (?, ?, ?, ?, ?, ?)")?;
-    for Product { id, title, brand, category, description, price } in products {
-        insert.execute((id, title, brand, category, description, price))?;
-    }
-    Ok(())
+fn has_table(database: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    database.query_row(tables, [name], |row| row.get(0))
 }
 
 fn owner(database: &Connection) -> rusqlite::Result<Owner> {

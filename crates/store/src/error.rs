@@ -18,6 +18,17 @@ pub enum Error {
         /// What it is instead.
         problem: &'static str,
     },
+    /// The database has no customers to serve.
+    #[error(
+        "{0}: {problem}; `seaworthy store generate --database {0}` makes customers with their orders",
+        path.display()
+    )]
+    NoCustomers {
+        /// The database file.
+        path: PathBuf,
+        /// What it is instead.
+        problem: &'static str,
+    },
     /// The file belongs to somebody else and stays as it is.
     #[error(
         "{}: is not a database of the store; allowed is one that `seaworthy store generate` or \
@@ -78,6 +89,12 @@ pub enum Error {
         .0.escape_debug()
     )]
     Task(String),
+    /// The storefront's settings cannot work.
+    #[error("{0}")]
+    Settings(String),
+    /// No service can be called there.
+    #[error("`{}` is not the address of a service; allowed is such as http://127.0.0.1:8081", .0.escape_debug())]
+    Url(String),
     /// The index cannot be built or asked.
     #[error("the index failed")]
     Index(#[from] tantivy::TantivyError),

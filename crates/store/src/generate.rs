@@ -1,9 +1,11 @@
-//! A made-up catalogue: the same for the same seed, on any machine.
+//! A made-up catalogue and made-up customers: the same for the same seed, on any machine.
 //!
 //! Brands are invented; all numbers are whole, so no machine's arithmetic can differ. The first
 //! products of a large catalogue are those of a small one.
 
 mod kinds;
+mod names;
+mod people;
 mod words;
 
 use rand_pcg::Pcg64Mcg;
@@ -13,6 +15,8 @@ use crate::product::{Catalogue, Product};
 use kinds::{KINDS, Kind};
 use words::{BRANDS, COLOURS, PURPOSES, SERIES};
 
+pub use people::people;
+
 /// Each kind of product is made by so many of the brands.
 const BRANDS_OF_A_KIND: usize = 12;
 /// The cents in which prices end, as shops like them.
@@ -20,7 +24,7 @@ const ENDINGS: [u32; 4] = [99, 95, 49, 0];
 
 /// Makes a catalogue of `count` products.
 pub fn generate(count: usize, seed: u64) -> Catalogue {
-    let mut draws = Draws(Pcg64Mcg::seed_from_u64(seed));
+    let mut draws = Draws::new(seed);
     Catalogue::new((1..=count).map(|number| draws.product(number)).collect())
 }
 
@@ -29,6 +33,10 @@ struct Draws(Pcg64Mcg);
 // === impl Draws ===
 
 impl Draws {
+    fn new(seed: u64) -> Self {
+        Self(Pcg64Mcg::seed_from_u64(seed))
+    }
+
     fn product(&mut self, number: usize) -> Product {
         let place = self.below(KINDS.len());
         let kind = &KINDS[place];

@@ -1,7 +1,9 @@
 //! Answers that tell a problem: RFC 9457, in one place.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -13,29 +15,42 @@ pub struct Problem {
     pub status: StatusCode,
     /// What is wrong with this very request, and what is allowed.
     pub detail: String,
+    /// After how long it may be worth asking again, if that is known.
+    pub retry_after: Option<Duration>,
 }
 
 // === impl Problem ===
 
 impl Problem {
+    /// A problem of this kind.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after: None }
+    }
+
+    /// Says after how long it may be worth asking again, if that is known.
+    #[must_use]
+    pub fn retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
     /// The request cannot be meant.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
+        Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// There is nothing there.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
+        Self::new(StatusCode::NOT_FOUND, detail)
     }
 
     /// There is something there, but not for this method.
     pub fn method_not_allowed(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail: detail.into() }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 
     /// The store itself failed.
     pub fn internal(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, detail: detail.into() }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 }
 
@@ -50,6 +65,11 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(document)).into_response();
         let media_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, media_type);
+        if let Some(wait) = self.retry_after {
+            // Rounded up: whoever comes back earlier comes in vain.
+            let seconds = wait.as_millis().div_ceil(1000) as u64;
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         response
     }
 }

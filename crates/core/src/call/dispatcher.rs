@@ -2,48 +2,48 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal};
-use crate::balance::{Algorithm, Balancer, Candidate};
+use super::gate::Gate;
+use super::loads::Loads;
+use super::{Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, RouteId};
+use crate::balance::Algorithm;
 use crate::endpoints::TaskId;
-use crate::health::Rotation;
-use crate::machine::Machine;
-use crate::policy::timeout::{Deadline, Timeout};
-use crate::policy::{Ask, Outcome, Policy};
+use crate::machine::{Machine, soonest};
+use crate::policy::guard::{Guard, Pass};
+use crate::policy::{Ask, Outcome, Rejection};
+use crate::random::{Stream, draw};
+use crate::record::Record;
 use crate::time::Instant;
 
 /// Owns every call of one service until it is over.
 ///
 /// A call is over when the dispatcher was told `Done` or `ClientGone`, or has asked for `Answer` or
 /// `Abort`. Inputs about a call that is over, or about an earlier try, are ignored.
+///
+/// The order is fixed: is there a task at all, then the guard of the call's route (deadline, breaker,
+/// bulkhead), then which task. All tries of a call pass the guard once and count there as one.
 #[derive(Debug)]
 pub struct Dispatcher {
-    config: Config,
-    timeout: Timeout,
-    balancer: Balancer,
-    /// In ascending order; kept while in rotation or busy.
-    tasks: Vec<Load>,
+    /// By route.
+    gates: Vec<Gate>,
+    loads: Loads,
     /// By slot.
     calls: Vec<Option<Call>>,
     deadlines: BTreeSet<(Instant, u32)>,
     actions: VecDeque<Action>,
 }
 
-/// What one task carries.
-#[derive(Debug)]
-struct Load {
-    task: TaskId,
-    in_flight: u32,
-    in_rotation: bool,
-}
-
 #[derive(Debug)]
 struct Call {
     id: CallId,
-    ask: Ask,
-    pass: Deadline,
+    route: RouteId,
+    repeatable: bool,
+    pass: Pass,
     attempt: Attempt,
+    /// The last try began then.
+    tried: Instant,
     task: TaskId,
-    head_seen: bool,
+    /// How the call went, by the status of its answer, once that came.
+    answered: Option<Outcome>,
     /// A try was sent and came back without an answer: perhaps the request kills tasks, so there is
     /// one more try and never a third.
     lost_one: bool,
@@ -53,24 +53,15 @@ struct Call {
     failed: Vec<TaskId>,
 }
 
-/// How a call ends.
-#[derive(Clone, Copy)]
-enum End {
-    Answer(Refusal),
-    Abort,
-    Silent,
-}
-
 // === impl Dispatcher ===
 
 impl Dispatcher {
-    /// A dispatcher without any task in rotation.
-    pub fn new(config: Config, algorithm: Algorithm) -> Self {
+    /// A dispatcher without any task in rotation. `seed` draws the breakers' jitter.
+    pub fn new(config: Config, algorithm: Algorithm, seed: u64) -> Self {
+        let gate = |(n, route)| Gate::new(route, draw(seed, Stream::OpenTime, n as u64));
         Self {
-            timeout: Timeout::new(config.timeout),
-            config,
-            balancer: Balancer::new(algorithm),
-            tasks: Vec::new(),
+            gates: config.routes.into_iter().enumerate().map(gate).collect(),
+            loads: Loads::new(algorithm),
             calls: Vec::new(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
@@ -79,128 +70,156 @@ impl Dispatcher {
 
     /// Requests sent to `task` and not yet finished.
     pub fn in_flight(&self, task: TaskId) -> u32 {
-        self.tasks.iter().find(|load| load.task == task).map_or(0, |load| load.in_flight)
+        self.loads.in_flight(task)
     }
 
     /// Every task that is in rotation or still has requests in flight, in ascending order, with
     /// whether it is in rotation.
     pub fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> {
-        self.tasks.iter().map(|load| (load.task, load.in_rotation))
+        self.loads.tasks()
     }
 
-    fn begin(&mut self, now: Instant, id: CallId, ask: Ask) {
-        let Ok(pass) = self.timeout.admit(now, &ask) else {
-            return self.actions.push_back(Action::Answer { call: id, why: Refusal::Deadline });
+    /// What stands before the calls of `route`.
+    pub fn guard(&self, route: RouteId) -> &Guard {
+        self.gates[route.0].guard()
+    }
+
+    /// A decision that is not about one call, if one was taken since this was last asked.
+    pub fn poll_record(&mut self) -> Option<Record> {
+        self.gates.iter_mut().find_map(Gate::poll_record)
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        route: RouteId,
+        ask: &Ask,
+        preferred: Option<TaskId>,
+    ) {
+        let pass = match self.admit(now, route, ask) {
+            Ok(pass) => pass,
+            Err(why) => return self.actions.push_back(Action::Answer { call: id, why }),
         };
-        let Some(task) = self.pick(&[]) else {
-            return self.actions.push_back(Action::Answer { call: id, why: Refusal::NoTask });
-        };
+        let task = self.loads.first(preferred).expect("it passes only if there is a task");
         let slot = id.slot as usize;
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
         }
-        self.deadlines.insert((pass.0, id.slot));
+        if let Some(deadline) = pass.deadline() {
+            self.deadlines.insert((deadline, id.slot));
+        }
         let call = Call {
             id,
-            ask,
+            route,
+            repeatable: ask.repeatable,
             pass,
             attempt: Attempt(0),
+            tried: now,
             task,
-            head_seen: false,
+            answered: None,
             lost_one: false,
             fresh: false,
             failed: Vec::new(),
         };
         self.calls[slot] = Some(call);
-        self.attempt(id, task);
+        self.attempt(now, id, task);
     }
 
-    /// Chooses among the tasks in rotation that are not in `failed`.
-    fn pick(&mut self, failed: &[TaskId]) -> Option<TaskId> {
-        let open = |load: &&Load| load.in_rotation && !failed.contains(&load.task);
-        let candidate = |load: &Load| Candidate { task: load.task, in_flight: load.in_flight };
-        self.balancer.pick(self.tasks.iter().filter(open).map(candidate))
+    fn admit(&mut self, now: Instant, route: RouteId, ask: &Ask) -> Result<Pass, Refusal> {
+        // Without a task there is nothing to pass to, and nothing to learn about the service.
+        if !self.loads.any_in_rotation() {
+            return Err(Refusal::NoTask);
+        }
+        self.gates[route.0].admit(now, ask).map_err(|why| match why {
+            Rejection::DeadlinePassed => Refusal::Deadline,
+            why => Refusal::Rejected(why),
+        })
     }
 
-    fn attempt(&mut self, id: CallId, task: TaskId) {
+    fn attempt(&mut self, now: Instant, id: CallId, task: TaskId) {
         let Some(call) = self.calls[id.slot as usize].as_mut() else { return };
         call.attempt = Attempt(call.attempt.0 + 1);
+        call.tried = now;
         call.task = task;
-        let (attempt, deadline, fresh) = (call.attempt, call.pass.0, call.fresh);
-        if let Some(load) = self.tasks.iter_mut().find(|load| load.task == task) {
-            load.in_flight += 1;
-        }
+        let (attempt, deadline, fresh) = (call.attempt, call.pass.deadline(), call.fresh);
+        self.loads.take(task);
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh });
     }
 
+    fn head(&mut self, id: CallId, attempt: Attempt, status: u16) {
+        let Some(call) = of(&mut self.calls, id).filter(|call| call.attempt == attempt) else {
+            return;
+        };
+        call.answered = Some(self.gates[call.route.0].outcome(status));
+    }
+
     fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
-        let tries = self.config.tries;
-        let Some(call) = self.call(id).filter(|call| call.attempt == attempt) else { return };
-        if call.head_seen {
-            return self.end(now, id, Outcome::Failure, End::Abort);
+        let Some(call) = of(&mut self.calls, id).filter(|call| call.attempt == attempt) else {
+            return;
+        };
+        if call.answered.is_some() {
+            self.end(now, id, Outcome::Failure);
+            return self.actions.push_back(Action::Abort { call: id });
         }
         // A kept connection that turns out closed says nothing about the task.
         let stale = failure.reused && failure.kind == FailureKind::Closed && !failure.answered;
         if !stale {
             call.failed.push(call.task);
         }
-        let allowed = call.may_repeat(failure) && call.attempt.0 < tries;
+        let may_repeat = call.may_repeat(failure);
         call.lost_one |= failure.sent;
         call.fresh |= stale;
-        let (task, failed) = (call.task, call.failed.clone());
-        self.release(task);
+        let (task, route, failed) = (call.task, call.route, call.failed.clone());
+        self.loads.release(task);
         // A task whose connection went stale may be just dying: any other one is the better bet.
         let others = [&failed[..], &[task]].concat();
-        let next = allowed.then(|| self.pick(&others).or_else(|| self.pick(&failed))).flatten();
-        if let Some(next) = next {
-            return self.attempt(id, next);
-        }
-        self.forget(now, id, Outcome::Failure);
-        self.actions.push_back(Action::Answer { call: id, why: Refusal::Failed(failure.kind) });
-    }
-
-    fn call(&mut self, id: CallId) -> Option<&mut Call> {
-        self.calls.get_mut(id.slot as usize)?.as_mut().filter(|call| call.id == id)
-    }
-
-    fn end(&mut self, now: Instant, id: CallId, outcome: Outcome, end: End) {
-        let Some(task) = self.call(id).map(|call| call.task) else { return };
-        self.release(task);
-        self.forget(now, id, outcome);
-        match end {
-            End::Answer(why) => self.actions.push_back(Action::Answer { call: id, why }),
-            End::Abort => self.actions.push_back(Action::Abort { call: id }),
-            End::Silent => {}
-        }
-    }
-
-    fn forget(&mut self, now: Instant, id: CallId, outcome: Outcome) {
-        if let Some(call) = self.calls[id.slot as usize].take() {
-            self.deadlines.remove(&(call.pass.0, id.slot));
-            self.timeout.settle(now, call.pass, outcome);
-        }
-    }
-
-    fn release(&mut self, task: TaskId) {
-        let Some(at) = self.tasks.iter().position(|load| load.task == task) else { return };
-        let load = &mut self.tasks[at];
-        load.in_flight -= 1;
-        if load.in_flight == 0 && !load.in_rotation {
-            self.tasks.remove(at);
-        }
-    }
-
-    fn rotate(&mut self, rotation: &Rotation) {
-        for load in &mut self.tasks {
-            load.in_rotation = rotation.tasks.contains(&load.task);
-        }
-        self.tasks.retain(|load| load.in_rotation || load.in_flight > 0);
-        for &task in &rotation.tasks {
-            if let Err(at) = self.tasks.binary_search_by_key(&task, |load| load.task) {
-                self.tasks.insert(at, Load { task, in_flight: 0, in_rotation: true });
+        let next = may_repeat
+            .then(|| self.loads.pick(&others).or_else(|| self.loads.pick(&failed)))
+            .flatten();
+        let gate = &mut self.gates[route.0];
+        match next.filter(|_| gate.may_try_again(now, attempt.0, failure.sent)) {
+            Some(next) => self.attempt(now, id, next),
+            None => {
+                self.forget(id).map(|call| self.settle(now, call, Outcome::Failure));
+                let why = Refusal::Failed(failure.kind);
+                self.actions.push_back(Action::Answer { call: id, why });
             }
         }
     }
+
+    /// The work of a call has ended.
+    fn end(&mut self, now: Instant, id: CallId, outcome: Outcome) {
+        let Some(call) = self.forget(id) else { return };
+        self.loads.release(call.task);
+        self.settle(now, call, outcome);
+    }
+
+    /// Nobody waits for a call any more; its task may go on with it. Whether its answer had begun.
+    fn abandon(&mut self, now: Instant, id: CallId, how: Outcome) -> Option<bool> {
+        let call = self.forget(id)?;
+        self.loads.release(call.task);
+        self.gates[call.route.0].abandon(now, call.pass, call.tried, how);
+        Some(call.answered.is_some())
+    }
+
+    fn forget(&mut self, id: CallId) -> Option<Call> {
+        of(&mut self.calls, id)?;
+        let call = self.calls[id.slot as usize].take()?;
+        if let Some(deadline) = call.pass.deadline() {
+            self.deadlines.remove(&(deadline, id.slot));
+        }
+        Some(call)
+    }
+
+    fn settle(&mut self, now: Instant, call: Call, outcome: Outcome) {
+        self.gates[call.route.0].settle(now, call.pass, outcome);
+    }
+}
+
+/// The call with this name, if it is not over.
+fn of(calls: &mut [Option<Call>], id: CallId) -> Option<&mut Call> {
+    calls.get_mut(id.slot as usize)?.as_mut().filter(|call| call.id == id)
 }
 
 // === impl Machine for Dispatcher ===
@@ -213,33 +232,36 @@ impl Machine for Dispatcher {
         // A deadline that has passed counts, whether or not anybody told the time meanwhile.
         self.handle_timeout(now);
         match input {
-            Input::Begin { call, ask } => self.begin(now, call, ask),
-            Input::Head { call, attempt, status: _ } => {
-                if let Some(call) = self.call(call).filter(|c| c.attempt == attempt) {
-                    call.head_seen = true;
-                }
+            Input::Begin { call, route, ask, preferred } => {
+                self.begin(now, call, route, &ask, preferred);
             }
+            Input::Head { call, attempt, status } => self.head(call, attempt, status),
             Input::Failed { call, attempt, failure } => self.failed(now, call, attempt, failure),
-            Input::Done { call, attempt } => {
-                if self.call(call).is_some_and(|c| c.attempt == attempt) {
-                    self.end(now, call, Outcome::Success, End::Silent);
+            Input::Done { call: id, attempt } => {
+                let call = of(&mut self.calls, id).filter(|call| call.attempt == attempt);
+                if let Some(outcome) = call.map(|call| call.answered) {
+                    self.end(now, id, outcome.unwrap_or(Outcome::Success));
                 }
             }
-            Input::ClientGone { call } => self.end(now, call, Outcome::Cancelled, End::Silent),
-            Input::Rotate(rotation) => self.rotate(&rotation),
+            Input::ClientGone { call } => {
+                self.abandon(now, call, Outcome::Cancelled);
+            }
+            Input::Rotate(rotation) => self.loads.rotate(&rotation),
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(deadline, slot)) = self.deadlines.first() {
-            if deadline > now {
-                break;
-            }
+        while let Some(&(_, slot)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)
+        {
             self.deadlines.pop_first();
-            let Some(call) = self.calls[slot as usize].as_ref() else { continue };
-            let end = if call.head_seen { End::Abort } else { End::Answer(Refusal::Deadline) };
-            self.end(now, call.id, Outcome::Timeout, end);
+            let Some(id) = self.calls[slot as usize].as_ref().map(|call| call.id) else { continue };
+            let action = match self.abandon(now, id, Outcome::Timeout) {
+                Some(true) => Action::Abort { call: id },
+                _ => Action::Answer { call: id, why: Refusal::Deadline },
+            };
+            self.actions.push_back(action);
         }
+        self.gates.iter_mut().for_each(|gate| gate.handle_timeout(now));
     }
 
     fn poll_action(&mut self) -> Option<Action> {
@@ -247,7 +269,8 @@ impl Machine for Dispatcher {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(deadline, _)| deadline)
+        let abandoned = self.gates.iter().filter_map(Gate::poll_timeout).min();
+        soonest(self.deadlines.first().map(|&(deadline, _)| deadline), abandoned)
     }
 }
 
@@ -255,7 +278,7 @@ impl Machine for Dispatcher {
 
 impl Call {
     fn may_repeat(&self, failure: Failure) -> bool {
-        let again = self.ask.repeatable && failure.replayable && !self.lost_one;
+        let again = self.repeatable && failure.replayable && !self.lost_one;
         !failure.sent || (again && !failure.answered)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Desired, Observed, Plan, Revision, Step, Waiting, plan};
 use super::task::{Phase, Task};
-use super::{Config, View};
+use super::{Config, Numbers, View};
 use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId};
 use crate::machine::Machine;
 use crate::record::{Cause, Decision, Exit, Record};
@@ -74,7 +74,8 @@ pub struct Reconciler {
     revision: Revision,
     seed: u64,
     tasks: Vec<Task>,
-    /// Tasks ever started, which numbers them.
+    numbers: Numbers,
+    /// Tasks ever started.
     started: u32,
     port: Option<u16>,
     /// A fleet's first fill happens before its story begins: nothing is provisioned until then.
@@ -94,9 +95,10 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// A service of which nothing runs yet. Tell it the time to begin.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(config: Config, seed: u64, numbers: Numbers) -> Self {
         Self {
             config,
+            numbers,
             revision: 1,
             seed,
             tasks: Vec::new(),

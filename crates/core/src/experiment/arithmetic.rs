@@ -18,11 +18,11 @@ pub fn outage(
     schedule: &Schedule,
     starts: &RangeInclusive<Duration>,
 ) -> Option<RangeInclusive<Duration>> {
-    let (shortest, longest) = fleet.service.cluster.provisioning;
-    let count = fleet.service.cluster.desired_count;
+    let (shortest, longest) = fleet.services[0].cluster.provisioning;
+    let count = fleet.services[0].cluster.desired_count;
     let quick = longest_down(count, schedule, shortest + *starts.start());
     let slow =
-        longest_down(count, schedule, longest + *starts.end() + fleet.service.health.interval);
+        longest_down(count, schedule, longest + *starts.end() + fleet.services[0].health.interval);
     (quick.max(slow) > Duration::ZERO).then(|| quick.min(slow)..=quick.max(slow))
 }
 

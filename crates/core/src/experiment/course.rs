@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, Which};
 use crate::cluster::View;
 use crate::endpoints::TaskId;
 use crate::record::Record;
@@ -193,7 +193,7 @@ impl Course {
     fn without_effect(&self, inflicted: &Inflicted, stop_timeout: Duration) -> Vec<String> {
         let Inflicted { fault, at, tasks } = inflicted;
         if tasks.is_empty() {
-            return vec![format!("the {fault} met no task: there were too few in rotation")];
+            return vec![format!("the {fault} met no task: {}", self.why_nobody(fault, *at))];
         }
         let patience = patience(fault, stop_timeout);
         let problem = |task: &TaskId| {
@@ -210,6 +210,27 @@ impl Course {
             }
         };
         tasks.iter().filter_map(problem).collect()
+    }
+
+    /// Why a fault at `at` met nobody.
+    fn why_nobody(&self, fault: &Fault, at: Instant) -> String {
+        let stages = || self.lives().filter_map(|(task, life)| Some((task, life.stage_at(at)?)));
+        let serving = stages().filter(|(_, stage)| *stage == Stage::InRotation);
+        let in_rotation: Vec<TaskId> = serving.map(|(task, _)| task).collect();
+        if !fault.tasks.among(&in_rotation).is_empty() {
+            return "a process that it was meant for had ended by itself".to_owned();
+        }
+        match fault.tasks {
+            Which::Task(task) if stages().any(|(other, _)| other == task) => {
+                format!("{task} was not in rotation")
+            }
+            Which::Task(task) => format!("there was no {task}"),
+            Which::All | Which::Oldest(_) => {
+                let count = in_rotation.len();
+                let were = if count == 1 { "task was" } else { "tasks were" };
+                format!("{count} {were} in rotation")
+            }
+        }
     }
 
     /// Tasks that left the rotation although no fault met them.
@@ -243,115 +264,4 @@ impl Replacement {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::State;
-    use crate::experiment::Which;
-    use crate::record::{Cause, Decision, Exit};
-
-    const STOP: Fault =
-        Fault { at: Duration::from_secs(1), kind: FaultKind::Stop, tasks: Which::Oldest(1) };
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_nanos(millis * 1_000_000)
-    }
-
-    fn record(millis: u64, task: u32, decision: Decision, cause: Cause) -> Record {
-        Record { at: at(millis), task: Some(TaskId(task)), decision, cause }
-    }
-
-    fn views(tasks: &[(u32, State)]) -> Vec<View> {
-        let view = |&(task, state)| View { task: TaskId(task), revision: 1, state, port: None };
-        tasks.iter().map(view).collect()
-    }
-
-    /// Two tasks, of which the first is stopped at 1 s and replaced at 8 s.
-    fn course(exit_seen: bool) -> Course {
-        use State::{InRotation, Provisioning, Starting, Stopping};
-        let mut course = Course::default();
-        let provisioning = Duration::from_secs(6);
-        let missing = Cause::Missing { have: 1, want: 2, provisioning };
-        course.observe(at(0), &views(&[(1, InRotation), (2, InRotation)]), &[]);
-        course.begin(at(0));
-        assert_eq!(course.in_rotation(), [TaskId(1), TaskId(2)]);
-        course.inflict(at(1000), STOP, vec![TaskId(1)]);
-        let records = [
-            record(1001, 1, Decision::Terminate, Cause::ByHand),
-            record(1001, 3, Decision::Start, missing),
-        ];
-        course.observe(
-            at(1002),
-            &views(&[(1, Stopping), (2, InRotation), (3, Provisioning)]),
-            &records,
-        );
-        if exit_seen {
-            course.process_ended(at(1100), TaskId(1));
-        }
-        let gone = record(1100, 1, Decision::Gone, Cause::Exited(Exit::Code(0)));
-        course.observe(at(1100), &views(&[(2, InRotation), (3, Provisioning)]), &[gone]);
-        let launch = record(7001, 3, Decision::Launch, Cause::Provisioned);
-        course.observe(at(7002), &views(&[(2, InRotation), (3, Starting)]), &[launch]);
-        course.answered(at(7101), TaskId(3));
-        course.observe(at(8000), &views(&[(2, InRotation), (3, InRotation)]), &[]);
-        course
-    }
-
-    #[test]
-    fn a_replacement_is_told_with_the_parts_of_its_window() {
-        let ms = Duration::from_millis;
-        let replacement = Replacement {
-            task: TaskId(1),
-            by: TaskId(3),
-            out: ms(1001),
-            provisioning: ms(6000),
-            start: Some(ms(100)),
-            entered: Some(ms(8000)),
-        };
-        assert_eq!(course(true).replacements(), [replacement]);
-        assert_eq!(replacement.window(), Some(ms(6999)));
-        assert_eq!(course(true).starts(), ms(100)..=ms(100));
-    }
-
-    #[test]
-    fn a_fault_needs_its_proof() {
-        let timeout = Duration::from_secs(3);
-        let none: [String; 0] = [];
-        assert_eq!(course(true).unproven(&[STOP], timeout), none);
-        let still_there = "4s after the stop of 1 task at 1s the process of task-1 was still there";
-        assert_eq!(course(false).unproven(&[STOP], timeout), [still_there]);
-        let never = "the stop of 1 task at 1s was never carried out";
-        assert_eq!(course(true).unproven(&[STOP, STOP], timeout), [never]);
-
-        let mut course = course(true);
-        course.inflict(at(1200), STOP, vec![]);
-        let problems = course.unproven(&[STOP, STOP], timeout);
-        assert_eq!(problems[0], "the stop of 1 task at 1s came 200ms late, more than 100ms");
-        assert!(problems[1].contains("met no task"), "{problems:?}");
-    }
-
-    #[test]
-    fn a_fault_is_settled_when_its_end_is_seen_and_recorded_or_overdue() {
-        let timeout = Duration::from_secs(3);
-        assert!(course(true).settled(at(1200), timeout));
-        assert!(!course(false).settled(at(5000), timeout));
-        assert!(course(false).settled(at(5001), timeout));
-    }
-
-    #[test]
-    fn what_went_before_the_load_concerns_nobody() {
-        let mut course = Course::default();
-        let crash = record(500, 1, Decision::Gone, Cause::Exited(Exit::Code(1)));
-        course.observe(at(500), &views(&[(2, State::InRotation)]), &[crash]);
-        course.begin(at(1000));
-        assert_eq!((course.strays(), course.replacements()), (vec![], vec![]));
-    }
-
-    #[test]
-    fn a_task_that_goes_by_itself_is_a_stray() {
-        let mut course = course(true);
-        let crash = record(9000, 2, Decision::Gone, Cause::Exited(Exit::Signal(11)));
-        course.observe(at(9000), &views(&[(3, State::InRotation)]), &[crash]);
-        let stray = "task-2 went at 9.0s without a fault: ended by signal 11";
-        assert_eq!(course.strays(), [stray]);
-    }
-}
+mod tests;

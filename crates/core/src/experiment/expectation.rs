@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::outage;
 use super::numbers::Numbers;
-use super::{Configuration, Hypothesis, Schedule};
+use super::{Cell, Drill};
 use crate::balance::Algorithm;
 use crate::fleet::Fleet;
 
@@ -22,9 +22,22 @@ pub const EVENNESS: f64 = 0.05;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
-    /// Users notice nothing.
+    /// Users notice nothing: the objective is met over the whole cell, no gap is longer than what
+    /// is tolerated, and after the last fault all is as before.
     Up,
     /// All is down for as long as arithmetic says.
+    Down,
+}
+
+/// What users saw of a cell, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// They noticed nothing.
+    Up,
+    /// There was always somebody who served, but not well enough.
+    Degraded,
+    /// Nothing succeeded for longer than what is tolerated.
     Down,
 }
 
@@ -56,12 +69,21 @@ pub struct Evidence {
     pub answers_before: u64,
 }
 
-/// The verdict on a cell and the reasons for it.
+/// What users saw of a run with these `numbers`. `drill` is as fast as the run was.
+pub fn outcome(drill: &Drill, numbers: &Numbers) -> Outcome {
+    if drill.hypothesis.is_outage(numbers.longest_gap) {
+        Outcome::Down
+    } else if up(drill, numbers).is_empty() {
+        Outcome::Up
+    } else {
+        Outcome::Degraded
+    }
+}
+
+/// The verdict on a run of `cell` and the reasons for it. `drill` is as fast as the run was.
 pub fn judge(
-    configuration: &Configuration,
-    schedule: &Schedule,
-    expectation: Expectation,
-    hypothesis: &Hypothesis,
+    drill: &Drill,
+    cell: Cell,
     numbers: &Numbers,
     evidence: &Evidence,
 ) -> (Verdict, Vec<String>) {
@@ -79,23 +101,32 @@ pub fn judge(
     if !invalid.is_empty() {
         return (Verdict::Invalid, invalid);
     }
-    let mut deviations: Vec<String> = match expectation {
-        Expectation::Up => up(hypothesis, numbers),
-        Expectation::Down => down(configuration, schedule, hypothesis, numbers, evidence),
+    let mut deviations = match drill.schedules[cell.schedule].expect[cell.configuration] {
+        Expectation::Up => up(drill, numbers),
+        Expectation::Down => down(drill, cell, numbers, evidence),
     };
     deviations.extend(evidence.strays.iter().cloned());
-    deviations.extend(uneven(&configuration.fleet, evidence));
+    deviations.extend(uneven(&drill.configurations[cell.configuration].fleet, evidence));
     let verdict = if deviations.is_empty() { Verdict::AsExpected } else { Verdict::Deviates };
     (verdict, deviations)
 }
 
-fn up(hypothesis: &Hypothesis, numbers: &Numbers) -> Vec<String> {
+/// What users noticed, number by number; nothing if the service was up.
+fn up(drill: &Drill, numbers: &Numbers) -> Vec<String> {
+    let Drill { objective, hypothesis, .. } = drill;
     let mut deviations = Vec::new();
     if hypothesis.is_outage(numbers.longest_gap) {
         deviations.push(format!(
             "expected up, but nothing succeeded for {:?}; tolerated is {:?}",
             rounded(numbers.longest_gap),
             hypothesis.tolerated_gap
+        ));
+    }
+    // A gap does not show what some of many requests suffer.
+    if !objective.success.is_met(numbers.succeeded(), numbers.requests) {
+        deviations.push(format!(
+            "expected up, but {} of {} requests failed; the objective is that {} succeed",
+            numbers.failed, numbers.requests, objective.success
         ));
     }
     if numbers.recovery.is_none() {
@@ -107,18 +138,13 @@ fn up(hypothesis: &Hypothesis, numbers: &Numbers) -> Vec<String> {
     deviations
 }
 
-fn down(
-    configuration: &Configuration,
-    schedule: &Schedule,
-    hypothesis: &Hypothesis,
-    numbers: &Numbers,
-    evidence: &Evidence,
-) -> Vec<String> {
-    let Some(range) = outage(&configuration.fleet, schedule, &evidence.starts) else {
+fn down(drill: &Drill, cell: Cell, numbers: &Numbers, evidence: &Evidence) -> Vec<String> {
+    let fleet = &drill.configurations[cell.configuration].fleet;
+    let Some(range) = outage(fleet, &drill.schedules[cell.schedule], &evidence.starts) else {
         return vec!["expected down, but these faults leave a task: arithmetic says up".to_owned()];
     };
     // What a gap may differ by: blips that nobody calls an outage.
-    let slack = hypothesis.tolerated_gap;
+    let slack = drill.hypothesis.tolerated_gap;
     let (low, high) = (range.start().saturating_sub(slack), *range.end() + slack);
     let mut deviations = Vec::new();
     if !(low..=high).contains(&numbers.longest_gap) {
@@ -137,12 +163,12 @@ fn down(
 
 fn uneven(fleet: &Fleet, evidence: &Evidence) -> Option<String> {
     let shares = &evidence.shares_before;
-    let even = 1.0 / f64::from(fleet.service.cluster.desired_count);
+    let even = 1.0 / f64::from(fleet.services[0].cluster.desired_count);
     // Few answers cannot be divided more evenly than to one more or one less.
     let one = 1.0 / evidence.answers_before.max(1) as f64;
     let tolerated = (even * EVENNESS).max(one);
     let off = |share: &f64| (share - even).abs() > tolerated;
-    let promised = fleet.service.balancing == Algorithm::RoundRobin && !shares.is_empty();
+    let promised = fleet.services[0].balancing == Algorithm::RoundRobin && !shares.is_empty();
     (promised && shares.iter().any(off)).then(|| {
         format!("before the first fault the tasks' shares were {shares:.3?}, not {even:.3} each")
     })
@@ -171,3 +197,6 @@ impl fmt::Display for Verdict {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::course::{Course, Replacement};
-use super::expectation::{Evidence, Verdict, judge};
+use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
 use super::{Cell, Drill, outage};
 use crate::endpoints::TaskId;
@@ -25,6 +25,8 @@ pub struct Findings {
     pub replacements: Vec<Replacement>,
     /// The shortest and the longest time from a process's start to its first right answer.
     pub starts: RangeInclusive<Duration>,
+    /// What users saw; it counts only if the verdict is not INVALID.
+    pub outcome: Outcome,
     /// Whether it went as expected.
     pub verdict: Verdict,
     /// If not, why.
@@ -45,7 +47,7 @@ impl Findings {
         let shares_before = samples.shares(&tasks, Duration::ZERO..first_fault);
         let shares = tasks.into_iter().zip(shares_before.iter().copied()).collect();
         let starts = course.starts();
-        let service = &configuration.fleet.service;
+        let service = &configuration.fleet.services[0];
         let evidence = Evidence {
             starts: starts.clone(),
             unproven: course.unproven(&schedule.faults, service.cluster.stop_timeout),
@@ -53,15 +55,14 @@ impl Findings {
             shares_before,
             answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
         };
-        let expectation = schedule.expect[cell.configuration];
-        let (verdict, reasons) =
-            judge(configuration, schedule, expectation, &drill.hypothesis, &numbers, &evidence);
+        let (verdict, reasons) = judge(drill, cell, &numbers, &evidence);
         Self {
             range: outage(&configuration.fleet, schedule, &starts),
             shares,
             stopped: course.inflicted().iter().map(|fault| fault.tasks.len() as u32).sum(),
             replacements: course.replacements(),
             starts,
+            outcome: expectation::outcome(drill, &numbers),
             numbers,
             verdict,
             reasons,

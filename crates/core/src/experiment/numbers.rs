@@ -68,6 +68,11 @@ pub struct Samples<'a> {
 // === impl Numbers ===
 
 impl Numbers {
+    /// Requests with a right answer in time.
+    pub fn succeeded(&self) -> u64 {
+        self.requests - self.failed
+    }
+
     /// The share of requests that failed; nothing of nothing is 0.
     pub fn failed_share(&self) -> f64 {
         self.failed as f64 / self.requests.max(1) as f64

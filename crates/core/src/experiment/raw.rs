@@ -11,7 +11,7 @@ use super::load::{Arrivals, Load};
 use super::reading::Sentence;
 use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
-use crate::fleet::written::{Share, Written};
+use crate::fleet::written::{Number, Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet};
 use crate::health::Matcher;
 
@@ -20,10 +20,10 @@ use crate::health::Matcher;
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawDrill {
     title: String,
-    scale: Option<u32>,
+    scale: Option<Number>,
     #[serde(default)]
     prepare: Vec<Vec<String>>,
-    monthly_price_per_task: Option<u32>,
+    monthly_price_per_task: Option<Number>,
     fleet: RawFleet,
     load: RawLoad,
     objective: RawObjective,
@@ -39,7 +39,7 @@ pub struct RawDrill {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLoad {
-    rate: u32,
+    rate: Number,
     arrivals: Option<Arrivals>,
     paths: Vec<String>,
 }
@@ -64,13 +64,12 @@ struct RawHypothesis {
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawConfiguration {
     title: String,
-    desired_count: Option<u32>,
-    minimum_healthy_percent: Option<u32>,
-    maximum_percent: Option<u32>,
+    desired_count: Option<Number>,
+    minimum_healthy_percent: Option<Number>,
+    maximum_percent: Option<Number>,
 }
 
 const HIGHEST_RATE: u32 = 50_000;
-const HIGHEST_SCALE: u32 = 1_000;
 const HIGHEST_PRICE: u32 = 1_000_000;
 
 // === impl Drill ===
@@ -79,10 +78,8 @@ impl TryFrom<RawDrill> for Drill {
     type Error = ConfigError;
 
     fn try_from(raw: RawDrill) -> Result<Self, ConfigError> {
-        // As written is as meant.
-        let scale = number("scale", raw.scale, 1, 1..=HIGHEST_SCALE)?;
-        let price = raw.monthly_price_per_task;
-        number("monthly_price_per_task", price, 0, 0..=HIGHEST_PRICE)?;
+        let price = |price| number("monthly_price_per_task", Some(price), 0, 0..=HIGHEST_PRICE);
+        let monthly_price_per_task = raw.monthly_price_per_task.map(price).transpose()?;
         for (n, words) in raw.prepare.iter().enumerate() {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
@@ -98,18 +95,24 @@ impl TryFrom<RawDrill> for Drill {
                 .map_err(|e| ConfigError::new(format_args!("reading[{}]", n + 1), e))
         };
         let reading = raw.reading.iter().enumerate().map(sentence).collect::<Result<_, _>>()?;
-        Ok(Self {
+        let mut drill = Self {
             title: raw.title,
-            scale,
+            // As written is as meant.
+            scale: 1,
             prepare: raw.prepare,
-            monthly_price_per_task: price,
+            monthly_price_per_task,
             load,
             objective,
             hypothesis,
             configurations,
             schedules,
             reading,
-        })
+        };
+        let limit = drill.scale_limit();
+        drill.scale = number("scale", raw.scale, 1, 1..=limit.highest).map_err(|error| {
+            ConfigError { problem: format!("{}, {limit}", error.problem), ..error }
+        })?;
+        Ok(drill)
     }
 }
 
@@ -119,7 +122,7 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
     let read = |(n, changes): (usize, &RawConfiguration)| {
         let mut fleet = raw.fleet.clone();
         for service in fleet.services_mut() {
-            let change = |value: &mut Option<u32>, to: Option<u32>| *value = to.or(*value);
+            let change = |value: &mut Option<Number>, to: Option<Number>| *value = to.or(*value);
             change(&mut service.desired_count, changes.desired_count);
             change(&mut service.minimum_healthy_percent, changes.minimum_healthy_percent);
             change(&mut service.maximum_percent, changes.maximum_percent);
@@ -138,11 +141,7 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
 }
 
 fn read_load(raw: RawLoad) -> Result<Load, ConfigError> {
-    if !(1..=HIGHEST_RATE).contains(&raw.rate) {
-        let problem =
-            format!("{} is out of range; allowed is 1 to {HIGHEST_RATE} a second", raw.rate);
-        return Err(ConfigError::new("rate", problem));
-    }
+    let rate = number("rate", Some(raw.rate), 1, 1..=HIGHEST_RATE)?;
     if raw.paths.is_empty() {
         return Err(ConfigError::new("paths", "is empty; allowed is a list of at least one path"));
     }
@@ -150,7 +149,7 @@ fn read_load(raw: RawLoad) -> Result<Load, ConfigError> {
         range::path(format_args!("paths[{}]", n + 1), path)?;
     }
     let arrivals = raw.arrivals.unwrap_or(Arrivals::Constant);
-    Ok(Load { rate: raw.rate, arrivals, paths: raw.paths })
+    Ok(Load { rate, arrivals, paths: raw.paths })
 }
 
 fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {

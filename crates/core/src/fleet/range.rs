@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use humantime::format_duration;
+
 use super::ConfigError;
-use super::written::{Span, Written};
+use super::written::{Number, Span, Written};
 
 /// No duration in a file is shorter, or it would be nothing when life is faster.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
@@ -20,6 +22,15 @@ pub(crate) fn duration(
     default: Duration,
 ) -> Result<Duration, ConfigError> {
     within(key, written.map_or(default, |written| written.0), SHORTEST..=HOUR)
+}
+
+/// A duration of up to an hour, or none at all.
+pub(crate) fn duration_or_zero(
+    key: &str,
+    written: Option<Written>,
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    within(key, written.map_or(default, |written| written.0), Duration::ZERO..=HOUR)
 }
 
 /// A span whose ends are from `shortest` to an hour.
@@ -39,18 +50,33 @@ pub(crate) fn within(
     value: Duration,
     allowed: RangeInclusive<Duration>,
 ) -> Result<Duration, ConfigError> {
-    let write = |d: &Duration| humantime::format_duration(*d).to_string();
-    in_range(key, value, &allowed, write)
+    if allowed.contains(&value) {
+        return Ok(value);
+    }
+    let [value, low, high] = [value, *allowed.start(), *allowed.end()].map(format_duration);
+    Err(ConfigError::new(key, format_args!("{value} is out of range; allowed is {low} to {high}")))
 }
 
-/// A number in `allowed`.
-pub(crate) fn number(
+/// A whole number in `allowed`.
+pub(crate) fn number<T>(
     key: &str,
-    written: Option<u32>,
-    default: u32,
-    allowed: RangeInclusive<u32>,
-) -> Result<u32, ConfigError> {
-    in_range(key, written.unwrap_or(default), &allowed, u32::to_string)
+    written: Option<Number>,
+    default: T,
+    allowed: RangeInclusive<T>,
+) -> Result<T, ConfigError>
+where
+    T: Copy + PartialOrd + Display + TryFrom<i128>,
+{
+    let Some(Number(written)) = written else { return Ok(default) };
+    let number = written.and_then(|number| T::try_from(number).ok());
+    number.filter(|number| allowed.contains(number)).ok_or_else(|| {
+        let problem = match written {
+            Some(number) => format!("{number} is out of range"),
+            None => "is not a whole number".to_owned(),
+        };
+        let (low, high) = (allowed.start(), allowed.end());
+        ConfigError::new(key, format_args!("{problem}; allowed is {low} to {high}"))
+    })
 }
 
 /// A path, perhaps with a query, that can stand in a request as it is (RFC 3986).
@@ -66,6 +92,25 @@ pub(crate) fn path(key: impl Display, text: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new(key, problem))
 }
 
+/// A name that can stand in an address, in a variable and in a file.
+pub(crate) fn name(key: impl Display, text: &str) -> Result<(), ConfigError> {
+    let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if (1..=63).contains(&text.len()) && text.chars().all(proper) {
+        return Ok(());
+    }
+    Err(ConfigError::new(key, "is no name; allowed are 1 to 63 of a-z, 0-9 and -"))
+}
+
+/// A token of RFC 9110, such as the name of a cookie.
+pub(crate) fn token(key: impl Display, text: &str) -> Result<(), ConfigError> {
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if (1..=63).contains(&text.len()) && text.bytes().all(proper) {
+        return Ok(());
+    }
+    let problem = "is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~";
+    Err(ConfigError::new(key, problem))
+}
+
 /// A program and its arguments.
 pub(crate) fn command(key: impl Display, words: &[String]) -> Result<(), ConfigError> {
     let named = words.first().is_some_and(|program| !program.is_empty());
@@ -75,17 +120,4 @@ pub(crate) fn command(key: impl Display, words: &[String]) -> Result<(), ConfigE
     let problem =
         "names no program; allowed is a program and its arguments, [\"PROGRAM\", \"ARG\"]";
     Err(ConfigError::new(key, problem))
-}
-
-fn in_range<T: PartialOrd + Copy, D: Display>(
-    key: &str,
-    value: T,
-    allowed: &RangeInclusive<T>,
-    write: impl Fn(&T) -> D,
-) -> Result<T, ConfigError> {
-    if allowed.contains(&value) {
-        return Ok(value);
-    }
-    let (value, low, high) = (write(&value), write(allowed.start()), write(allowed.end()));
-    Err(ConfigError::new(key, format_args!("{value} is out of range; allowed is {low} to {high}")))
 }

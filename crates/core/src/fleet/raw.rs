@@ -1,6 +1,11 @@
 //! A fleet as written: unknown keys are refused, what is left out gets its default here and
 //! nowhere else.
 
+mod breaker;
+mod bulkhead;
+mod call;
+mod route;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -8,18 +13,22 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::range::{self, SHORTEST, duration, number, span};
-use super::written::{Span, Written};
+use super::written::{Number, Span, Written};
 use super::{ConfigError, Fleet, Service};
+use breaker::RawBreaker;
+use bulkhead::RawBulkhead;
+use call::{RawCall, RawFallback};
+use route::{RawPolicies, RawRoute};
+
 use crate::balance::Algorithm;
 use crate::health::Matcher;
-use crate::{call, cluster, health};
+use crate::{cluster, health};
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
-    seed: Option<u64>,
-    listen: Option<SocketAddr>,
+    seed: Option<Number>,
     service: BTreeMap<String, RawService>,
 }
 
@@ -27,25 +36,32 @@ pub struct RawFleet {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawService {
+    listen: Option<SocketAddr>,
     command: Vec<String>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     /// How many tasks there should be.
-    pub desired_count: Option<u32>,
+    pub desired_count: Option<Number>,
     /// The floor that deployments keep.
-    pub minimum_healthy_percent: Option<u32>,
+    pub minimum_healthy_percent: Option<Number>,
     /// The ceiling that all starts keep.
-    pub maximum_percent: Option<u32>,
+    pub maximum_percent: Option<Number>,
     provisioning: Option<Span>,
     start_timeout: Option<Written>,
     stop_timeout: Option<Written>,
     deregistration_delay: Option<Written>,
     restart_backoff: Option<Span>,
     balancing: Option<Algorithm>,
+    sticky_cookie: Option<String>,
     #[serde(default)]
     health: RawHealth,
     #[serde(default)]
     call: RawCall,
+    breaker: Option<RawBreaker>,
+    bulkhead: Option<RawBulkhead>,
+    fallback: Option<RawFallback>,
+    #[serde(default)]
+    route: Vec<RawRoute>,
 }
 
 /// `[service.NAME.health]`
@@ -56,18 +72,12 @@ struct RawHealth {
     matcher: Option<Matcher>,
     interval: Option<Written>,
     timeout: Option<Written>,
-    healthy_threshold: Option<u32>,
-    unhealthy_threshold: Option<u32>,
+    healthy_threshold: Option<Number>,
+    unhealthy_threshold: Option<Number>,
 }
 
-/// `[service.NAME.call]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-struct RawCall {
-    timeout: Option<Written>,
-    connect_timeout: Option<Written>,
-    tries: Option<u32>,
-}
+/// More would not fit into the messages between our own parts.
+const MOST_SERVICES: usize = 100;
 
 // === impl RawFleet ===
 
@@ -82,26 +92,21 @@ impl TryFrom<RawFleet> for Fleet {
     type Error = ConfigError;
 
     fn try_from(raw: RawFleet) -> Result<Self, ConfigError> {
-        let names: Vec<&String> = raw.service.keys().collect();
-        if names.len() != 1 {
+        let count = raw.service.len();
+        if !(1..=MOST_SERVICES).contains(&count) {
             let problem = format!(
-                "{} services are given {names:?}; allowed is one, as [service.NAME]",
-                names.len()
+                "{count} services are given; allowed are 1 to {MOST_SERVICES}, each as [service.NAME]"
             );
             return Err(ConfigError::new("service", problem));
         }
-        let (name, service) = raw.service.into_iter().next().expect("there is just one");
-        let key = format!("service.{name}");
-        let proper = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || name.len() > 63 || !name.chars().all(proper) {
-            let problem = "is no name of a service; allowed are 1 to 63 of a-z, 0-9 and -";
-            return Err(ConfigError::new(key, problem));
-        }
+        let read = |(name, service): (String, RawService)| {
+            let key = format!("service.{name}");
+            range::name(&key, &name)?;
+            Service::read(name, service).map_err(|error| error.below(key))
+        };
         Ok(Self {
-            seed: raw.seed.unwrap_or(1),
-            // Loopback unless told otherwise, on a port of the kernel's choice.
-            listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
-            service: Service::read(name, service).map_err(|error| error.below(key))?,
+            seed: number("seed", raw.seed, 1, 0..=u64::MAX)?,
+            services: raw.service.into_iter().map(read).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -112,12 +117,18 @@ impl Service {
     fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
         range::command("command", &raw.command)?;
         read_environment(&raw.environment).map_err(|error| error.below("environment"))?;
+        if let Some(name) = &raw.sticky_cookie {
+            range::token("sticky_cookie", name)?;
+        }
         Ok(Self {
             name,
+            // Loopback unless told otherwise, on a port of the kernel's choice.
+            listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
-            call: read_call(&raw.call).map_err(|error| error.below("call"))?,
+            call: read_call(&raw)?,
             cluster: read_cluster(&raw)?,
             balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
+            sticky_cookie: raw.sticky_cookie,
             command: raw.command,
             environment: raw.environment,
         })
@@ -166,8 +177,9 @@ fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
     };
     let (floor, ceiling, count) = (config.floor(), config.ceiling(), config.desired_count);
     if ceiling <= count && floor >= count {
+        let plural = if count == 1 { "" } else { "s" };
         let problem = format!(
-            "{} % of {count} tasks keeps {floor} healthy while maximum_percent {} % allows {ceiling} in \
+            "{} % of {count} task{plural} keeps {floor} healthy while maximum_percent {} % allows {ceiling} in \
              all: none may be stopped and none started, so a deployment can never move; lower the \
              first or raise the second",
             config.minimum_healthy_percent, config.maximum_percent,
@@ -198,10 +210,23 @@ fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
     Ok(config)
 }
 
-fn read_call(raw: &RawCall) -> Result<call::Config, ConfigError> {
-    Ok(call::Config {
-        timeout: duration("timeout", raw.timeout, Duration::from_secs(60))?,
-        connect_timeout: duration("connect_timeout", raw.connect_timeout, Duration::from_secs(10))?,
-        tries: number("tries", raw.tries, 3, 1..=10)?,
+fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
+    let mut fallbacks = raw.route.iter().map(RawRoute::fallback).chain([&raw.fallback]);
+    if raw.sticky_cookie.is_some() && fallbacks.any(Option::is_some) {
+        let problem = "is given beside `fallback`; allowed is just one of them: an answer to one client \
+                       is none to another";
+        return Err(ConfigError::new("sticky_cookie", problem));
+    }
+    let limit = raw.call.connect_timeout;
+    let policies = RawPolicies {
+        call: raw.call.clone(),
+        breaker: raw.breaker.clone(),
+        bulkhead: raw.bulkhead.clone(),
+        fallback: raw.fallback.clone(),
+    };
+    Ok(crate::call::Config {
+        connect_timeout: duration("connect_timeout", limit, Duration::from_secs(10))
+            .map_err(|error| error.below("call"))?,
+        routes: route::read(&policies, &raw.route)?,
     })
 }

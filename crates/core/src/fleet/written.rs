@@ -1,9 +1,9 @@
-//! Values as people write them in a file: durations, spans, shares.
+//! Values as people write them in a file: durations, spans, shares, numbers.
 
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A duration with its unit: `"250ms"`, `"90s"`, `"1m 30s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,14 @@ pub struct Span {
 pub struct Share {
     millionths: u32,
 }
+
+/// A whole number, of whatever size; none if something else is written. Whether it is allowed is
+/// said where its range is known, and so is that it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(pub Option<i128>);
+
+/// Reads anything, and numbers as numbers.
+struct AnyNumber;
 
 /// Reads text by a function. What is allowed is said of other text and of what is no text at all.
 struct Text<T> {
@@ -107,6 +115,56 @@ impl<'de> Deserialize<'de> for Share {
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} %", f64::from(self.millionths) / 10_000.0)
+    }
+}
+
+// === impl Number ===
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyNumber)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyNumber {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i128<E: Error>(self, number: i128) -> Result<Number, E> {
+        Ok(Number(Some(number)))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Number, E> {
+        self.visit_i128(number.into())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Number, E> {
+        self.visit_i128(number.into())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Number, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Number(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Number, A::Error> {
+        while table.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Number(None))
     }
 }
 

@@ -78,6 +78,12 @@ impl<K: Ord + Clone, P: Policy> PerKey<K, P> {
         self.policies.peek(key).map(|kept| &kept.policy)
     }
 
+    /// The policy of `key`, if there is one, to be brought to now or switched by hand. Does not
+    /// count as using it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut P> {
+        self.policies.peek_mut(key).map(|kept| &mut kept.policy)
+    }
+
     /// All of them, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &P)> {
         self.policies.iter().map(|(key, kept)| (key, &kept.policy))

@@ -28,6 +28,11 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         self.values.get(key).map(|(_, value)| value)
     }
 
+    /// The value of `key`, to be changed without using it.
+    pub(super) fn peek_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.values.get_mut(key).map(|(_, value)| value)
+    }
+
     /// The value of `key`, which is used thereby.
     pub(super) fn get(&mut self, key: &K) -> Option<&mut V> {
         let (last, value) = self.values.get_mut(key)?;

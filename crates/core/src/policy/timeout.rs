@@ -17,6 +17,13 @@ pub struct Timeout {
     limit: Duration,
 }
 
+/// The header that tells a service further down what is left: whole milliseconds, rounded down.
+/// Relative, because clocks of two machines disagree.
+pub const HEADER: &str = "x-request-timeout-ms";
+
+/// More digits are not a time that anybody waits: ten of them are 115 days.
+const MOST_DIGITS: usize = 10;
+
 /// Leave to go on until the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(pub Instant);
@@ -41,9 +48,39 @@ impl Policy for Timeout {
     fn settle(&mut self, _now: Instant, _pass: Deadline, _outcome: Outcome) {}
 }
 
+/// The value of [`HEADER`] for so much time left. Zero if less than a millisecond is: then there is
+/// no use in calling. More than the header can say is said as the most it can.
+pub fn to_header(left: Duration) -> String {
+    const MOST: u128 = 10u128.pow(MOST_DIGITS as u32) - 1;
+    left.as_millis().min(MOST).to_string()
+}
+
+/// What is left according to the value of [`HEADER`]. Digits and nothing else, at most ten of
+/// them; `None` for anything else, as if there were no header.
+pub fn from_header(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || value.len() > MOST_DIGITS || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let millis = value.iter().fold(0, |millis, digit| millis * 10 + u64::from(digit - b'0'));
+    Some(Duration::from_millis(millis))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_header_is_whole_milliseconds_and_nothing_else_is_read() {
+        let header = |micros| to_header(Duration::from_micros(micros));
+        assert_eq!((header(0), header(999), header(1_999)), ("0".into(), "0".into(), "1".into()));
+        assert_eq!(to_header(Duration::MAX), "9999999999");
+        let read = |value: &str| from_header(value.as_bytes()).map(|left| left.as_millis());
+        assert_eq!((read("0"), read("750"), read("0750")), (Some(0), Some(750), Some(750)));
+        assert_eq!(read("9999999999"), Some(9_999_999_999));
+        for wrong in ["", "10000000000", "-1", "+1", " 1", "1 ", "1.5", "1s", "0x1", "١"] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn the_earlier_deadline_counts_and_a_past_one_is_refused() {

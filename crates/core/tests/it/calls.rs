@@ -3,24 +3,12 @@
 //! A script says what happens; what the dispatcher wants done for it stands behind the bar.
 //! `UPDATE_EXPECT=1` rewrites that; read the difference before you believe it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use seaworthy_core::balance::Algorithm;
-use seaworthy_core::call::{
-    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Slots,
-};
-use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::health::Rotation;
-use seaworthy_core::machine::{Machine, drive};
-use seaworthy_core::policy::Ask;
-use seaworthy_core::time::Instant;
+use seaworthy_core::call::Config;
 
-use crate::golden;
-
-const CONFIG: Config =
-    Config { timeout: Duration::from_secs(60), connect_timeout: Duration::from_secs(10), tries: 3 };
+use crate::call_shell::Shell;
 
 #[test]
 fn a_call_is_sent_answered_and_over() {
@@ -244,118 +232,5 @@ fn a_task_out_of_rotation_keeps_what_it_has_and_gets_nothing_new() {
 }
 
 fn check(expect: &Expect) {
-    let mut shell = Shell::new();
-    golden::check(expect, |step| shell.step(step));
-}
-
-/// Drives a dispatcher as a gateway does, with names for its calls.
-struct Shell {
-    now: Instant,
-    dispatcher: Dispatcher,
-    slots: Slots,
-    /// With the try that was last asked for.
-    calls: BTreeMap<String, (CallId, u32)>,
-    wanted: Vec<String>,
-}
-
-impl Shell {
-    fn new() -> Self {
-        Self {
-            now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(CONFIG, Algorithm::RoundRobin),
-            slots: Slots::default(),
-            calls: BTreeMap::new(),
-            wanted: Vec::new(),
-        }
-    }
-
-    fn step(&mut self, step: &str) -> Vec<String> {
-        let words: Vec<&str> = step.split(' ').collect();
-        match words[..] {
-            ["rotate", ref tasks @ ..] => {
-                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
-                let rotation = Rotation { tasks: tasks.iter().map(task).collect() };
-                self.drive(Some(Input::Rotate(rotation)));
-            }
-            ["get" | "post", name] => self.begin(name, words[0] == "get", None),
-            ["get", name, "until", moment] => self.begin(name, true, Some(golden::moment(moment))),
-            ["clock", moment] => self.now = golden::moment(moment),
-            ["at", moment] => self.wait(golden::moment(moment)),
-            [call, event] => self.tell(call, event),
-            _ => panic!("unknown step: {step}"),
-        }
-        std::mem::take(&mut self.wanted)
-    }
-
-    fn begin(&mut self, name: &str, repeatable: bool, deadline: Option<Instant>) {
-        let call = self.slots.take();
-        self.calls.insert(name.to_owned(), (call, 0));
-        self.drive(Some(Input::Begin { call, ask: Ask { repeatable, deadline } }));
-    }
-
-    /// `a head` is about the last try of `a`, `a#1 head` about its first one.
-    fn tell(&mut self, name: &str, event: &str) {
-        let (name, attempt) = name.split_once('#').map_or((name, None), |(n, a)| (n, Some(a)));
-        let (call, last) = self.calls[name];
-        let attempt = Attempt(attempt.map_or(last, |a| a.parse().expect("a try's number")));
-        let input = match event {
-            "head" => Input::Head { call, attempt, status: 200 },
-            "done" => Input::Done { call, attempt },
-            "client-gone" => Input::ClientGone { call },
-            how => Input::Failed { call, attempt, failure: failure(how) },
-        };
-        let over = matches!(input, Input::Done { .. } | Input::ClientGone { .. });
-        self.drive(Some(input));
-        if over {
-            self.slots.give_back(call);
-        }
-    }
-
-    fn wait(&mut self, until: Instant) {
-        while let Some(due) = self.dispatcher.poll_timeout().filter(|due| *due <= until) {
-            self.now = due;
-            self.drive(None);
-        }
-        self.now = until;
-    }
-
-    fn drive(&mut self, input: Option<Input>) {
-        let mut actions = Vec::new();
-        drive(&mut self.dispatcher, self.now, input, |action| actions.push(action));
-        for action in actions {
-            let what = match action {
-                Action::Try { attempt, task, fresh, .. } => {
-                    let fresh = if fresh { ", fresh" } else { "" };
-                    format!("try {} on {task}{fresh}", attempt.0)
-                }
-                Action::Answer { why, .. } => format!("answered: {why}"),
-                Action::Abort { .. } => "aborted".to_owned(),
-            };
-            let (Action::Try { call, .. } | Action::Answer { call, .. } | Action::Abort { call }) =
-                action;
-            let known = self.calls.iter_mut().find(|(_, (id, _))| *id == call);
-            let (name, (_, last)) = known.expect("only calls that were begun are spoken of");
-            match action {
-                Action::Try { attempt, .. } => *last = attempt.0,
-                Action::Answer { .. } | Action::Abort { .. } => self.slots.give_back(call),
-            }
-            self.wanted.push(format!("{name} {what}"));
-        }
-    }
-}
-
-/// How a try fails, in one word.
-fn failure(word: &str) -> Failure {
-    let (kind, sent, answered, reused) = match word {
-        "refused" => (FailureKind::Refused, false, false, false),
-        "unreachable" => (FailureKind::ConnectTimeout, false, false, false),
-        "unsent" => (FailureKind::Closed, false, false, false),
-        "lost" | "lost-for-good" => (FailureKind::Closed, true, false, false),
-        "stale" => (FailureKind::Closed, false, false, true),
-        "stale-sent" => (FailureKind::Closed, true, false, true),
-        "cut" => (FailureKind::Closed, true, true, false),
-        "garbled" => (FailureKind::Malformed, true, true, false),
-        _ => panic!("unknown event: {word}"),
-    };
-    Failure { sent, answered, reused, replayable: word != "lost-for-good", kind }
+    Shell::new(Config::plain(Duration::from_secs(60), 3)).check(expect);
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod call_policies;
 mod call_properties;
+mod call_shell;
 mod calls;
 mod cluster_properties;
 mod files;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind};
-use seaworthy_core::call::{Input, Refusal, Slots};
+use seaworthy_core::call::{Input, Refusal, RouteId, Slots};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
 use seaworthy_core::machine::{Machine, drive};
@@ -28,10 +28,13 @@ pub(crate) struct Open {
     failed: Option<Failure>,
 }
 
+/// Every call's.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Drives a dispatcher and checks everything it wants done.
 pub(crate) struct Observer {
     now: Instant,
-    config: Config,
+    tries: u32,
     algorithm: Algorithm,
     pub(crate) dispatcher: Dispatcher,
     slots: Slots,
@@ -43,15 +46,11 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) fn new(algorithm: Algorithm, tries: u32) -> Self {
-        let config = Config {
-            timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(1),
-            tries,
-        };
+        let config = Config::plain(TIMEOUT, tries);
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config.clone(), algorithm),
-            config,
+            dispatcher: Dispatcher::new(config, algorithm, 1),
+            tries,
             algorithm,
             slots: Slots::default(),
             rotation: Vec::new(),
@@ -105,7 +104,7 @@ impl Observer {
     fn begin(&mut self, repeatable: bool, deadline: Option<u64>) {
         let id = self.slots.take();
         let deadline = deadline.map(|millis| Instant::EPOCH + Duration::from_millis(millis));
-        let own = self.now + self.config.timeout;
+        let own = self.now + TIMEOUT;
         self.open.push(Open {
             id,
             repeatable,
@@ -117,7 +116,8 @@ impl Observer {
             refused_by: Vec::new(),
             failed: None,
         });
-        self.drive(Some(Input::Begin { call: id, ask: Ask { repeatable, deadline } }));
+        let (route, ask) = (RouteId(0), Ask { repeatable, deadline });
+        self.drive(Some(Input::Begin { call: id, route, ask, preferred: None }));
     }
 
     fn of_open(&mut self, n: usize, input: impl FnOnce(&mut Open) -> Input) {
@@ -172,12 +172,12 @@ impl Observer {
         }
     }
 
-    fn check_try(&self, at: usize, attempt: Attempt, task: TaskId, deadline: Instant) {
+    fn check_try(&self, at: usize, attempt: Attempt, task: TaskId, deadline: Option<Instant>) {
         let open = &self.open[at];
         assert!(self.rotation.contains(&task), "{task} is not in {:?}", self.rotation);
         assert!(!open.refused_by.contains(&task), "{task} was tried in vain: {open:?}");
-        assert_eq!((attempt.0, deadline), (open.attempt + 1, open.deadline));
-        assert!(attempt.0 <= self.config.tries && self.now < deadline && !open.head_seen);
+        assert_eq!((attempt.0, deadline), (open.attempt + 1, Some(open.deadline)));
+        assert!(attempt.0 <= self.tries && self.now < open.deadline && !open.head_seen);
         assert!(open.sent <= u32::from(open.repeatable), "{open:?}");
         if self.algorithm == Algorithm::LeastOutstandingRequests {
             // The task of the try before is only the last resort.
@@ -230,6 +230,7 @@ impl Open {
                         assert_eq!(self.failed.map(|failure| failure.kind), Some(kind));
                     }
                     Refusal::NoTask => assert_eq!(self.attempt, 0),
+                    Refusal::Rejected(why) => panic!("without a policy nobody says {why}"),
                 }
             }
             Action::Try { .. } => unreachable!("a try ends nothing"),

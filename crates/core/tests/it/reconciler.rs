@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use seaworthy_core::cluster::Config;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
+use seaworthy_core::cluster::{Config, Numbers};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::record::Exit;
@@ -119,7 +119,7 @@ fn a_task_is_drained_when_the_snapshot_without_it_is_acknowledged_and_no_other()
 fn check(expect: &Expect) {
     let mut shell = Shell {
         now: Instant::EPOCH,
-        reconciler: Reconciler::new(config(2), 1),
+        reconciler: Reconciler::new(config(2), 1, Numbers::of(0, 1)),
         healthy: Vec::new(),
         published: Endpoints::default(),
         wanted: Vec::new(),

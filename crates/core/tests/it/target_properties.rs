@@ -70,11 +70,10 @@ impl Observer {
             healthy_threshold: 3,
             unhealthy_threshold: 2,
         };
-        let second = Duration::from_secs(1);
-        let call = call::Config { timeout: second, connect_timeout: second, tries: 1 };
+        let call = call::Config::plain(Duration::from_secs(1), 1);
         Self {
             now: Instant::EPOCH,
-            group: TargetGroup::new(health, call, Algorithm::RoundRobin),
+            group: TargetGroup::new(health, call, Algorithm::RoundRobin, 1),
             latest: Endpoints::default(),
             probes: Vec::new(),
             log: Vec::new(),

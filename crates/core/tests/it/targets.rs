@@ -240,10 +240,10 @@ impl Shell {
             healthy_threshold: 3,
             unhealthy_threshold: 2,
         };
-        let call = call::Config { timeout: seconds(600), connect_timeout: seconds(1), tries: 1 };
+        let call = call::Config::plain(seconds(600), 1);
         Self {
             now: Instant::EPOCH,
-            group: TargetGroup::new(health, call, Algorithm::RoundRobin),
+            group: TargetGroup::new(health, call, Algorithm::RoundRobin, 1),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             probes: BTreeMap::new(),
@@ -268,7 +268,12 @@ impl Shell {
                 let call = self.slots.take();
                 self.calls.insert(name.to_owned(), call);
                 let ask = Ask { repeatable: true, deadline: None };
-                self.drive(Some(Input::Call(call::Input::Begin { call, ask })));
+                self.drive(Some(Input::Call(call::Input::Begin {
+                    call,
+                    route: call::RouteId(0),
+                    ask,
+                    preferred: None,
+                })));
             }
             [name, "done"] => {
                 let done = call::Input::Done { call: self.calls[name], attempt: Attempt(1) };

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::cluster::Config;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
+use seaworthy_core::cluster::{Config, Numbers};
 use seaworthy_core::endpoints::{Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::record::{Exit, Record};
@@ -53,7 +53,7 @@ impl World {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
         let mut world = Self {
             now: Instant::EPOCH,
-            reconciler: Reconciler::new(config, seed),
+            reconciler: Reconciler::new(config, seed, Numbers::of(0, 1)),
             records: Vec::new(),
             processes: BTreeMap::new(),
             gateway_silent: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::expectation::{Outcome, Verdict};
 use seaworthy_core::experiment::{Cell, Findings};
 
 use super::Row;
@@ -80,13 +80,9 @@ impl Runs<'_> {
         self.all.iter().map(|findings| findings.verdict).max().unwrap_or(Verdict::AsExpected)
     }
 
-    /// In how many runs users would speak of an outage.
-    pub(crate) fn outages(self) -> usize {
-        self.all.iter().filter(|findings| self.is_outage(findings)).count()
-    }
-
-    /// Whether users would speak of an outage in that run.
-    pub(crate) fn is_outage(self, findings: &Findings) -> bool {
-        self.job.drill.hypothesis.is_outage(findings.numbers.longest_gap)
+    /// In how many runs users saw this, of those that count.
+    pub(crate) fn seen(self, outcome: Outcome) -> usize {
+        let counts = |f: &&&Findings| f.verdict != Verdict::Invalid && f.outcome == outcome;
+        self.all.iter().filter(counts).count()
     }
 }

@@ -1,15 +1,14 @@
 //! The figures for programs, as measured.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Replacement;
-use seaworthy_core::experiment::expectation::{Expectation, Verdict};
+use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
 use serde::Serialize;
 
 use super::Row;
@@ -24,7 +23,12 @@ struct Report<'a> {
     title: &'a str,
     scale: u32,
     seed: u64,
-    verdict: Verdict,
+    /// Runs of cells that are to be done, and those that are. The report is complete when these are
+    /// the same.
+    runs_planned: usize,
+    runs_done: usize,
+    /// The worst of all; none before the report is complete.
+    verdict: Option<Verdict>,
     cells: Vec<CellReport<'a>>,
 }
 
@@ -56,6 +60,7 @@ struct CellReport<'a> {
     latency_p99_ms: f64,
     replacements: Vec<ReplacementReport>,
     expected: Expectation,
+    outcome: Outcome,
     verdict: Verdict,
     reasons: &'a [String],
 }
@@ -76,20 +81,23 @@ struct ReplacementReport {
 pub(crate) enum Target {
     /// Standard output.
     Stdout,
-    /// A file that appears when it is complete.
+    /// A file that is replaced as a whole, after each run of a cell.
     File(PathBuf),
     /// Something else that can be written to, such as a pipe.
     Other(PathBuf),
 }
 
-/// All rows as one document.
+/// All rows so far as one document, which says whether more are to come.
 pub(crate) fn render(job: &Job, rows: &[Row]) -> String {
+    let (runs_planned, runs_done) = (job.turns().count(), rows.len());
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
         scale: job.scale,
         seed: job.seed,
-        verdict: super::verdict(rows),
+        runs_planned,
+        runs_done,
+        verdict: (runs_done == runs_planned).then(|| super::verdict(rows)),
         cells: rows.iter().map(|row| cell(job, row)).collect(),
     };
     serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"
@@ -106,7 +114,7 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         repeat: row.repeat,
         scale: job.scale,
         seed: job.seed,
-        tasks: configuration.fleet.service.cluster.desired_count,
+        tasks: configuration.fleet.services[0].cluster.desired_count,
         stopped: findings.stopped,
         requests: numbers.requests,
         failed: numbers.failed,
@@ -122,6 +130,7 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         latency_p99_ms: millis(numbers.latency_p99),
         replacements: findings.replacements.iter().map(replacement).collect(),
         expected: schedule.expect[row.cell.configuration],
+        outcome: findings.outcome,
         verdict: findings.verdict,
         reasons: &findings.reasons,
     }
@@ -165,6 +174,11 @@ impl Target {
         }
     }
 
+    /// Whether what was written can be replaced by more: else it is written once, at the end.
+    pub(crate) fn can_be_replaced(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// Writes all of it, or nothing.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         match self {
@@ -186,9 +200,7 @@ fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // As any new file; the umask takes from it what it takes from all.
-    let readable = Permissions::from_mode(0o666);
-    let made = tempfile::Builder::new().permissions(readable).tempfile_in(directory);
-    // Without the temporary file's name, which means nothing to anybody.
-    made.map_err(|error| error.kind().into())
+    // Made by ourselves: readable as any new file, and an error tells only what the kernel says, not
+    // the temporary file's name, which means nothing to anybody.
+    tempfile::Builder::new().make_in(directory, |path| File::create_new(path))
 }

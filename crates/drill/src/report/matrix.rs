@@ -1,13 +1,13 @@
 //! The first table: every configuration against every schedule, at life size.
 
 use seaworthy_core::experiment::Cell;
-use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::expectation::{Outcome, Verdict};
 
 use super::figures::{Figures, Runs};
 use super::table::{Entry, Table};
 use crate::job::Job;
 use crate::style::{FAINT, GOOD, HEAD, PLAIN, of};
-use crate::words::{exact, rough, span, wrap};
+use crate::words::{exact, percent, rough, span, wrap};
 
 /// A column's head is broken into lines of this.
 const HEAD_WIDTH: usize = 14;
@@ -52,20 +52,28 @@ fn columns_before(job: &Job) -> usize {
 }
 
 fn price(job: &Job, configuration: usize) -> Option<String> {
-    let count = job.drill.configurations[configuration].fleet.service.cluster.desired_count;
+    let count = job.drill.configurations[configuration].fleet.services[0].cluster.desired_count;
     job.drill.monthly_price_per_task.map(|price| format!("${} a month", price * count))
 }
 
-/// `up`, or how long it was down and for how long it should be.
+/// `up`, or how long it was down and for how long it should be. A run that is INVALID has no
+/// outcome.
 fn entry(runs: Runs) -> Entry {
     let verdict = runs.verdict();
     let style = if verdict == Verdict::AsExpected { PLAIN } else { of(verdict) };
-    let outages = runs.outages();
-    let down = || runs.life(|findings| findings.numbers.longest_gap);
-    let entry = match outages {
-        0 => Entry::styled(if style == PLAIN { GOOD } else { style }, "up"),
-        _ if outages == runs.all.len() => Entry::styled(style, format!("down {}", down())),
-        _ => Entry::styled(style, format!("down in {outages} of {}", runs.all.len())),
+    if verdict == Verdict::Invalid {
+        let invalid = runs.all.iter().filter(|f| f.verdict == Verdict::Invalid).count();
+        return Entry::styled(style, in_some(&verdict.to_string(), "", invalid, runs));
+    }
+    let (down, degraded) = (runs.seen(Outcome::Down), runs.seen(Outcome::Degraded));
+    let entry = if down > 0 {
+        let gap = runs.life(|findings| findings.numbers.longest_gap);
+        Entry::styled(style, in_some("down", &gap, down, runs))
+    } else if degraded > 0 {
+        let failed = runs.span(|f| f.numbers.failed_share(), percent) + " failed";
+        Entry::styled(style, in_some("degraded", &failed, degraded, runs))
+    } else {
+        Entry::styled(if style == PLAIN { GOOD } else { style }, "up")
     };
     let range = runs.range(|duration| rough(duration * runs.job.scale));
     let entry = match range {
@@ -73,6 +81,15 @@ fn entry(runs: Runs) -> Entry {
         None => entry,
     };
     if verdict == Verdict::AsExpected { entry } else { entry.and(style, verdict.to_string()) }
+}
+
+/// `down 40 s` if it was so in all runs, otherwise `down in 1 of 3`.
+fn in_some(what: &str, figure: &str, count: usize, runs: Runs) -> String {
+    match runs.all.len() {
+        all if count < all => format!("{what} in {count} of {all}"),
+        _ if figure.is_empty() => what.to_owned(),
+        _ => format!("{what} {figure}"),
+    }
 }
 
 /// What must be known to read the matrix.

@@ -16,7 +16,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let configuration = &job.drill.configurations[cell.configuration];
     let schedule = &job.drill.schedules[cell.schedule];
-    let count = configuration.fleet.service.cluster.desired_count;
+    let count = configuration.fleet.services[0].cluster.desired_count;
     let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate);
     let starts = MS(61)..=MS(84);
     let replacement = Replacement {
@@ -44,6 +44,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         stopped: 1,
         replacements: vec![replacement],
         starts,
+        outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
         reasons: Vec::new(),
     };
@@ -82,6 +83,7 @@ fn some_cells_some_repetitions_and_surprises() {
     let surprise = &mut rows[4].findings;
     surprise.numbers.longest_gap = MS(900);
     surprise.numbers.recovery = None;
+    surprise.outcome = Outcome::Down;
     surprise.replacements[0].entered = None;
     surprise.verdict = Verdict::Deviates;
     surprise.reasons =
@@ -102,17 +104,46 @@ fn figures_for_programs() {
 }
 
 #[test]
+fn figures_so_far_say_that_they_are_incomplete() {
+    let mut job = report();
+    job.repeat = 2;
+    let document = json::render(&job, &rows(&job)[..3]);
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let told = ["runs_planned", "runs_done", "verdict"].map(|key| document[key].to_string());
+    assert_eq!(told, ["12", "3", "null"]);
+    assert_eq!(document["cells"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_degraded_service_is_not_up() {
+    let mut job = report();
+    job.cells.truncate(1);
+    let mut rows = rows(&job);
+    rows[0].findings.outcome = Outcome::Degraded;
+    rows[0].findings.verdict = Verdict::Deviates;
+    rows[0].findings.numbers.failed = 520;
+    let text = printed(&job, &rows, 40);
+    assert!(text.contains("\n1/one: degraded 20.0 % failed deviates\n"), "{text}");
+}
+
+#[test]
 fn a_run_on_one_line() {
     let job = report();
-    let lines: Vec<String> = rows(&job)[..2]
-        .iter()
-        .map(|row| anstream::adapter::strip_str(&line(&job, row)).to_string())
-        .collect();
+    let mut rows = rows(&job);
+    rows.truncate(4);
+    (rows[2].findings.outcome, rows[2].findings.verdict) = (Outcome::Degraded, Verdict::Deviates);
+    rows[3].findings.verdict = Verdict::Invalid;
+    rows[3].findings.reasons =
+        vec!["the stop of task-9 at 1s met no task: there was no task-9".into()];
+    let lines: Vec<String> =
+        rows.iter().map(|row| anstream::adapter::strip_str(&line(&job, row)).to_string()).collect();
     assert_eq!(
         lines,
         [
-            "  as expected: up at life size, 0.04 % failed",
-            "  as expected: down 35 s at life size, 21.9 % failed"
+            "  as expected: up, 0.04 % failed",
+            "  as expected: down 35 s at life size, 21.9 % failed",
+            "  deviates: degraded, 56.2 % failed",
+            "  INVALID: the stop of task-9 at 1s met no task: there was no task-9",
         ]
     );
 }

@@ -3,7 +3,10 @@
 //! Source: RFC 9457. The cause stands in a field as well, so that it can be told from an answer of
 //! a task without reading the body.
 
+use std::time::Duration;
+
 use seaworthy_core::call::{FailureKind, Refusal};
+use seaworthy_core::policy::Rejection;
 use serde::Serialize;
 
 use super::Fault;
@@ -55,6 +58,20 @@ impl Why {
                 (504, "Gateway Timeout", "connect_timeout")
             }
             Self::Refusal(Refusal::Deadline) => (504, "Gateway Timeout", "deadline"),
+            Self::Refusal(Refusal::Rejected(why)) => (503, "Service Unavailable", rejected(why)),
+        }
+    }
+
+    /// What stands in `X-Seaworthy-Cause`.
+    pub(crate) fn cause(self) -> &'static str {
+        self.row().2
+    }
+
+    /// After how long it may be worth asking again, if that is known.
+    fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Refusal(Refusal::Rejected(why)) => why.retry_after(),
+            _ => None,
         }
     }
 
@@ -76,6 +93,10 @@ pub(crate) fn write(why: Why, request: Option<&Request>, keep_alive: bool, out: 
     fields::write(out, "Content-Type", b"application/problem+json");
     fields::write(out, "Content-Length", body.len().to_string().as_bytes());
     fields::write(out, "X-Seaworthy-Cause", cause.as_bytes());
+    if let Some(wait) = why.retry_after() {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        fields::write(out, "Retry-After", seconds.to_string().as_bytes());
+    }
     match request {
         Some(request) => write_connection(out, keep_alive, request),
         None => fields::write(out, "Connection", b"close"),
@@ -83,5 +104,17 @@ pub(crate) fn write(why: Why, request: Option<&Request>, keep_alive: bool, out: 
     out.extend_from_slice(b"\r\n");
     if !request.is_some_and(|request| request.head_only) {
         out.extend_from_slice(&body);
+    }
+}
+
+fn rejected(why: Rejection) -> &'static str {
+    match why {
+        Rejection::DeadlinePassed => "deadline",
+        Rejection::Open { .. } => "breaker_open",
+        Rejection::TrialsTaken { .. } => "breaker_half_open",
+        Rejection::Ramp { .. } => "breaker_ramp",
+        Rejection::ForcedOpen => "breaker_forced_open",
+        Rejection::Full { .. } => "bulkhead_full",
+        Rejection::KeysInUse { .. } => "keys_in_use",
     }
 }

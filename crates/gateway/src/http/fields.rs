@@ -1,6 +1,7 @@
 //! The rules for header fields, written once for requests and answers.
 
 use httparse::Header;
+use seaworthy_core::policy::timeout;
 
 use super::Fault;
 use super::body::Framing;
@@ -26,12 +27,20 @@ pub(crate) enum Kind {
     IdempotencyKey,
     /// `X-Seaworthy-Task`: whose answer it is.
     Task,
+    /// `X-Request-Timeout-Ms`: how long its sender waits. The next hop is told what is left of it.
+    Timeout,
+    /// `Cookie`: may name the task that the client is used to.
+    Cookie,
     /// Passed on as it is.
     EndToEnd,
 }
 
 /// The field that names the task of an answer.
 pub(crate) const TASK: &str = "X-Seaworthy-Task";
+
+/// The field that says of an answer what it lacks: it is right, but not what it would be in good
+/// times.
+pub(crate) const DEGRADED: &str = "X-Seaworthy-Degraded";
 
 /// What `Connection` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,9 +58,10 @@ const MOST_OPTIONS: usize = 32;
 
 impl Kind {
     pub(crate) fn of(name: &str) -> Self {
-        const KINDS: [(&str, Kind); 14] = [
+        const KINDS: [(&str, Kind); 16] = [
             ("te", Kind::HopByHop),
             ("host", Kind::Host),
+            ("cookie", Kind::Cookie),
             ("trailer", Kind::EndToEnd),
             ("upgrade", Kind::HopByHop),
             ("connection", Kind::Connection),
@@ -63,6 +73,7 @@ impl Kind {
             ("x-forwarded-port", Kind::Forwarded),
             ("x-seaworthy-task", Kind::Task),
             ("x-forwarded-proto", Kind::Forwarded),
+            (timeout::HEADER, Kind::Timeout),
             ("transfer-encoding", Kind::TransferEncoding),
         ];
         // Comparing lengths first leaves at most three names to look at.
@@ -131,6 +142,14 @@ fn length(value: &[u8]) -> Result<u64, Fault> {
     let proper = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let number = proper.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten();
     number.ok_or(Fault::Malformed("the content length is not a number of up to 18 digits"))
+}
+
+/// Whether the request or answer with these fields is the same for everybody: none of `personal`
+/// is there.
+pub(crate) fn have_none_of(fields: &[Header<'_>], personal: &[&str]) -> bool {
+    let is_personal =
+        |field: &Header<'_>| personal.iter().any(|name| name.eq_ignore_ascii_case(field.name));
+    !fields.iter().any(is_personal)
 }
 
 /// Writes one field.

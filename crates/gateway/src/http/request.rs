@@ -1,8 +1,12 @@
 //! A request's head: read, judged, and rewritten for a task.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use httparse::{Header, Status};
+use seaworthy_core::call::{self, RouteId};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::policy::timeout;
 
 use super::body::Framing;
 use super::fields::{self, Kind, Options};
@@ -23,6 +27,24 @@ pub(crate) struct Request {
     pub(crate) http_11: bool,
     /// The client wants to send more on this connection.
     pub(crate) keep_alive: bool,
+    /// The policies it goes by.
+    pub(crate) route: RouteId,
+    /// Its sender waits for so long.
+    pub(crate) timeout: Option<Duration>,
+    /// The task its client is used to.
+    pub(crate) preferred: Option<TaskId>,
+    /// Its answer may be kept, and another one's given: its route has a fallback, and nothing in it
+    /// is about its client.
+    pub(crate) impersonal: bool,
+}
+
+/// What a service says about its requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    /// With the routes.
+    pub(crate) call: &'a call::Config,
+    /// The cookie that names the task a client is used to.
+    pub(crate) sticky_cookie: Option<&'a str>,
 }
 
 /// What is said of a client to the task.
@@ -39,6 +61,7 @@ pub(crate) struct Forwarded {
 pub(crate) fn read(
     input: &[u8],
     forwarded: &Forwarded,
+    terms: Terms<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<Request>, Fault> {
     let mut fields = [MaybeUninit::uninit(); MOST_FIELDS];
@@ -63,9 +86,10 @@ pub(crate) fn read(
     if head.method.len() + head.target.len() > LONGEST_LINE {
         return Err(Fault::LineTooLong);
     }
-    let request = head.judge(length)?;
+    let target = head.split_target()?;
+    let request = head.judge(length, target.1, terms)?;
     out.clear();
-    head.rewrite(&request, forwarded, out)?;
+    head.rewrite(&request, target, forwarded, out);
     Ok(Some(request))
 }
 
@@ -98,48 +122,73 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn judge(&self, length: usize) -> Result<Request, Fault> {
+    fn judge(&self, length: usize, target: &str, terms: Terms<'_>) -> Result<Request, Fault> {
         let framing = fields::framing(self.fields)?.unwrap_or(Framing::None);
         if framing == Framing::Chunked && !self.http_11 {
             return Err(Fault::Malformed("a request of HTTP/1.0 cannot be chunked"));
         }
-        let count = |kind| self.fields.iter().filter(|f| Kind::of(f.name) == kind).count();
-        let mut hosts = self.fields.iter().filter(|f| Kind::of(f.name) == Kind::Host);
+        let mut hosts = self.of(Kind::Host);
         let host = hosts.next().map(|field| is_host(field.value));
         if hosts.next().is_some() || !host.unwrap_or(!self.http_11) {
             return Err(Fault::Malformed("a request has just one Host field, with a host in it"));
         }
         // Source: RFC 9110, section 9.2.2.
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+        let route = terms.call.route(self.method, target);
+        let keeps = terms.call.routes[route.0].fallback.is_some();
         Ok(Request {
+            impersonal: keeps && framing == Framing::None && self.is_impersonal(),
             length,
             framing,
             head_only: self.method == "HEAD",
-            repeatable: idempotent.contains(&self.method) || count(Kind::IdempotencyKey) > 0,
+            repeatable: idempotent.contains(&self.method)
+                || self.of(Kind::IdempotencyKey).next().is_some(),
             http_11: self.http_11,
             keep_alive: !self.options.close && (self.http_11 || self.options.keep_alive),
+            route,
+            timeout: self.of(Kind::Timeout).find_map(|field| timeout::from_header(field.value)),
+            preferred: terms.sticky_cookie.and_then(|name| self.preferred(name)),
         })
+    }
+
+    /// Source: RFC 9111, sections 3.5 and 3.3. A cookie is as personal as a password.
+    fn is_impersonal(&self) -> bool {
+        let personal = ["Authorization", "Cookie", "Range"];
+        self.method == "GET" && self.http_11 && fields::have_none_of(self.fields, &personal)
+    }
+
+    fn of(&self, kind: Kind) -> impl Iterator<Item = &Header<'_>> {
+        self.fields.iter().filter(move |field| Kind::of(field.name) == kind)
+    }
+
+    /// The task named by the cookie of this name.
+    fn preferred(&self, name: &str) -> Option<TaskId> {
+        let cookies = self.of(Kind::Cookie).filter_map(|field| str::from_utf8(field.value).ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|c| c.split_once('='));
+        let (_, task) = pairs.find(|(other, _)| other.trim() == name)?;
+        task.trim().parse().ok()
     }
 
     fn rewrite(
         &self,
         request: &Request,
+        (authority, target): (Option<&str>, &str),
         forwarded: &Forwarded,
         out: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
-        let (authority, target) = self.split_target()?;
+    ) {
         for part in [self.method, " ", target, " HTTP/1.1\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
         // A request of HTTP/1.0 need not have a host, one of HTTP/1.1 must.
-        let has_host = self.fields.iter().any(|field| Kind::of(field.name) == Kind::Host);
+        let has_host = self.of(Kind::Host).next().is_some();
         if let Some(host) = authority.or((!has_host).then_some("")) {
             fields::write(out, "Host", host.as_bytes());
         }
         for field in self.fields {
             let passes = match Kind::of(field.name) {
                 Kind::Host => authority.is_none(),
-                Kind::EndToEnd | Kind::IdempotencyKey | Kind::Task => {
+                Kind::EndToEnd | Kind::IdempotencyKey | Kind::Task | Kind::Cookie => {
                     !self.options.name(self.fields, field.name)
                 }
                 _ => false,
@@ -151,7 +200,6 @@ impl Head<'_> {
         self.write_forwarded(forwarded, out);
         fields::write_framing(out, request.framing);
         out.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
     /// The host of an absolute target, which counts more than a `Host` field, and the target as a
@@ -182,7 +230,7 @@ impl Head<'_> {
 
     fn write_forwarded(&self, forwarded: &Forwarded, out: &mut Vec<u8>) {
         out.extend_from_slice(b"X-Forwarded-For: ");
-        for field in self.fields.iter().filter(|f| Kind::of(f.name) == Kind::ForwardedFor) {
+        for field in self.of(Kind::ForwardedFor) {
             out.extend_from_slice(field.value);
             out.extend_from_slice(b", ");
         }
@@ -214,8 +262,10 @@ mod tests {
 
     fn rewrite(input: &[u8]) -> Result<Option<(Request, Vec<u8>)>, Fault> {
         let forwarded = Forwarded { address: "10.0.0.1".into(), port: "80".into() };
+        let call = call::Config::plain(Duration::from_secs(1), 1);
+        let terms = Terms { call: &call, sticky_cookie: Some("task") };
         let mut out = Vec::new();
-        Ok(read(input, &forwarded, &mut out)?.map(|request| (request, out)))
+        Ok(read(input, &forwarded, terms, &mut out)?.map(|request| (request, out)))
     }
 
     #[test]
@@ -242,6 +292,10 @@ mod tests {
             repeatable: true,
             http_11: true,
             keep_alive: true,
+            route: RouteId(0),
+            timeout: None,
+            preferred: None,
+            impersonal: false,
         };
         assert_eq!(got, expected);
         let close = request(b"GET / HTTP/1.1\r\nHost:\r\nConnection: Close\r\n\r\n");
@@ -252,6 +306,30 @@ mod tests {
         let posted = request(b"POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n");
         let framing = Framing::Length(7);
         assert_eq!(posted, Request { length: 38, framing, repeatable: false, ..expected });
+    }
+
+    #[test]
+    fn a_client_says_how_long_it_waits_and_whom_it_is_used_to() {
+        let says = |fields: &str| {
+            let head = format!("GET / HTTP/1.1\r\nHost:\r\n{fields}\r\n\r\n");
+            let (request, out) = rewrite(head.as_bytes()).unwrap().unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert_eq!(
+                out.contains("Cookie"),
+                fields.contains("Cookie"),
+                "it is the task's as well"
+            );
+            assert!(!out.to_lowercase().contains("timeout"), "another one is written: {out}");
+            (
+                request.timeout.map(|timeout| timeout.as_millis()),
+                request.preferred.map(|task| task.0),
+            )
+        };
+        assert_eq!(says("X-Request-Timeout-Ms: 1500"), (Some(1500), None));
+        assert_eq!(says("X-Request-Timeout-Ms: 1.5"), (None, None));
+        assert_eq!(says("Cookie: a=b; task=task-7; c=d"), (None, Some(7)));
+        assert_eq!(says("Cookie: a=b\r\nCookie: task=task-8"), (None, Some(8)));
+        assert_eq!(says("Cookie: tasks=task-7; task=seven"), (None, None));
     }
 
     proptest! {
@@ -268,7 +346,10 @@ mod tests {
             }
             if let Ok(Some((request, out))) = rewrite(&head) {
                 let (again, _) = rewrite(&out).unwrap().unwrap();
-                let expected = Request { length: out.len(), http_11: true, keep_alive: true, ..request };
+                let length = out.len();
+                // What is left of the time is written when it is sent.
+                let expected =
+                    Request { length, http_11: true, keep_alive: true, timeout: None, ..request };
                 prop_assert_eq!(again, expected);
             }
         }

@@ -27,6 +27,17 @@ pub(crate) struct Response {
     pub(crate) client_keep_alive: bool,
     /// The client does not know chunks: only the data is for it.
     pub(crate) unwrap_chunks: bool,
+    /// It is good for everybody who asks the same, and may be given when it is stale.
+    pub(crate) storable: bool,
+}
+
+/// Whose answer it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct From<'a> {
+    /// The task.
+    pub(crate) task: TaskId,
+    /// The cookie by which the client comes back to it.
+    pub(crate) sticky_cookie: Option<&'a str>,
 }
 
 /// Reads a head at the beginning of `input` and writes what the client is to get to `out`; none if
@@ -34,7 +45,7 @@ pub(crate) struct Response {
 pub(crate) fn read(
     input: &[u8],
     request: &Request,
-    task: TaskId,
+    from: From<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<Response>, Fault> {
     let mut fields = [MaybeUninit::uninit(); MOST_FIELDS];
@@ -53,7 +64,7 @@ pub(crate) fn read(
     let options = Options::of(head.headers)?;
     let response = judge(&head, options, length, request)?;
     out.clear();
-    rewrite(&head, options, &response, request, task, out);
+    rewrite(&head, options, &response, request, from, out);
     Ok(Some(response))
 }
 
@@ -87,7 +98,25 @@ fn judge(
         keep_alive: certain && !options.close && (http_11 || options.keep_alive),
         client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks,
         unwrap_chunks,
+        storable: request.impersonal
+            && status == 200
+            && !until_close
+            && request.keep_alive
+            && is_for_everybody(head.headers),
     })
+}
+
+/// Source: RFC 9111, sections 3 and 4.2.4.
+fn is_for_everybody(fields: &[httparse::Header<'_>]) -> bool {
+    const PROHIBIT: [&str; 6] =
+        ["no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"];
+    let control = |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("cache-control");
+    let prohibits = |field: &httparse::Header<'_>| {
+        let value = String::from_utf8_lossy(field.value).to_ascii_lowercase();
+        PROHIBIT.iter().any(|directive| value.contains(directive))
+    };
+    fields::have_none_of(fields, &["Set-Cookie", "Vary"])
+        && !fields.iter().filter(control).any(prohibits)
 }
 
 fn rewrite(
@@ -95,7 +124,7 @@ fn rewrite(
     options: Options,
     response: &Response,
     request: &Request,
-    task: TaskId,
+    from: From<'_>,
     out: &mut Vec<u8>,
 ) {
     let (mut names_task, mut declared) = (false, None);
@@ -124,7 +153,11 @@ fn rewrite(
     }
     if !response.interim {
         if !names_task {
-            fields::write(out, TASK, task.to_string().as_bytes());
+            fields::write(out, TASK, from.task.to_string().as_bytes());
+        }
+        if let Some(name) = from.sticky_cookie.filter(|_| request.preferred != Some(from.task)) {
+            let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax", from.task);
+            fields::write(out, "Set-Cookie", cookie.as_bytes());
         }
         write_connection(out, response.client_keep_alive, request);
     }
@@ -142,6 +175,8 @@ pub(super) fn write_connection(out: &mut Vec<u8>, keep_alive: bool, request: &Re
 
 #[cfg(test)]
 mod tests {
+    use seaworthy_core::call::RouteId;
+
     use super::*;
 
     const NEW: Request = Request {
@@ -151,6 +186,10 @@ mod tests {
         repeatable: true,
         http_11: true,
         keep_alive: true,
+        route: RouteId(0),
+        timeout: None,
+        preferred: None,
+        impersonal: true,
     };
     const OLD: Request = Request { http_11: false, keep_alive: false, ..NEW };
     const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
@@ -159,8 +198,25 @@ mod tests {
 
     fn rewrite(input: &str, request: &Request) -> Result<Option<(Response, String)>, Fault> {
         let mut out = Vec::new();
-        let read = read(input.as_bytes(), request, TaskId(1), &mut out)?;
+        let from = From { task: TaskId(1), sticky_cookie: Some("task") };
+        let read = read(input.as_bytes(), request, from, &mut out)?;
         Ok(read.map(|response| (response, String::from_utf8(out).unwrap())))
+    }
+
+    #[test]
+    fn what_is_good_for_everybody_may_be_kept() {
+        let storable = |fields: &str| {
+            let input = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{fields}\r\n");
+            rewrite(&input, &NEW).unwrap().unwrap().0.storable
+        };
+        assert!(storable(""));
+        assert!(storable("Cache-Control: max-age=5\r\n"));
+        for fields in ["Set-Cookie: a=b", "Vary: Accept", "cache-control: max-age=5, Private"] {
+            assert!(!storable(&format!("{fields}\r\n")), "{fields}");
+        }
+        let not_found = LENGTH.replace("200", "404");
+        assert!(!rewrite(&not_found, &NEW).unwrap().unwrap().0.storable);
+        assert!(!rewrite(NOTHING, &NEW).unwrap().unwrap().0.storable, "perhaps it is not all");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use seaworthy_core::endpoints::{Endpoint, Health};
 use seaworthy_core::fleet::{Fleet, RawFleet};
@@ -20,7 +21,7 @@ fn service(address: SocketAddr, timeout: &str) -> Service {
     let service = json!({ "command": ["none"], "health": health, "call": { "timeout": timeout } });
     let fleet: RawFleet =
         serde_json::from_value(json!({ "service": { "test": service } })).unwrap();
-    let service = Service::new(&Fleet::try_from(fleet).unwrap().service);
+    let service = Service::new(Fleet::try_from(fleet).unwrap().services.remove(0), 1);
     service.endpoints(endpoints(1, address));
     service
 }
@@ -31,6 +32,9 @@ fn endpoints(version: u64, address: SocketAddr) -> Endpoints {
     Endpoints { version, tasks: vec![task] }
 }
 
+const WISH: Wish =
+    Wish { route: RouteId(0), ask: Ask { repeatable: true, deadline: None }, preferred: None };
+
 fn in_flight(service: &Service) -> u32 {
     service.sightings().of(TASK).expect("it is known").in_flight
 }
@@ -40,7 +44,7 @@ fn in_flight(service: &Service) -> u32 {
 async fn the_head_of_an_answer_that_comes_too_late_is_not_passed_on() {
     let service = service(([127, 0, 0, 1], 9).into(), "1ms");
     let line = Arc::default();
-    let mut call = service.begin(Ask { repeatable: true, deadline: None }, &line);
+    let mut call = service.begin(WISH, &line);
     let over = now() + Duration::from_millis(1);
     let Told::Try(to) = call.told().await else { panic!("it is to be tried") };
     while now() < over {
@@ -55,7 +59,7 @@ async fn the_head_of_an_answer_that_comes_too_late_is_not_passed_on() {
 async fn the_head_of_an_answer_in_time_is_passed_on() {
     let service = service(([127, 0, 0, 1], 9).into(), "10s");
     let line = Arc::default();
-    let mut call = service.begin(Ask { repeatable: true, deadline: None }, &line);
+    let mut call = service.begin(WISH, &line);
     let Told::Try(to) = call.told().await else { panic!("it is to be tried") };
     assert!(call.head(to.attempt, 200));
     assert_eq!(in_flight(&service), 1);
@@ -70,7 +74,7 @@ fn a_panic_in_one_request_ends_no_other_and_leaves_nothing_behind() {
     let task = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = task.local_addr().unwrap();
     let service = Arc::new(service(address, "10s"));
-    let worker = Handle::start(1, Arc::clone(&service)).unwrap();
+    let worker = Handle::start(1, vec![Arc::clone(&service)]).unwrap();
 
     service.lock().desk.addresses.clear();
     let mut unlucky = client(&worker);
@@ -100,6 +104,6 @@ fn client(worker: &Handle) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    worker.give(listener.accept().unwrap().0);
+    worker.give(listener.accept().unwrap().0, 0);
     client
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sightings, TaskId, Wanted};
+use seaworthy_core::endpoints::{About, Endpoint, Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -43,7 +43,12 @@ impl Gateway {
 
     /// The same, with some settings of the service's `call`.
     pub(crate) fn with(call: &Value, tasks: &[&Task]) -> Self {
-        let gateway = Self::start(json!({ "interval": "1h", "timeout": "50m" }), call);
+        Self::of_service(&json!({ "call": call }), tasks)
+    }
+
+    /// The same, with some settings of the service.
+    pub(crate) fn of_service(settings: &Value, tasks: &[&Task]) -> Self {
+        let gateway = Self::start_service(json!({ "interval": "1h", "timeout": "50m" }), settings);
         gateway.register(tasks);
         gateway.until("every task is in rotation", |seen| {
             tasks.iter().all(|task| seen.of(task.id).is_some_and(|task| task.in_rotation))
@@ -52,19 +57,26 @@ impl Gateway {
     }
 
     /// A gateway that knows no task.
-    pub(crate) fn start(mut health: Value, call: &Value) -> Self {
+    pub(crate) fn start(health: Value, call: &Value) -> Self {
+        Self::start_service(health, &json!({ "call": call }))
+    }
+
+    fn start_service(mut health: Value, settings: &Value) -> Self {
         health["path"] = "/health".into();
-        let service = json!({ "command": ["none"], "health": health, "call": call });
+        let mut service = json!({ "command": ["none"], "health": health });
+        let settings = settings.as_object().expect("settings").clone();
+        service.as_object_mut().expect("a service").extend(settings);
         let fleet: RawFleet = serde_json::from_value(json!({ "service": { "test": service } }))
             .expect("a fleet as written");
-        let service = Fleet::try_from(fleet).expect("a fleet as meant").service;
+        let fleet = Fleet::try_from(fleet).expect("a fleet as meant");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (agent, gateways_end) = UnixDatagram::pair().expect("a pair of sockets");
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             let stopped = async { drop(stopped.await) };
-            seaworthy_gateway::serve(&service, listener, gateways_end, stopped).expect("it serves");
+            seaworthy_gateway::serve(fleet, vec![listener], gateways_end, stopped)
+                .expect("it serves");
         };
         let thread = Some(thread::spawn(serve));
         Self { address, agent, version: AtomicU64::new(0), stop: Some(stop), thread }
@@ -89,8 +101,9 @@ impl Gateway {
     /// Tells the gateway that these are all tasks there are, and what an earlier one thought of them.
     pub(crate) fn publish(&self, tasks: Vec<Endpoint>) {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-        let endpoints = Endpoints { version, tasks };
-        self.say(&serde_json::to_vec(&endpoints).expect("endpoints are plain data"));
+        let snapshot = Endpoints { version, tasks };
+        let about = About { service: "test".to_owned(), snapshot };
+        self.say(&serde_json::to_vec(&about).expect("endpoints are plain data"));
         self.until("the endpoints are taken up", |seen| seen.acknowledged == version);
     }
 
@@ -117,7 +130,9 @@ impl Gateway {
             let length = self.agent.recv(&mut buffer).unwrap_or_else(|error| {
                 panic!("the gateway is silent ({error}) before {what}: {last:?}")
             });
-            last = serde_json::from_slice(&buffer[..length]).expect("sightings");
+            let about: About<Sightings> =
+                serde_json::from_slice(&buffer[..length]).expect("sightings");
+            last = about.snapshot;
             if wanted(&last) {
                 return last;
             }

@@ -8,6 +8,7 @@ mod framing;
 mod garbage;
 mod harness;
 mod headers;
+mod policies;
 mod responses;
 mod rotation;
 mod tries;

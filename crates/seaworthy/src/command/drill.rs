@@ -22,8 +22,8 @@ use seaworthy_drill::{Ending, Options};
 pub(crate) struct Args {
     /// The drill file; without one, the report's experiment (drills/report.toml)
     file: Option<PathBuf>,
-    /// How many times faster than life; without it, what the file says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many times faster than life, as far as the drill allows; without it, what the file says
+    #[arg(long, value_name = "N")]
     scale: Option<u32>,
     /// How often each cell is run; the report then shows ranges
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Run only this cell, such as 1/one, or this configuration, such as 2; may be repeated
     #[arg(long = "cell", value_name = "CELL")]
     cells: Vec<Selection>,
-    /// Write the figures to OUT as JSON; - is standard output
+    /// Write the figures to OUT as JSON, after each cell; - is standard output, at the end
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
     /// Say what will be started and stopped and how long it takes; start nothing

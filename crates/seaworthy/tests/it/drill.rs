@@ -110,7 +110,8 @@ fn a_fault_that_cannot_be_done_is_invalid() {
     world.write("drill.toml", &file(r#"{ at = "500ms", stop = "task-9" }"#, "up"));
     let (code, words) = code_and_words(&judged(&world, &[]));
     assert_eq!(code, Some(3), "{words}");
-    assert!(words.contains("the stop of task-9 at 500ms met no task"), "{words}");
+    let why = "INVALID: the stop of task-9 at 500ms met no task: there was no task-9\n";
+    assert!(words.contains(why), "{words}");
     world.assert_nothing_is_left();
 }
 
@@ -127,6 +128,21 @@ fn a_drill_that_is_ended_leaves_nothing_behind() {
     let started = world.start(&["drill", "drill.toml"], "the load begins");
     assert_eq!(started.signal(Signal::KILL), None);
     world.assert_no_process_is_left();
+}
+
+#[test]
+fn a_drill_that_is_ended_keeps_the_figures_so_far() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
+    let arguments = ["drill", "drill.toml", "--repeat", "3", "--json", "out.json"];
+    let started = world.start(&arguments, "[2/3]");
+    assert_eq!(started.signal(Signal::INT), Some(130));
+    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&report["runs_done"], &report["runs_planned"]), (&1.into(), &3.into()));
+    assert_eq!(report["verdict"], Value::Null);
+    assert_eq!(report["cells"].as_array().unwrap().len(), 1);
+    world.assert_nothing_is_left();
 }
 
 #[test]
@@ -149,6 +165,7 @@ fn a_fleet_that_does_not_come_up_says_why() {
         assert_eq!(code, Some(2), "{words}");
         let key = "drill.toml: 1/some: no fleet comes up, see fleet.service.store.command";
         assert!(words.contains(key) && words.contains(why), "{words}");
+        assert!(words.matches("no such program").count() < 2, "it is said twice:\n{words}");
         world.assert_nothing_is_left();
     }
 }
@@ -159,9 +176,14 @@ fn what_cannot_be_done_is_refused_by_name() {
     let good = file(r#"{ at = "1s", stop = 1 }"#, "up");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let service = "[fleet.service.store]";
-    let listen = format!("[fleet]\nlisten = \"{}\"\n{service}", taken.local_addr().unwrap());
-    let cases: [(&str, String, &[&str], &str); 9] = [
-        ("a.toml", good.replace("rate", "speed"), &[], "a.toml: is not a drill: TOML parse error"),
+    let listen = format!("{service}\nlisten = \"{}\"", taken.local_addr().unwrap());
+    let cases: [(&str, String, &[&str], &str); 10] = [
+        (
+            "a.toml",
+            good.replace("rate = 100", "speed = 100"),
+            &[],
+            "a.toml: is not a drill, see load.speed: TOML parse",
+        ),
         ("b.toml", good.replace("\"up\"", "\"slow\""), &[], "unknown variant `slow`"),
         (
             "c.toml",
@@ -173,12 +195,28 @@ fn what_cannot_be_done_is_refused_by_name() {
             "d.toml",
             good.replace(service, &listen),
             &[],
-            "d.toml: 1/some: no fleet comes up, see fleet.listen: 127.0.0.1:",
+            "d.toml: 1/some: no fleet comes up, see fleet.service.store.listen: service store: 127",
         ),
         ("e.toml", good.replace("generate", "destroy"), &[], "unrecognized subcommand 'destroy'"),
-        ("f.toml", good.clone(), &["--scale", "10"], "f.toml: scale 10: "),
+        (
+            "f.toml",
+            good.clone(),
+            &["--scale", "10"],
+            "f.toml: --scale: 10 is out of range; allowed is 1 to 2, or hypothesis.window ",
+        ),
         ("g.toml", good.clone(), &["--cell", "1/none"], "--cell: `1/none` names no cell"),
-        ("h.toml", good.clone(), &["--json", "no/such/out.json"], "--json no/such/out.json:"),
+        (
+            "h.toml",
+            good.clone(),
+            &["--json", "no/such/out.json"],
+            "--json no/such/out.json: cannot be written: No such file or directory",
+        ),
+        (
+            "j.toml",
+            good.replace("rate = 100", "rate = \"100\""),
+            &[],
+            "j.toml: load.rate: is not a whole number; allowed is 1 to 50000",
+        ),
         ("i.toml", good, &["--repeat", "0"], "invalid value '0' for '--repeat <N>'"),
     ];
     for (name, text, arguments, problem) in cases {

@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::HeaderValue;
 use seaworthy_store::index::Index;
 use seaworthy_store::product::{Catalogue, Product};
-use seaworthy_store::serve;
+use seaworthy_store::service;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -41,7 +41,7 @@ impl Server {
     /// Serves these products.
     pub(crate) fn of(products: Vec<Product>) -> Self {
         let index = Index::build(Catalogue::new(products)).unwrap();
-        Self::with(serve::router(index, HeaderValue::from_static(TASK)), DEADLINE)
+        Self::with(service::products::router(index, None, HeaderValue::from_static(TASK)), DEADLINE)
     }
 
     /// Serves whatever `router` answers; requests in flight at the end have this `grace`.
@@ -56,7 +56,7 @@ impl Server {
         };
         let (end, ended) = channel();
         std::thread::spawn(move || {
-            let served = runtime.block_on(serve::serve(listener, router, stopped, grace));
+            let served = runtime.block_on(service::serve(listener, router, stopped, grace));
             // Whoever started it may have stopped waiting.
             let _ = end.send(served.is_ok());
         });
@@ -75,9 +75,7 @@ impl Server {
 
     /// A connection of our own.
     pub(crate) fn connect(&self) -> TcpStream {
-        let connection = TcpStream::connect(self.address).unwrap();
-        connection.set_read_timeout(Some(DEADLINE)).unwrap();
-        connection
+        connect(self.address)
     }
 
     /// The answer to a GET of `target`, as written, on a connection of its own.
@@ -87,13 +85,12 @@ impl Server {
 
     /// The answer to any request without a body.
     pub(crate) fn request(&self, method: &str, target: &str) -> Answer {
-        let mut connection = self.connect();
-        let head =
-            format!("{method} {target} HTTP/1.1\r\nhost: store\r\nconnection: close\r\n\r\n");
-        connection.write_all(head.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        connection.read_to_end(&mut answer).unwrap();
-        Answer::read(&String::from_utf8(answer).unwrap())
+        Answer::receive(self.send(method, target))
+    }
+
+    /// Sends a request without a body. Its answer is for [`Answer::receive`].
+    pub(crate) fn send(&self, method: &str, target: &str) -> TcpStream {
+        send(self.address, method, target)
     }
 
     /// The ids that a search finds.
@@ -115,6 +112,13 @@ impl Drop for Server {
 // === impl Answer ===
 
 impl Answer {
+    /// Waits for the answer to what was sent.
+    pub(crate) fn receive(mut connection: TcpStream) -> Self {
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        Self::read(&String::from_utf8(answer).unwrap())
+    }
+
     /// Reads one whole answer.
     pub(crate) fn read(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -146,6 +150,29 @@ impl Answer {
         assert_eq!(document["status"], status);
         assert!(document["title"].is_string());
         document["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(DEADLINE)).unwrap();
+    connection
+}
+
+/// Sends a request without a body, on a connection of its own.
+pub(crate) fn send(address: SocketAddr, method: &str, target: &str) -> TcpStream {
+    let mut connection = connect(address);
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: store\r\nconnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes()).unwrap();
+    connection
+}
+
+/// Waits until `done` is true, which takes events that nobody announces.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 

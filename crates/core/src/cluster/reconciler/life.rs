@@ -17,8 +17,8 @@ impl Reconciler {
                 && matches!(seen.standing, Standing::Coming | Standing::Serving)
         };
         let have = self.tasks.iter().map(Task::seen).filter(good).count() as u32;
+        let id = self.numbers.after(self.started);
         self.started += 1;
-        let id = TaskId(self.started);
         let (shortest, longest) = self.config.provisioning;
         let provisioning = if self.filled {
             duration_between(shortest, longest, self.seed, Stream::Provisioning, id.0.into())

@@ -45,6 +45,11 @@ impl Life {
         self.stages.last().map(|(_, stage)| *stage)
     }
 
+    /// The stage it was in at `at`; none if it was not there yet.
+    pub(super) fn stage_at(&self, at: Instant) -> Option<Stage> {
+        self.stages.iter().rev().find(|(since, _)| *since <= at).map(|(_, stage)| *stage)
+    }
+
     /// When and why it left, if it did so at `begin` or later.
     pub(super) fn left_since(&self, begin: Instant) -> Option<&(Instant, Cause)> {
         self.left.as_ref().filter(|(at, _)| *at >= begin)
@@ -66,7 +71,13 @@ impl Life {
                 self.leave(record.at, cause);
                 self.exit_recorded |= matches!(cause, Cause::Exited(_));
             }
-            (Decision::EnterRotation | Decision::LeaveRotation | Decision::Hold, _) => {}
+            (
+                Decision::EnterRotation
+                | Decision::LeaveRotation
+                | Decision::Hold
+                | Decision::Switch,
+                _,
+            ) => {}
         }
     }
 

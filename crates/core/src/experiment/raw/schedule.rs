@@ -51,7 +51,7 @@ pub(super) fn read(
         let problem = format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate);
         return Err(ConfigError::new("duration", problem));
     }
-    let counts = configurations.iter().map(|c| c.fleet.service.cluster.desired_count);
+    let counts = configurations.iter().map(|c| c.fleet.services[0].cluster.desired_count);
     let fewest = counts.min().unwrap_or_default();
     let read = |(n, fault)| {
         fault::read(fault, duration, fewest).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))

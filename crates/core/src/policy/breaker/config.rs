@@ -94,7 +94,21 @@ pub enum Mode {
     MetricsOnly,
 }
 
-// === impl Default ===
+// === impl Config ===
+
+impl Config {
+    /// Changes every duration.
+    pub(crate) fn durations(&mut self, change: impl Fn(&mut Duration)) {
+        if let Window::Time(length) = &mut self.window {
+            change(length);
+        }
+        self.slow.iter_mut().for_each(|slow| change(&mut slow.threshold));
+        let Self { open, trials, ramp, .. } = self;
+        [&mut open.first, &mut open.longest, &mut trials.lease, &mut ramp.length]
+            .into_iter()
+            .for_each(change);
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {

@@ -46,7 +46,7 @@ fn a_configuration_changes_the_fleet() {
     let step = r#"configuration = [{ title = "a" }, { title = "b", desired_count = 3, minimum_healthy_percent = 66 }]; schedule: expect = ["down", "up"]"#;
     let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
     let told = drill.configurations.iter().map(|c| {
-        let cluster = &c.fleet.service.cluster;
+        let cluster = &c.fleet.services[0].cluster;
         (c.title.as_str(), cluster.desired_count, cluster.floor(), cluster.ceiling())
     });
     assert_eq!(told.collect::<Vec<_>>(), [("a", 2, 2, 4), ("b", 3, 2, 6)]);
@@ -68,13 +68,16 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
         titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `reading`
         title = 1                                      | line 1, column 9: invalid type: integer `1`, expected a string
-        scale = "10"                                   | line 7, column 9: invalid type: string "10", expected u32
+        scale = "10"                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
+        scale = [10]                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
+        scale = { to = 10 }                            | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
+        scale = true                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a sequence
-        monthly_price_per_task = -15                   | line 7, column 26: invalid value: integer `-15`, expected u32
-        fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected one of `seed`, `listen`, `service`
-        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `health`, `call`
-        load.rate = "100"                              | line 3, column 13: invalid type: string "100", expected u32
-        load.rate = -1                                 | line 3, column 13: invalid value: integer `-1`, expected u32
+        monthly_price_per_task = -15                   | monthly_price_per_task: -15 is out of range; allowed is 0 to 1000000
+        fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected `seed` or `service`
+        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `sticky_cookie`, `health`, `call`, `breaker`, `bulkhead`, `fallback`, `route`
+        load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
+        load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
         load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`
         load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a sequence
         load.arrivals = "bursty"                       | line 7, column 17: unknown variant `bursty`, expected `constant` or `poisson`
@@ -105,11 +108,12 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
 #[test]
 fn values_are_within_bounds() {
     check(&expect![[r#"
-        scale = 0                                         | scale: 0 is out of range; allowed is 1 to 1000
-        scale = 4294967295                                | scale: 4294967295 is out of range; allowed is 1 to 1000
+        scale = 0                                         | scale: 0 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure
+        scale = 11                                        | scale: 11 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure
+        scale = 4294967295                                | scale: 4294967295 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure
         monthly_price_per_task = 4294967295               | monthly_price_per_task: 4294967295 is out of range; allowed is 0 to 1000000
-        load.rate = 0                                     | load.rate: 0 is out of range; allowed is 1 to 50000 a second
-        load.rate = 4294967295                            | load.rate: 4294967295 is out of range; allowed is 1 to 50000 a second
+        load.rate = 0                                     | load.rate: 0 is out of range; allowed is 1 to 50000
+        load.rate = 4294967295                            | load.rate: 4294967295 is out of range; allowed is 1 to 50000
         objective.latency = "0s"                          | objective.latency: 0s is out of range; allowed is 1ms to 1h
         objective.latency = "2h"                          | objective.latency: 2h is out of range; allowed is 1ms to 1h
         objective.latency = "500000000000years"           | objective.latency: 500000000000years is out of range; allowed is 1ms to 1h
@@ -140,7 +144,7 @@ fn programs_and_paths_are_proper() {
 #[test]
 fn the_fleet_is_read_for_each_configuration() {
     check(&expect![[r#"
-        fleet.service.t.command = ["other"]                              | fleet.service: 2 services are given ["s", "t"]; allowed is one, as [service.NAME]
+        fleet.service.t.command = ["other"]                              | good
         fleet.service.s.maximum_percent = 100                            | fleet.service.s.minimum_healthy_percent: 100 % of 2 tasks keeps 2 healthy while maximum_percent 100 % allows 2 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         configuration = [{ title = "a" }, { title = "b", desired_count = 3, maximum_percent = 125 }]; schedule: expect = ["up", "up"] | configuration[2].fleet.service.s.minimum_healthy_percent: 100 % of 3 tasks keeps 3 healthy while maximum_percent 125 % allows 3 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         configuration = [{ title = "a", desired_count = 0 }]             | configuration[1].fleet.service.s.desired_count: 0 is out of range; allowed is 1 to 100
@@ -195,14 +199,15 @@ fn a_scale_leaves_enough_to_measure() {
     };
     assert_eq!(
         error("", 11),
-        "scale 11: objective.latency would be 45.454545ms, too little to measure; allowed is 1 to 10"
+        "11 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure"
     );
     assert_eq!(
         error("load.rate = 2", 10),
-        "scale 10: hypothesis.tolerated_gap would be 100ms, too little to measure; allowed is 1 to 2"
+        "10 is out of range; allowed is 1 to 2, or hypothesis.tolerated_gap would be too short to \
+         measure"
     );
-    assert!(error("", 0).ends_with("allowed is 1 to 10"));
-    assert!(error("objective.latency = \"1h\"", u32::MAX).ends_with("allowed is 1 to 20"));
+    assert!(error("", 0).starts_with("0 is out of range; allowed is 1 to 10,"));
+    assert!(error("objective.latency = \"1h\"", u32::MAX).contains("allowed is 1 to 20,"));
 }
 
 proptest! {

@@ -14,11 +14,48 @@ const GOOD: &str = r#"service.s.command = ["store", "serve"]"#;
 fn what_is_left_out_is_as_ecs_and_alb_have_it() {
     let fleet = super::read::<RawFleet, Fleet>(GOOD).unwrap();
     expect![[r#"
-        1 127.0.0.1:0 s ["store", "serve"] {}
+        1
+        s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
         Config { path: "/", matcher: Matcher { ranges: [(200, 200)] }, interval: 30s, timeout: 5s, healthy_threshold: 5, unhealthy_threshold: 2 }
-        RoundRobin
-        Config { timeout: 60s, connect_timeout: 10s, tries: 3 }
+        RoundRobin None
+        Config {
+            connect_timeout: 10s,
+            routes: [
+                Route {
+                    name: "default",
+                    matches: Match {
+                        path: Any,
+                        methods: [],
+                    },
+                    guard: Config {
+                        timeout: Some(
+                            60s,
+                        ),
+                        breaker: None,
+                        bulkhead: None,
+                        failure_status: Matcher {
+                            ranges: [
+                                (
+                                    500,
+                                    599,
+                                ),
+                            ],
+                        },
+                    },
+                    tries: 3,
+                    budget: Some(
+                        Config {
+                            success_percent: 20,
+                            per_second: 1,
+                            cap: 10,
+                        },
+                    ),
+                    outlasts: 0ns,
+                    fallback: None,
+                },
+            ],
+        }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -26,8 +63,8 @@ fn what_is_left_out_is_as_ecs_and_alb_have_it() {
 fn a_file_that_says_everything_is_meant_as_written() {
     let text = r#"
         seed = 7
-        listen = "127.0.0.1:8080"
         [service.store-1]
+        listen = "127.0.0.1:8080"
         command = ["store"]
         environment = { RUST_LOG = "info" }
         desired_count = 3
@@ -48,39 +85,195 @@ fn a_file_that_says_everything_is_meant_as_written() {
         call.timeout = "1h"
         call.connect_timeout = "1ms"
         call.tries = 10
+        call.failure_status = "500,502-504"
+        call.outlasts = "30s"
+        call.retry_budget = { success_percent = 10, per_second = 0, cap = 5 }
+        sticky_cookie = "task"
+        breaker.window_calls = 50
+        breaker.minimum_calls = 10
+        breaker.failure_percent = 25
+        breaker.slow_threshold = "2s"
+        breaker.slow_percent = 80
+        breaker.slow_minimum_calls = 30
+        breaker.open = "2s"
+        breaker.longest_open = "20s"
+        breaker.jitter_percent = 0
+        breaker.trials = 1
+        breaker.trial_lease = "5s"
+        breaker.ramp = "0s"
+        breaker.ramp_floor_percent = 50
+        breaker.mode = "metrics_only"
+        bulkhead.size = 7
+        [[service.store-1.route]]
+        name = "search"
+        path_prefix = "/products"
+        methods = ["GET", "HEAD"]
+        call.timeout = "1s"
+        breaker.enabled = false
+        bulkhead.adaptive = { smallest = 2, initial = 4, largest = 8, tolerance_percent = 200 }
     "#;
     let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
     expect![[r#"
-        7 127.0.0.1:8080 store-1 ["store"] {"RUST_LOG": "info"}
+        7
+        store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
         Config { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] }, interval: 1s, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10 }
-        LeastOutstandingRequests
-        Config { timeout: 3600s, connect_timeout: 1ms, tries: 10 }
+        LeastOutstandingRequests Some("task")
+        Config {
+            connect_timeout: 1ms,
+            routes: [
+                Route {
+                    name: "search",
+                    matches: Match {
+                        path: Prefix(
+                            "/products",
+                        ),
+                        methods: [
+                            "GET",
+                            "HEAD",
+                        ],
+                    },
+                    guard: Config {
+                        timeout: Some(
+                            1s,
+                        ),
+                        breaker: None,
+                        bulkhead: Some(
+                            Adaptive(
+                                Config {
+                                    initial: 4,
+                                    smallest: 2,
+                                    largest: 8,
+                                    window: 1s,
+                                    window_calls: 10,
+                                    tolerance_percent: 200,
+                                    smoothing_percent: 20,
+                                    queue: 4,
+                                    long_run: 600,
+                                    backoff_percent: 90,
+                                },
+                            ),
+                        ),
+                        failure_status: Matcher {
+                            ranges: [
+                                (
+                                    500,
+                                    500,
+                                ),
+                                (
+                                    502,
+                                    504,
+                                ),
+                            ],
+                        },
+                    },
+                    tries: 10,
+                    budget: Some(
+                        Config {
+                            success_percent: 10,
+                            per_second: 0,
+                            cap: 5,
+                        },
+                    ),
+                    outlasts: 30s,
+                    fallback: None,
+                },
+                Route {
+                    name: "default",
+                    matches: Match {
+                        path: Any,
+                        methods: [],
+                    },
+                    guard: Config {
+                        timeout: Some(
+                            3600s,
+                        ),
+                        breaker: Some(
+                            Config {
+                                window: Calls(
+                                    50,
+                                ),
+                                minimum_calls: 10,
+                                failure_percent: 25,
+                                slow: Some(
+                                    Slow {
+                                        threshold: 2s,
+                                        percent: 80,
+                                        minimum_calls: 30,
+                                    },
+                                ),
+                                open: Opening {
+                                    first: 2s,
+                                    longest: 20s,
+                                    jitter_percent: 0,
+                                },
+                                trials: Trials {
+                                    calls: 1,
+                                    lease: 5s,
+                                },
+                                ramp: Ramp {
+                                    length: 0ns,
+                                    floor_percent: 50,
+                                },
+                                mode: MetricsOnly,
+                            },
+                        ),
+                        bulkhead: Some(
+                            Fixed(
+                                7,
+                            ),
+                        ),
+                        failure_status: Matcher {
+                            ranges: [
+                                (
+                                    500,
+                                    500,
+                                ),
+                                (
+                                    502,
+                                    504,
+                                ),
+                            ],
+                        },
+                    },
+                    tries: 10,
+                    budget: Some(
+                        Config {
+                            success_percent: 10,
+                            per_second: 0,
+                            cap: 5,
+                        },
+                    ),
+                    outlasts: 30s,
+                    fallback: None,
+                },
+            ],
+        }
     "#]].assert_eq(&told(&fleet));
 }
 
 #[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
-        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected one of `seed`, `listen`, `service`
-        seed = -1                            | line 2, column 8: invalid value: integer `-1`, expected u64
-        seed = 99999999999999999999          | line 2, column 8: invalid type: integer `99999999999999999999` as i128, expected u64
-        listen = 8080                        | line 2, column 10: invalid type: integer `8080`, expected socket address
-        listen = "localhost"                 | line 2, column 10: invalid socket address syntax
+        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected `seed` or `service`
+        seed = -1                            | seed: -1 is out of range; allowed is 0 to 18446744073709551615
+        seed = 99999999999999999999          | seed: 99999999999999999999 is out of range; allowed is 0 to 18446744073709551615
+        listen = 8080                        | line 2, column 1: unknown field `listen`, expected `seed` or `service`
+        listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected `seed` or `service`
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `health`, `call`
-        service.s.desired_count = "2"        | line 2, column 27: invalid type: string "2", expected u32
-        service.s.desired_count = -2         | line 2, column 27: invalid value: integer `-2`, expected u32
-        service.s.desired_count = 2.5        | line 2, column 27: invalid type: floating point `2.5`, expected u32
-        service.s.desired_count = 4294967296 | line 2, column 27: invalid value: integer `4294967296`, expected u32
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `sticky_cookie`, `health`, `call`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
+        service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
+        service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
+        service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 1 to 100
         service.s.environment.N = 1          | line 2, column 27: invalid type: integer `1`, expected a string
         service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected `round_robin` or `least_outstanding_requests`
         service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `path`, `matcher`, `interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`
         service.s.health.interval = 5        | line 2, column 29: invalid type: integer `5`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
         service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected a string
-        service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `timeout`, `connect_timeout`, `tries`
+        service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `connect_timeout`, `timeout`, `tries`, `failure_status`, `outlasts`, `retry_budget`
         service.s.call = 3                   | line 2, column 18: invalid type: integer `3`, expected a table
     "#]]);
 }
@@ -134,7 +327,7 @@ fn settings_under_which_a_rollout_can_never_move_are_refused() {
         service.s.desired_count = 3; service.s.maximum_percent = 125     | service.s.minimum_healthy_percent: 100 % of 3 tasks keeps 3 healthy while maximum_percent 125 % allows 3 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         service.s.desired_count = 4; service.s.maximum_percent = 125     | good
         service.s.desired_count = 2; service.s.minimum_healthy_percent = 75; service.s.maximum_percent = 100 | service.s.minimum_healthy_percent: 75 % of 2 tasks keeps 2 healthy while maximum_percent 100 % allows 2 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
-        service.s.desired_count = 1; service.s.minimum_healthy_percent = 1; service.s.maximum_percent = 199 | service.s.minimum_healthy_percent: 1 % of 1 tasks keeps 1 healthy while maximum_percent 199 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
+        service.s.desired_count = 1; service.s.minimum_healthy_percent = 1; service.s.maximum_percent = 199 | service.s.minimum_healthy_percent: 1 % of 1 task keeps 1 healthy while maximum_percent 199 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 0; service.s.maximum_percent = 100 | good
         service.s.health.interval = "5s"; service.s.health.timeout = "5s" | service.s.health.timeout: 5s is not less than the interval of 5s, so checks would overlap
     "#]]);
@@ -143,38 +336,84 @@ fn settings_under_which_a_rollout_can_never_move_are_refused() {
 #[test]
 fn names_programs_variables_and_paths_are_proper() {
     check(&expect![[r#"
-        service.t.command = ["other"]                                    | service: 2 services are given ["s", "t"]; allowed is one, as [service.NAME]
-        service.s.command = [""]                                         | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.command = ["a\u0000b"]                                 | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.environment.PORT = "80"                                | service.s.environment.PORT: is given to each task by seaworthy; allowed is any other name
-        service.s.environment.SEAWORTHY_TASK = "task-1"                  | service.s.environment.SEAWORTHY_TASK: is given to each task by seaworthy; allowed is any other name
-        service.s.environment."A=B" = "C"                                | service.s.environment."A=B": is no variable; allowed is a name without = and no zero byte anywhere
-        service.s.environment."" = "C"                                   | service.s.environment."": is no variable; allowed is a name without = and no zero byte anywhere
-        service.s.environment.A = "\u0000"                               | service.s.environment."A": is no variable; allowed is a name without = and no zero byte anywhere
-        service.s.health.path = "health"                                 | service.s.health.path: "health" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        service.s.health.path = ""                                       | service.s.health.path: "" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        service.s.health.path = "/health check"                          | service.s.health.path: "/health check" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        service.s.health.path = "/health#now"                            | service.s.health.path: "/health#now" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        service.s.health.path = "/gesundheit/prüfen"                     | service.s.health.path: "/gesundheit/prüfen" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        service.s.health.path = "/\r\nHost: other"                       | service.s.health.path: "/\r\nHost: other" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
-        Host: other` is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else | line 2, column 7: key with no value, expected `=`
-        service.s.health.matcher = ""                                    | line 2, column 28: `` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
-        service.s.health.matcher = "2xx"                                 | line 2, column 28: `2xx` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
-        service.s.health.matcher = "299-200"                             | line 2, column 28: `299-200` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
-        service.s.health.matcher = "200,600"                             | line 2, column 28: `200,600` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
+        service.t.command = ["other"]                   | good
+        service.s.command = [""]                        | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        service.s.command = ["a\u0000b"]                | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        service.s.environment.PORT = "80"               | service.s.environment.PORT: is given to each task by seaworthy; allowed is any other name
+        service.s.environment.SEAWORTHY_TASK = "task-1" | service.s.environment.SEAWORTHY_TASK: is given to each task by seaworthy; allowed is any other name
+        service.s.environment."A=B" = "C"               | service.s.environment."A=B": is no variable; allowed is a name without = and no zero byte anywhere
+        service.s.environment."" = "C"                  | service.s.environment."": is no variable; allowed is a name without = and no zero byte anywhere
+        service.s.environment.A = "\u0000"              | service.s.environment."A": is no variable; allowed is a name without = and no zero byte anywhere
+        service.s.health.path = "health"                | service.s.health.path: "health" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.path = ""                      | service.s.health.path: "" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.path = "/health check"         | service.s.health.path: "/health check" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.path = "/health#now"           | service.s.health.path: "/health#now" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.path = "/gesundheit/prüfen"    | service.s.health.path: "/gesundheit/prüfen" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.path = "/\r\nHost: other"      | service.s.health.path: "/\r\nHost: other" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.health.matcher = ""                   | line 2, column 28: `` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
+        service.s.health.matcher = "2xx"                | line 2, column 28: `2xx` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
+        service.s.health.matcher = "299-200"            | line 2, column 28: `299-200` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
+        service.s.health.matcher = "200,600"            | line 2, column 28: `200,600` matches no status; allowed are statuses from 100 to 599, ranges and lists: "200", "200-299", "200,301-303"
     "#]]);
 }
 
 #[test]
-fn one_service_is_named_properly() {
+fn services_are_named_properly() {
     let error = |text: &str| super::read::<RawFleet, Fleet>(text).unwrap_err();
-    let none = "service: 0 services are given []; allowed is one, as [service.NAME]";
+    let none = "service: 0 services are given; allowed are 1 to 100, each as [service.NAME]";
     assert_eq!(error("[service]"), none);
     assert!(error("").contains("missing field `service`"));
     for name in ["Store", "my_store", r#""""#, r#""a b""#, &"x".repeat(64)] {
         let error = error(&format!("service.{name}.command = [\"store\"]"));
-        assert!(error.contains("is no name of a service; allowed are 1 to 63 of"), "{error}");
+        assert!(error.contains("is no name; allowed are 1 to 63 of"), "{error}");
     }
+}
+
+#[test]
+fn services_stand_in_the_order_of_their_names_and_are_found_by_them() {
+    let text = "service.orders.command = [\"o\"]\nservice.new-customers.command = [\"c\"]";
+    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+    let told = fleet.services.iter().map(|s| (s.name.as_str(), s.url_variable()));
+    let expected = [
+        ("new-customers", "SEAWORTHY_URL_NEW_CUSTOMERS".to_owned()),
+        ("orders", "SEAWORTHY_URL_ORDERS".to_owned()),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(fleet.service("orders").map(|s| &s.command), Some(&vec!["o".to_owned()]));
+    assert_eq!(fleet.service("order"), None);
+}
+
+#[test]
+fn policies_that_cannot_work_are_refused() {
+    check(&expect![[r#"
+        service.s.breaker = {}                                           | good
+        service.s.breaker.windows = 1                                    | line 2, column 19: unknown field `windows`, expected one of `enabled`, `mode`, `window`, `window_calls`, `minimum_calls`, `failure_percent`, `slow_threshold`, `slow_percent`, `slow_minimum_calls`, `open`, `longest_open`, `jitter_percent`, `trials`, `trial_lease`, `ramp`, `ramp_floor_percent`
+        service.s.breaker.window = 10                                    | line 2, column 28: invalid type: integer `10`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
+        service.s.breaker = { window = "10s", window_calls = 10 }        | service.s.breaker.window_calls: is given beside `window`; allowed is just one of them
+        service.s.breaker.failure_percent = 0                            | service.s.breaker.failure_percent: 0 is out of range; allowed is 1 to 100
+        service.s.breaker.slow_percent = 50                              | service.s.breaker.slow_percent: means nothing without `slow_threshold`; allowed is both
+        service.s.breaker = { open = "2m" }                              | good
+        service.s.breaker = { open = "2m", longest_open = "1m" }         | service.s.breaker: the first open time of 120s is longer than the longest, 60s
+        service.s.breaker.mode = "half"                                  | line 2, column 26: unknown variant `half`, expected one of `normal`, `forced_open`, `forced_closed`, `metrics_only`
+        service.s.breaker = { minimum_calls = 20 }; service.s.bulkhead.size = 10; service.s.call.timeout = "30s" | service.s.breaker: 10 permits held for 30s come free 0.33 times a second, which gives a window of 10s at most 10 outcomes, and the breaker's minimum is 20: while calls hang the breaker can never open
+        service.s.bulkhead.size = 0                                      | service.s.bulkhead.size: 0 is out of range; allowed is 1 to 1000000
+        service.s.bulkhead = { size = 5, adaptive = {} }                 | service.s.bulkhead.size: is given beside `adaptive`; allowed is just one of them
+        service.s.bulkhead.adaptive = { smallest = 9, largest = 5 }      | service.s.bulkhead.adaptive.smallest: 9 is out of range; allowed is 1 to 5
+        service.s.bulkhead.adaptive = { largest = 5 }                    | good
+        service.s.fallback.stale_if_error = "25h"                        | service.s.fallback.stale_if_error: 1day 1h is out of range; allowed is 1ms to 1day
+        service.s.fallback = {}; service.s.sticky_cookie = "a"           | service.s.sticky_cookie: is given beside `fallback`; allowed is just one of them: an answer to one client is none to another
+        service.s.sticky_cookie = "a b"                                  | service.s.sticky_cookie: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
+        service.s.call.outlasts = "0s"                                   | good
+        service.s.call.retry_budget.cap = -1                             | service.s.call.retry_budget.cap: -1 is out of range; allowed is 0 to 1000000
+        service.s.route = [{ name = "a" }]                               | service.s.route[1].path: is missing; allowed is this, `path_prefix` or `methods`
+        service.s.route = [{ name = "default", path = "/" }]             | service.s.route[1].name: `default` is taken; allowed is a name of its own
+        service.s.route = [{ name = "a", path = "/" }, { name = "a", path = "/b" }] | service.s.route[2].name: `a` is taken; allowed is a name of its own
+        service.s.route = [{ name = "a", path = "/", path_prefix = "/" }] | service.s.route[1].path_prefix: is given beside `path`; allowed is just one of them
+        service.s.route = [{ name = "a", path = "b" }]                   | service.s.route[1].path: "b" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        service.s.route = [{ name = "a", methods = ["get"] }]            | service.s.route[1].methods: `get` is no method; allowed are words such as "GET"
+        service.s.route = [{ name = "a", methods = ["PUT"], call.connect_timeout = "1s" }] | service.s.route[1].call.connect_timeout: is of a service only: its connections are for all its routes
+        service.s.route = [{ name = "a", path = "/", breaker.trials = 0 }] | service.s.route[1].breaker.trials: 0 is out of range; allowed is 1 to 1000
+    "#]]);
 }
 
 proptest! {
@@ -204,10 +443,10 @@ proptest! {
             }
         }
         if let Ok(fleet) = super::read::<RawFleet, Fleet>(&lines.join("\n")) {
-            let cluster = &fleet.service.cluster;
+            let cluster = &fleet.services[0].cluster;
             let (floor, count, ceiling) = (cluster.floor(), cluster.desired_count, cluster.ceiling());
             prop_assert!(floor <= count && count <= ceiling && (floor < count || count < ceiling));
-            let fast = fleet.faster(scale).service;
+            let fast = &fleet.faster(scale).services[0];
             prop_assert!(fast.cluster.start_timeout > Duration::ZERO);
             prop_assert!(fast.cluster.restart_backoff.0 > Duration::ZERO);
             prop_assert!(fast.health.timeout < fast.health.interval);
@@ -217,12 +456,16 @@ proptest! {
 
 /// A fleet, each part of it on a line.
 fn told(fleet: &Fleet) -> String {
-    let Fleet { seed, listen, service } = fleet;
-    let Service { name, command, environment, cluster, health, balancing, call } = service;
-    format!(
-        "{seed} {listen} {name} {command:?} {environment:?}\n{cluster:?}\n{health:?}\n{balancing:?}\n\
-         {call:?}\n"
-    )
+    let Fleet { seed, services } = fleet;
+    let told = services.iter().map(|service| {
+        let Service { name, listen, command, environment, cluster, .. } = service;
+        let Service { health, balancing, sticky_cookie, call, .. } = service;
+        format!(
+            "{name} {listen} {command:?} {environment:?}\n{cluster:?}\n{health:?}\n{balancing:?} \
+             {sticky_cookie:?}\n{call:#?}\n"
+        )
+    });
+    format!("{seed}\n{}", told.collect::<String>())
 }
 
 fn check(expect: &Expect) {

@@ -90,14 +90,18 @@ impl Message {
         self.head.split(' ').nth(1).expect("a request's target")
     }
 
-    /// Its fields as they stand, in order.
+    /// Its fields as they stand, in order, but for the time that is left: that is never the same.
     pub(crate) fn lines(&self) -> Vec<&str> {
-        self.head.split("\r\n").skip(1).filter(|line| !line.is_empty()).collect()
+        self.all_lines().filter(|line| !line.starts_with("x-request-timeout-ms: ")).collect()
+    }
+
+    fn all_lines(&self) -> impl Iterator<Item = &str> {
+        self.head.split("\r\n").skip(1).filter(|line| !line.is_empty())
     }
 
     /// The value of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let mut fields = self.lines().into_iter().filter_map(|line| line.split_once(':'));
+        let mut fields = self.all_lines().filter_map(|line| line.split_once(':'));
         fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 

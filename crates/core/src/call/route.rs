@@ -1,0 +1,115 @@
+//! Routes: which policies a request goes by.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{budget, fallback, guard};
+
+/// One kind of requests to a service, and the policies they go by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// As in the fleet file; `default` for the service's own policies.
+    pub name: String,
+    /// Which requests it is for.
+    pub matches: Match,
+    /// Deadline, breaker and bulkhead of a call, all its tries together.
+    pub guard: guard::Config,
+    /// Tries in all, the first one included. A call whose connection was refused costs the task
+    /// nothing, so this may be as large as the fleet.
+    pub tries: u32,
+    /// What tries that may cost a task something are taken from; none if they are not bounded.
+    pub budget: Option<budget::Config>,
+    /// A task goes on with a request for so long at most when nobody waits for it any more: until
+    /// then the bulkhead counts it. Zero for tasks that stop when their connection is closed.
+    pub outlasts: Duration,
+    /// Answers that may stand in for an error, if any.
+    pub fallback: Option<fallback::Config>,
+}
+
+/// Which requests a route is for. All parts must match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// The path, without its query.
+    pub path: PathMatch,
+    /// One of these; any if there is none.
+    pub methods: Vec<String>,
+}
+
+/// Which paths a route is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathMatch {
+    /// All.
+    Any,
+    /// Just this one.
+    Exact(String),
+    /// This one and all below it: `/products` is for `/products` and `/products/1`, and not for
+    /// `/productsale`. Source: Kubernetes Ingress, path type `Prefix`.
+    Prefix(String),
+}
+
+/// A route, by its place in the service's list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteId(pub usize);
+
+// === impl Match ===
+
+impl Match {
+    /// For every request.
+    pub const ANY: Self = Self { path: PathMatch::Any, methods: Vec::new() };
+
+    /// Whether it is for a request with this method and target (path and query).
+    pub fn is_for(&self, method: &str, target: &str) -> bool {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        let method_matches = self.methods.is_empty() || self.methods.iter().any(|m| m == method);
+        method_matches && self.path.is_for(path)
+    }
+}
+
+// === impl PathMatch ===
+
+impl PathMatch {
+    fn is_for(&self, path: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => path == exact,
+            Self::Prefix(prefix) => {
+                let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+                path.strip_prefix(prefix)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_a_part_of_the_path_ends() {
+        let is_for = |prefix: &str, target: &str| {
+            let path = PathMatch::Prefix(prefix.to_owned());
+            Match { path, methods: vec![] }.is_for("GET", target)
+        };
+        for prefix in ["/products", "/products/"] {
+            assert!(is_for(prefix, "/products"));
+            assert!(is_for(prefix, "/products/1?q=/"));
+            assert!(is_for(prefix, "/products?q=lamp"));
+            assert!(!is_for(prefix, "/productsale"));
+            assert!(!is_for(prefix, "/"));
+        }
+        assert!(is_for("/", "/anything"));
+    }
+
+    #[test]
+    fn path_and_method_must_both_match() {
+        let path = PathMatch::Exact("/a".to_owned());
+        let rule = Match { path, methods: vec!["GET".to_owned(), "HEAD".to_owned()] };
+        assert!(rule.is_for("GET", "/a?b"));
+        assert!(!rule.is_for("POST", "/a"));
+        assert!(!rule.is_for("GET", "/a/b"));
+        assert!(Match::ANY.is_for("DELETE", "*"));
+    }
+}

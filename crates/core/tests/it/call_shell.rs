@@ -1,0 +1,158 @@
+//! Drives a dispatcher by a script.
+
+use std::collections::BTreeMap;
+
+use expect_test::Expect;
+use seaworthy_core::balance::Algorithm;
+use seaworthy_core::call::{
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, RouteId, Slots,
+};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::health::Rotation;
+use seaworthy_core::machine::{Machine, drive};
+use seaworthy_core::policy::Ask;
+use seaworthy_core::time::Instant;
+
+use crate::golden;
+
+/// Drives a dispatcher as a gateway does, with names for its calls.
+pub(crate) struct Shell {
+    now: Instant,
+    dispatcher: Dispatcher,
+    slots: Slots,
+    /// With the try that was last asked for.
+    calls: BTreeMap<String, (CallId, u32)>,
+    wanted: Vec<String>,
+}
+
+impl Shell {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            now: Instant::EPOCH,
+            dispatcher: Dispatcher::new(config, Algorithm::RoundRobin, 1),
+            slots: Slots::default(),
+            calls: BTreeMap::new(),
+            wanted: Vec::new(),
+        }
+    }
+
+    /// Plays the script in `expect`.
+    pub(crate) fn check(mut self, expect: &Expect) {
+        golden::check(expect, |step| self.step(step));
+    }
+
+    fn step(&mut self, step: &str) -> Vec<String> {
+        let words: Vec<&str> = step.split(' ').collect();
+        match words[..] {
+            ["rotate", ref tasks @ ..] => {
+                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
+                let rotation = Rotation { tasks: tasks.iter().map(task).collect() };
+                self.drive(Some(Input::Rotate(rotation)));
+            }
+            ["get" | "post", name] => self.begin(name, words[0] == "get", None, None),
+            ["get", name, "until", moment] => {
+                self.begin(name, true, Some(golden::moment(moment)), None);
+            }
+            ["get", name, "used-to", task] => {
+                let task = TaskId(task.parse().expect("a task's number"));
+                self.begin(name, true, None, Some(task));
+            }
+            ["bulkhead"] => {
+                let bulkhead = self.dispatcher.guard(RouteId(0)).bulkhead().expect("there is one");
+                let (running, abandoned) = (bulkhead.running(), bulkhead.abandoned());
+                self.wanted.push(format!("{running} running, {abandoned} abandoned"));
+            }
+            ["clock", moment] => self.now = golden::moment(moment),
+            ["at", moment] => self.wait(golden::moment(moment)),
+            [call, event] => self.tell(call, event),
+            _ => panic!("unknown step: {step}"),
+        }
+        std::mem::take(&mut self.wanted)
+    }
+
+    fn begin(
+        &mut self,
+        name: &str,
+        repeatable: bool,
+        deadline: Option<Instant>,
+        preferred: Option<TaskId>,
+    ) {
+        let call = self.slots.take();
+        self.calls.insert(name.to_owned(), (call, 0));
+        let (route, ask) = (RouteId(0), Ask { repeatable, deadline });
+        self.drive(Some(Input::Begin { call, route, ask, preferred }));
+    }
+
+    /// `a head` is about the last try of `a`, `a#1 head` about its first one.
+    fn tell(&mut self, name: &str, event: &str) {
+        let (name, attempt) = name.split_once('#').map_or((name, None), |(n, a)| (n, Some(a)));
+        let (call, last) = self.calls[name];
+        let attempt = Attempt(attempt.map_or(last, |a| a.parse().expect("a try's number")));
+        let input = match event {
+            "head" => Input::Head { call, attempt, status: 200 },
+            "error" => Input::Head { call, attempt, status: 500 },
+            "done" => Input::Done { call, attempt },
+            "client-gone" => Input::ClientGone { call },
+            how => Input::Failed { call, attempt, failure: failure(how) },
+        };
+        let over = matches!(input, Input::Done { .. } | Input::ClientGone { .. });
+        self.drive(Some(input));
+        if over {
+            self.slots.give_back(call);
+        }
+    }
+
+    fn wait(&mut self, until: Instant) {
+        while let Some(due) = self.dispatcher.poll_timeout().filter(|due| *due <= until) {
+            self.now = due;
+            self.drive(None);
+        }
+        self.now = until;
+    }
+
+    fn drive(&mut self, input: Option<Input>) {
+        let mut actions = Vec::new();
+        drive(&mut self.dispatcher, self.now, input, |action| actions.push(action));
+        for action in actions {
+            let wanted = self.describe(action);
+            self.wanted.push(wanted);
+        }
+        while let Some(record) = self.dispatcher.poll_record() {
+            self.wanted.push(record.to_string());
+        }
+    }
+
+    fn describe(&mut self, action: Action) -> String {
+        let (call, what, last) = match action {
+            Action::Try { call, attempt, task, fresh, .. } => {
+                let fresh = if fresh { ", fresh" } else { "" };
+                (call, format!("try {} on {task}{fresh}", attempt.0), Some(attempt.0))
+            }
+            Action::Answer { call, why } => (call, format!("answered: {why}"), None),
+            Action::Abort { call } => (call, "aborted".to_owned(), None),
+        };
+        let known = self.calls.iter_mut().find(|(_, (id, _))| *id == call);
+        let (name, (_, known)) = known.expect("only calls that were begun are spoken of");
+        match last {
+            Some(attempt) => *known = attempt,
+            None => self.slots.give_back(call),
+        }
+        format!("{name} {what}")
+    }
+}
+
+/// How a try fails, in one word.
+fn failure(word: &str) -> Failure {
+    let (kind, sent, answered, reused) = match word {
+        "refused" => (FailureKind::Refused, false, false, false),
+        "unreachable" => (FailureKind::ConnectTimeout, false, false, false),
+        "unsent" => (FailureKind::Closed, false, false, false),
+        "lost" | "lost-for-good" => (FailureKind::Closed, true, false, false),
+        "stale" => (FailureKind::Closed, false, false, true),
+        "stale-sent" => (FailureKind::Closed, true, false, true),
+        "cut" => (FailureKind::Closed, true, true, false),
+        "garbled" => (FailureKind::Malformed, true, true, false),
+        _ => panic!("unknown event: {word}"),
+    };
+    Failure { sent, answered, reused, replayable: word != "lost-for-good", kind }
+}

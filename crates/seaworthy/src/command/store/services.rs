@@ -1,0 +1,186 @@
+//! `seaworthy store serve`, `customers`, `orders` and `carts`: the services that call nobody.
+
+use std::env;
+
+use clap::ValueEnum;
+use seaworthy_store::faults::Faults as Possible;
+use seaworthy_store::index::Index;
+use seaworthy_store::service::{self, Task, carts, customers, orders, products};
+use seaworthy_store::{carts as kept, database};
+
+use super::Database;
+
+/// The name of a task that nobody named.
+const UNNAMED: &str = "local";
+
+/// Answers searches on 127.0.0.1 until SIGTERM or Ctrl-C: the service Products
+///
+/// Reads the database once, builds its index in memory, and only then listens. It writes nothing,
+/// so any number of tasks may serve the same file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Requests:
+  GET /products      q, category, max_price (cents), limit (1 to 100), offset; all may be left out
+  GET /products/ID   one product
+  GET /health        200 as soon as it can search
+
+Every answer names its task in the header X-Seaworthy-Task: what SEAWORTHY_TASK in the environment
+says, or `local`. A wrong request is answered with a problem document (RFC 9457).")]
+pub(super) struct Products {
+    #[command(flatten)]
+    database: Database,
+    /// Where to listen on 127.0.0.1; 0 asks the kernel for a free port
+    #[arg(long, env = "PORT", default_value_t = 8080, value_name = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    faults: Faults,
+    /// With --faults: a search for this word aborts the process
+    #[arg(long, value_name = "WORD", requires = "faults")]
+    query_of_death: Option<String>,
+}
+
+/// Says who customers are, on 127.0.0.1 until SIGTERM or Ctrl-C
+///
+/// Reads the database once and writes nothing, so any number of tasks may serve the same file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Requests:
+  GET /customers/ID   id, name, city and since when they are a customer
+  GET /health         200 as soon as it can answer")]
+pub(super) struct Customers {
+    #[command(flatten)]
+    database: Database,
+    /// Where to listen on 127.0.0.1; 0 asks the kernel for a free port
+    #[arg(long, env = "PORT", default_value_t = 8081, value_name = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    faults: Faults,
+}
+
+/// Says what customers have bought, on 127.0.0.1 until SIGTERM or Ctrl-C
+///
+/// Reads the database once and writes nothing, so any number of tasks may serve the same file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Requests:
+  GET /orders/CUSTOMER   a list of id, product, price (cents) and date; empty if there are none
+  GET /health            200 as soon as it can answer")]
+pub(super) struct Orders {
+    #[command(flatten)]
+    database: Database,
+    /// Where to listen on 127.0.0.1; 0 asks the kernel for a free port
+    #[arg(long, env = "PORT", default_value_t = 8082, value_name = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    faults: Faults,
+}
+
+/// Keeps what customers are about to buy, on 127.0.0.1 until SIGTERM or Ctrl-C
+///
+/// In memory the carts are lost with the task, and no other task knows them: the worse way, kept for
+/// comparison. In the database they outlive every task, and all tasks share them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Requests:
+  PUT /carts/CUSTOMER/PRODUCT?quantity=N   from now on so many (0 to 1000; 1 if it is left out)
+  GET /carts/CUSTOMER                      the cart; 404 if none was ever put
+  GET /health                              200 as soon as it can answer")]
+pub(super) struct Carts {
+    /// Where carts are kept
+    #[arg(long, env = "STORE_CART", value_enum, default_value_t = Place::Database)]
+    cart: Place,
+    #[command(flatten)]
+    database: Database,
+    /// Where to listen on 127.0.0.1; 0 asks the kernel for a free port
+    #[arg(long, env = "PORT", default_value_t = 8083, value_name = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    faults: Faults,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Place {
+    /// In the task's memory; the database is not touched
+    Memory,
+    /// In the database, which is made if it is not there
+    Database,
+}
+
+#[derive(Debug, clap::Args)]
+struct Faults {
+    /// For drills: POST /faults/leak?bytes_per_second=N&limit=BYTES leaks memory and slows every
+    /// request, until the process aborts at the limit (256 MiB unless it is said)
+    #[arg(long)]
+    faults: bool,
+}
+
+/// The task that this process is, by its environment.
+pub(super) fn task(port: u16) -> anyhow::Result<Task> {
+    let name = env::var("SEAWORTHY_TASK").unwrap_or_else(|_| UNNAMED.to_owned());
+    Ok(Task::new(&name, port)?)
+}
+
+// === impl Products ===
+
+impl Products {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { database: Database { path }, port, faults, query_of_death } = self;
+        let task = task(port)?;
+        let index = Index::build(database::read(&path)?)?;
+        let what =
+            format!("{} products from {}", index.catalogue().products().len(), path.display());
+        let faults = faults.meant(query_of_death);
+        Ok(service::run(&task, &what, products::router(index, faults.as_ref(), task.name.clone()))?)
+    }
+}
+
+// === impl Customers ===
+
+impl Customers {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { database: Database { path }, port, faults } = self;
+        let task = task(port)?;
+        let people = database::read_people(&path)?;
+        let what = format!("{} customers from {}", people.customers.len(), path.display());
+        let faults = faults.meant(None);
+        Ok(service::run(
+            &task,
+            &what,
+            customers::router(people, faults.as_ref(), task.name.clone()),
+        )?)
+    }
+}
+
+// === impl Orders ===
+
+impl Orders {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { database: Database { path }, port, faults } = self;
+        let task = task(port)?;
+        let people = database::read_people(&path)?;
+        let what = format!("{} orders from {}", people.orders.len(), path.display());
+        let faults = faults.meant(None);
+        Ok(service::run(&task, &what, orders::router(people, faults.as_ref(), task.name.clone()))?)
+    }
+}
+
+// === impl Carts ===
+
+impl Carts {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { cart, database: Database { path }, port, faults } = self;
+        let task = task(port)?;
+        let (carts, what) = match cart {
+            Place::Memory => (kept::Carts::in_memory(), "carts in memory".to_owned()),
+            Place::Database => {
+                (kept::Carts::in_database(&path)?, format!("carts in {}", path.display()))
+            }
+        };
+        let faults = faults.meant(None);
+        Ok(service::run(&task, &what, carts::router(carts, faults.as_ref(), task.name.clone()))?)
+    }
+}
+
+// === impl Faults ===
+
+impl Faults {
+    fn meant(&self, query_of_death: Option<String>) -> Option<Possible> {
+        self.faults.then_some(Possible { query_of_death })
+    }
+}
