@@ -1,5 +1,6 @@
 //! A fleet as meant: every value present and sensible. It is made from a [`RawFleet`], as written.
 
+mod check;
 pub(crate) mod range;
 mod raw;
 pub mod written;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::balance::Algorithm;
 use crate::{call, cluster, health};
 
+pub use check::{Finding, check};
 pub use raw::{RawFleet, RawService};
 
 /// Everything the keeper, the agent and the gateway go by.

@@ -1,7 +1,7 @@
 //! One deadline for all that a call goes through.
 //!
 //! The deadline belongs to the *task*, not to the request: whoever runs inside a
-//! [`timeout`](crate::timeout) finds it with [`current`], whatever the type of its request, and
+//! [`timeout`](crate::timeout()) finds it with [`current`], whatever the type of its request, and
 //! layers in between need not know of it. It only ever shrinks: an inner deadline that is later
 //! than the outer one changes nothing.
 //!
@@ -56,7 +56,7 @@ pub fn left() -> Option<Duration> {
 }
 
 /// Runs `future` under a deadline so much time from now, or under the current one if that is
-/// earlier. It stops nothing by itself: that is what a [`timeout`](crate::timeout) does.
+/// earlier. It stops nothing by itself: that is what a [`timeout`](crate::timeout()) does.
 pub fn within<F: Future>(limit: Duration, future: F) -> Scoped<F> {
     scope(Some(clock::now() + limit), future)
 }

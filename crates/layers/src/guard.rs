@@ -1,7 +1,7 @@
 //! Timeout, breaker and bulkhead around a service.
 //!
-//! [`guard`](crate::guard()) is all three in core's fixed order; [`timeout`](crate::timeout),
-//! [`breaker`](crate::breaker) and [`bulkhead`](crate::bulkhead) are one of them each, for an order
+//! [`guard`](crate::guard()) is all three in core's fixed order; [`timeout`](crate::timeout()),
+//! [`breaker`](crate::breaker()) and [`bulkhead`](crate::bulkhead()) are one of them each, for an order
 //! of your own. All of them are a [`GuardLayer`] and behave alike:
 //!
 //! - A guard is always ready: a policy never makes anybody wait. The inner service is made ready
@@ -29,6 +29,7 @@ use crate::classify::{Classify, Errors};
 use crate::deadline;
 use crate::error::Error;
 use crate::keys::{Key, KeyValue, Shared, Whole};
+use lease::Lease;
 
 pub(crate) use builder::only;
 pub use builder::{Builder, Refused};
@@ -137,14 +138,10 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let key = self.settings.keys.key(&request);
+        let Settings { keys, classify, when_gone, timed } = &self.settings;
+        let key = keys.key(&request);
+        let lease = Lease::new(self.shared.clone(), key, deadline::current(), *when_gone);
         let work = Oneshot::new(self.inner.clone(), request);
-        let call = future::Call {
-            key,
-            shared: self.shared.clone(),
-            when_gone: self.settings.when_gone,
-            deadline: deadline::current(),
-        };
-        Guarded::new(work, call, self.settings.timed, self.settings.classify.clone())
+        Guarded::new(work, lease, *timed, classify.clone())
     }
 }

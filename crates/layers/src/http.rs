@@ -9,7 +9,7 @@
 //! not taken off.
 //!
 //! `SendDeadline` belongs innermost, so that each try is told what is left *then*.
-//! `ReceiveDeadline` belongs outermost, with a [`timeout`](crate::timeout) inside that cuts what
+//! `ReceiveDeadline` belongs outermost, with a [`timeout`](crate::timeout()) inside that cuts what
 //! takes longer: by itself it only says until when.
 
 mod deadline;

@@ -13,7 +13,7 @@
 //!
 //! Retry at *one* place on the way. Three tries at each of three hops are 27 calls.
 //!
-//! It belongs inside the [`timeout`](crate::timeout), which is one for all tries, and outside the
+//! It belongs inside the [`timeout`](crate::timeout()), which is one for all tries, and outside the
 //! breaker, which sees each try.
 
 mod account;

@@ -26,11 +26,6 @@ enum Place {
     Database(database::Carts),
 }
 
-/// Carts cannot be had.
-#[derive(Debug, thiserror::Error)]
-#[error("the carts cannot be had ({0})")]
-pub struct Unavailable(#[from] rusqlite::Error);
-
 // === impl Cart ===
 
 impl Serialize for Cart {
@@ -54,21 +49,16 @@ impl Carts {
     }
 
     /// The cart of `customer`, if it was ever put.
-    pub fn get(&mut self, customer: &str) -> Result<Option<Cart>, Unavailable> {
+    pub fn get(&mut self, customer: &str) -> Result<Option<Cart>, Error> {
         match &mut self.0 {
             Place::Memory(carts) => Ok(carts.get(customer).cloned()),
-            Place::Database(carts) => Ok(carts.get(customer)?),
+            Place::Database(carts) => carts.get(customer).map_err(Error::Carts),
         }
     }
 
     /// Says how many of `product` are in the cart of `customer` from now on, and returns the cart.
     /// None of it takes it out.
-    pub fn put(
-        &mut self,
-        customer: &str,
-        product: &str,
-        quantity: u32,
-    ) -> Result<Cart, Unavailable> {
+    pub fn put(&mut self, customer: &str, product: &str, quantity: u32) -> Result<Cart, Error> {
         match &mut self.0 {
             Place::Memory(carts) => {
                 let cart = carts.entry(customer.to_owned()).or_default();
@@ -78,7 +68,7 @@ impl Carts {
                 };
                 Ok(cart.clone())
             }
-            Place::Database(carts) => Ok(carts.put(customer, product, quantity)?),
+            Place::Database(carts) => carts.put(customer, product, quantity).map_err(Error::Carts),
         }
     }
 }

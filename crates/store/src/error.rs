@@ -49,6 +49,9 @@ pub enum Error {
         /// Why it failed, in the words of `SQLite`.
         problem: String,
     },
+    /// A cart cannot be read or written; the others may be well.
+    #[error("the carts cannot be had")]
+    Carts(#[source] rusqlite::Error),
     /// The file to import cannot be read.
     #[error("{name}: cannot be read")]
     Unreadable {

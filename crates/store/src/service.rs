@@ -9,7 +9,7 @@ pub mod customers;
 pub mod orders;
 pub mod products;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -95,12 +95,12 @@ pub async fn serve(
 /// Adds to the routes of a service what all of them have.
 pub(crate) fn complete(router: Router, paths: Paths, task: HeaderValue) -> Router {
     router
-        .method_not_allowed_fallback(move |method, uri| wrong_method(paths, method, uri))
-        .fallback(move |uri| no_such_path(paths, uri))
+        .method_not_allowed_fallback(move |method, uri| ready(wrong_method(paths, &method, &uri)))
+        .fallback(move |uri| ready(no_such_path(paths, &uri)))
         .layer(middleware::map_response_with_state(task, name_task))
 }
 
-async fn wrong_method(paths: Paths, method: Method, uri: Uri) -> Problem {
+fn wrong_method(paths: Paths, method: &Method, uri: &Uri) -> Problem {
     let path = uri.path();
     Problem::method_not_allowed(format!(
         "{path} does not answer {method}; allowed are {}",
@@ -108,7 +108,7 @@ async fn wrong_method(paths: Paths, method: Method, uri: Uri) -> Problem {
     ))
 }
 
-async fn no_such_path(paths: Paths, uri: Uri) -> Problem {
+fn no_such_path(paths: Paths, uri: &Uri) -> Problem {
     let path = uri.path();
     Problem::not_found(format!("{path}: there is nothing; there are {}", paths.there))
 }

@@ -138,7 +138,7 @@ async fn page(
         storefront.customers.get(target(format!("/customers/{customer}"))?),
         storefront.orders.get(target(format!("/orders/{customer}"))?),
     );
-    page::compose([products, customers, orders])
+    page::compose(&[products, customers, orders])
 }
 
 /// Why there is no answer at all.

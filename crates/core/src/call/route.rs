@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{budget, fallback, guard};
+use crate::policy::guard::{self, Finding};
+use crate::policy::{budget, fallback};
 
 /// One kind of requests to a service, and the policies they go by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,22 @@ pub enum PathMatch {
 /// A route, by its place in the service's list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteId(pub usize);
+
+// === impl Route ===
+
+impl Route {
+    /// What is wrong with its guard, at so many calls a second if that is known. A permit is held
+    /// until the work has ended, which may be after the call has.
+    pub fn findings(&self, rate: Option<f64>) -> Vec<Finding> {
+        let mut findings = guard::check(&self.guard, rate);
+        if self.guard.timeout.is_some_and(|timeout| timeout < self.outlasts) {
+            let held = guard::Config { timeout: Some(self.outlasts), ..self.guard.clone() };
+            let starved = |finding: &Finding| matches!(finding, Finding::Starved(_));
+            findings.extend(guard::check(&held, rate).into_iter().filter(starved));
+        }
+        findings
+    }
+}
 
 // === impl Match ===
 
@@ -101,6 +118,18 @@ mod tests {
             assert!(!is_for(prefix, "/"));
         }
         assert!(is_for("/", "/anything"));
+    }
+
+    /// 100 permits give a window of 10 s enough outcomes when a call holds one for a second, and too
+    /// few when its work goes on for a minute more.
+    #[test]
+    fn work_that_outlasts_its_call_starves_the_breaker_as_a_long_timeout_does() {
+        let mut route = crate::call::Config::plain(Duration::from_secs(1), 1).routes.remove(0);
+        route.guard.breaker = Some(crate::policy::breaker::Config::default());
+        route.guard.bulkhead = Some(crate::policy::bulkhead::Config::Fixed(10));
+        assert_eq!(route.findings(None), []);
+        route.outlasts = Duration::from_secs(60);
+        assert!(matches!(route.findings(None)[..], [Finding::Starved(_)]));
     }
 
     #[test]

@@ -2,13 +2,10 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use seaworthy_core::policy::Outcome;
-use seaworthy_core::policy::guard::Guard as Policies;
-use seaworthy_core::time::Instant;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tower::util::Oneshot;
@@ -18,17 +15,8 @@ use super::WhenGone;
 use super::lease::Lease;
 use crate::classify::{Classify, judge};
 use crate::error::Error;
-use crate::keys::{KeyValue, Shared};
+use crate::keys::KeyValue;
 use crate::{clock, deadline};
-
-/// A call that has not asked yet.
-pub(super) struct Call<K: KeyValue> {
-    pub(super) key: K,
-    pub(super) shared: Arc<Shared<K, Policies>>,
-    pub(super) when_gone: WhenGone,
-    /// The caller's.
-    pub(super) deadline: Option<Instant>,
-}
 
 pin_project! {
     /// The future of a guarded call.
@@ -52,8 +40,7 @@ pin_project! {
         // Before the lease: the work has ended when its permit comes free.
         #[pin]
         work: Work<Oneshot<S, R>>,
-        lease: Option<Lease<K>>,
-        call: Option<Call<K>>,
+        lease: Lease<K>,
         #[pin]
         timer: Option<Sleep>,
         timed: bool,
@@ -77,7 +64,7 @@ pin_project! {
         C: 'static,
     {
         fn drop(this: Pin<&mut Self>) {
-            drop(this.part());
+            this.part();
         }
     }
 }
@@ -108,28 +95,25 @@ where
     K: KeyValue,
     C: Classify<S::Response, S::Error> + Clone + Send + 'static,
 {
-    pub(super) fn new(work: Oneshot<S, R>, call: Call<K>, timed: bool, classify: C) -> Self {
-        let work = match call.when_gone {
+    pub(super) fn new(work: Oneshot<S, R>, lease: Lease<K>, timed: bool, classify: C) -> Self {
+        let work = match lease.when_gone() {
             WhenGone::Detach => Work::Apart { future: Some(Box::pin(work)) },
             WhenGone::Release | WhenGone::HoldUntilDeadline => Work::Here { future: work },
         };
-        Self { work, lease: None, call: Some(call), timer: None, timed, classify }
+        Self { work, lease, timer: None, timed, classify }
     }
 
-    /// Nobody waits any longer: ends the work and gives back its lease, or lets it run on with it.
-    fn part(self: Pin<&mut Self>) -> Option<Lease<K>> {
+    /// Nobody waits any longer: the work ends, or runs on and has the pass.
+    fn part(self: Pin<&mut Self>) {
         let mut this = self.project();
         let apart = this.work.as_mut().take_apart();
         this.work.set(Work::Gone);
-        let mut lease = this.lease.take()?;
-        match (apart, Handle::try_current()) {
-            // What has panicked does not run on.
-            (Some(work), Ok(runtime)) if !std::thread::panicking() => {
-                lease.abandon();
-                runtime.spawn(run_on(work, lease, this.classify.clone()));
-                None
-            }
-            _ => Some(lease),
+        // What has panicked does not run on, and without a runtime nothing does.
+        if let (Some(work), Ok(runtime), false) =
+            (apart, Handle::try_current(), std::thread::panicking())
+            && let Some(heir) = this.lease.hand_over()
+        {
+            runtime.spawn(run_on(work, heir, this.classify.clone()));
         }
     }
 
@@ -138,19 +122,17 @@ where
         if !*this.timed {
             return Poll::Pending;
         }
-        let lease = this.lease.as_ref().expect("it was admitted");
-        let began = lease.began();
         if this.timer.is_none() {
-            let deadline = lease.deadline().expect("a timeout gives every call one");
+            let deadline = this.lease.deadline().expect("a timeout gives every call one");
             this.timer.set(Some(tokio::time::sleep_until(clock::moment(deadline))));
         }
         let timer = this.timer.as_pin_mut().expect("it was just set");
         // A service that is always busy must not hide its own timeout.
         ready!(pin!(tokio::task::unconstrained(timer)).poll(context));
-        if let Some(lease) = self.part() {
-            lease.settle(Outcome::Timeout);
-        }
-        Poll::Ready(Error::Timeout { after: clock::now().since(began) })
+        self.as_mut().part();
+        let lease = self.project().lease;
+        lease.settle(Outcome::Timeout);
+        Poll::Ready(Error::Timeout { after: clock::now().since(lease.began()) })
     }
 }
 
@@ -167,26 +149,19 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.as_mut().project();
-        if let Some(call) = this.call.take() {
-            match Lease::ask(clock::now(), call) {
-                Ok(lease) => *this.lease = Some(lease),
-                Err(why) => {
-                    this.work.set(Work::Gone);
-                    return Poll::Ready(Err(Error::Rejected(why)));
-                }
-            }
+        if let Err(why) = this.lease.ask() {
+            this.work.set(Work::Gone);
+            return Poll::Ready(Err(Error::Rejected(why)));
         }
-        let deadline = this.lease.as_ref().and_then(Lease::deadline);
         let polled = {
-            let _entered = deadline::enter(deadline);
+            let _entered = deadline::enter(this.lease.deadline());
             this.work.as_mut().poll(context)
         };
         let Poll::Ready(result) = polled else {
             return self.poll_timer(context).map(Err);
         };
         this.work.set(Work::Gone);
-        let lease = this.lease.take().expect("it was admitted");
-        lease.settle(judge(this.classify, &result));
+        this.lease.settle(judge(this.classify, &result));
         Poll::Ready(result.map_err(Error::from_inner))
     }
 }
@@ -209,12 +184,11 @@ async fn run_on<F, T, E: 'static, K: KeyValue>(
         Some(deadline) => tokio::time::timeout_at(clock::moment(deadline), end.as_mut()).await.ok(),
         None => None,
     };
-    let outcome = match in_time {
-        Some(outcome) => outcome,
-        None => {
-            lease.abandon();
-            end.await
-        }
+    let outcome = if let Some(outcome) = in_time {
+        outcome
+    } else {
+        lease.abandon();
+        end.await
     };
     lease.settle(outcome);
 }

@@ -8,16 +8,18 @@ use seaworthy_core::time::Instant;
 use tokio::runtime::Handle;
 
 use super::WhenGone;
-use super::future::Call;
 use crate::clock;
 use crate::keys::{KeyValue, Pass, Shared};
 
 /// Dropped without an outcome it settles as cancelled, and the call's age decides.
 pub(super) struct Lease<K: KeyValue> {
     shared: Arc<Shared<K, Policies>>,
-    /// `None` once it is settled.
+    /// Until the policies are asked.
+    key: Option<K>,
+    /// From then on, until it is settled.
     pass: Option<Pass<K, Policies>>,
     began: Instant,
+    /// The caller's at first, then the call's.
     deadline: Option<Instant>,
     when_gone: WhenGone,
 }
@@ -25,15 +27,29 @@ pub(super) struct Lease<K: KeyValue> {
 // === impl Lease ===
 
 impl<K: KeyValue> Lease<K> {
-    /// Asks for leave.
-    pub(super) fn ask(now: Instant, call: Call<K>) -> Result<Self, Rejection> {
-        let Call { key, shared, when_gone, deadline } = call;
-        let ask = Ask { repeatable: false, deadline };
-        let mut policies = shared.lock();
-        let mut pass = policies.admit(now, key, &ask)?;
-        let deadline = policies.with(&mut pass, |_, pass| pass.deadline());
-        drop(policies);
-        Ok(Self { shared, pass: Some(pass), began: now, deadline, when_gone })
+    /// Nothing is asked yet.
+    pub(super) fn new(
+        shared: Arc<Shared<K, Policies>>,
+        key: K,
+        deadline: Option<Instant>,
+        when_gone: WhenGone,
+    ) -> Self {
+        Self { shared, key: Some(key), pass: None, began: Instant::EPOCH, deadline, when_gone }
+    }
+
+    /// Asks for leave, once.
+    pub(super) fn ask(&mut self) -> Result<(), Rejection> {
+        let Some(key) = self.key.take() else { return Ok(()) };
+        self.began = clock::now();
+        let ask = Ask { repeatable: false, deadline: self.deadline };
+        let mut policies = self.shared.lock();
+        let pass = self.pass.insert(policies.admit(self.began, key, &ask)?);
+        self.deadline = policies.with(pass, |_, pass| pass.deadline());
+        Ok(())
+    }
+
+    pub(super) fn when_gone(&self) -> WhenGone {
+        self.when_gone
     }
 
     pub(super) fn began(&self) -> Instant {
@@ -46,11 +62,22 @@ impl<K: KeyValue> Lease<K> {
     }
 
     /// Tells how the call went.
-    pub(super) fn settle(mut self, outcome: Outcome) {
-        self.tell(clock::now(), outcome);
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        if self.pass.is_some() {
+            self.tell(clock::now(), outcome);
+        }
     }
 
-    /// The caller has gone and the work runs on. To be said again when the deadline has passed.
+    /// The caller has gone and the work runs on: gives the pass to whoever sees to that, and
+    /// nothing if there is none. To be abandoned again when the deadline has passed.
+    pub(super) fn hand_over(&mut self) -> Option<Self> {
+        let pass = Some(self.pass.take()?);
+        let (shared, when_gone) = (self.shared.clone(), WhenGone::Release);
+        let mut heir = Self { shared, key: None, pass, when_gone, ..*self };
+        heir.abandon();
+        Some(heir)
+    }
+
     pub(super) fn abandon(&mut self) {
         if let Some(pass) = &mut self.pass {
             let now = clock::now();
@@ -64,20 +91,15 @@ impl<K: KeyValue> Lease<K> {
         }
     }
 
-    /// Moves the permit to a task that frees it at the deadline.
+    /// The work stops here and perhaps not there: the permit goes to a task that frees it at the
+    /// deadline.
     fn hold(&mut self, now: Instant, deadline: Instant, runtime: &Handle) {
-        let Some(mut pass) = self.pass.take() else { return };
-        self.shared.lock().with(&mut pass, |policies, pass| policies.keep_permit(now, pass));
-        let held = Self {
-            shared: self.shared.clone(),
-            pass: Some(pass),
-            began: self.began,
-            deadline: self.deadline,
-            when_gone: WhenGone::Release,
-        };
+        let Some(pass) = &mut self.pass else { return };
+        self.shared.lock().with(pass, |policies, pass| policies.keep_permit(now, pass));
+        let heir = self.hand_over();
         runtime.spawn(async move {
             tokio::time::sleep_until(clock::moment(deadline)).await;
-            held.settle(Outcome::Cancelled);
+            drop(heir);
         });
     }
 }

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Paths;
-use crate::carts::{Carts, Unavailable};
+use crate::Error;
+use crate::carts::Carts;
 use crate::faults::Faults;
 use crate::problem::Problem;
 
@@ -80,7 +81,7 @@ async fn put_product(
 /// A writer may have to wait for that of another task; requests that need no carts do not.
 async fn with<T: Send + 'static>(
     carts: Arc<Mutex<Carts>>,
-    act: impl FnOnce(&mut Carts) -> Result<T, Unavailable> + Send + 'static,
+    act: impl FnOnce(&mut Carts) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
     let act = move || act(&mut carts.lock().unwrap_or_else(PoisonError::into_inner));
     let done = tokio::task::spawn_blocking(act).await.expect("it neither panics nor is aborted");

@@ -28,7 +28,7 @@ struct Page<'a> {
 }
 
 /// Puts together what was got of the pieces, in the order of [`Piece::ALL`].
-pub(super) fn compose(got: [Got; 3]) -> Result<Response, Problem> {
+pub(super) fn compose(got: &[Got; 3]) -> Result<Response, Problem> {
     if let Some(refusal) = got.iter().find_map(refusal) {
         return Ok(relay(refusal.clone()));
     }
@@ -38,7 +38,7 @@ pub(super) fn compose(got: [Got; 3]) -> Result<Response, Problem> {
         let detail = "no piece of the page can be had";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(wait));
     }
-    let pieces = Piece::ALL.into_iter().zip(&got);
+    let pieces = Piece::ALL.into_iter().zip(got);
     let lacks: Vec<Degraded> = pieces.filter_map(|(piece, got)| lack(piece, got)).collect();
     let entries = lacks.iter().map(Degraded::to_string).collect();
     let page = Page { customer, orders, products, degraded: entries };

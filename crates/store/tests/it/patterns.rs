@@ -7,7 +7,7 @@ use seaworthy_core::policy::timeout::HEADER;
 use seaworthy_store::storefront::{Bulkheads, DEGRADED_HEADER, Fallback, Settings};
 use serde_json::{Value, json};
 
-use crate::dependency::{Act, Dependencies};
+use crate::dependency::{Act, Dependencies, Dependency};
 use crate::server::{Answer, Server, until};
 
 /// No pattern, and this many slots for all.
@@ -38,7 +38,7 @@ fn without_a_timeout_one_that_hangs_takes_all_shared_slots_and_everything_stops(
     let others = others.map(|target| storefront.send("GET", target));
     until("the others wait", || patterns(&storefront)["pool"]["waiting"] == 3);
     assert_eq!(patterns(&storefront)["pool"]["taken"], 4);
-    let reached = [&dependencies.customers, &dependencies.orders].map(|other| other.calls());
+    let reached = [&dependencies.customers, &dependencies.orders].map(Dependency::calls);
     assert_eq!(reached, [0, 0], "nobody is called");
 
     dependencies.products.release();

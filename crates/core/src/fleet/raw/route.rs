@@ -124,12 +124,7 @@ impl RawPolicies {
             bulkhead: bulkhead.map_err(|error| error.below("bulkhead"))?,
             failure_status,
         };
-        // What is merely doubtful is for `seaworthy check`.
-        let findings = guard::check(&guard, None);
-        if let Some(refused) = findings.iter().find(|f| f.severity() == Severity::Refused) {
-            return Err(ConfigError::new("breaker", refused));
-        }
-        Ok(Route {
+        let route = Route {
             name,
             matches,
             guard,
@@ -137,6 +132,12 @@ impl RawPolicies {
             budget: Some(budget),
             outlasts,
             fallback: fallback.map_err(|error| error.below("fallback"))?,
-        })
+        };
+        // What is merely doubtful is for `seaworthy check`.
+        let findings = route.findings(None);
+        match findings.iter().find(|finding| finding.severity() == Severity::Refused) {
+            Some(refused) => Err(ConfigError::new("breaker", refused)),
+            None => Ok(route),
+        }
     }
 }

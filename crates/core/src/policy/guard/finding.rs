@@ -94,13 +94,15 @@ pub struct Starvation {
     pub minimum: u32,
 }
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How bad it is, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It cannot work.
     Refused,
     /// It is likely not what was meant.
     Warning,
+    /// It is worth knowing.
+    Note,
 }
 
 // === impl Finding ===

@@ -104,9 +104,12 @@ enum Place {
 
 #[derive(Debug, clap::Args)]
 struct Faults {
-    /// For drills: POST /faults/leak?bytes_per_second=N&limit=BYTES leaks memory and slows every
-    /// request, until the process aborts at the limit (256 MiB unless it is said)
-    #[arg(long)]
+    // Not a doc comment: clippy wants backticks within the path, users do not.
+    #[arg(
+        long,
+        help = "For drills: POST /faults/leak?bytes_per_second=N&limit=BYTES leaks memory and slows \
+                every request, until the process aborts at the limit (256 MiB unless it is said)"
+    )]
     faults: bool,
 }
 

@@ -1,0 +1,203 @@
+//! What a drill promises about its figures: `{2.slow.page.failed_share} <= 0.1%`.
+//!
+//! ```text
+//! claim   = sum ("<=" | ">=") sum
+//! sum     = product (("+" | "-") product)*
+//! product = [NUMBER "*"] value
+//! value   = "|" sum "|" | "{" FIGURE "}" | DURATION | SHARE | NUMBER
+//! ```
+//!
+//! Durations are at life size. Both sides must be of one unit.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::reading::{Place, Unit};
+
+/// A promise about figures of a drill's cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// As written.
+    pub text: String,
+    left: Sum,
+    right: Sum,
+    /// Whether the left side may be at most the right one, or at least.
+    at_most: bool,
+}
+
+/// Whether a claim holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// It does.
+    pub holds: bool,
+    /// Its left side, in words.
+    pub left: String,
+    /// Its right side, in words.
+    pub right: String,
+}
+
+/// What is added up, each with its factor; never empty.
+type Sum = Vec<(f64, Value)>;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    Constant(f64, Unit),
+    Figure(Place),
+    Absolute(Sum),
+}
+
+/// Reads a claim from left to right.
+struct Reader<'a> {
+    rest: &'a str,
+    place: &'a dyn Fn(&str) -> Result<Place, String>,
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// Reads a claim; `place` reads what stands in braces.
+    pub fn read(
+        text: &str,
+        place: &dyn Fn(&str) -> Result<Place, String>,
+    ) -> Result<Self, String> {
+        let mut reader = Reader { rest: text, place };
+        let (left, unit) = reader.sum()?;
+        let at_most = match (reader.skip("<="), reader.rest.starts_with(">=")) {
+            (true, _) => true,
+            (false, true) => !reader.skip(">="),
+            (false, false) => return Err(reader.expected("<= or >=")),
+        };
+        let (right, other) = reader.sum()?;
+        if !reader.rest.is_empty() {
+            return Err(reader.expected("the end"));
+        }
+        if unit != other {
+            return Err(format!("{unit} on the left and {other} on the right; allowed is one unit"));
+        }
+        Ok(Self { text: text.to_owned(), left, right, at_most })
+    }
+
+    /// Every figure it speaks of.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        collect(&self.left, &mut places);
+        collect(&self.right, &mut places);
+        places
+    }
+
+    /// Judges it by the figures; none if one of them is not known.
+    pub fn judge(&self, figure: &dyn Fn(Place) -> Option<f64>) -> Option<Judged> {
+        let (left, right) = (evaluate(&self.left, figure)?, evaluate(&self.right, figure)?);
+        let unit = unit(&self.left);
+        let holds = if self.at_most { left <= right } else { left >= right };
+        Some(Judged { holds, left: unit.say(left), right: unit.say(right) })
+    }
+}
+
+fn collect(sum: &[(f64, Value)], places: &mut Vec<Place>) {
+    for (_, value) in sum {
+        match value {
+            Value::Constant(..) => {}
+            Value::Figure(place) => places.push(*place),
+            Value::Absolute(sum) => collect(sum, places),
+        }
+    }
+}
+
+fn evaluate(sum: &[(f64, Value)], figure: &dyn Fn(Place) -> Option<f64>) -> Option<f64> {
+    sum.iter().try_fold(0.0, |so_far, (factor, value)| {
+        let value = match value {
+            Value::Constant(value, _) => *value,
+            Value::Figure(place) => figure(*place)?,
+            Value::Absolute(sum) => evaluate(sum, figure)?.abs(),
+        };
+        Some(so_far + factor * value)
+    })
+}
+
+fn unit(sum: &[(f64, Value)]) -> Unit {
+    match &sum[0].1 {
+        Value::Constant(_, unit) => *unit,
+        Value::Figure(place) => place.figure.unit(),
+        Value::Absolute(sum) => unit(sum),
+    }
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    fn sum(&mut self) -> Result<(Sum, Unit), String> {
+        let mut sum = vec![self.product()?];
+        let unit_of_first = unit(&sum);
+        loop {
+            let sign = match (self.skip("+"), self.rest.starts_with('-')) {
+                (true, _) => 1.0,
+                (false, true) if self.skip("-") => -1.0,
+                _ => return Ok((sum, unit_of_first)),
+            };
+            let (factor, value) = self.product()?;
+            sum.push((sign * factor, value));
+            let other = unit(&sum[sum.len() - 1..]);
+            if other != unit_of_first {
+                return Err(format!("{unit_of_first} and {other} cannot be added"));
+            }
+        }
+    }
+
+    fn product(&mut self) -> Result<(f64, Value), String> {
+        let value = self.value()?;
+        match value {
+            Value::Constant(factor, Unit::Count) if self.skip("*") => Ok((factor, self.value()?)),
+            value => Ok((1.0, value)),
+        }
+    }
+
+    fn value(&mut self) -> Result<Value, String> {
+        if self.skip("|") {
+            let (sum, _) = self.sum()?;
+            return if self.skip("|") { Ok(Value::Absolute(sum)) } else { Err(self.expected("|")) };
+        }
+        if self.skip("{") {
+            let Some((name, rest)) = self.rest.split_once('}') else {
+                return Err(self.expected("}"));
+            };
+            self.rest = rest.trim_start();
+            return (self.place)(name).map(Value::Figure);
+        }
+        let end = self.rest.find(|c: char| " +-*|<>={".contains(c)).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        let constant = constant(word).ok_or_else(|| {
+            self.expected("a {figure}, a duration such as 250ms, a share such as 0.1% or a number")
+        })?;
+        self.rest = rest.trim_start();
+        Ok(constant)
+    }
+
+    /// Whether `sign` comes next; then it is read.
+    fn skip(&mut self, sign: &str) -> bool {
+        let after = self.rest.trim_start().strip_prefix(sign);
+        self.rest = after.unwrap_or(self.rest).trim_start();
+        after.is_some()
+    }
+
+    fn expected(&self, what: &str) -> String {
+        format!("`{}` stands where {what} is allowed", self.rest)
+    }
+}
+
+fn constant(word: &str) -> Option<Value> {
+    if let Some(percent) = word.strip_suffix('%') {
+        return Some(Value::Constant(percent.parse::<f64>().ok()? / 100.0, Unit::Share));
+    }
+    if let Ok(number) = word.parse::<f64>() {
+        return number.is_finite().then_some(Value::Constant(number, Unit::Count));
+    }
+    let duration: Duration = humantime::parse_duration(word).ok()?;
+    Some(Value::Constant(duration.as_secs_f64(), Unit::Time))
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,217 @@
+//! What cannot work in a fleet, or is likely not what was meant, with the numbers.
+
+use std::time::Duration;
+
+use super::{Fleet, Service};
+use crate::call::Route;
+use crate::policy::breaker::Window;
+use crate::policy::guard::Severity;
+
+/// Something about a fleet that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The full key, such as `service.store.start_timeout`.
+    pub key: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, with the numbers.
+    pub text: String,
+}
+
+/// Everything there is to say about `fleet`, the worst first. With the calls a second that one
+/// service gets, if known, it says more.
+pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for service in &fleet.services {
+        let key = format!("service.{}", service.name);
+        let mut add = |below: &str, severity, text| {
+            findings.push(Finding { key: format!("{key}{below}"), severity, text });
+        };
+        start(service, &mut add);
+        retirement(service, &mut add);
+        stickiness(service, &mut add);
+        for (n, route) in service.call.routes.iter().enumerate() {
+            let last = n + 1 == service.call.routes.len();
+            let below = if last { String::new() } else { format!(".route[{}]", n + 1) };
+            policies(route, rate, &mut |key, severity, text| {
+                add(&format!("{below}{key}"), severity, text);
+            });
+            tries(service, route, &mut |key, severity, text| {
+                add(&format!("{below}{key}"), severity, text);
+            });
+        }
+    }
+    findings.extend(multiplied_tries(fleet));
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+type Add<'a> = &'a mut dyn FnMut(&str, Severity, String);
+
+/// A new task must have passed a check before its patience is over, and the first check comes up to
+/// one interval after its process starts.
+fn start(service: &Service, add: Add<'_>) {
+    let (patience, health) = (service.cluster.start_timeout, &service.health);
+    if patience <= health.interval {
+        let text = format!(
+            "a task is given up {patience:?} after its start, and if its first check comes too early \
+             the next one comes {:?} later: no task that needs a moment to start ever gets a request",
+            health.interval
+        );
+        add(".start_timeout", Severity::Refused, text);
+    }
+    let count = service.cluster.desired_count;
+    let noticed = health.interval * health.unhealthy_threshold + health.timeout;
+    let (shortest, longest) = service.cluster.provisioning;
+    let text = format!(
+        "a task that hangs leaves the rotation after up to {noticed:?}; one that dies is replaced \
+         within {shortest:?} to {:?} and its own start: meanwhile {} of {count} tasks serve",
+        longest + health.interval,
+        count - 1,
+    );
+    let severity = if count == 1 { Severity::Warning } else { Severity::Note };
+    add(".desired_count", severity, text);
+}
+
+/// The one way to retire a task: drained first, then SIGTERM, then SIGKILL.
+fn retirement(service: &Service, add: Add<'_>) {
+    let (drain, stop) = (service.cluster.deregistration_delay, service.cluster.stop_timeout);
+    let longest = service.call.routes.iter().filter_map(|route| route.guard.timeout).max();
+    let longest = longest.unwrap_or(Duration::MAX);
+    if longest > drain + stop {
+        let text = format!(
+            "a request may take {longest:?}, and a task that retires is killed after {:?} (drained for \
+             {drain:?}, then {stop:?} from SIGTERM to SIGKILL): a long request is cut off",
+            drain + stop
+        );
+        add(".deregistration_delay", Severity::Warning, text);
+    } else if longest > drain {
+        let text = format!(
+            "a request may take {longest:?}, and a task that retires gets SIGTERM after {drain:?}: it \
+             must finish its requests in the {stop:?} that are left"
+        );
+        add(".deregistration_delay", Severity::Note, text);
+    }
+    if drain > stop && drain > longest {
+        let text = format!(
+            "a drain of up to {drain:?} is longer than any request may take ({longest:?}) and than the \
+             stop timeout of {stop:?}: a connection that never ends holds up a deployment for nothing"
+        );
+        add(".deregistration_delay", Severity::Note, text);
+    }
+}
+
+fn stickiness(service: &Service, add: Add<'_>) {
+    if let Some(cookie) = &service.sticky_cookie {
+        let text = format!(
+            "the cookie `{cookie}` brings a client back to its task: what a task remembers of its \
+             clients dies with it, and of {} tasks each takes its share along",
+            service.cluster.desired_count
+        );
+        add(".sticky_cookie", Severity::Warning, text);
+    }
+}
+
+/// The guard's own findings, and what a breaker before several tasks means.
+fn policies(route: &Route, rate: Option<f64>, add: Add<'_>) {
+    for finding in route.findings(rate) {
+        add(".breaker", finding.severity(), finding.to_string());
+    }
+    if let (Some(timeout), true) = (route.guard.timeout, route.outlasts > Duration::ZERO)
+        && route.guard.bulkhead.is_none()
+    {
+        let text = format!(
+            "work that goes on for {:?} after a call of {timeout:?} is counted by a bulkhead, and there \
+             is none",
+            route.outlasts
+        );
+        add(".call.outlasts", Severity::Warning, text);
+    }
+    if let (Some(bulkhead), Some(timeout), Some(rate)) =
+        (&route.guard.bulkhead, route.guard.timeout, rate)
+    {
+        let held = timeout.max(route.outlasts).as_secs_f64();
+        let permits = bulkhead.largest();
+        let text = format!(
+            "{permits} permits let {:.1} calls a second through when each is held for {held:?} s (Little), \
+             and {rate} come: in a hang the others are turned away at once",
+            f64::from(permits) / held
+        );
+        if rate * held > f64::from(permits) {
+            add(".bulkhead", Severity::Note, text);
+        }
+    }
+}
+
+/// Tries that are of no use, or a breaker that one bad task opens for all.
+fn tries(service: &Service, route: &Route, add: Add<'_>) {
+    let count = service.cluster.desired_count;
+    if route.tries > count {
+        let text = format!(
+            "{} tries are more than there are tasks ({count}): after a failure the same tasks are asked \
+             again",
+            route.tries
+        );
+        add(".call.tries", Severity::Note, text);
+    }
+    if let Some(breaker) = &route.guard.breaker {
+        let percent = breaker.failure_percent;
+        if count > 1 && percent * count <= 100 {
+            let text = format!(
+                "one of {count} tasks that fails every request makes {} % of the calls fail, and {percent} % \
+                 open the breaker for all {count}: health checks take a bad task out, a breaker is for a \
+                 service that is bad as a whole",
+                100 / count
+            );
+            add(".breaker.failure_percent", Severity::Warning, text);
+        }
+        if let Window::Calls(calls) = breaker.window
+            && u64::from(breaker.minimum_calls) == u64::from(calls)
+            && calls > 1000
+        {
+            let text = format!("the breaker is blind until {calls} calls have ended");
+            add(".breaker.window_calls", Severity::Note, text);
+        }
+    }
+    if let Some(budget) = route.budget.filter(|budget| budget.success_percent > 100) {
+        let text = format!(
+            "each success pays for {:.1} retries: a service that fails half of its calls gets more \
+             retries than calls",
+            f64::from(budget.success_percent) / 100.0
+        );
+        add(".call.retry_budget", Severity::Warning, text);
+    }
+}
+
+/// Services that call each other through the gateway try again at every step.
+fn multiplied_tries(fleet: &Fleet) -> Option<Finding> {
+    let tries = |service: &Service| service.call.routes.iter().map(|route| route.tries).max();
+    let tries: Vec<u32> = fleet.services.iter().filter_map(tries).collect();
+    let product = tries.iter().fold(1_u32, |product, tries| product.saturating_mul(*tries));
+    if tries.len() < 2 || product <= tries.iter().copied().max().unwrap_or(1) {
+        return None;
+    }
+    let each: Vec<String> = tries.iter().map(u32::to_string).collect();
+    let share = |service: &Service| {
+        let budgets = service.call.routes.iter().map(|route| route.budget);
+        budgets.map(|budget| budget.map(|b| f64::from(b.success_percent) / 100.0)).max_by(|a, b| {
+            a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY))
+        })
+    };
+    let bound: f64 = fleet.services.iter().filter_map(share).map(|s| 1.0 + s.unwrap_or(f64::INFINITY)).product();
+    let bounded = if bound.is_finite() {
+        format!("the retry budgets bound it to {bound:.2} in the long run")
+    } else {
+        "no retry budget bounds it".to_owned()
+    };
+    let severity = if bound <= 4.0 { Severity::Note } else { Severity::Warning };
+    Some(Finding {
+        key: "service".to_owned(),
+        severity,
+        text: format!(
+            "if these services call each other in a chain, one request becomes up to {} = {product} calls \
+             of the last one; {bounded}",
+            each.join(" * ")
+        ),
+    })
+}
