@@ -3,11 +3,13 @@
 
 mod arithmetic;
 mod cell;
+pub mod claim;
 pub mod course;
 pub mod expectation;
 mod fault;
 mod filling;
 mod findings;
+mod link;
 pub mod load;
 pub mod numbers;
 mod raw;
@@ -16,15 +18,16 @@ pub mod reading;
 use std::fmt;
 use std::time::Duration;
 
-use crate::fleet::Fleet;
 use crate::fleet::written::Share;
+use crate::fleet::{Fleet, Service};
 use crate::health::Matcher;
 
 pub use arithmetic::outage;
 pub use cell::{Cell, NotACell, Selection};
-pub use fault::{Fault, FaultKind, Which};
+pub use fault::{Ending, Exec, Fault, FaultKind, Which};
 pub use filling::Filling;
-pub use findings::Findings;
+pub use findings::{Calls, Findings};
+pub use link::LinkFault;
 pub use raw::RawDrill;
 
 /// A drill as meant: every configuration is put through every schedule; each pair is a cell.
@@ -38,6 +41,8 @@ pub struct Drill {
     pub prepare: Vec<Vec<String>>,
     /// What a task costs a month, if that is known.
     pub monthly_price_per_task: Option<u32>,
+    /// A service that is not ours, `http://HOST:PORT`, in place of fleets.
+    pub target: Option<String>,
     /// The requests.
     pub load: load::Load,
     /// What counts as a success, and how many there should be.
@@ -48,6 +53,8 @@ pub struct Drill {
     pub configurations: Vec<Configuration>,
     /// What is done to each of them.
     pub schedules: Vec<Schedule>,
+    /// What it promises.
+    pub claims: Vec<claim::Claim>,
     /// What to conclude.
     pub reading: Vec<reading::Sentence>,
 }
@@ -57,8 +64,8 @@ pub struct Drill {
 pub struct Configuration {
     /// One line.
     pub title: String,
-    /// The fleet.
-    pub fleet: Fleet,
+    /// The fleet; none in a drill with a target.
+    pub fleet: Option<Fleet>,
 }
 
 /// One course of events.
@@ -122,6 +129,44 @@ impl Hypothesis {
     }
 }
 
+// === impl Configuration ===
+
+impl Configuration {
+    /// The services of its fleet; none in a drill with a target.
+    pub fn services(&self) -> &[Service] {
+        self.fleet.as_ref().map(|fleet| &fleet.services[..]).unwrap_or_default()
+    }
+
+    /// From which all draws come, unless told otherwise.
+    pub fn seed(&self) -> u64 {
+        self.fleet.as_ref().map_or(1, |fleet| fleet.seed)
+    }
+
+    /// How many tasks there are in all.
+    pub fn desired_count(&self) -> u32 {
+        self.services().iter().map(|service| service.cluster.desired_count).sum()
+    }
+}
+
+// === impl Schedule ===
+
+impl Schedule {
+    /// When the last fault is over. One that lasts to the end of the load is not over by then, and
+    /// nothing recovers from it: what counts is when it began.
+    pub fn last_fault(&self) -> Option<Duration> {
+        let over = |fault: &Fault| if fault.end() < self.duration { fault.end() } else { fault.at };
+        self.faults.iter().map(over).max()
+    }
+
+    /// The services whose callers reach them by way of a link that can be disturbed.
+    pub fn linked(&self) -> impl Iterator<Item = usize> {
+        self.faults.iter().filter_map(|fault| match fault.kind {
+            FaultKind::Link { to, .. } => Some(to),
+            _ => None,
+        })
+    }
+}
+
 // === impl ScaleLimit ===
 
 /// `or objective.latency would be too short to measure`
@@ -144,12 +189,13 @@ impl Drill {
             (
                 "hypothesis.tolerated_gap",
                 self.hypothesis.tolerated_gap,
-                1000_u32.div_ceil(self.load.rate).max(50),
+                (self.load.widest_spacing().as_micros().div_ceil(1000) as u32).max(50),
             ),
             ("hypothesis.window", self.hypothesis.window, 250),
         ];
-        for configuration in &self.configurations {
-            let health = &configuration.fleet.services[0].health;
+        let fleets = self.configurations.iter().filter_map(|c| c.fleet.as_ref());
+        for service in fleets.flat_map(|fleet| &fleet.services) {
+            let health = &service.health;
             limits.push(("the health checks' timeout", health.timeout, 50));
             limits.push(("the health checks' interval", health.interval, 100));
         }
@@ -177,10 +223,11 @@ impl Drill {
         self.hypothesis.tolerated_gap /= scale;
         for schedule in &mut self.schedules {
             schedule.duration /= scale;
-            schedule.faults.iter_mut().for_each(|fault| fault.at /= scale);
+            schedule.faults.iter_mut().for_each(|fault| fault.faster(scale));
         }
+        self.load.faster(scale);
         for configuration in &mut self.configurations {
-            configuration.fleet = configuration.fleet.clone().faster(scale);
+            configuration.fleet = configuration.fleet.take().map(|fleet| fleet.faster(scale));
         }
         self
     }

@@ -15,6 +15,10 @@ pub enum Stream {
     OpenTime,
     /// How much of the pause before a retry is taken off.
     Pause,
+    /// Which requests on a link are met by a fault.
+    Link,
+    /// The seed of each further flow of a load.
+    Flows,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -1,6 +1,9 @@
 //! One cell, live: a fleet of its own, the load, the faults at their times.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -9,15 +12,19 @@ use std::time::Duration;
 use seaworthy_agent::clock::{now, sleep_until};
 use seaworthy_agent::messages::Setup;
 use seaworthy_agent::owner::Fleet;
+use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
-use seaworthy_core::experiment::{Cell, Configuration, Filling, Findings, Schedule};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
 use seaworthy_core::time::Instant;
 
 use crate::Error;
 use crate::error::with_causes;
+use crate::exec::Runner;
+use crate::faults::{Faults, links};
 use crate::job::Job;
+use crate::link::Link;
 use crate::load::progress::Progress;
-use crate::load::{Generator, Order};
+use crate::load::{Destination, Generator, Order};
 use crate::output::last_lines;
 use crate::view::{Picture, View};
 use crate::watch::Watch;
@@ -37,6 +44,17 @@ struct Run<'a> {
     log: PathBuf,
     seed: u64,
     progress: Arc<Progress>,
+}
+
+/// What a run is done to: a fleet of its own, or a target.
+struct Subject {
+    /// Ended when dropped.
+    fleet: Option<Fleet>,
+    /// Where each service takes requests, or the target does.
+    services: Vec<SocketAddr>,
+    /// What requests call it.
+    host: String,
+    links: BTreeMap<usize, Link>,
 }
 
 /// Runs a cell for the `repeat`-th time, in `directory`, which is made for it.
@@ -59,90 +77,144 @@ pub(crate) async fn run(
     };
     fs::create_dir(directory).map_err(Error::Directory)?;
     let lost = |error| run.lost(&error);
-    let fleet = run.start_fleet(directory)?;
-    let health = run.configuration.fleet.services[0].health.clone();
-    let mut watch = Watch::new(fleet.connect().await.map_err(lost)?, health);
+    let mut subject = run.subject(directory).await?;
+    let control = match &subject.fleet {
+        Some(fleet) => Some(fleet.connect().await.map_err(lost)?),
+        None => None,
+    };
+    let health = run.configuration.services().iter().map(|service| service.health.clone());
+    let mut watch = Watch::new(control, health.collect());
     run.fill(&mut watch, view).await?;
-    let generator = Generator::start(run.order(&fleet)).map_err(Error::Load)?;
-    let samples = run.load(&mut watch, generator, view).await?;
-    run.settle(&mut watch).await.map_err(lost)?;
-    Ok(Findings::of(&job.drill, cell, &samples, &watch.course))
+    let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
+    let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
+    let links = std::mem::take(&mut subject.links);
+    let mut faults = Faults::new(schedule, links, subject.services.clone(), runner);
+    let (samples, begin) = run.load(&mut watch, &mut faults, generator, view).await?;
+    run.settle(&mut watch, &mut faults).await.map_err(lost)?;
+    Ok(Findings::of(&job.drill, cell, &samples, &watch.course, &faults.arrivals(begin)))
 }
 
 // === impl Run ===
 
 impl Run<'_> {
-    fn start_fleet(&self, directory: &Path) -> Result<Fleet, Error> {
-        let mut fleet = self.configuration.fleet.clone();
+    /// A fleet whose tasks call each other by way of links, or the target.
+    async fn subject(&self, directory: &Path) -> Result<Subject, Error> {
+        let Some(fleet) = &self.configuration.fleet else { return self.target().await };
+        let links = links(&self.job.drill.schedules, self.seed).map_err(Error::Link)?;
+        let mut fleet = fleet.clone();
         fleet.seed = self.seed;
+        let urls: BTreeMap<String, String> = links
+            .iter()
+            .map(|(place, link)| {
+                (fleet.services[*place].url_variable(), format!("http://{}", link.address()))
+            })
+            .collect();
+        fleet.services.iter_mut().for_each(|service| service.environment.extend(urls.clone()));
         let log = File::create(&self.log).map_err(Error::Directory)?;
         let setup = Setup { fleet, directory: directory.to_owned() };
         let started = Fleet::start(&self.job.program, &setup, Stdio::from(log));
-        started.map_err(|error| self.not_up(self.key("listen"), with_causes(&error)))
+        let fleet =
+            started.map_err(|error| self.not_up(self.key("listen"), with_causes(&error)))?;
+        let services = fleet.listening().to_vec();
+        links.iter().for_each(|(place, link)| link.forward_to(services[*place]));
+        let host = services[self.job.drill.load.entry()].to_string();
+        Ok(Subject { fleet: Some(fleet), services, host, links })
     }
 
-    fn order(&self, fleet: &Fleet) -> Order {
-        let load = &self.job.drill.load;
+    async fn target(&self) -> Result<Subject, Error> {
+        let target = self.job.drill.target.as_deref().unwrap_or_default();
+        let host = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let error = |source| Error::Target {
+            file: self.job.file.clone(),
+            target: target.to_owned(),
+            source,
+        };
+        let named = if host.rsplit(']').next().unwrap_or(&host).contains(':') {
+            host.clone()
+        } else {
+            format!("{host}:80")
+        };
+        let mut found = tokio::net::lookup_host(named).await.map_err(error)?;
+        let address = found.next().ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
+        Ok(Subject { fleet: None, services: vec![address], host, links: BTreeMap::new() })
+    }
+
+    fn order(&self, subject: &Subject) -> Order {
+        let Drill { load, objective, .. } = &self.job.drill;
+        let destination = |flow: &Flow| Destination {
+            address: subject.services[flow.service],
+            host: subject.host.clone(),
+            flow: flow.clone(),
+        };
         Order {
-            address: fleet.listening()[0],
-            paths: load.paths.clone(),
+            flows: load.flows.iter().map(destination).collect(),
             planned: load.schedule(self.seed, self.schedule.duration),
-            objective: self.job.drill.objective.clone(),
+            objective: objective.clone(),
             progress: self.progress.clone(),
         }
     }
 
     /// Waits until all tasks are in rotation.
     async fn fill(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
-        let config = &self.configuration.fleet.services[0].cluster;
-        let command = || self.key("command");
+        let count = self.configuration.desired_count();
         let filling = async {
             loop {
                 let in_rotation = watch.course.in_rotation().len();
-                match Filling::of(config.desired_count, in_rotation, &watch.records) {
+                match Filling::of(count, in_rotation, &watch.records) {
                     Filling::Filled => return Ok(()),
-                    Filling::Hopeless(why) => return Err(self.not_up(command(), why)),
+                    Filling::Hopeless(why) => return Err(self.not_up(self.key("command"), why)),
                     Filling::Waiting => {}
                 }
                 self.follow(watch, view, None).await?;
             }
         };
-        let patience = config.start_timeout + FILL_MARGIN;
+        let starts = self.configuration.services().iter().map(|s| s.cluster.start_timeout);
+        let patience = starts.max().unwrap_or_default() + FILL_MARGIN;
         tokio::time::timeout(patience, filling).await.unwrap_or_else(|_| {
             let why = format!("not all tasks were in rotation within {patience:?}");
-            Err(self.not_up(command(), why))
+            Err(self.not_up(self.key("command"), why))
         })
     }
 
-    /// Lets the load and the faults go over the fleet.
+    /// Lets the load and the faults go over the fleet; returns the samples and when the load began.
     async fn load(
         &self,
         watch: &mut Watch,
+        faults: &mut Faults,
         mut generator: Generator,
         view: &mut View,
-    ) -> Result<Vec<Sample>, Error> {
+    ) -> Result<(Vec<Sample>, Instant), Error> {
         let begin = generator.begin().await.map_err(Error::Load)?;
         watch.course.begin(begin);
-        let mut faults = self.schedule.faults.iter().copied().peekable();
         loop {
-            let next = faults.peek().map(|fault| begin + fault.at);
             tokio::select! {
-                samples = generator.samples() => return samples.map_err(Error::Load),
-                () = sleep_until(next) => {
-                    let fault = faults.next().expect("it was peeked at");
-                    watch.inflict(fault).await.map_err(|error| self.lost(&error))?;
+                samples = generator.samples() => {
+                    faults.heal_all(watch);
+                    return samples.map(|samples| (samples, begin)).map_err(Error::Load);
                 }
+                () = sleep_until(faults.due().map(|due| begin + due)) => {
+                    let acted = faults.act(now().since(begin), watch).await;
+                    acted.map_err(|error| self.lost(&error))?;
+                }
+                (number, effect) = faults.witness() => watch.course.told(number, effect),
                 followed = self.follow(watch, view, Some(begin)) => followed?,
             }
         }
     }
 
     /// Waits for what is still to be seen of the faults.
-    async fn settle(&self, watch: &mut Watch) -> Result<(), seaworthy_agent::Error> {
-        let stop_timeout = self.configuration.fleet.services[0].cluster.stop_timeout;
+    async fn settle(
+        &self,
+        watch: &mut Watch,
+        faults: &mut Faults,
+    ) -> Result<(), seaworthy_agent::Error> {
+        let stops = self.configuration.services().iter().map(|s| s.cluster.stop_timeout);
+        let stop_timeout = stops.max().unwrap_or_default();
         while !watch.course.settled(now(), stop_timeout) {
-            if let Ok(seen) = tokio::time::timeout(DRAW_EVERY, watch.next()).await {
-                seen?;
+            tokio::select! {
+                seen = watch.next() => seen?,
+                (number, effect) = faults.witness() => watch.course.told(number, effect),
+                () = tokio::time::sleep(DRAW_EVERY) => {}
             }
         }
         Ok(())
@@ -170,7 +242,10 @@ impl Run<'_> {
 
     /// A key of the service, in full.
     fn key(&self, key: &str) -> String {
-        format!("fleet.service.{}.{key}", self.configuration.fleet.services[0].name)
+        match self.configuration.services() {
+            [one] => format!("fleet.service.{}.{key}", one.name),
+            _ => format!("fleet.service, `{key}` of each"),
+        }
     }
 
     /// No fleet, for this reason, which probably has to do with `key`.

@@ -63,17 +63,27 @@ pub enum Error {
     #[error("a temporary directory cannot be had")]
     Directory(#[source] io::Error),
     /// A program of `prepare` did not do its work.
-    #[error("{file}: prepare: `{command}` {end}{output}")]
+    #[error("{file}: prepare: {why}")]
     Prepare {
         /// The drill file.
         file: String,
-        /// The program and its arguments.
-        command: String,
-        /// How it ended.
-        end: String,
-        /// Its last lines, each on a line of its own.
-        output: String,
+        /// Which program, how it ended, and its last lines.
+        why: String,
     },
+    /// The target's name leads nowhere.
+    #[error("{file}: target: {target}: cannot be found")]
+    Target {
+        /// The drill file.
+        file: String,
+        /// As written.
+        target: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No link can be put before a service.
+    #[error("no fault link can be started")]
+    Link(#[source] io::Error),
     /// The fleet does not come up.
     #[error("{file}: {cell}: no fleet comes up, see {key}: {why}{output}")]
     NotUp {

@@ -75,7 +75,7 @@ impl Job {
         life.check_scale(scale).map_err(|source| Error::Scale { file: file.clone(), source })?;
         Ok(Self {
             cells: select(&life, &options.cells)?,
-            seed: options.seed.unwrap_or(life.configurations[0].fleet.seed),
+            seed: options.seed.unwrap_or_else(|| life.configurations[0].seed()),
             repeat: options.repeat,
             program: options.program.clone(),
             drill: life.faster(scale),
@@ -94,8 +94,8 @@ impl Job {
         let directory = directory.display().to_string();
         let put = |word: &mut String| *word = word.replace(RUN_DIRECTORY, &directory);
         self.drill.prepare.iter_mut().flatten().for_each(put);
-        for configuration in &mut self.drill.configurations {
-            let service = &mut configuration.fleet.services[0];
+        let fleets = self.drill.configurations.iter_mut().filter_map(|c| c.fleet.as_mut());
+        for service in fleets.flat_map(|fleet| &mut fleet.services) {
             service.command.iter_mut().for_each(put);
             service.environment.values_mut().for_each(put);
         }
@@ -151,7 +151,7 @@ pub(crate) mod tests {
     fn the_built_in_drill_can_be_done_and_knows_its_directory() {
         let job = report();
         assert_eq!((job.scale, job.cells.len()), (10, 6));
-        let words = job.drill.configurations[0].fleet.services[0].command.join(" ");
+        let words = job.drill.configurations[0].services()[0].command.join(" ");
         assert!(words.contains(" /run/"), "{words}");
     }
 

@@ -9,12 +9,14 @@
 
 mod cell;
 mod error;
+mod exec;
+mod faults;
 mod job;
+mod link;
 mod load;
 mod output;
 mod paper;
 mod plan;
-mod prepare;
 mod report;
 mod run;
 mod style;

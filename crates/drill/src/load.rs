@@ -8,6 +8,7 @@ pub(crate) mod pace;
 pub(crate) mod pool;
 pub(crate) mod progress;
 mod sender;
+mod users;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 
 use rustix::process::setpriority_process;
 use seaworthy_core::experiment::Objective;
-use seaworthy_core::experiment::load::Planned;
+use seaworthy_core::experiment::load::{Flow, Planned};
 use seaworthy_core::experiment::numbers::Sample;
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
@@ -29,16 +30,24 @@ const NICE: i32 = -10;
 
 /// What a generator is to do.
 pub(crate) struct Order {
-    /// Where to send.
-    pub(crate) address: SocketAddr,
-    /// What is asked for.
-    pub(crate) paths: Vec<String>,
-    /// When, and which of the paths.
+    /// Where each flow of the load goes, and what it asks for.
+    pub(crate) flows: Vec<Destination>,
+    /// When, and of which flow.
     pub(crate) planned: Vec<Planned>,
     /// What counts as a success.
     pub(crate) objective: Objective,
     /// Told of every outcome.
     pub(crate) progress: Arc<Progress>,
+}
+
+/// Where a flow goes, and what it asks for.
+pub(crate) struct Destination {
+    /// Where to send.
+    pub(crate) address: SocketAddr,
+    /// Who is asked.
+    pub(crate) host: String,
+    /// What is asked for.
+    pub(crate) flow: Flow,
 }
 
 /// A generator at work. Dropping it ends the load.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_core::experiment::load::ONLY_FLOW;
 use seaworthy_core::experiment::{Cell, outage};
 
 use crate::job::Job;
@@ -28,8 +29,10 @@ impl Plan {
     /// Of a job.
     pub(crate) fn of(job: &Job) -> Self {
         let cell = |(cell, _): (Cell, u32)| {
-            let health = &job.drill.configurations[cell.configuration].fleet.services[0].health;
-            job.drill.schedules[cell.schedule].duration + health.interval + AROUND_A_CELL
+            let services = job.drill.configurations[cell.configuration].services();
+            let interval = services.iter().map(|service| service.health.interval).max();
+            let fill = interval.unwrap_or_default();
+            job.drill.schedules[cell.schedule].duration + fill + AROUND_A_CELL
         };
         Self { title: title(job), estimate: job.turns().map(cell).sum() }
     }
@@ -69,20 +72,31 @@ pub(crate) fn describe(job: &Job, width: usize) -> String {
 fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
     let configuration = &job.drill.configurations[cell.configuration];
     let schedule = &job.drill.schedules[cell.schedule];
-    let service = &configuration.fleet.services[0];
     let name = paint(HEAD, &cell.name(&job.drill));
     let mut lines = vec![format!("{name}  {}: {}", configuration.title, schedule.title)];
-    let start = tasks(service.cluster.desired_count);
-    let start = format!("start {start} of `{}`", service.command.join(" "));
-    lines.extend(wrap(&start, width - INDENT.len()).iter().map(|line| format!("{INDENT}{line}")));
+    for service in configuration.services() {
+        let count = tasks(service.cluster.desired_count);
+        let start = format!("start {count} of `{}`", service.command.join(" "));
+        let wrapped = wrap(&start, width - INDENT.len());
+        lines.extend(wrapped.iter().map(|line| format!("{INDENT}{line}")));
+    }
+    lines.extend(
+        job.drill.target.iter().map(|target| format!("{INDENT}nothing: {target} is there")),
+    );
     let mut at = |at: Duration, what: String| {
         let life_size = format!("  ({} at life size)", rough(at * job.scale));
         let life_size = if job.scale == 1 { String::new() } else { paint(FAINT, &life_size) };
         lines.push(format!("{INDENT}{:>7}  {what}{life_size}", exact(at)));
     };
-    at(Duration::ZERO, format!("{} requests a second", job.drill.load.rate));
+    for flow in &job.drill.load.flows {
+        let name = if flow.name == ONLY_FLOW { String::new() } else { format!("{}: ", flow.name) };
+        at(flow.from, format!("{name}{} requests a second", flow.rate));
+    }
     for fault in &schedule.faults {
-        at(fault.at, format!("{} of {}", fault.kind, fault.tasks));
+        at(fault.at, fault.kind.to_string());
+        if fault.end() > fault.at && fault.end() < schedule.duration {
+            at(fault.end(), format!("{}: healed", fault.kind));
+        }
     }
     at(schedule.duration, "end of the load; everything is stopped".to_owned());
     lines.push(format!("{INDENT}expected: {}", expected(job, cell)));
@@ -93,8 +107,8 @@ fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
 fn expected(job: &Job, cell: Cell) -> String {
     let schedule = &job.drill.schedules[cell.schedule];
     let no_start = Duration::ZERO..=Duration::ZERO;
-    let fleet = &job.drill.configurations[cell.configuration].fleet;
-    let range = outage(fleet, schedule, &no_start).map(|range| {
+    let configuration = &job.drill.configurations[cell.configuration];
+    let range = outage(configuration, job.drill.load.entry(), schedule, &no_start).map(|range| {
         let range = span(*range.start(), *range.end(), exact);
         format!("; by arithmetic {range} and a task's own start")
     });

@@ -1,7 +1,9 @@
 //! What came of a drill, for people and for programs.
 
+mod claims;
 mod details;
 mod figures;
+mod flows;
 pub(crate) mod json;
 mod matrix;
 mod reading;
@@ -27,9 +29,10 @@ pub(crate) struct Row {
     pub(crate) findings: Findings,
 }
 
-/// The worst of all verdicts.
-pub(crate) fn verdict(rows: &[Row]) -> Verdict {
-    rows.iter().map(|row| row.findings.verdict).max().unwrap_or(Verdict::AsExpected)
+/// The worst of all verdicts, and of what the claims come to.
+pub(crate) fn verdict(job: &Job, rows: &[Row]) -> Verdict {
+    let claims = claims::verdict(&Figures::of(job, rows));
+    rows.iter().map(|row| row.findings.verdict).max().unwrap_or(Verdict::AsExpected).max(claims)
 }
 
 /// One line about one run: `as expected: up, 0.04 % failed`, `INVALID: there was no task-9`.
@@ -54,7 +57,10 @@ pub(crate) fn text(job: &Job, rows: &[Row], width: usize) -> String {
     let mut parts = vec![
         paint(HEAD, &title(job)) + "\n" + &matrix::render(&figures, width),
         details::render(&figures, width),
+        flows::render(&figures, width),
+        flows::calls(&figures, width),
         details::windows(&figures, width),
+        claims::render(&figures, width),
         reading::render(&figures, width),
     ];
     if job.cells.len() < job.drill.cells().len() {

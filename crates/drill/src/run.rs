@@ -7,13 +7,14 @@ use seaworthy_agent::processes::{adopt_orphans, end_descendants};
 use seaworthy_core::experiment::expectation::Verdict;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::Error;
 use crate::cell;
+use crate::exec::Runner;
 use crate::job::{Job, Options};
 use crate::paper::Paper;
 use crate::plan::{Plan, describe};
 use crate::report::{self, Row, json};
 use crate::view::View;
-use crate::{Error, prepare};
 
 /// How a drill ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         return Ok(Ending::Interrupted(interrupt));
     }
     paper.print(&report::text(&job, &rows, paper.width())).map_err(Error::Print)?;
-    Ok(Ending::Judged(report::verdict(&rows)))
+    Ok(Ending::Judged(report::verdict(&job, &rows)))
 }
 
 /// Everything that is run, one after the other. Each run of a cell adds a row, and to the figures
@@ -104,7 +105,9 @@ async fn all_cells(
     let mut view = View::new(paper, &Plan::of(job), now());
     for command in &job.drill.prepare {
         view.say(&format!("prepare: {}", command.join(" ")));
-        prepare::run(job, command, directory.path()).await?;
+        let runner = Runner::new(job.program.clone(), directory.path().join("prepare.log"));
+        let prepared = runner.run(command).await;
+        prepared.map_err(|why| Error::Prepare { file: job.file.clone(), why })?;
     }
     let turns: Vec<_> = job.turns().collect();
     for (n, (cell, repeat)) in turns.iter().copied().enumerate() {

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::Request;
 use hyper::header::HOST;
+use hyper::{Method, Request};
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
 use seaworthy_agent::messages::Update;
 use seaworthy_agent::owner::Control;
 use seaworthy_agent::processes::Identity;
-use seaworthy_core::cluster::State;
+use seaworthy_core::cluster::{Numbers, State};
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::Ending;
 use seaworthy_core::experiment::course::Course;
-use seaworthy_core::experiment::{Fault, FaultKind};
 use seaworthy_core::health;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
@@ -32,13 +32,16 @@ const ASK_EVERY: Duration = Duration::from_millis(2);
 
 /// Watches the tasks of one fleet.
 pub(crate) struct Watch {
-    control: Control,
-    health: health::Config,
+    /// None if there is no fleet to watch.
+    control: Option<Control>,
+    /// Of each service.
+    health: Vec<health::Config>,
     /// Everything seen so far.
     pub(crate) course: Course,
     /// Every decision so far.
     pub(crate) records: Vec<Record>,
     processes: BTreeMap<TaskId, Identity>,
+    ports: BTreeMap<TaskId, u16>,
     /// The very processes that faults met and that were not yet seen to end.
     doomed: Vec<(TaskId, Identity)>,
     /// Tasks that were ever asked.
@@ -49,14 +52,15 @@ pub(crate) struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    /// Watches by way of the agent, and asks tasks for the path of their health checks.
-    pub(crate) fn new(control: Control, health: health::Config) -> Self {
+    /// Watches by way of the agent, and asks tasks for the path of their service's health checks.
+    pub(crate) fn new(control: Option<Control>, health: Vec<health::Config>) -> Self {
         Self {
             control,
+            course: Course::of(health.len()),
             health,
-            course: Course::default(),
             records: Vec::new(),
             processes: BTreeMap::new(),
+            ports: BTreeMap::new(),
             doomed: Vec::new(),
             asked: BTreeMap::new(),
             answers: JoinSet::new(),
@@ -66,7 +70,7 @@ impl Watch {
     /// Returns when there may be something new in [`course`](Self::course). Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<(), Error> {
         tokio::select! {
-            update = self.control.update() => self.take(update?),
+            update = update(&mut self.control) => self.take(update?),
             // Those that were given up answer with an error, which is no news.
             Some(answer) = self.answers.join_next() => if let Ok((task, at)) = answer {
                 self.course.answered(at, task);
@@ -77,25 +81,29 @@ impl Watch {
         Ok(())
     }
 
-    /// Carries out a fault.
-    pub(crate) async fn inflict(&mut self, fault: Fault) -> Result<(), Error> {
-        let at = now();
-        let mut met = fault.tasks.among(&self.course.in_rotation());
+    /// Ends these tasks from outside; returns those of them that it really ended.
+    pub(crate) async fn end(
+        &mut self,
+        how: Ending,
+        tasks: Vec<TaskId>,
+    ) -> Result<Vec<TaskId>, Error> {
         let mut done = true;
-        for task in &met {
+        for task in &tasks {
             let process = self.processes.get(task).copied();
             self.doomed.extend(process.map(|process| (*task, process)));
-            match fault.kind {
-                FaultKind::Stop => self.control.stop(*task).await?,
-                FaultKind::Kill => done &= process.is_some_and(Identity::kill),
+            match (how, &mut self.control) {
+                (Ending::Stop, Some(control)) => control.stop(*task).await?,
+                (Ending::Stop, None) => done = false,
+                (Ending::Kill, _) => done &= process.is_some_and(Identity::kill),
             }
         }
-        if !done {
-            // Somebody else was quicker: the fault was not done as said.
-            met.clear();
-        }
-        self.course.inflict(at, fault, met);
-        Ok(())
+        // Else somebody was quicker: the fault was not done as said.
+        Ok(if done { tasks } else { Vec::new() })
+    }
+
+    /// Where a task listens.
+    pub(crate) fn address(&self, task: TaskId) -> Option<SocketAddr> {
+        self.ports.get(&task).map(|port| (Ipv4Addr::LOCALHOST, *port).into())
     }
 
     fn take(&mut self, update: Update) {
@@ -105,6 +113,7 @@ impl Watch {
         self.processes =
             update.tasks.iter().filter_map(|task| Some((task.view.task, task.process?))).collect();
         for view in &views {
+            self.ports.extend(view.port.map(|port| (view.task, port)));
             if let (State::Starting, Some(port)) = (view.state, view.port) {
                 self.ask(view.task, (Ipv4Addr::LOCALHOST, port).into());
             }
@@ -121,7 +130,9 @@ impl Watch {
         if self.asked.contains_key(&task) {
             return;
         }
-        let health = self.health.clone();
+        let is_of = |place: &usize| Numbers::of(*place, self.health.len()).include(task);
+        let place = (0..self.health.len()).find(is_of).expect("every task is of one service");
+        let health = self.health[place].clone();
         let asking = self.answers.spawn(async move {
             loop {
                 let answer = tokio::time::timeout(health.timeout, ask(address, &health.path)).await;
@@ -146,9 +157,22 @@ impl Watch {
     }
 }
 
+/// The agent's next update; never, if there is no agent.
+async fn update(control: &mut Option<Control>) -> Result<Update, Error> {
+    match control {
+        Some(control) => control.update().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The status of an answer to `GET path` over a fresh connection.
 async fn ask(address: SocketAddr, path: &str) -> Option<u16> {
-    let request = Request::get(path).header(HOST, address.to_string());
+    send(Method::GET, address, path).await
+}
+
+/// The status of an answer over a fresh connection.
+pub(crate) async fn send(method: Method, address: SocketAddr, path: &str) -> Option<u16> {
+    let request = Request::builder().method(method).uri(path).header(HOST, address.to_string());
     let request = request.body(Empty::<Bytes>::new()).ok()?;
     let mut connection = connect(address).await?;
     exchange(&mut connection, request).await.map(|reply| reply.status)

@@ -14,6 +14,7 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use seaworthy_core::policy::breaker::{self, Mode, Window};
+use seaworthy_core::policy::bulkhead;
 use seaworthy_layers::guard::{Builder, WhenGone};
 use tokio::runtime::Runtime;
 use tower::util::ServiceFn;
@@ -46,7 +47,7 @@ fn inner() -> Inner {
 }
 
 /// A thousand calls of a clone of `service`.
-fn calls<S: Service<u32> + Clone + Sync>(bencher: Bencher, service: S) {
+fn calls<S: Service<u32> + Clone + Sync>(bencher: Bencher, service: &S) {
     bencher.counter(ItemsCount::new(CALLS)).bench(|| {
         let mut service = service.clone();
         RUNTIME.block_on(async {
@@ -61,7 +62,7 @@ fn calls<S: Service<u32> + Clone + Sync>(bencher: Bencher, service: S) {
 
 fn seaworthy_calls(bencher: Bencher, builder: Builder) {
     let layer = builder.seed(1).build().expect("the settings can work");
-    calls(bencher, layer.layer(inner()));
+    calls(bencher, &layer.layer(inner()));
 }
 
 fn config() -> breaker::Config {
@@ -70,7 +71,7 @@ fn config() -> breaker::Config {
 
 #[divan::bench(threads = THREADS)]
 fn a_inner_service_alone(bencher: Bencher) {
-    calls(bencher, inner());
+    calls(bencher, &inner());
 }
 
 /// A guard reads it twice: when a call begins and when it ends.
@@ -100,20 +101,28 @@ fn all_three_seaworthy_layers(bencher: Bencher) {
     let service = ServiceBuilder::new()
         .layer(built(seaworthy_layers::timeout(SECOND)))
         .layer(built(seaworthy_layers::breaker(config())))
-        .layer(built(seaworthy_layers::bulkhead(Default::default())))
+        .layer(built(seaworthy_layers::bulkhead(bulkhead::Config::default())))
         .service(inner());
-    calls(bencher, service);
+    calls(bencher, &service);
+}
+
+/// The others' timeout, breaker and bulkhead around `inner`.
+fn tower_resilience<S>(inner: S) -> impl Service<u32> + Clone + Sync
+where
+    S: Service<u32, Response: Send, Error: Send, Future: Send + 'static> + Clone + Send + Sync,
+    S: 'static,
+{
+    let bulkhead = BulkheadLayer::builder().max_concurrent_calls(10).reject_when_full();
+    ServiceBuilder::new()
+        .layer(TimeLimiterLayer::builder().timeout_duration(SECOND).build())
+        .layer(CircuitBreakerLayer::standard().build().expect("a preset can work"))
+        .layer(bulkhead.build().expect("ten is allowed"))
+        .service(inner)
 }
 
 #[divan::bench(threads = THREADS)]
 fn all_three_tower_resilience(bencher: Bencher) {
-    let bulkhead = BulkheadLayer::builder().max_concurrent_calls(10).reject_when_full();
-    let service = ServiceBuilder::new()
-        .layer(TimeLimiterLayer::builder().timeout_duration(SECOND).build())
-        .layer(CircuitBreakerLayer::standard().build().expect("a preset can work"))
-        .layer(bulkhead.build().expect("ten is allowed"))
-        .service(inner());
-    calls(bencher, service);
+    calls(bencher, &tower_resilience(inner()));
 }
 
 #[divan::bench(threads = THREADS)]
@@ -124,24 +133,52 @@ fn breaker_seaworthy(bencher: Bencher) {
 #[divan::bench(threads = THREADS)]
 fn breaker_tower_resilience(bencher: Bencher) {
     let layer = CircuitBreakerLayer::standard().build().expect("a preset can work");
-    calls(bencher, layer.layer(inner()));
+    calls(bencher, &layer.layer(inner()));
 }
 
 #[divan::bench(threads = THREADS)]
 fn breaker_recloser(bencher: Bencher) {
     let breaker = recloser::AsyncRecloser::from(recloser::Recloser::default());
-    calls(bencher, service_fn(move |n| breaker.call(inner().call(n))));
+    calls(bencher, &service_fn(move |n| breaker.call(inner().call(n))));
 }
 
 #[divan::bench(threads = THREADS)]
 fn breaker_failsafe(bencher: Bencher) {
     use failsafe::futures::CircuitBreaker;
     let breaker = failsafe::Config::new().build();
-    calls(bencher, service_fn(move |n| breaker.call(inner().call(n))));
+    calls(bencher, &service_fn(move |n| breaker.call(inner().call(n))));
 }
 
 #[divan::bench(threads = THREADS)]
 fn rejected_seaworthy(bencher: Bencher) {
     let open = breaker::Config { mode: Mode::ForcedOpen, ..config() };
     seaworthy_calls(bencher, seaworthy_layers::guard().breaker(open));
+}
+
+/// An inner service that answers at the second look, so that timers are set.
+fn yields() -> impl Service<u32, Response = u32, Error = Infallible, Future: Send + 'static>
++ Clone
++ Send
++ Sync
++ 'static {
+    service_fn(|request| async move {
+        tokio::task::yield_now().await;
+        Ok(black_box(request))
+    })
+}
+
+#[divan::bench(threads = THREADS)]
+fn with_timer_inner_service_alone(bencher: Bencher) {
+    calls(bencher, &yields());
+}
+
+#[divan::bench(threads = THREADS)]
+fn with_timer_seaworthy_guard(bencher: Bencher) {
+    let layer = seaworthy_layers::guard().breaker(config()).seed(1);
+    calls(bencher, &layer.build().expect("the settings can work").layer(yields()));
+}
+
+#[divan::bench(threads = THREADS)]
+fn with_timer_tower_resilience(bencher: Bencher) {
+    calls(bencher, &tower_resilience(yields()));
 }

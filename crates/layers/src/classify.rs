@@ -4,7 +4,7 @@
 //! a rejection or a timeout of an inner layer: the first counts nowhere, the second is what it is.
 //!
 //! - [`Errors`], the default: an error is a failure, an answer is not.
-//! - [`Statuses`](crate::http::Statuses) (feature `http`): and so is a status of the 500s.
+//! - `http::Statuses` (feature `http`): and so is a status of the 500s.
 //! - Any closure: `|result: &Result<Answer, io::Error>| match result { .. }`.
 //!
 //! Count what is the *service's* fault and would go away if it were left alone. "Not found" or "bad
@@ -16,7 +16,7 @@ use seaworthy_core::policy::Outcome;
 use crate::error::Error;
 
 /// Says how a call went.
-pub trait Classify<Response, E> {
+pub trait Classify<Response, E>: Clone + Send + 'static {
     /// How it went.
     fn outcome(&self, result: &Result<Response, E>) -> Outcome;
 }
@@ -33,7 +33,7 @@ impl<Response, E> Classify<Response, E> for Errors {
 
 impl<Response, E, F> Classify<Response, E> for F
 where
-    F: Fn(&Result<Response, E>) -> Outcome,
+    F: Fn(&Result<Response, E>) -> Outcome + Clone + Send + 'static,
 {
     fn outcome(&self, result: &Result<Response, E>) -> Outcome {
         self(result)

@@ -58,17 +58,13 @@ pub fn left() -> Option<Duration> {
 /// Runs `future` under a deadline so much time from now, or under the current one if that is
 /// earlier. It stops nothing by itself: that is what a [`timeout`](crate::timeout()) does.
 pub fn within<F: Future>(limit: Duration, future: F) -> Scoped<F> {
-    scope(Some(clock::now() + limit), future)
+    let _entered = enter(Some(clock::now() + limit));
+    carry(future)
 }
 
 /// Runs `future` under the deadline of what runs now, wherever it is polled.
 pub fn carry<F: Future>(future: F) -> Scoped<F> {
-    scope(None, future)
-}
-
-/// Runs `future` under `deadline`, or under the current one if that is earlier.
-pub(crate) fn scope<F: Future>(deadline: Option<Instant>, future: F) -> Scoped<F> {
-    Scoped { deadline: earlier(deadline, current()), future }
+    Scoped { deadline: current(), future }
 }
 
 pin_project! {

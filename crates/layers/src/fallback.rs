@@ -27,21 +27,23 @@
 //! # });
 //! ```
 
+mod builder;
 mod future;
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use seaworthy_core::policy::fallback::{Config, Fallback as LastGood, Metrics, Stale};
+use seaworthy_core::policy::fallback::{Fallback as LastGood, Metrics, Stale};
 use tower::util::Oneshot;
 use tower::{Layer, Service};
 
 use crate::classify::{Classify, Errors};
 use crate::keys::{Key, KeyValue};
 
+pub use builder::Builder;
+pub(crate) use builder::by_key;
 pub use future::Recalling;
 
 /// An answer, and whether it is of today.
@@ -56,20 +58,10 @@ pub enum Answer<T> {
 /// How an answer is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// Its weight, in the unit of [`Config::most_weight`]: bytes, mostly.
+    /// Its weight, in the unit of [`Config::most_weight`](seaworthy_core::policy::fallback::Config::most_weight): bytes, mostly.
     pub weight: u64,
     /// It is fresh for so long, as it says itself (`max-age`).
     pub fresh_for: Duration,
-}
-
-/// Settings of a fallback.
-#[must_use = "a builder builds nothing until it is told to"]
-pub struct Builder<N, K, V, C = Errors> {
-    config: Config,
-    keys: N,
-    keep: KeepFn<V>,
-    classify: C,
-    key: PhantomData<fn() -> K>,
 }
 
 type KeepFn<V> = Box<dyn Fn(&V) -> Option<Keep> + Send + Sync>;
@@ -95,12 +87,6 @@ pub struct Handle<K: KeyValue, V> {
 struct Kept<K, V> {
     last_good: Mutex<LastGood<K, Arc<V>>>,
     keep: KeepFn<V>,
-}
-
-/// Keeps answers by `key`.
-pub(crate) fn by_key<N, K, V>(keys: N) -> Builder<N, K, V> {
-    let keep = Box::new(|_: &V| Some(Keep { weight: 1, fresh_for: Duration::ZERO }));
-    Builder { config: Config::default(), keys, keep, classify: Errors, key: PhantomData }
 }
 
 // === impl Answer ===
@@ -134,37 +120,6 @@ impl<T> Answer<T> {
             Self::Fresh(value) => Answer::Fresh(into(value)),
             Self::Stale(Stale { value, age }) => Answer::Stale(Stale { value: into(value), age }),
         }
-    }
-}
-
-// === impl Builder ===
-
-impl<N, K: KeyValue, V, C> Builder<N, K, V, C> {
-    /// For how long an old answer is good enough, and how much is kept.
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Whether a good answer is kept, and how. Unless it is said, all are, each of weight 1 and
-    /// stale at once.
-    pub fn keep(mut self, keep: impl Fn(&V) -> Option<Keep> + Send + Sync + 'static) -> Self {
-        self.keep = Box::new(keep);
-        self
-    }
-
-    /// What is a failure: see [`classify`](crate::classify). An error that is none, "not found"
-    /// say, is an answer and is given as it is.
-    pub fn classify<C2>(self, classify: C2) -> Builder<N, K, V, C2> {
-        let Self { config, keys, keep, key, .. } = self;
-        Builder { config, keys, keep, classify, key }
-    }
-
-    /// The layer.
-    pub fn build(self) -> FallbackLayer<N, K, V, C> {
-        let Self { config, keys, keep, classify, .. } = self;
-        let kept = Arc::new(Kept { last_good: Mutex::new(LastGood::new(config)), keep });
-        FallbackLayer { kept, keys, classify }
     }
 }
 
@@ -207,7 +162,7 @@ where
     S::Error: 'static,
     N: Key<R, K>,
     K: KeyValue,
-    C: Classify<S::Response, S::Error> + Clone,
+    C: Classify<S::Response, S::Error>,
 {
     type Response = Answer<S::Response>;
     type Error = S::Error;
@@ -254,12 +209,6 @@ impl<K, V> Kept<K, V> {
 }
 
 // === impl Debug ===
-
-impl<N, K, V, C> fmt::Debug for Builder<N, K, V, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
-    }
-}
 
 impl<N, K: KeyValue, V, C> fmt::Debug for FallbackLayer<N, K, V, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -59,6 +59,17 @@ pub enum WhenGone {
     HoldUntilDeadline,
 }
 
+/// What can be guarded: a service that can be cloned, and whose calls can go on in another task.
+pub trait Guardable<R>:
+    Service<R, Error: Into<BoxError> + 'static, Future: Send + 'static> + Clone + Send + 'static
+{
+}
+
+impl<R, S> Guardable<R> for S where
+    S: Service<R, Error: Into<BoxError> + 'static, Future: Send + 'static> + Clone + Send + 'static
+{
+}
+
 /// Puts guards around services. Whatever comes from one layer shares its policies.
 #[derive(Debug)]
 pub struct GuardLayer<N = Whole, K: KeyValue = (), C = Errors> {
@@ -121,13 +132,11 @@ impl<S: Clone, N: Clone, K: KeyValue, C: Clone> Clone for Guard<S, N, K, C> {
 
 impl<S, R, N, K, C> Service<R> for Guard<S, N, K, C>
 where
-    S: Service<R> + Clone + Send + 'static,
-    S::Error: Into<BoxError> + 'static,
-    S::Future: Send + 'static,
+    S: Guardable<R>,
     R: Send + 'static,
     N: Key<R, K>,
     K: KeyValue,
-    C: Classify<S::Response, S::Error> + Clone + Send + 'static,
+    C: Classify<S::Response, S::Error>,
 {
     type Response = S::Response;
     type Error = Error;

@@ -92,6 +92,52 @@
 //! # }
 //! ```
 //!
+//! A page that needs several services has a stack for each, so that none can take the others' slots,
+//! and degrades piece by piece. [`BoxCloneSyncService`](tower::util::BoxCloneSyncService) gives them
+//! one type:
+//!
+//! ```
+//! # use std::time::Duration;
+//! use seaworthy_layers::fallback::Answer;
+//! use seaworthy_layers::guard::{Guardable, Handle, Refused};
+//! use tower::util::BoxCloneSyncService;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt};
+//!
+//! type Client = BoxCloneSyncService<String, Answer<String>, BoxError>;
+//!
+//! /// One stack: call it once for each service, when the program starts.
+//! fn guarded<S>(client: S) -> Result<(Client, Handle), Refused>
+//! where
+//!     S: Guardable<String, Response = String> + Sync,
+//! {
+//!     let guard = seaworthy_layers::guard().timeout(Duration::from_secs(1)).build()?;
+//!     let handle = guard.handle();
+//!     let service = ServiceBuilder::new()
+//!         .map_err(BoxError::from)
+//!         .layer(seaworthy_layers::fallback(String::clone).build())
+//!         .layer(guard)
+//!         .service(client);
+//!     Ok((Client::new(service), handle))
+//! }
+//!
+//! async fn page(products: Client, customers: Client, orders: Client) -> [Option<String>; 3] {
+//!     let (products, customers, orders) = tokio::join!(
+//!         products.oneshot("shoes".to_owned()),
+//!         customers.oneshot("42".to_owned()),
+//!         orders.oneshot("42".to_owned()),
+//!     );
+//!     [products, customers, orders].map(|piece| piece.ok().map(Answer::into_inner))
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Refused> {
+//! # let works = tower::service_fn(|query: String| async move { Ok::<_, std::io::Error>(query) });
+//! # let broken = tower::service_fn(|_: String| async { Err(std::io::Error::other("it is down")) });
+//! # let ((a, _), (b, _), (c, _)) = (guarded(works)?, guarded(broken)?, guarded(works)?);
+//! # assert_eq!(page(a, b, c).await.map(|piece| piece.is_some()), [true, false, true]);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Within a guard the order is fixed: has the deadline passed, is the breaker open, has the bulkhead
 //! room, and only then the breaker's pass. So a full bulkhead never takes a trial, and an open
 //! breaker never takes a permit. For another order there are [`timeout()`], [`breaker()`] and

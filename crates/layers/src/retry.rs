@@ -28,7 +28,6 @@ use seaworthy_core::policy::budget;
 use tower::{Layer, Service};
 
 use crate::classify::{Classify, Errors};
-use crate::clock;
 use crate::keys::{Key, KeyValue, Shared, Whole};
 use account::{Account, Tries};
 
@@ -148,7 +147,7 @@ where
     A: Fn(&R) -> Option<R> + Clone,
     N: Key<R, K>,
     K: KeyValue,
-    C: Classify<S::Response, S::Error> + Clone,
+    C: Classify<S::Response, S::Error>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -170,13 +169,14 @@ where
 impl<K: KeyValue> Handle<K> {
     /// The keys that have a budget: those that were used lately.
     pub fn keys(&self) -> Vec<K> {
-        self.shared.lock().keys()
+        self.shared.turn().keys()
     }
 
     /// What the budget of `key` sees, if it has one yet.
     pub fn view_of(&self, key: &K) -> Option<View> {
-        let now = clock::now();
-        self.shared.lock().get(key).map(|tries| tries.view(now))
+        let mut turn = self.shared.turn();
+        let now = turn.now;
+        turn.get(key).map(|tries| tries.view(now))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands.
 
+pub(crate) mod check;
 pub(crate) mod drill;
 pub(crate) mod part;
 pub(crate) mod store;

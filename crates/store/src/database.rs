@@ -62,7 +62,7 @@ pub fn write(path: &Path, catalogue: &Catalogue) -> Result<(), Error> {
     told(path, "cannot be written", open_and_write(path, write))
 }
 
-/// Like [`write`], with `people` in place of the customers and orders.
+/// Like [`write()`], with `people` in place of the customers and orders.
 pub fn write_all(path: &Path, catalogue: &Catalogue, people: &People) -> Result<(), Error> {
     let write = |transaction: &Transaction| {
         products::replace(transaction, catalogue.products())?;

@@ -4,35 +4,39 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Schedule, Which};
-use crate::fleet::Fleet;
+use super::{Configuration, Schedule, Which};
 
-/// How long nobody serves, over all draws of the provisioning time; none if somebody always does.
+/// How long nobody serves of the service at `entry`, over all draws of the provisioning time; none if
+/// somebody always does, or if there is no fleet to reckon with. It knows only of tasks that are
+/// stopped or killed.
 ///
 /// A task that a fault takes at `t` is replaced at `t` + provisioning + the task's own start + up to
 /// one health interval; `starts` are the shortest and the longest own start. The fleet is down from
 /// the fault that takes its last task until a replacement is in rotation. The bounds come from all
 /// replacements being as quick, or as slow, as they can be.
 pub fn outage(
-    fleet: &Fleet,
+    configuration: &Configuration,
+    entry: usize,
     schedule: &Schedule,
     starts: &RangeInclusive<Duration>,
 ) -> Option<RangeInclusive<Duration>> {
-    let (shortest, longest) = fleet.services[0].cluster.provisioning;
-    let count = fleet.services[0].cluster.desired_count;
-    let quick = longest_down(count, schedule, shortest + *starts.start());
-    let slow =
-        longest_down(count, schedule, longest + *starts.end() + fleet.services[0].health.interval);
+    let service = &configuration.fleet.as_ref()?.services[entry];
+    let (shortest, longest) = service.cluster.provisioning;
+    let count = service.cluster.desired_count;
+    let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, fault.ends(entry)?)));
+    let faults: Vec<_> = faults.collect();
+    let quick = longest_down(count, &faults, shortest + *starts.start());
+    let slow = longest_down(count, &faults, longest + *starts.end() + service.health.interval);
     (quick.max(slow) > Duration::ZERO).then(|| quick.min(slow)..=quick.max(slow))
 }
 
 /// The longest time without any of `count` tasks if each is replaced `after` it was taken.
-fn longest_down(count: u32, schedule: &Schedule, after: Duration) -> Duration {
+fn longest_down(count: u32, faults: &[(Duration, Which)], after: Duration) -> Duration {
     let mut serving = count;
     // In order of time, because the faults are.
     let mut coming: VecDeque<(Duration, u32)> = VecDeque::new();
     let (mut down_since, mut longest) = (None, Duration::ZERO);
-    let faults = schedule.faults.iter().map(|fault| (fault.at, Some(fault.tasks)));
+    let faults = faults.iter().map(|(at, tasks)| (*at, Some(*tasks)));
     for (until, tasks) in faults.chain([(Duration::MAX, None)]) {
         while coming.front().is_some_and(|(at, _)| *at <= until) {
             let (at, tasks) = coming.pop_front().expect("it was there");
@@ -57,21 +61,13 @@ fn longest_down(count: u32, schedule: &Schedule, after: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{Fault, FaultKind};
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     /// Stops of so many tasks, at these seconds.
     fn down(count: u32, stops: &[(u64, Which)]) -> [u64; 2] {
-        let fault = |&(at, tasks): &(u64, Which)| Fault { at: S(at), kind: FaultKind::Stop, tasks };
-        let schedule = Schedule {
-            name: "test".into(),
-            title: "test".into(),
-            duration: S(300),
-            faults: stops.iter().map(fault).collect(),
-            expect: Vec::new(),
-        };
-        [60, 95].map(|after| longest_down(count, &schedule, S(after)).as_secs())
+        let faults: Vec<_> = stops.iter().map(|(at, tasks)| (S(*at), *tasks)).collect();
+        [60, 95].map(|after| longest_down(count, &faults, S(after)).as_secs())
     }
 
     #[test]

@@ -56,10 +56,7 @@ struct Reader<'a> {
 
 impl Claim {
     /// Reads a claim; `place` reads what stands in braces.
-    pub fn read(
-        text: &str,
-        place: &dyn Fn(&str) -> Result<Place, String>,
-    ) -> Result<Self, String> {
+    pub fn read(text: &str, place: &dyn Fn(&str) -> Result<Place, String>) -> Result<Self, String> {
         let mut reader = Reader { rest: text, place };
         let (left, unit) = reader.sum()?;
         let at_most = match (reader.skip("<="), reader.rest.starts_with(">=")) {
@@ -72,7 +69,9 @@ impl Claim {
             return Err(reader.expected("the end"));
         }
         if unit != other {
-            return Err(format!("{unit} on the left and {other} on the right; allowed is one unit"));
+            return Err(format!(
+                "{unit} on the left and {other} on the right; allowed is one unit"
+            ));
         }
         Ok(Self { text: text.to_owned(), left, right, at_most })
     }
@@ -164,7 +163,7 @@ impl Reader<'_> {
             self.rest = rest.trim_start();
             return (self.place)(name).map(Value::Figure);
         }
-        let end = self.rest.find(|c: char| " +-*|<>={".contains(c)).unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| " +*|<>={".contains(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         let constant = constant(word).ok_or_else(|| {
             self.expected("a {figure}, a duration such as 250ms, a share such as 0.1% or a number")
@@ -199,5 +198,70 @@ fn constant(word: &str) -> Option<Value> {
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::reading::{Figure, Places};
+
+    fn places(name: &str) -> Result<Place, String> {
+        Places { configurations: 2, schedules: vec!["a"], flows: vec!["all"] }.read(name)
+    }
+
+    /// `gap` is 2 s in the first configuration and 3 s in the second, `failed` 10 and 20,
+    /// `failed_share` 10 % and 20 %.
+    fn figure(place: Place) -> Option<f64> {
+        let n = place.cell.configuration as f64;
+        match place.figure {
+            Figure::Gap => Some(2.0 + n),
+            Figure::Failed => Some(10.0 + 10.0 * n),
+            Figure::FailedShare => Some(0.1 + 0.1 * n),
+            _ => None,
+        }
+    }
+
+    fn judge(text: &str) -> Option<Judged> {
+        Claim::read(text, &places).unwrap().judge(&figure)
+    }
+
+    #[test]
+    fn a_claim_compares_figures_with_each_other_and_with_constants() {
+        let rows = [
+            ("{1.a.gap} <= 2s", true),
+            ("{1.a.gap}<=1.9s", false),
+            ("{2.a.gap} >= {1.a.gap} + 1s", true),
+            ("{1.a.failed_share} <= 10%", true),
+            ("{1.a.failed} >= 10.5", false),
+            ("|{1.a.gap} - {2.a.gap}| <= 2 * |{2.a.gap} - {1.a.gap}|", true),
+            ("|{1.a.gap} - {2.a.gap}| <= 0.5 * |{2.a.gap} - {1.a.gap}|", false),
+            ("{2.a.failed} - {1.a.failed} - 1 <= 9", true),
+        ];
+        for (text, holds) in rows {
+            assert_eq!(judge(text).map(|judged| judged.holds), Some(holds), "{text}");
+        }
+        let judged = judge("{1.a.gap} <= 250ms").unwrap();
+        assert_eq!((judged.left.as_str(), judged.right.as_str()), ("2s", "250ms"));
+        assert_eq!(judge("{1.a.recovery} <= 1s"), None, "nobody knows it");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let rows = [
+            ("{1.a.gap} <= 5", "a duration on the left and a number on the right"),
+            ("{1.a.gap} + 5% <= 1s", "a duration and a share cannot be added"),
+            ("{1.a.gap} < 1s", "where <= or >= is allowed"),
+            ("{1.a.gap} <= 1s 2s", "where the end is allowed"),
+            ("{1.a.gap} <= soon", "where a {figure}, a duration"),
+            ("{1.a.gap <= 1s", "where } is allowed"),
+            ("|{1.a.gap} <= 1s", "where | is allowed"),
+            ("{3.a.gap} <= 1s", "is no figure of a cell"),
+            ("", "where a {figure}"),
+        ];
+        for (text, problem) in rows {
+            let error = Claim::read(text, &places).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Fault, FaultKind, Which};
-use crate::cluster::View;
+use super::{Ending, Fault, FaultKind, Which};
+use crate::cluster::{Numbers, View};
 use crate::endpoints::TaskId;
 use crate::record::Record;
 use crate::time::Instant;
@@ -21,9 +21,17 @@ pub const FAULT_LATENESS_LIMIT: Duration = Duration::from_millis(100);
 /// A process may be there for so long after it should have been killed at the latest.
 const EXIT_MARGIN: Duration = Duration::from_secs(1);
 
+/// A query of death has killed within this.
+const QUERY_MARGIN: Duration = Duration::from_secs(2);
+
+/// Nobody waits longer than this for the word whether a fault has taken effect.
+const PROOF_MARGIN: Duration = Duration::from_secs(10);
+
 /// Follows the tasks of one cell.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Course {
+    /// How many services there are; none in a drill with a target.
+    services: usize,
     /// The first moment of the load, once there is one.
     begin: Option<Instant>,
     lives: BTreeMap<TaskId, Life>,
@@ -57,11 +65,24 @@ pub struct Inflicted {
     pub at: Instant,
     /// Whom it met; nobody if it could not be done as said.
     pub tasks: Vec<TaskId>,
+    /// Whether it has taken effect, and if not, why, where somebody has to tell: what ends tasks is
+    /// proven by their end.
+    pub told: Option<Result<(), String>>,
 }
 
 // === impl Course ===
 
 impl Course {
+    /// Of a fleet with so many services.
+    pub fn of(services: usize) -> Self {
+        Self { services, begin: None, lives: BTreeMap::new(), inflicted: Vec::new() }
+    }
+
+    /// Whether `task` is of the service at `place`.
+    fn is_of(&self, task: TaskId, place: usize) -> bool {
+        Numbers::of(place, self.services).include(task)
+    }
+
     /// The load begins.
     pub fn begin(&mut self, now: Instant) {
         self.begin = Some(now);
@@ -89,9 +110,19 @@ impl Course {
         self.lives.entry(task).or_default().answered.get_or_insert(now);
     }
 
-    /// A fault was carried out on these tasks.
-    pub fn inflict(&mut self, now: Instant, fault: Fault, tasks: Vec<TaskId>) {
-        self.inflicted.push(Inflicted { fault, at: now, tasks });
+    /// A fault was carried out on these tasks. Returns its number.
+    pub fn inflict(&mut self, now: Instant, fault: Fault, tasks: Vec<TaskId>) -> usize {
+        self.inflicted.push(Inflicted { fault, at: now, tasks, told: None });
+        self.inflicted.len() - 1
+    }
+
+    /// Whether the fault with this number has taken effect, and if not, why. A bad word outweighs a
+    /// good one, whichever comes first.
+    pub fn told(&mut self, number: usize, effect: Result<(), String>) {
+        let told = &mut self.inflicted[number].told;
+        if effect.is_err() || told.is_none() {
+            *told = Some(effect);
+        }
     }
 
     /// The faults that were carried out so far, in order.
@@ -115,27 +146,36 @@ impl Course {
         self.lives().filter(|(_, life)| serving(life)).map(|(task, _)| task).collect()
     }
 
-    /// Who could get requests when the load began, in ascending order.
-    pub fn at_the_beginning(&self) -> Vec<TaskId> {
+    /// The same, of the service at `place`.
+    pub fn in_rotation_of(&self, place: usize) -> Vec<TaskId> {
+        self.in_rotation().into_iter().filter(|task| self.is_of(*task, place)).collect()
+    }
+
+    /// Who of the service at `place` could get requests when the load began, in ascending order.
+    pub fn at_the_beginning(&self, place: usize) -> Vec<TaskId> {
         let Some(begin) = self.begin else { return Vec::new() };
         let served = |life: &Life| {
             life.entered.is_some_and(|at| at <= begin)
                 && life.left.as_ref().is_none_or(|(at, _)| *at >= begin)
         };
-        self.lives().filter(|(_, life)| served(life)).map(|(task, _)| task).collect()
+        let of = |(task, life): &(TaskId, &Life)| served(life) && self.is_of(*task, place);
+        self.lives().filter(of).map(|(task, _)| task).collect()
     }
 
     /// Each task that went after the load began, with the task that came in its place: the first
-    /// to be started for the first to go, and so on.
+    /// to be started for the first to go of its service, and so on.
     pub fn replacements(&self) -> Vec<Replacement> {
         let Some(begin) = self.begin else { return Vec::new() };
-        let mut gone: Vec<(Instant, TaskId)> = self
-            .lives()
-            .filter_map(|(task, life)| Some((life.left_since(begin)?.0, task)))
-            .collect();
+        (0..self.services).flat_map(|place| self.replacements_of(place, begin)).collect()
+    }
+
+    fn replacements_of(&self, place: usize, begin: Instant) -> Vec<Replacement> {
+        let lives = || self.lives().filter(|(task, _)| self.is_of(*task, place));
+        let mut gone: Vec<(Instant, TaskId)> =
+            lives().filter_map(|(task, life)| Some((life.left_since(begin)?.0, task))).collect();
         gone.sort_unstable();
         // Tasks are numbered as they are started.
-        let come = self.lives().filter(|(_, life)| life.started.is_some_and(|at| at >= begin));
+        let come = lives().filter(|(_, life)| life.started.is_some_and(|at| at >= begin));
         gone.into_iter()
             .zip(come)
             .map(|((out, task), (by, life))| Replacement {
@@ -149,9 +189,17 @@ impl Course {
             .collect()
     }
 
-    /// The shortest and the longest own start of all tasks.
-    pub fn starts(&self) -> RangeInclusive<Duration> {
-        let starts = || self.lives().filter_map(|(_, life)| life.own_start());
+    /// Tasks that went after the load began.
+    pub fn gone(&self) -> usize {
+        let Some(begin) = self.begin else { return 0 };
+        self.lives().filter(|(_, life)| life.left_since(begin).is_some()).count()
+    }
+
+    /// The shortest and the longest own start of the tasks of the service at `place`.
+    pub fn starts(&self, place: usize) -> RangeInclusive<Duration> {
+        let of =
+            |(task, life): (TaskId, &Life)| life.own_start().filter(|_| self.is_of(task, place));
+        let starts = || self.lives().filter_map(of);
         starts().min().unwrap_or_default()..=starts().max().unwrap_or_default()
     }
 
@@ -183,15 +231,31 @@ impl Course {
     pub fn settled(&self, now: Instant, stop_timeout: Duration) -> bool {
         self.inflicted.iter().all(|inflicted| {
             now.since(inflicted.at) > patience(&inflicted.fault, stop_timeout)
-                || inflicted.tasks.iter().all(|task| {
-                    let life = self.lives.get(task);
-                    life.is_some_and(|life| life.process_ended.is_some() && life.exit_recorded)
-                })
+                || match inflicted.fault.kind {
+                    FaultKind::End { .. } => inflicted.tasks.iter().all(|task| {
+                        let life = self.lives.get(task);
+                        life.is_some_and(|life| life.process_ended.is_some() && life.exit_recorded)
+                    }),
+                    // Who knows whether it kills one more.
+                    FaultKind::QueryOfDeath { .. } => false,
+                    _ => inflicted.told.is_some(),
+                }
         })
     }
 
     fn without_effect(&self, inflicted: &Inflicted, stop_timeout: Duration) -> Vec<String> {
-        let Inflicted { fault, at, tasks } = inflicted;
+        let Inflicted { fault, at, tasks, told } = inflicted;
+        match (&fault.kind, told) {
+            (FaultKind::End { .. }, _) => {}
+            (FaultKind::QueryOfDeath { .. }, _) if self.died_after(*at).next().is_none() => {
+                return vec![format!("within {QUERY_MARGIN:?} of the {fault} no task ended")];
+            }
+            (_, Some(Err(why))) => return vec![format!("the {fault} had no effect: {why}")],
+            (FaultKind::QueryOfDeath { .. }, _) | (_, Some(Ok(()))) => return Vec::new(),
+            (_, None) => {
+                return vec![format!("nobody could tell whether the {fault} had an effect")];
+            }
+        }
         if tasks.is_empty() {
             return vec![format!("the {fault} met no task: {}", self.why_nobody(fault, *at))];
         }
@@ -215,12 +279,14 @@ impl Course {
     /// Why a fault at `at` met nobody.
     fn why_nobody(&self, fault: &Fault, at: Instant) -> String {
         let stages = || self.lives().filter_map(|(task, life)| Some((task, life.stage_at(at)?)));
-        let serving = stages().filter(|(_, stage)| *stage == Stage::InRotation);
+        let FaultKind::End { service, tasks, .. } = fault.kind else { return String::new() };
+        let serving = stages()
+            .filter(|(task, stage)| *stage == Stage::InRotation && self.is_of(*task, service));
         let in_rotation: Vec<TaskId> = serving.map(|(task, _)| task).collect();
-        if !fault.tasks.among(&in_rotation).is_empty() {
+        if !tasks.among(&in_rotation).is_empty() {
             return "a process that it was meant for had ended by itself".to_owned();
         }
-        match fault.tasks {
+        match tasks {
             Which::Task(task) if stages().any(|(other, _)| other == task) => {
                 format!("{task} was not in rotation")
             }
@@ -233,9 +299,25 @@ impl Course {
         }
     }
 
+    /// Tasks that ended so soon after `at` that a query of death then may have killed them.
+    fn died_after(&self, at: Instant) -> impl Iterator<Item = TaskId> {
+        self.lives().filter_map(move |(task, life)| {
+            let (left, _) = life.left_since(at)?;
+            (*left <= at + QUERY_MARGIN).then_some(task)
+        })
+    }
+
     /// Tasks that left the rotation although no fault met them.
     pub fn strays(&self) -> Vec<String> {
-        let met = |task| self.inflicted.iter().any(|inflicted| inflicted.tasks.contains(&task));
+        let met = |task| {
+            self.inflicted.iter().any(|inflicted| {
+                let query = matches!(inflicted.fault.kind, FaultKind::QueryOfDeath { .. });
+                inflicted.tasks.contains(&task)
+                    || (query && self.died_after(inflicted.at).any(|other| other == task))
+                    // A command may do anything to anybody.
+                    || matches!(inflicted.fault.kind, FaultKind::Exec(_))
+            })
+        };
         let stray = |(task, life): (TaskId, &Life)| {
             let begin = self.begin?;
             let (at, cause) = life.left_since(begin)?;
@@ -246,11 +328,16 @@ impl Course {
     }
 }
 
-/// How long the process of a task that a fault met may be there.
+/// How long after a fault there is something to be seen of its effect: for a task that is ended, how
+/// long its process may be there.
 fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
     match fault.kind {
-        FaultKind::Stop => stop_timeout + EXIT_MARGIN,
-        FaultKind::Kill => EXIT_MARGIN,
+        FaultKind::End { how: Ending::Stop, .. } => stop_timeout + EXIT_MARGIN,
+        FaultKind::End { how: Ending::Kill, .. } => EXIT_MARGIN,
+        FaultKind::QueryOfDeath { .. } => QUERY_MARGIN,
+        FaultKind::Ask { .. } | FaultKind::Link { .. } | FaultKind::Exec(_) => {
+            fault.lasts + PROOF_MARGIN
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use super::arithmetic::outage;
 use super::numbers::Numbers;
 use super::{Cell, Drill};
 use crate::balance::Algorithm;
-use crate::fleet::Fleet;
 
 /// A run whose requests were later than this at the 99th percentile measured the generator.
 pub const LATENESS_LIMIT: Duration = Duration::from_millis(5);
@@ -25,8 +24,13 @@ pub enum Expectation {
     /// Users notice nothing: the objective is met over the whole cell, no gap is longer than what
     /// is tolerated, and after the last fault all is as before.
     Up,
+    /// There is always somebody who serves, but not well enough: nothing is down for longer than
+    /// what is tolerated, and users notice.
+    Degraded,
     /// All is down for as long as arithmetic says.
     Down,
+    /// Whatever it is, the drill's claims are about it.
+    Any,
 }
 
 /// What users saw of a cell, from good to bad.
@@ -103,10 +107,12 @@ pub fn judge(
     }
     let mut deviations = match drill.schedules[cell.schedule].expect[cell.configuration] {
         Expectation::Up => up(drill, numbers),
+        Expectation::Degraded => degraded(drill, numbers).into_iter().collect(),
         Expectation::Down => down(drill, cell, numbers, evidence),
+        Expectation::Any => Vec::new(),
     };
     deviations.extend(evidence.strays.iter().cloned());
-    deviations.extend(uneven(&drill.configurations[cell.configuration].fleet, evidence));
+    deviations.extend(uneven(drill, cell, evidence));
     let verdict = if deviations.is_empty() { Verdict::AsExpected } else { Verdict::Deviates };
     (verdict, deviations)
 }
@@ -138,9 +144,21 @@ fn up(drill: &Drill, numbers: &Numbers) -> Vec<String> {
     deviations
 }
 
+fn degraded(drill: &Drill, numbers: &Numbers) -> Option<String> {
+    match outcome(drill, numbers) {
+        Outcome::Degraded => None,
+        Outcome::Up => Some("expected degraded, but nobody noticed anything".to_owned()),
+        Outcome::Down => Some(format!(
+            "expected degraded, but nothing succeeded for {:?}",
+            rounded(numbers.longest_gap)
+        )),
+    }
+}
+
 fn down(drill: &Drill, cell: Cell, numbers: &Numbers, evidence: &Evidence) -> Vec<String> {
-    let fleet = &drill.configurations[cell.configuration].fleet;
-    let Some(range) = outage(fleet, &drill.schedules[cell.schedule], &evidence.starts) else {
+    let configuration = &drill.configurations[cell.configuration];
+    let (entry, schedule) = (drill.load.entry(), &drill.schedules[cell.schedule]);
+    let Some(range) = outage(configuration, entry, schedule, &evidence.starts) else {
         return vec!["expected down, but these faults leave a task: arithmetic says up".to_owned()];
     };
     // What a gap may differ by: blips that nobody calls an outage.
@@ -161,14 +179,18 @@ fn down(drill: &Drill, cell: Cell, numbers: &Numbers, evidence: &Evidence) -> Ve
     deviations
 }
 
-fn uneven(fleet: &Fleet, evidence: &Evidence) -> Option<String> {
+fn uneven(drill: &Drill, cell: Cell, evidence: &Evidence) -> Option<String> {
+    let fleet = drill.configurations[cell.configuration].fleet.as_ref()?;
+    let service = &fleet.services[drill.load.entry()];
     let shares = &evidence.shares_before;
-    let even = 1.0 / f64::from(fleet.services[0].cluster.desired_count);
+    let even = 1.0 / f64::from(service.cluster.desired_count);
     // Few answers cannot be divided more evenly than to one more or one less.
     let one = 1.0 / evidence.answers_before.max(1) as f64;
     let tolerated = (even * EVENNESS).max(one);
     let off = |share: &f64| (share - even).abs() > tolerated;
-    let promised = fleet.services[0].balancing == Algorithm::RoundRobin && !shares.is_empty();
+    let promised = service.balancing == Algorithm::RoundRobin
+        && service.sticky_cookie.is_none()
+        && !shares.is_empty();
     (promised && shares.iter().any(off)).then(|| {
         format!("before the first fault the tasks' shares were {shares:.3?}, not {even:.3} each")
     })
@@ -183,7 +205,9 @@ impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Up => "up",
+            Self::Degraded => "degraded",
             Self::Down => "down",
+            Self::Any => "as the claims say",
         })
     }
 }

@@ -3,22 +3,73 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::LinkFault;
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// From the first request of the load.
     pub at: Duration,
+    /// Until it is healed; zero for what is done in a moment.
+    pub lasts: Duration,
     /// What is done.
     pub kind: FaultKind,
-    /// To whom.
-    pub tasks: Which,
 }
 
-/// What is done to a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is done, and to whom. Services are places in the fleet's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
+    /// Tasks are ended from outside.
+    End {
+        /// How.
+        how: Ending,
+        /// Of this service,
+        service: usize,
+        /// these.
+        tasks: Which,
+    },
+    /// Tasks are asked to misbehave, each directly: what only the program itself can do.
+    Ask {
+        /// Of this service,
+        service: usize,
+        /// these.
+        tasks: Which,
+        /// `POST` of this path.
+        path: String,
+    },
+    /// The way to a service is disturbed, between its callers and the gateway.
+    Link {
+        /// The service that is called.
+        to: usize,
+        /// How.
+        fault: LinkFault,
+    },
+    /// One request through the gateway that kills whoever takes it.
+    QueryOfDeath {
+        /// The service that is asked.
+        service: usize,
+        /// `GET` of this path.
+        path: String,
+    },
+    /// A command of the user's.
+    Exec(Exec),
+}
+
+/// A fault that is done, proven and healed by commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exec {
+    /// Does it.
+    pub command: Vec<String>,
+    /// Ends with status 0 only if it has taken effect. It is run again until it does, for a while.
+    pub proof: Vec<String>,
+    /// Undoes it, always, however the drill ends.
+    pub heal: Option<Vec<String>>,
+}
+
+/// How a task is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
     /// As by hand in ECS: SIGTERM at once, undrained.
     Stop,
     /// SIGKILL, as by a crash.
@@ -34,6 +85,32 @@ pub enum Which {
     All,
     /// This one.
     Task(TaskId),
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// When it is over.
+    pub fn end(&self) -> Duration {
+        self.at + self.lasts
+    }
+
+    /// Which tasks of `service` it ends, if any.
+    pub fn ends(&self, of: usize) -> Option<Which> {
+        match self.kind {
+            FaultKind::End { service, tasks, .. } if service == of => Some(tasks),
+            _ => None,
+        }
+    }
+
+    /// The same fault `scale` times faster.
+    pub(super) fn faster(&mut self, scale: u32) {
+        self.at /= scale;
+        self.lasts /= scale;
+        if let FaultKind::Link { fault: LinkFault::Latency(latency), .. } = &mut self.kind {
+            *latency /= scale;
+        }
+    }
 }
 
 // === impl Which ===
@@ -62,14 +139,27 @@ impl Which {
 
 // === impl Display ===
 
-/// `stop of 1 task at 1.5s`
+/// `stop of 1 task at 1.5s`, `latency of 30s at 10s for 20s`
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} at {:?}", self.kind, self.tasks, self.at)
+        write!(f, "{} at {:?}", self.kind, self.at)?;
+        if self.lasts > Duration::ZERO { write!(f, " for {:?}", self.lasts) } else { Ok(()) }
     }
 }
 
 impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End { how, tasks, .. } => write!(f, "{how} of {tasks}"),
+            Self::Ask { tasks, path, .. } => write!(f, "POST {path} to {tasks}"),
+            Self::Link { fault, .. } => write!(f, "{fault}"),
+            Self::QueryOfDeath { path, .. } => write!(f, "query of death {path}"),
+            Self::Exec(exec) => write!(f, "`{}`", exec.command.join(" ")),
+        }
+    }
+}
+
+impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stop => "stop",

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::course::{Course, Replacement};
 use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
-use super::{Cell, Drill, outage};
+use super::reading::Figure;
+use super::{Cell, Drill, FaultKind, Schedule, outage};
 use crate::endpoints::TaskId;
 
 /// Everything that is told about one run of a cell, as measured.
@@ -15,16 +16,23 @@ use crate::endpoints::TaskId;
 pub struct Findings {
     /// What users saw.
     pub numbers: Numbers,
+    /// The same of each flow of the load, in their order.
+    pub flows: Vec<Numbers>,
     /// How long nobody should serve, by arithmetic; none if somebody always should.
     pub range: Option<RangeInclusive<Duration>>,
-    /// The share of answers of each task before the first fault.
+    /// The share of answers of each task of the service by which users come in, before the first
+    /// fault.
     pub shares: BTreeMap<TaskId, f64>,
     /// Tasks that faults met.
     pub stopped: u32,
+    /// Tasks that went after the load began, whyever.
+    pub gone: u32,
     /// Each task that went and the one that came.
     pub replacements: Vec<Replacement>,
     /// The shortest and the longest time from a process's start to its first right answer.
     pub starts: RangeInclusive<Duration>,
+    /// What became of the calls to each service that was disturbed.
+    pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
     pub outcome: Outcome,
     /// Whether it went as expected.
@@ -33,39 +41,140 @@ pub struct Findings {
     pub reasons: Vec<String>,
 }
 
+/// Calls to a service by way of a link that was disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The place of the service.
+    pub to: usize,
+    /// Calls that arrived while it was disturbed.
+    pub during: u64,
+    /// The longest time without a call meanwhile.
+    pub longest_silence: Duration,
+    /// From the end of the disturbance to the next call; none if there was none, or no end.
+    pub first_after: Option<Duration>,
+}
+
 impl Findings {
-    /// Concludes from the `samples` of a run of `cell`, in the order of their intended sends, and
-    /// from what happened to the tasks meanwhile. `drill` is as fast as the run was.
-    pub fn of(drill: &Drill, cell: Cell, samples: &[Sample], course: &Course) -> Self {
+    /// Concludes from the `samples` of a run of `cell`, in the order of their intended sends, from
+    /// what happened to the tasks meanwhile, and from the `arrivals` at each link, by the place of
+    /// its service and from the first moment of the load. `drill` is as fast as the run was.
+    pub fn of(
+        drill: &Drill,
+        cell: Cell,
+        samples: &[Sample],
+        course: &Course,
+        arrivals: &BTreeMap<usize, Vec<Duration>>,
+    ) -> Self {
         let configuration = &drill.configurations[cell.configuration];
         let schedule = &drill.schedules[cell.schedule];
-        let samples = Samples::new(samples, &drill.objective, schedule.duration);
-        let last_fault = schedule.faults.last().map(|fault| fault.at);
-        let numbers = samples.measure(&drill.hypothesis, last_fault);
-        let first_fault = schedule.faults.first().map_or(schedule.duration, |fault| fault.at);
-        let tasks = course.at_the_beginning();
+        let (entry, duration) = (drill.load.entry(), schedule.duration);
+        let flows = flows(drill, schedule, samples);
+        let samples = Samples::new(samples, &drill.objective, Duration::ZERO..duration);
+        let numbers = samples.measure(&drill.hypothesis, schedule.last_fault());
+        let first_fault = schedule.faults.first().map_or(duration, |fault| fault.at);
+        let tasks = course.at_the_beginning(entry);
         let shares_before = samples.shares(&tasks, Duration::ZERO..first_fault);
         let shares = tasks.into_iter().zip(shares_before.iter().copied()).collect();
-        let starts = course.starts();
-        let service = &configuration.fleet.services[0];
+        let starts = course.starts(entry);
+        let stop_timeouts = configuration.services().iter().map(|s| s.cluster.stop_timeout);
         let evidence = Evidence {
             starts: starts.clone(),
-            unproven: course.unproven(&schedule.faults, service.cluster.stop_timeout),
+            unproven: course.unproven(&schedule.faults, stop_timeouts.max().unwrap_or_default()),
             strays: course.strays(),
             shares_before,
             answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
         };
         let (verdict, reasons) = judge(drill, cell, &numbers, &evidence);
         Self {
-            range: outage(&configuration.fleet, schedule, &starts),
+            range: outage(configuration, entry, schedule, &starts),
             shares,
             stopped: course.inflicted().iter().map(|fault| fault.tasks.len() as u32).sum(),
+            gone: course.gone() as u32,
             replacements: course.replacements(),
             starts,
+            calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
             numbers,
+            flows,
             verdict,
             reasons,
         }
     }
+}
+
+impl Findings {
+    /// A figure of the whole load or of one of its flows, as measured: its least and its most, in
+    /// seconds, shares or numbers. What never happened took infinitely long; none if there is no
+    /// such figure.
+    pub fn figure(&self, flow: Option<usize>, figure: Figure) -> Option<[f64; 2]> {
+        let numbers = flow.map_or(&self.numbers, |flow| &self.flows[flow]);
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let if_ever = |duration: Option<Duration>| duration.map_or(f64::INFINITY, seconds);
+        let one = match figure {
+            Figure::Gap => seconds(numbers.longest_gap),
+            Figure::Silence => seconds(numbers.longest_silence),
+            Figure::Failed => numbers.failed as f64,
+            Figure::FailedShare => numbers.failed_share(),
+            Figure::Degraded => numbers.degraded as f64,
+            Figure::DegradedShare => numbers.degraded as f64 / numbers.requests.max(1) as f64,
+            Figure::Requests => numbers.requests as f64,
+            Figure::Below => f64::from(numbers.seconds_below_target),
+            Figure::Recovery => if_ever(numbers.recovery),
+            Figure::Whole => seconds(numbers.whole),
+            Figure::P50 => seconds(numbers.latency_p50),
+            Figure::P99 => seconds(numbers.latency_p99),
+            Figure::Calls => self.calls.iter().map(|calls| calls.during).sum::<u64>() as f64,
+            Figure::FirstCall => {
+                let first = self.calls.iter().map(|calls| if_ever(calls.first_after));
+                return first.reduce(f64::max).map(|first| [first; 2]);
+            }
+            Figure::Gone => f64::from(self.gone),
+            Figure::Range => {
+                let ends = self.range.as_ref().map(|range| [*range.start(), *range.end()]);
+                return Some(ends.unwrap_or_default().map(seconds));
+            }
+            Figure::Window => {
+                let windows = || self.replacements.iter().filter_map(Replacement::window);
+                let [low, high] = [windows().min(), windows().max()];
+                return Some([low, high].map(|window| seconds(window.unwrap_or_default())));
+            }
+        };
+        Some([one; 2])
+    }
+}
+
+/// The numbers of each flow by itself.
+fn flows(drill: &Drill, schedule: &Schedule, samples: &[Sample]) -> Vec<Numbers> {
+    let measure = |(n, flow): (usize, &super::load::Flow)| {
+        let own: Vec<Sample> = samples.iter().filter(|sample| sample.flow == n).copied().collect();
+        let period = flow.period(schedule.duration);
+        let samples = Samples::new(&own, &drill.objective, period);
+        samples.measure(&drill.hypothesis, schedule.last_fault())
+    };
+    drill.load.flows.iter().enumerate().map(measure).collect()
+}
+
+/// Of each link, from the beginning of its first disturbance to the end of its last.
+fn calls(schedule: &Schedule, arrivals: &BTreeMap<usize, Vec<Duration>>) -> Vec<Calls> {
+    let of = |(&to, arrivals): (&usize, &Vec<Duration>)| {
+        let own = || {
+            schedule.faults.iter().filter(
+                move |fault| matches!(fault.kind, FaultKind::Link { to: other, .. } if other == to),
+            )
+        };
+        let begin = own().map(|fault| fault.at).min()?;
+        let end = own().map(super::Fault::end).max()?;
+        let during: Vec<Duration> =
+            arrivals.iter().copied().filter(|at| (begin..end).contains(at)).collect();
+        let ends = std::iter::once(begin).chain(during.iter().copied());
+        let silences = ends.zip(during.iter().copied().chain([end])).map(|(from, to)| to - from);
+        let next = arrivals.iter().find(|at| **at >= end);
+        Some(Calls {
+            to,
+            during: during.len() as u64,
+            longest_silence: silences.max().unwrap_or_default(),
+            first_after: next.map(|at| *at - end),
+        })
+    };
+    arrivals.iter().filter_map(of).collect()
 }

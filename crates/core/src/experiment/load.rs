@@ -1,20 +1,43 @@
 //! An open-loop load: when each request is meant to be sent is fixed before the first one is.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::random::{Stream, draw, unit};
 
+/// The name of the only flow of a load.
+pub const ONLY_FLOW: &str = "all";
+
 /// The requests of a drill. The answers have no influence on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
+    /// At least one, each with its own name.
+    pub flows: Vec<Flow>,
+}
+
+/// Requests of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// As in the file; `all` if there is just one.
+    pub name: String,
+    /// The place of the service they go to. It counts for nothing in a drill with a target.
+    pub service: usize,
     /// Requests a second.
     pub rate: u32,
     /// How they are spread.
     pub arrivals: Arrivals,
-    /// What is asked for, each with equal chance.
+    /// `GET`, `PUT` or `POST`, all without a body.
+    pub method: Method,
+    /// What is asked for, each with equal chance. `{user}` is the number of the user.
     pub paths: Vec<String>,
+    /// So many users ask in turn, each with its own cookies; none if cookies are not kept.
+    pub users: Option<u32>,
+    /// From when on, and until when; none for the end of the load.
+    pub from: Duration,
+    /// Until when; none for the end of the load.
+    pub until: Option<Duration>,
 }
 
 /// How requests are spread over time.
@@ -27,24 +50,92 @@ pub enum Arrivals {
     Poisson,
 }
 
+/// How it is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// `GET`
+    #[default]
+    Get,
+    /// `PUT`
+    Put,
+    /// `POST`
+    Post,
+}
+
 /// One request of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// When it is meant to be sent, from the first moment of the load.
     pub intended: Duration,
-    /// Which of the load's paths.
+    /// Which of the load's flows.
+    pub flow: usize,
+    /// Which of the flow's paths.
     pub path: usize,
+    /// Whose it is: 1, 2, …; 0 if the flow has no users.
+    pub user: u32,
 }
 
+// === impl Load ===
+
 impl Load {
+    /// The place of the service by which users come in: the first flow's.
+    pub fn entry(&self) -> usize {
+        self.flows[0].service
+    }
+
+    /// Requests a second, of all flows together.
+    pub fn rate(&self) -> u32 {
+        self.flows.iter().map(|flow| flow.rate).sum()
+    }
+
+    /// The mean distance between two requests.
+    pub fn spacing(&self) -> Duration {
+        Duration::from_secs(1) / self.rate()
+    }
+
+    /// The mean distance between two requests of the flow that has the fewest.
+    pub fn widest_spacing(&self) -> Duration {
+        self.flows.iter().map(Flow::spacing).max().expect("there is at least one")
+    }
+
+    /// Every request of a load of `duration`, in order.
+    pub fn schedule(&self, seed: u64, duration: Duration) -> Vec<Planned> {
+        let mut all = Vec::new();
+        for (n, flow) in self.flows.iter().enumerate() {
+            // Flows are independent of each other.
+            let seed = if n == 0 { seed } else { draw(seed, Stream::Flows, n as u64) };
+            all.extend(flow.schedule(n, seed, duration));
+        }
+        all.sort_by_key(|planned| (planned.intended, planned.flow));
+        all
+    }
+
+    /// The same load `scale` times faster. The rate stays as it is.
+    pub(super) fn faster(&mut self, scale: u32) {
+        for flow in &mut self.flows {
+            flow.from /= scale;
+            flow.until.iter_mut().for_each(|until| *until /= scale);
+        }
+    }
+}
+
+// === impl Flow ===
+
+impl Flow {
     /// The mean distance between two requests.
     pub fn spacing(&self) -> Duration {
         Duration::from_secs(1) / self.rate
     }
 
-    /// Every request of a load of `duration`, in order.
-    pub fn schedule(&self, seed: u64, duration: Duration) -> Vec<Planned> {
+    /// When it is active, in a load of `duration`.
+    pub fn period(&self, duration: Duration) -> Range<Duration> {
+        self.from..self.until.unwrap_or(duration).min(duration)
+    }
+
+    fn schedule(&self, flow: usize, seed: u64, duration: Duration) -> Vec<Planned> {
         let spacing = 1e9 / f64::from(self.rate);
+        let period = self.period(duration);
         let mut at = 0.0;
         let mut planned = Vec::new();
         for ordinal in 0.. {
@@ -56,12 +147,13 @@ impl Load {
                     at
                 }
             };
-            let intended = Duration::from_nanos(nanos as u64);
-            if intended >= duration {
+            let intended = period.start + Duration::from_nanos(nanos as u64);
+            if intended >= period.end {
                 break;
             }
             let path = draw(seed, Stream::Requests, ordinal) % self.paths.len() as u64;
-            planned.push(Planned { intended, path: path as usize });
+            let user = self.users.map_or(0, |users| (ordinal % u64::from(users)) as u32 + 1);
+            planned.push(Planned { intended, flow, path: path as usize, user });
         }
         planned
     }
@@ -71,9 +163,22 @@ impl Load {
 mod tests {
     use super::*;
 
+    fn flow(arrivals: Arrivals) -> Flow {
+        Flow {
+            name: "all".into(),
+            service: 0,
+            rate: 1000,
+            arrivals,
+            method: Method::Get,
+            paths: vec!["/a".into(), "/b".into()],
+            users: None,
+            from: Duration::ZERO,
+            until: None,
+        }
+    }
+
     fn schedule(arrivals: Arrivals, seed: u64) -> Vec<Planned> {
-        let load = Load { rate: 1000, arrivals, paths: vec!["/a".into(), "/b".into()] };
-        load.schedule(seed, Duration::from_secs(10))
+        Load { flows: vec![flow(arrivals)] }.schedule(seed, Duration::from_secs(10))
     }
 
     #[test]
@@ -93,5 +198,27 @@ mod tests {
     fn the_same_seed_gives_the_same_schedule() {
         assert_eq!(schedule(Arrivals::Poisson, 7), schedule(Arrivals::Poisson, 7));
         assert_ne!(schedule(Arrivals::Poisson, 7), schedule(Arrivals::Poisson, 8));
+    }
+
+    #[test]
+    fn flows_are_woven_together_and_each_has_its_time_and_its_users() {
+        let seconds = Duration::from_secs;
+        let other = Flow {
+            rate: 2,
+            users: Some(3),
+            from: seconds(1),
+            until: Some(seconds(4)),
+            ..flow(Arrivals::Constant)
+        };
+        let load = Load { flows: vec![Flow { rate: 1, ..flow(Arrivals::Constant) }, other] };
+        assert_eq!((load.rate(), load.widest_spacing()), (3, seconds(1)));
+        let all = load.schedule(1, seconds(5));
+        assert!(all.is_sorted_by_key(|planned| planned.intended));
+        let of = |flow| all.iter().filter(move |planned| planned.flow == flow);
+        assert_eq!((of(0).count(), of(1).count()), (5, 6));
+        let users: Vec<_> =
+            of(1).map(|planned| (planned.intended.as_millis(), planned.user)).collect();
+        let expected = [(1000, 1), (1500, 2), (2000, 3), (2500, 1), (3000, 2), (3500, 3)];
+        assert_eq!(users, expected);
     }
 }

@@ -5,6 +5,7 @@
 //! one can have the same failed share.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::{Hypothesis, Objective};
@@ -13,6 +14,8 @@ use crate::endpoints::TaskId;
 /// What became of one request. All times are from the first moment of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
+    /// Which of the load's flows it is of.
+    pub flow: usize,
     /// When it was meant to be sent.
     pub intended: Duration,
     /// When it was.
@@ -30,6 +33,8 @@ pub struct Answer {
     pub status: u16,
     /// The task that says it gave it.
     pub task: Option<TaskId>,
+    /// It says that it is not what it would be in good times.
+    pub degraded: bool,
 }
 
 /// What users saw.
@@ -39,6 +44,9 @@ pub struct Numbers {
     pub requests: u64,
     /// Those without a right answer in time.
     pub failed: u64,
+    /// Those with a right answer in time that says it is degraded: a class of its own among the
+    /// successes.
+    pub degraded: u64,
     /// Seconds (by intended send) in which fewer than the target share succeeded.
     pub seconds_below_target: u32,
     /// The longest time between the intended sends of one success and the next, known to plus or
@@ -49,20 +57,25 @@ pub struct Numbers {
     /// From the last fault to the beginning of the first whole window in which the objective
     /// holds; none if there is no such window.
     pub recovery: Option<Duration>,
+    /// From the end of the last fault to the intended send of the last request that failed or was
+    /// degraded after it; zero if there is none.
+    pub whole: Duration,
     /// Answers per task.
     pub answers: BTreeMap<TaskId, u64>,
     /// The 99th percentile of how late requests were sent.
     pub lateness_p99: Duration,
-    /// The 99th percentile of the time from the intended send to the last byte, of successes.
+    /// The median of the time from the intended send to the last byte, of successes,
+    pub latency_p50: Duration,
+    /// and the 99th percentile.
     pub latency_p99: Duration,
 }
 
-/// The samples of one run, in the order of their intended sends.
-#[derive(Clone, Copy, Debug)]
+/// The samples of one run, or of one flow of it, in the order of their intended sends.
+#[derive(Clone, Debug)]
 pub struct Samples<'a> {
     all: &'a [Sample],
     objective: &'a Objective,
-    duration: Duration,
+    period: Range<Duration>,
 }
 
 // === impl Numbers ===
@@ -91,33 +104,43 @@ impl Sample {
     }
 }
 
+impl Sample {
+    fn is_degraded(&self) -> bool {
+        self.answer.is_some_and(|answer| answer.degraded)
+    }
+}
+
 // === impl Samples ===
 
 impl<'a> Samples<'a> {
-    /// The samples of a load of `duration`, in the order of their intended sends.
-    pub fn new(samples: &'a [Sample], objective: &'a Objective, duration: Duration) -> Self {
+    /// The samples of a load that goes on for this `period`, in the order of their intended sends.
+    pub fn new(samples: &'a [Sample], objective: &'a Objective, period: Range<Duration>) -> Self {
         debug_assert!(samples.is_sorted_by_key(|sample| sample.intended));
-        Self { all: samples, objective, duration }
+        Self { all: samples, objective, period }
     }
 
     /// The four numbers, and what is told beside them.
-    pub fn measure(self, hypothesis: &Hypothesis, last_fault: Option<Duration>) -> Numbers {
-        let succeeded = self.all.iter().filter(|sample| sample.succeeded(self.objective)).count();
+    pub fn measure(&self, hypothesis: &Hypothesis, last_fault: Option<Duration>) -> Numbers {
+        let succeeded = self.successes().count();
+        let last_fault = last_fault.unwrap_or_default();
         Numbers {
             requests: self.all.len() as u64,
             failed: (self.all.len() - succeeded) as u64,
+            degraded: self.successes().filter(|sample| sample.is_degraded()).count() as u64,
             seconds_below_target: self.seconds_below_target(),
             longest_gap: self.longest_gap(),
             longest_silence: self.longest_silence(),
-            recovery: self.recovery(hypothesis.window, last_fault.unwrap_or(Duration::ZERO)),
-            answers: self.answers(Duration::ZERO..self.duration),
+            recovery: self.recovery(hypothesis.window, last_fault),
+            whole: self.whole(last_fault),
+            answers: self.answers(self.period.clone()),
             lateness_p99: self.lateness(0.99),
+            latency_p50: self.latency(0.5),
             latency_p99: self.latency(0.99),
         }
     }
 
     /// The share of each of `tasks` in their answers to the requests intended in `period`.
-    pub fn shares(self, tasks: &[TaskId], period: std::ops::Range<Duration>) -> Vec<f64> {
+    pub fn shares(&self, tasks: &[TaskId], period: Range<Duration>) -> Vec<f64> {
         let answers = self.answers(period);
         let of = |task| answers.get(task).copied().unwrap_or_default();
         let all: u64 = tasks.iter().map(of).sum();
@@ -125,7 +148,7 @@ impl<'a> Samples<'a> {
     }
 
     /// Answers per task to the requests intended in `period`.
-    pub fn answers(self, period: std::ops::Range<Duration>) -> BTreeMap<TaskId, u64> {
+    pub fn answers(&self, period: Range<Duration>) -> BTreeMap<TaskId, u64> {
         let mut answers = BTreeMap::new();
         for sample in self.all.iter().filter(|sample| period.contains(&sample.intended)) {
             if let Some(task) = sample.answer.and_then(|answer| answer.task) {
@@ -135,11 +158,11 @@ impl<'a> Samples<'a> {
         answers
     }
 
-    fn successes(self) -> impl Iterator<Item = &'a Sample> {
-        self.all.iter().filter(move |sample| sample.succeeded(self.objective))
+    fn successes(&self) -> impl Iterator<Item = &'a Sample> {
+        self.all.iter().filter(|sample| sample.succeeded(self.objective))
     }
 
-    fn seconds_below_target(self) -> u32 {
+    fn seconds_below_target(&self) -> u32 {
         let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for sample in self.all {
             let (right, all) = seconds.entry(sample.intended.as_secs()).or_default();
@@ -150,18 +173,18 @@ impl<'a> Samples<'a> {
         seconds.values().filter(|(right, all)| !target.is_met(*right, *all)).count() as u32
     }
 
-    fn longest_gap(self) -> Duration {
-        longest_step(self.successes().map(|sample| sample.intended), self.duration)
+    fn longest_gap(&self) -> Duration {
+        longest_step(self.successes().map(|sample| sample.intended), &self.period)
     }
 
-    fn longest_silence(self) -> Duration {
+    fn longest_silence(&self) -> Duration {
         let completed = |sample: &Sample| sample.answer.map(|answer| answer.completed);
         let mut completions: Vec<Duration> = self.successes().filter_map(completed).collect();
         completions.sort_unstable();
-        longest_step(completions.into_iter(), self.duration)
+        longest_step(completions.into_iter(), &self.period)
     }
 
-    fn recovery(self, window: Duration, from: Duration) -> Option<Duration> {
+    fn recovery(&self, window: Duration, from: Duration) -> Option<Duration> {
         // right[n]: successes among the first n samples.
         let mut right = vec![0u64];
         for sample in self.all {
@@ -180,16 +203,22 @@ impl<'a> Samples<'a> {
         });
         std::iter::once(from)
             .chain(after_failures)
-            .take_while(|begin| *begin + window <= self.duration)
+            .take_while(|begin| *begin + window <= self.period.end)
             .find(|begin| holds(*begin))
             .map(|begin| begin.saturating_sub(from))
     }
 
-    fn lateness(self, quantile: f64) -> Duration {
+    fn whole(&self, from: Duration) -> Duration {
+        let lacks = |s: &&Sample| !s.succeeded(self.objective) || s.is_degraded();
+        let last = self.all.iter().rev().find(lacks);
+        last.map_or(Duration::ZERO, |sample| sample.intended.saturating_sub(from))
+    }
+
+    fn lateness(&self, quantile: f64) -> Duration {
         self::quantile(self.all.iter().map(|s| s.sent.saturating_sub(s.intended)), quantile)
     }
 
-    fn latency(self, quantile: f64) -> Duration {
+    fn latency(&self, quantile: f64) -> Duration {
         let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
         self::quantile(self.successes().filter_map(latency), quantile)
     }
@@ -204,9 +233,9 @@ fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Duration {
 }
 
 /// The longest distance between neighbours, the ends of the load included.
-fn longest_step(moments: impl Iterator<Item = Duration>, end: Duration) -> Duration {
-    let (mut last, mut longest) = (Duration::ZERO, Duration::ZERO);
-    for moment in moments.chain(std::iter::once(end)) {
+fn longest_step(moments: impl Iterator<Item = Duration>, period: &Range<Duration>) -> Duration {
+    let (mut last, mut longest) = (period.start, Duration::ZERO);
+    for moment in moments.chain(std::iter::once(period.end)) {
         longest = longest.max(moment.saturating_sub(last));
         last = last.max(moment);
     }
@@ -226,17 +255,20 @@ mod tests {
         let objective =
             Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
         let sample = |n: u64| Sample {
+            flow: 0,
             intended: MS(n * 10),
             sent: MS(n * 10) + MS(n % 100 / 99),
             answer: answer(n * 10).map(|(completed, status)| Answer {
                 completed: MS(completed),
                 status,
                 task: Some(TaskId(1 + (n % 2) as u32)),
+                degraded: false,
             }),
         };
         let samples: Vec<Sample> = (0..seconds * 100).map(sample).collect();
         let hypothesis = Hypothesis { window: MS(1000), tolerated_gap: MS(100) };
-        Samples::new(&samples, &objective, MS(seconds * 1000)).measure(&hypothesis, Some(MS(fault)))
+        Samples::new(&samples, &objective, MS(0)..MS(seconds * 1000))
+            .measure(&hypothesis, Some(MS(fault)))
     }
 
     #[test]
@@ -254,16 +286,18 @@ mod tests {
         let objective =
             Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
         let sample = |n: u64| Sample {
+            flow: 0,
             intended: MS(n),
             sent: MS(n),
             answer: Some(Answer {
                 completed: MS(n + 1),
                 status: 200,
                 task: Some(TaskId(1 + (n % 4 / 3) as u32)),
+                degraded: false,
             }),
         };
         let samples: Vec<Sample> = (0..8).map(sample).collect();
-        let samples = Samples::new(&samples, &objective, MS(8));
+        let samples = Samples::new(&samples, &objective, MS(0)..MS(8));
         let tasks = [TaskId(1), TaskId(2), TaskId(3)];
         assert_eq!(samples.shares(&tasks, MS(0)..MS(4)), [0.75, 0.25, 0.0]);
         assert_eq!(samples.shares(&tasks, MS(8)..MS(9)), [0.0; 3]);

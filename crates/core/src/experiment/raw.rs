@@ -1,19 +1,25 @@
 //! A drill as written.
 
 mod fault;
+mod load;
 mod schedule;
+mod services;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::load::{Arrivals, Load};
-use super::reading::Sentence;
+use super::claim::Claim;
+use super::load::Load;
+use super::reading::{Places, Sentence};
 use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
-use crate::fleet::{ConfigError, Fleet, RawFleet};
+use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
 use crate::health::Matcher;
+use load::RawLoad;
+use services::Services;
 
 /// The drill file.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,7 +30,8 @@ pub struct RawDrill {
     #[serde(default)]
     prepare: Vec<Vec<String>>,
     monthly_price_per_task: Option<Number>,
-    fleet: RawFleet,
+    target: Option<String>,
+    fleet: Option<RawFleet>,
     load: RawLoad,
     objective: RawObjective,
     #[serde(default)]
@@ -33,15 +40,9 @@ pub struct RawDrill {
     configuration: Vec<RawConfiguration>,
     schedule: Vec<schedule::RawSchedule>,
     #[serde(default)]
+    claims: Vec<String>,
+    #[serde(default)]
     reading: Vec<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-struct RawLoad {
-    rate: Number,
-    arrivals: Option<Arrivals>,
-    paths: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -67,9 +68,10 @@ struct RawConfiguration {
     desired_count: Option<Number>,
     minimum_healthy_percent: Option<Number>,
     maximum_percent: Option<Number>,
+    #[serde(default)]
+    service: BTreeMap<String, RawService>,
 }
 
-const HIGHEST_RATE: u32 = 50_000;
 const HIGHEST_PRICE: u32 = 1_000_000;
 
 // === impl Drill ===
@@ -84,28 +86,44 @@ impl TryFrom<RawDrill> for Drill {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
         let configurations = read_configurations(&raw)?;
-        let load = read_load(raw.load).map_err(|error| error.below("load"))?;
+        let services = Services::of(&configurations, None);
+        let usual = raw.load.service().map(|name| services.place("service", Some(name)));
+        let usual = usual.transpose().map_err(|error| error.below("load"))?;
+        let services = Services::of(&configurations, usual);
+        let load = raw.load.clone().read(&services).map_err(|error| error.below("load"))?;
         let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
         let hypothesis =
             read_hypothesis(&raw.hypothesis, &load).map_err(|error| error.below("hypothesis"))?;
-        let schedules = read_schedules(raw.schedule, &configurations, &load, &hypothesis)?;
-        let names: Vec<&str> = schedules.iter().map(|schedule| schedule.name.as_str()).collect();
+        let count = configurations.len();
+        let schedules = read_schedules(raw.schedule, count, &services, &load, &hypothesis)?;
+        let places = Places {
+            configurations: count,
+            schedules: schedules.iter().map(|schedule| schedule.name.as_str()).collect(),
+            flows: load.flows.iter().map(|flow| flow.name.as_str()).collect(),
+        };
         let sentence = |(n, text): (usize, &String)| {
-            Sentence::read(text, configurations.len(), &names)
+            Sentence::read(text, &places)
                 .map_err(|e| ConfigError::new(format_args!("reading[{}]", n + 1), e))
         };
         let reading = raw.reading.iter().enumerate().map(sentence).collect::<Result<_, _>>()?;
+        let claim = |(n, text): (usize, &String)| {
+            Claim::read(text, &|name| places.read(name))
+                .map_err(|e| ConfigError::new(format_args!("claims[{}]", n + 1), e))
+        };
+        let claims = raw.claims.iter().enumerate().map(claim).collect::<Result<_, _>>()?;
         let mut drill = Self {
             title: raw.title,
             // As written is as meant.
             scale: 1,
             prepare: raw.prepare,
             monthly_price_per_task,
+            target: raw.target,
             load,
             objective,
             hypothesis,
             configurations,
             schedules,
+            claims,
             reading,
         };
         let limit = drill.scale_limit();
@@ -116,40 +134,68 @@ impl TryFrom<RawDrill> for Drill {
     }
 }
 
+// === impl RawConfiguration ===
+
+impl RawConfiguration {
+    fn apply(&self, mut fleet: RawFleet) -> Result<RawFleet, ConfigError> {
+        for service in fleet.service.values_mut() {
+            let change = |value: &mut Option<Number>, to: Option<Number>| *value = to.or(*value);
+            change(&mut service.desired_count, self.desired_count);
+            change(&mut service.minimum_healthy_percent, self.minimum_healthy_percent);
+            change(&mut service.maximum_percent, self.maximum_percent);
+        }
+        for (name, changes) in &self.service {
+            let names: Vec<String> = fleet.service.keys().cloned().collect();
+            let service = fleet.service.get_mut(name).ok_or_else(|| {
+                let problem =
+                    format!("is no service of the fleet; allowed is one of {}", names.join(", "));
+                ConfigError::new(format_args!("service.{name}"), problem)
+            })?;
+            service.change(changes);
+        }
+        Ok(fleet)
+    }
+}
+
 fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError> {
     let as_is = [RawConfiguration { title: raw.title.clone(), ..Default::default() }];
     let given = if raw.configuration.is_empty() { &as_is[..] } else { &raw.configuration };
-    let read = |(n, changes): (usize, &RawConfiguration)| {
-        let mut fleet = raw.fleet.clone();
-        for service in fleet.services_mut() {
-            let change = |value: &mut Option<Number>, to: Option<Number>| *value = to.or(*value);
-            change(&mut service.desired_count, changes.desired_count);
-            change(&mut service.minimum_healthy_percent, changes.minimum_healthy_percent);
-            change(&mut service.maximum_percent, changes.maximum_percent);
-        }
-        let fleet = Fleet::try_from(fleet).map_err(|error| {
-            let error = error.below("fleet");
+    let fleet = match (&raw.target, &raw.fleet) {
+        (None, Some(fleet)) => fleet,
+        (Some(target), None) => {
+            check_target(target)?;
             if raw.configuration.is_empty() {
-                error
-            } else {
-                error.below(format_args!("configuration[{}]", n + 1))
+                return Ok(vec![Configuration { title: raw.title.clone(), fleet: None }]);
             }
-        })?;
-        Ok(Configuration { title: changes.title.clone(), fleet })
+            let problem = "changes a fleet; a drill with a `target` has none";
+            return Err(ConfigError::new("configuration", problem));
+        }
+        _ => {
+            let problem = "is allowed in place of [fleet], and one of them must be there";
+            return Err(ConfigError::new("target", problem));
+        }
+    };
+    let read = |(n, changes): (usize, &RawConfiguration)| {
+        let below = |error: ConfigError| match raw.configuration.is_empty() {
+            true => error,
+            false => error.below(format_args!("configuration[{}]", n + 1)),
+        };
+        let fleet = changes.apply(fleet.clone()).map_err(below)?;
+        let fleet = Fleet::try_from(fleet).map_err(|error| below(error.below("fleet")))?;
+        Ok(Configuration { title: changes.title.clone(), fleet: Some(fleet) })
     };
     given.iter().enumerate().map(read).collect()
 }
 
-fn read_load(raw: RawLoad) -> Result<Load, ConfigError> {
-    let rate = number("rate", Some(raw.rate), 1, 1..=HIGHEST_RATE)?;
-    if raw.paths.is_empty() {
-        return Err(ConfigError::new("paths", "is empty; allowed is a list of at least one path"));
+/// `http://HOST:PORT`: there is no TLS, and where to ask stands with the load.
+fn check_target(target: &str) -> Result<(), ConfigError> {
+    let host = target.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let proper = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    if host.is_some_and(|host| !host.is_empty() && host.chars().all(proper)) {
+        return Ok(());
     }
-    for (n, path) in raw.paths.iter().enumerate() {
-        range::path(format_args!("paths[{}]", n + 1), path)?;
-    }
-    let arrivals = raw.arrivals.unwrap_or(Arrivals::Constant);
-    Ok(Load { rate, arrivals, paths: raw.paths })
+    let problem = format!("`{target}` is no target; allowed is http://HOST or http://HOST:PORT");
+    Err(ConfigError::new("target", problem))
 }
 
 fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {
@@ -163,12 +209,12 @@ fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {
 fn read_hypothesis(raw: &RawHypothesis, load: &Load) -> Result<Hypothesis, ConfigError> {
     let longer_than_spacing = |key, written, default| {
         let value = range::duration(key, written, default)?;
-        if value >= load.spacing() {
+        if value >= load.widest_spacing() {
             return Ok(value);
         }
         let problem = format!(
             "{value:?} is less than the {:?} from one request to the next; allowed is that and more",
-            load.spacing()
+            load.widest_spacing()
         );
         Err(ConfigError::new(key, problem))
     };
@@ -184,7 +230,8 @@ fn read_hypothesis(raw: &RawHypothesis, load: &Load) -> Result<Hypothesis, Confi
 
 fn read_schedules(
     raw: Vec<schedule::RawSchedule>,
-    configurations: &[Configuration],
+    configurations: usize,
+    services: &Services,
     load: &Load,
     hypothesis: &Hypothesis,
 ) -> Result<Vec<Schedule>, ConfigError> {
@@ -195,7 +242,8 @@ fn read_schedules(
     let mut schedules: Vec<Schedule> = Vec::new();
     for (n, raw) in raw.into_iter().enumerate() {
         let below = |error: ConfigError| error.below(format_args!("schedule[{}]", n + 1));
-        let schedule = schedule::read(raw, configurations, load, hypothesis).map_err(below)?;
+        let schedule =
+            schedule::read(raw, configurations, services, load, hypothesis).map_err(below)?;
         if schedules.iter().any(|other| other.name == schedule.name) {
             let problem = format!("`{}` is given twice", schedule.name);
             return Err(below(ConfigError::new("name", problem)));

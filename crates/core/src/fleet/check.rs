@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use humantime::format_duration as say;
+
 use super::{Fleet, Service};
 use crate::call::Route;
 use crate::policy::breaker::Window;
@@ -54,9 +56,10 @@ fn start(service: &Service, add: Add<'_>) {
     let (patience, health) = (service.cluster.start_timeout, &service.health);
     if patience <= health.interval {
         let text = format!(
-            "a task is given up {patience:?} after its start, and if its first check comes too early \
-             the next one comes {:?} later: no task that needs a moment to start ever gets a request",
-            health.interval
+            "a task is given up {} after its start, and if its first check comes too early the next one \
+             comes {} later: no task that needs a moment to start ever gets a request",
+            say(patience),
+            say(health.interval)
         );
         add(".start_timeout", Severity::Refused, text);
     }
@@ -64,9 +67,11 @@ fn start(service: &Service, add: Add<'_>) {
     let noticed = health.interval * health.unhealthy_threshold + health.timeout;
     let (shortest, longest) = service.cluster.provisioning;
     let text = format!(
-        "a task that hangs leaves the rotation after up to {noticed:?}; one that dies is replaced \
-         within {shortest:?} to {:?} and its own start: meanwhile {} of {count} tasks serve",
-        longest + health.interval,
+        "a task that hangs leaves the rotation after up to {}; one that dies is replaced within {} to {} \
+         and its own start: meanwhile {} of {count} tasks serve",
+        say(noticed),
+        say(shortest),
+        say(longest + health.interval),
         count - 1,
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
@@ -80,22 +85,31 @@ fn retirement(service: &Service, add: Add<'_>) {
     let longest = longest.unwrap_or(Duration::MAX);
     if longest > drain + stop {
         let text = format!(
-            "a request may take {longest:?}, and a task that retires is killed after {:?} (drained for \
-             {drain:?}, then {stop:?} from SIGTERM to SIGKILL): a long request is cut off",
-            drain + stop
+            "a request may take {}, and a task that retires is killed after {} (drained for {}, then {} from \
+             SIGTERM to SIGKILL): a long request is cut off",
+            say(longest),
+            say(drain + stop),
+            say(drain),
+            say(stop)
         );
         add(".deregistration_delay", Severity::Warning, text);
     } else if longest > drain {
         let text = format!(
-            "a request may take {longest:?}, and a task that retires gets SIGTERM after {drain:?}: it \
-             must finish its requests in the {stop:?} that are left"
+            "a request may take {}, and a task that retires gets SIGTERM after {}: it must finish its \
+             requests in the {} that are left",
+            say(longest),
+            say(drain),
+            say(stop)
         );
         add(".deregistration_delay", Severity::Note, text);
     }
     if drain > stop && drain > longest {
         let text = format!(
-            "a drain of up to {drain:?} is longer than any request may take ({longest:?}) and than the \
-             stop timeout of {stop:?}: a connection that never ends holds up a deployment for nothing"
+            "a drain of up to {} is longer than any request may take ({}) and than the stop timeout of {}: \
+             a connection that never ends holds up a deployment for nothing",
+            say(drain),
+            say(longest),
+            say(stop)
         );
         add(".deregistration_delay", Severity::Note, text);
     }
@@ -121,9 +135,10 @@ fn policies(route: &Route, rate: Option<f64>, add: Add<'_>) {
         && route.guard.bulkhead.is_none()
     {
         let text = format!(
-            "work that goes on for {:?} after a call of {timeout:?} is counted by a bulkhead, and there \
-             is none",
-            route.outlasts
+            "work that goes on for {} after the beginning of a call of up to {} is counted by a bulkhead, \
+             and there is none",
+            say(route.outlasts),
+            say(timeout)
         );
         add(".call.outlasts", Severity::Warning, text);
     }
@@ -133,8 +148,8 @@ fn policies(route: &Route, rate: Option<f64>, add: Add<'_>) {
         let held = timeout.max(route.outlasts).as_secs_f64();
         let permits = bulkhead.largest();
         let text = format!(
-            "{permits} permits let {:.1} calls a second through when each is held for {held:?} s (Little), \
-             and {rate} come: in a hang the others are turned away at once",
+            "{permits} permits let {:.1} calls a second through when each is held for {held} s (Little), and \
+             {rate} come: in a hang the others are turned away at once",
             f64::from(permits) / held
         );
         if rate * held > f64::from(permits) {
@@ -194,11 +209,12 @@ fn multiplied_tries(fleet: &Fleet) -> Option<Finding> {
     let each: Vec<String> = tries.iter().map(u32::to_string).collect();
     let share = |service: &Service| {
         let budgets = service.call.routes.iter().map(|route| route.budget);
-        budgets.map(|budget| budget.map(|b| f64::from(b.success_percent) / 100.0)).max_by(|a, b| {
-            a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY))
-        })
+        budgets
+            .map(|budget| budget.map(|b| f64::from(b.success_percent) / 100.0))
+            .max_by(|a, b| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY)))
     };
-    let bound: f64 = fleet.services.iter().filter_map(share).map(|s| 1.0 + s.unwrap_or(f64::INFINITY)).product();
+    let bound: f64 =
+        fleet.services.iter().filter_map(share).map(|s| 1.0 + s.unwrap_or(f64::INFINITY)).product();
     let bounded = if bound.is_finite() {
         format!("the retry budgets bound it to {bound:.2} in the long run")
     } else {

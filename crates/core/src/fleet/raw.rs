@@ -29,15 +29,16 @@ use crate::{cluster, health};
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
     seed: Option<Number>,
-    service: BTreeMap<String, RawService>,
+    /// By name.
+    pub service: BTreeMap<String, RawService>,
 }
 
-/// `[service.NAME]`
-#[derive(Clone, Debug, Deserialize)]
+/// `[service.NAME]`, or what a drill's configuration changes of it.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawService {
     listen: Option<SocketAddr>,
-    command: Vec<String>,
+    command: Option<Vec<String>>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     /// How many tasks there should be.
@@ -79,14 +80,47 @@ struct RawHealth {
 /// More would not fit into the messages between our own parts.
 const MOST_SERVICES: usize = 100;
 
-// === impl RawFleet ===
+// === impl RawService ===
 
-impl RawFleet {
-    /// The services as written, for a drill that varies them.
-    pub fn services_mut(&mut self) -> impl Iterator<Item = &mut RawService> {
-        self.service.values_mut()
+impl RawService {
+    /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
+    /// `call` and `environment`, of which each key stands for itself.
+    pub fn change(&mut self, changes: &Self) {
+        fn put<T: Clone>(to: &mut Option<T>, from: &Option<T>) {
+            if from.is_some() {
+                to.clone_from(from);
+            }
+        }
+        put(&mut self.listen, &changes.listen);
+        put(&mut self.command, &changes.command);
+        self.environment.extend(changes.environment.clone());
+        put(&mut self.desired_count, &changes.desired_count);
+        put(&mut self.minimum_healthy_percent, &changes.minimum_healthy_percent);
+        put(&mut self.maximum_percent, &changes.maximum_percent);
+        put(&mut self.provisioning, &changes.provisioning);
+        put(&mut self.start_timeout, &changes.start_timeout);
+        put(&mut self.stop_timeout, &changes.stop_timeout);
+        put(&mut self.deregistration_delay, &changes.deregistration_delay);
+        put(&mut self.restart_backoff, &changes.restart_backoff);
+        put(&mut self.balancing, &changes.balancing);
+        put(&mut self.sticky_cookie, &changes.sticky_cookie);
+        put(&mut self.health.path, &changes.health.path);
+        put(&mut self.health.matcher, &changes.health.matcher);
+        put(&mut self.health.interval, &changes.health.interval);
+        put(&mut self.health.timeout, &changes.health.timeout);
+        put(&mut self.health.healthy_threshold, &changes.health.healthy_threshold);
+        put(&mut self.health.unhealthy_threshold, &changes.health.unhealthy_threshold);
+        self.call = changes.call.or(&self.call);
+        put(&mut self.breaker, &changes.breaker);
+        put(&mut self.bulkhead, &changes.bulkhead);
+        put(&mut self.fallback, &changes.fallback);
+        if !changes.route.is_empty() {
+            self.route.clone_from(&changes.route);
+        }
     }
 }
+
+// === impl Fleet ===
 
 impl TryFrom<RawFleet> for Fleet {
     type Error = ConfigError;
@@ -115,7 +149,13 @@ impl TryFrom<RawFleet> for Fleet {
 
 impl Service {
     fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
-        range::command("command", &raw.command)?;
+        let call = read_call(&raw)?;
+        let cluster = read_cluster(&raw)?;
+        let Some(command) = raw.command else {
+            let problem = "is missing; allowed is a program and its arguments";
+            return Err(ConfigError::new("command", problem));
+        };
+        range::command("command", &command)?;
         read_environment(&raw.environment).map_err(|error| error.below("environment"))?;
         if let Some(name) = &raw.sticky_cookie {
             range::token("sticky_cookie", name)?;
@@ -125,11 +165,11 @@ impl Service {
             // Loopback unless told otherwise, on a port of the kernel's choice.
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
-            call: read_call(&raw)?,
-            cluster: read_cluster(&raw)?,
+            call,
+            cluster,
             balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
             sticky_cookie: raw.sticky_cookie,
-            command: raw.command,
+            command,
             environment: raw.environment,
         })
     }

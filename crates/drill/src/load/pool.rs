@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::HeaderName;
+use hyper::header::{HeaderName, SET_COOKIE};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use seaworthy_core::endpoints::TaskId;
@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 
 /// Names the task that gave an answer.
 const TASK: HeaderName = HeaderName::from_static("x-seaworthy-task");
+/// Says that an answer is not what it would be in good times.
+const DEGRADED: HeaderName = HeaderName::from_static("x-seaworthy-degraded");
 
 /// An open connection that waits for its next request.
 pub(crate) type Connection = SendRequest<Empty<Bytes>>;
@@ -40,6 +42,10 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The task that says it gave it.
     pub(crate) task: Option<TaskId>,
+    /// It says that it is not what it would be in good times.
+    pub(crate) degraded: bool,
+    /// Cookies it gives.
+    pub(crate) cookies: Vec<String>,
 }
 
 // === impl Pool ===
@@ -100,7 +106,13 @@ pub(crate) async fn exchange(
     while let Some(frame) = response.body_mut().frame().await {
         frame.ok()?;
     }
-    Some(Reply { status: response.status().as_u16(), task: task(&response) })
+    let cookies = response.headers().get_all(SET_COOKIE).iter();
+    Some(Reply {
+        status: response.status().as_u16(),
+        task: task(&response),
+        degraded: response.headers().contains_key(DEGRADED),
+        cookies: cookies.filter_map(|value| Some(value.to_str().ok()?.to_owned())).collect(),
+    })
 }
 
 fn task(response: &Response<Incoming>) -> Option<TaskId> {

@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::header::HOST;
-use hyper::{Request, Uri};
+use hyper::Request;
+use hyper::header::{COOKIE, HOST, HeaderValue};
 use seaworthy_agent::clock::now;
+use seaworthy_core::experiment::load::{Method, Planned};
 use seaworthy_core::experiment::numbers::{Answer, Sample};
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::Order;
 use super::pace::Pace;
 use super::pool::{Connection, Lane, Pool, Reply, exchange};
+use super::users::Users;
+use super::{Destination, Order};
 
 /// So many connections are open before the load begins.
 const CONNECTIONS_AT_FIRST: usize = 16;
@@ -29,8 +31,9 @@ const NOTICE: Duration = Duration::from_millis(50);
 /// Sends what was ordered.
 pub(super) struct Sender {
     order: Order,
-    uris: Vec<Uri>,
-    pool: Pool,
+    /// By flow.
+    pools: Vec<Pool>,
+    users: Users,
     pace: Pace,
     running: JoinSet<Finished>,
     samples: Vec<Sample>,
@@ -41,6 +44,8 @@ pub(super) struct Sender {
 struct Finished {
     /// Which sample it is.
     number: usize,
+    /// Over whose connections it went.
+    flow: usize,
     /// When the whole of it was there.
     reply: Option<(Instant, Reply)>,
     connection: Option<Connection>,
@@ -51,14 +56,21 @@ struct Finished {
 impl Sender {
     /// Must be called within a runtime.
     pub(super) fn new(order: Order) -> io::Result<Self> {
-        let uris = order.paths.iter().map(|path| path.parse().map_err(io::Error::other));
-        let sample = |intended| Sample { intended, sent: intended, answer: None };
+        let sample = |planned: &Planned| Sample {
+            flow: planned.flow,
+            intended: planned.intended,
+            sent: planned.intended,
+            answer: None,
+        };
+        let flows = order.flows.len();
+        let each = order.planned.iter().map(|planned| request(&order, *planned, None).map(|_| ()));
+        each.collect::<io::Result<()>>()?;
         Ok(Self {
-            uris: uris.collect::<io::Result<_>>()?,
-            pool: Pool::new(MOST_CONNECTIONS),
+            pools: (0..flows).map(|_| Pool::new(MOST_CONNECTIONS / flows)).collect(),
+            users: Users::default(),
             pace: Pace::new()?,
             running: JoinSet::new(),
-            samples: order.planned.iter().map(|planned| sample(planned.intended)).collect(),
+            samples: order.planned.iter().map(sample).collect(),
             begin: Instant::EPOCH,
             order,
         })
@@ -91,71 +103,105 @@ impl Sender {
         Ok(self.samples)
     }
 
-    /// Opens connections and sends a request over each.
+    /// Opens connections and sends a request over each, where asking changes nothing.
     async fn warm_up(&mut self) {
-        let lanes: Vec<Lane> =
-            std::iter::from_fn(|| self.pool.take()).take(CONNECTIONS_AT_FIRST).collect();
         let deadline = tokio::time::Instant::now() + self.order.objective.latency;
-        for (number, lane) in lanes.into_iter().enumerate() {
-            let request = self.request(number % self.uris.len());
-            self.running.spawn(send(number, lane, self.order.address, request, deadline));
+        for flow in 0..self.order.flows.len() {
+            let Destination { flow: load, .. } = &self.order.flows[flow];
+            if load.method != Method::Get || load.users.is_some() {
+                continue;
+            }
+            let paths = load.paths.len();
+            let lanes: Vec<Lane> =
+                std::iter::from_fn(|| self.pools[flow].take()).take(CONNECTIONS_AT_FIRST).collect();
+            for (number, lane) in lanes.into_iter().enumerate() {
+                let planned =
+                    Planned { intended: Duration::ZERO, flow, path: number % paths, user: 0 };
+                self.spawn(number, lane, planned, deadline);
+            }
         }
         while let Some(finished) = self.running.join_next().await {
-            self.pool.give_back(finished.expect("a request does not panic").connection);
+            let finished = finished.expect("a request does not panic");
+            self.pools[finished.flow].give_back(finished.connection);
         }
     }
 
     fn send(&mut self, number: usize) {
         let sent = now().since(self.begin);
         self.samples[number].sent = sent;
-        let Some(lane) = self.pool.take() else {
-            let intended = self.samples[number].intended;
-            return self.order.progress.note(intended, false);
-        };
         let planned = self.order.planned[number];
+        let Some(lane) = self.pools[planned.flow].take() else {
+            return self.order.progress.note(planned.intended, false);
+        };
         let left = (planned.intended + self.order.objective.latency).saturating_sub(sent);
-        let deadline = tokio::time::Instant::now() + left;
-        let request = self.request(planned.path);
-        self.running.spawn(send(number, lane, self.order.address, request, deadline));
+        self.spawn(number, lane, planned, tokio::time::Instant::now() + left);
     }
 
-    fn request(&self, path: usize) -> Request<Empty<Bytes>> {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = self.uris[path].clone();
-        let host = self.order.address.to_string().try_into().expect("an address is a header value");
-        request.headers_mut().insert(HOST, host);
-        request
+    fn spawn(
+        &mut self,
+        number: usize,
+        lane: Lane,
+        planned: Planned,
+        deadline: tokio::time::Instant,
+    ) {
+        let request = request(&self.order, planned, self.users.cookie(planned.user));
+        let request = request.expect("each was built once before the load began");
+        let (flow, address) = (planned.flow, self.order.flows[planned.flow].address);
+        self.running.spawn(async move {
+            let (reply, connection) = talk(lane, address, request, deadline).await.unzip();
+            Finished { number, flow, reply, connection }
+        });
     }
 
     fn finish(&mut self, finished: Finished) {
+        let planned = self.order.planned[finished.number];
         let sample = &mut self.samples[finished.number];
-        sample.answer = finished.reply.map(|(at, reply)| Answer {
-            completed: at.since(self.begin),
-            status: reply.status,
-            task: reply.task,
+        sample.answer = finished.reply.map(|(at, reply)| {
+            if planned.user > 0 {
+                reply.cookies.iter().for_each(|cookie| self.users.give(planned.user, cookie));
+            }
+            Answer {
+                completed: at.since(self.begin),
+                status: reply.status,
+                task: reply.task,
+                degraded: reply.degraded,
+            }
         });
         self.order.progress.note(sample.intended, sample.succeeded(&self.order.objective));
-        self.pool.give_back(finished.connection);
+        self.pools[finished.flow].give_back(finished.connection);
     }
 }
 
+fn request(
+    order: &Order,
+    planned: Planned,
+    cookie: Option<HeaderValue>,
+) -> io::Result<Request<Empty<Bytes>>> {
+    let Destination { host, flow, .. } = &order.flows[planned.flow];
+    let path = flow.paths[planned.path].replace("{user}", &planned.user.to_string());
+    let method = match flow.method {
+        Method::Get => hyper::Method::GET,
+        Method::Put => hyper::Method::PUT,
+        Method::Post => hyper::Method::POST,
+    };
+    let mut request = Request::builder().method(method).uri(path).header(HOST, host);
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    request.body(Empty::new()).map_err(io::Error::other)
+}
+
 /// Sends one request and waits for its answer until `deadline`; then the connection is closed.
-async fn send(
-    number: usize,
+async fn talk(
     lane: Lane,
     address: SocketAddr,
     request: Request<Empty<Bytes>>,
     deadline: tokio::time::Instant,
-) -> Finished {
+) -> Option<((Instant, Reply), Connection)> {
     let talk = async {
         let mut connection = lane.open(address).await?;
         let reply = exchange(&mut connection, request).await?;
         Some(((now(), reply), connection))
     };
-    match tokio::time::timeout_at(deadline, talk).await {
-        Ok(Some((reply, connection))) => {
-            Finished { number, reply: Some(reply), connection: Some(connection) }
-        }
-        Ok(None) | Err(_) => Finished { number, reply: None, connection: None },
-    }
+    tokio::time::timeout_at(deadline, talk).await.ok().flatten()
 }

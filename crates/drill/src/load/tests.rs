@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::load::{Arrivals, Method};
 use seaworthy_core::fleet::written::Share;
 use seaworthy_core::health::Matcher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,10 +22,21 @@ type Seen = Arc<Mutex<Vec<String>>>;
 
 /// A request to each of `paths`, a millisecond apart; sent to `address`.
 fn order(address: SocketAddr, paths: &[&str]) -> Order {
-    let planned = |n: usize| Planned { intended: Duration::from_millis(n as u64), path: n };
-    Order {
-        address,
+    let planned =
+        |n: usize| Planned { intended: Duration::from_millis(n as u64), flow: 0, path: n, user: 0 };
+    let flow = Flow {
+        name: "all".into(),
+        service: 0,
+        rate: 1000,
+        arrivals: Arrivals::Constant,
+        method: Method::Get,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        users: None,
+        from: Duration::ZERO,
+        until: None,
+    };
+    Order {
+        flows: vec![Destination { address, host: address.to_string(), flow }],
         planned: (0..paths.len()).map(planned).collect(),
         objective: Objective {
             status: Matcher::only(200),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::experiment::expectation::{Outcome, Verdict};
+use seaworthy_core::experiment::reading::{Figure, Place, Unit};
 use seaworthy_core::experiment::{Cell, Findings};
 
 use super::Row;
@@ -65,6 +66,25 @@ impl Runs<'_> {
     /// A duration at life size.
     pub(crate) fn life(self, figure: impl Fn(&Findings) -> Duration) -> String {
         self.span(figure, |duration| rough(duration * self.job.scale))
+    }
+
+    /// The least and the most of a figure over all runs, durations at life size.
+    pub(crate) fn figure(self, place: &Place) -> Option<[f64; 2]> {
+        let all = self.all.iter().filter_map(|f| f.figure(place.flow, place.figure));
+        let ends = all.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])])?;
+        Some(ends.map(|value| value * self.factor(place.figure)))
+    }
+
+    /// The median of a figure over all runs, durations at life size.
+    pub(crate) fn median(self, place: &Place) -> Option<f64> {
+        let all = self.all.iter().filter_map(|f| f.figure(place.flow, place.figure));
+        let mut all: Vec<f64> = all.map(|ends| ends[1]).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        Some(all.get(all.len() / 2)? * self.factor(place.figure))
+    }
+
+    fn factor(self, figure: Figure) -> f64 {
+        if figure.unit() == Unit::Time { f64::from(self.job.scale) } else { 1.0 }
     }
 
     /// The outage by arithmetic, in words; none if there should be none.

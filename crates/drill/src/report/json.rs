@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::claim::{Claim, Judged};
 use seaworthy_core::experiment::course::Replacement;
 use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
+use seaworthy_core::experiment::load::Flow;
+use seaworthy_core::experiment::numbers::Numbers;
+use seaworthy_core::experiment::{Calls, Configuration};
 use serde::Serialize;
 
 use super::Row;
+use super::figures::Figures;
 use crate::job::Job;
 
 /// Changes when a key changes its meaning or goes away.
@@ -29,7 +34,39 @@ struct Report<'a> {
     runs_done: usize,
     /// The worst of all; none before the report is complete.
     verdict: Option<Verdict>,
+    claims: Vec<ClaimReport<'a>>,
     cells: Vec<CellReport<'a>>,
+}
+
+/// A promise, by the medians of all runs so far.
+#[derive(Serialize)]
+struct ClaimReport<'a> {
+    claim: &'a str,
+    /// None if a cell of it was not run or is INVALID.
+    holds: Option<bool>,
+    left: Option<String>,
+    right: Option<String>,
+}
+
+/// One flow of a cell's load.
+#[derive(Serialize)]
+struct FlowReport<'a> {
+    flow: &'a str,
+    requests: u64,
+    failed: u64,
+    degraded: u64,
+    longest_gap_ms: f64,
+    latency_p50_ms: f64,
+    latency_p99_ms: f64,
+}
+
+/// Calls to a service that was disturbed.
+#[derive(Serialize)]
+struct CallsReport<'a> {
+    service: &'a str,
+    during: u64,
+    longest_pause_ms: f64,
+    first_after_ms: Option<f64>,
 }
 
 /// One run of a cell. All times are as measured, not scaled up.
@@ -44,6 +81,7 @@ struct CellReport<'a> {
     stopped: u32,
     requests: u64,
     failed: u64,
+    degraded: u64,
     seconds_below_target: u32,
     longest_gap_ms: f64,
     /// The longest gap is known to plus or minus this.
@@ -57,7 +95,10 @@ struct CellReport<'a> {
     /// In the whole run.
     answers: &'a BTreeMap<TaskId, u64>,
     lateness_p99_ms: f64,
+    latency_p50_ms: f64,
     latency_p99_ms: f64,
+    flows: Vec<FlowReport<'a>>,
+    calls: Vec<CallsReport<'a>>,
     replacements: Vec<ReplacementReport>,
     expected: Expectation,
     outcome: Outcome,
@@ -97,7 +138,8 @@ pub(crate) fn render(job: &Job, rows: &[Row]) -> String {
         seed: job.seed,
         runs_planned,
         runs_done,
-        verdict: (runs_done == runs_planned).then(|| super::verdict(rows)),
+        verdict: (runs_done == runs_planned).then(|| super::verdict(job, rows)),
+        claims: claims(job, rows),
         cells: rows.iter().map(|row| cell(job, row)).collect(),
     };
     serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"
@@ -114,10 +156,11 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         repeat: row.repeat,
         scale: job.scale,
         seed: job.seed,
-        tasks: configuration.fleet.services[0].cluster.desired_count,
+        tasks: configuration.desired_count(),
         stopped: findings.stopped,
         requests: numbers.requests,
         failed: numbers.failed,
+        degraded: numbers.degraded,
         seconds_below_target: numbers.seconds_below_target,
         longest_gap_ms: millis(numbers.longest_gap),
         gap_spacing_ms: millis(job.drill.load.spacing()),
@@ -127,12 +170,46 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         shares: findings.shares.clone(),
         answers: &numbers.answers,
         lateness_p99_ms: millis(numbers.lateness_p99),
+        latency_p50_ms: millis(numbers.latency_p50),
         latency_p99_ms: millis(numbers.latency_p99),
+        flows: job.drill.load.flows.iter().zip(&findings.flows).map(flow).collect(),
+        calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
         replacements: findings.replacements.iter().map(replacement).collect(),
         expected: schedule.expect[row.cell.configuration],
         outcome: findings.outcome,
         verdict: findings.verdict,
         reasons: &findings.reasons,
+    }
+}
+
+fn claims<'a>(job: &'a Job, rows: &'a [Row]) -> Vec<ClaimReport<'a>> {
+    let report = |(claim, judged): (&'a Claim, Option<Judged>)| ClaimReport {
+        claim: &claim.text,
+        holds: judged.as_ref().map(|judged| judged.holds),
+        left: judged.as_ref().map(|judged| judged.left.clone()),
+        right: judged.map(|judged| judged.right),
+    };
+    super::claims::judge(&Figures::of(job, rows)).into_iter().map(report).collect()
+}
+
+fn flow<'a>((flow, numbers): (&'a Flow, &Numbers)) -> FlowReport<'a> {
+    FlowReport {
+        flow: &flow.name,
+        requests: numbers.requests,
+        failed: numbers.failed,
+        degraded: numbers.degraded,
+        longest_gap_ms: millis(numbers.longest_gap),
+        latency_p50_ms: millis(numbers.latency_p50),
+        latency_p99_ms: millis(numbers.latency_p99),
+    }
+}
+
+fn calls_of<'a>(configuration: &'a Configuration, calls: &Calls) -> CallsReport<'a> {
+    CallsReport {
+        service: &configuration.services()[calls.to].name,
+        during: calls.during,
+        longest_pause_ms: millis(calls.longest_silence),
+        first_after_ms: calls.first_after.map(millis),
     }
 }
 

@@ -52,7 +52,7 @@ fn columns_before(job: &Job) -> usize {
 }
 
 fn price(job: &Job, configuration: usize) -> Option<String> {
-    let count = job.drill.configurations[configuration].fleet.services[0].cluster.desired_count;
+    let count = job.drill.configurations[configuration].desired_count();
     job.drill.monthly_price_per_task.map(|price| format!("${} a month", price * count))
 }
 

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use seaworthy_core::experiment::Cell;
-use seaworthy_core::experiment::course::Replacement;
 use seaworthy_core::experiment::expectation::Verdict;
-use seaworthy_core::experiment::reading::{Figure, Part, Sentence};
+use seaworthy_core::experiment::reading::{Part, Place, Sentence, Unit};
 
 use super::figures::{Figures, Runs};
 use crate::style::{FAINT, HEAD, paint};
-use crate::words::{count, rough, span, wrap};
+use crate::words::{count, percent, rough, span, wrap};
 
 /// The sentences as one text. A sentence is left out if a cell that it speaks of was not run, or
 /// did not go as expected: then it may not be true.
@@ -40,7 +39,7 @@ pub(super) fn render(figures: &Figures, width: usize) -> String {
 fn say(figures: &Figures, sentence: &Sentence) -> Option<String> {
     let part = |part: &Part| match part {
         Part::Text(text) => Some(text.clone()),
-        Part::Figure(cell, figure) => runs(figures, *cell).map(|runs| words(runs, *figure)),
+        Part::Figure(place) => words(runs(figures, place.cell)?, place),
     };
     sentence.parts.iter().map(part).collect()
 }
@@ -50,25 +49,13 @@ fn runs<'a>(figures: &'a Figures, cell: Cell) -> Option<Runs<'a>> {
     figures.runs(cell).filter(|runs| runs.verdict() == Verdict::AsExpected)
 }
 
-fn words(runs: Runs, figure: Figure) -> String {
-    match figure {
-        Figure::Gap => runs.life(|f| f.numbers.longest_gap),
-        Figure::Silence => runs.life(|f| f.numbers.longest_silence),
-        Figure::Range => {
-            let range = runs.range(|duration| rough(duration * runs.job.scale));
-            range.unwrap_or_else(|| "0 s".to_owned())
-        }
-        Figure::Failed => runs.span(|f| f.numbers.failed, count),
-        Figure::Requests => runs.span(|f| f.numbers.requests, count),
-        Figure::Below => runs.life(|f| Duration::from_secs(f.numbers.seconds_below_target.into())),
-        // A cell that never recovers is not as expected.
-        Figure::Recovery => runs.life(|f| f.numbers.recovery.unwrap_or_default()),
-        Figure::Window => {
-            let replacements = runs.all.iter().flat_map(|findings| &findings.replacements);
-            let windows: Vec<Duration> = replacements.filter_map(Replacement::window).collect();
-            let low = windows.iter().min().copied().unwrap_or_default();
-            let high = windows.iter().max().copied().unwrap_or_default();
-            span(low, high, |duration| rough(duration * runs.job.scale))
-        }
-    }
+/// The least and the most of all runs, at life size.
+fn words(runs: Runs, place: &Place) -> Option<String> {
+    let [low, high] = runs.figure(place)?;
+    Some(span(low, high, |value| match place.figure.unit() {
+        _ if value.is_infinite() => "never".to_owned(),
+        Unit::Time => rough(Duration::from_secs_f64(value)),
+        Unit::Share => percent(value),
+        Unit::Count => count(value as u64),
+    }))
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::claim::Claim;
 use seaworthy_core::experiment::course::Replacement;
+use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
-use seaworthy_core::experiment::outage;
+use seaworthy_core::experiment::reading::Places;
+use seaworthy_core::experiment::{Calls, outage};
 
 use super::*;
 use crate::job::tests::report;
@@ -16,8 +19,8 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let configuration = &job.drill.configurations[cell.configuration];
     let schedule = &job.drill.schedules[cell.schedule];
-    let count = configuration.fleet.services[0].cluster.desired_count;
-    let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate);
+    let count = configuration.desired_count();
+    let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate());
     let starts = MS(61)..=MS(84);
     let replacement = Replacement {
         task: TaskId(1),
@@ -27,21 +30,28 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         start: Some(MS(61)),
         entered: Some(MS(1501 + 7310 + 1007)),
     };
+    let numbers = Numbers {
+        requests,
+        failed: gap.map_or(1, |gap| gap / 5),
+        degraded: 0,
+        seconds_below_target: gap.map_or(1, |gap| (gap / 1000) as u32 + 1),
+        longest_gap: MS(gap.unwrap_or(10)),
+        longest_silence: MS(gap.unwrap_or(9)) + Duration::from_micros(340),
+        recovery: Some(MS(gap.unwrap_or(0))),
+        whole: MS(gap.unwrap_or(0)),
+        answers: (1..=count).map(|task| (TaskId(task), requests / 9)).collect(),
+        lateness_p99: Duration::from_micros(213),
+        latency_p50: Duration::from_micros(640),
+        latency_p99: Duration::from_micros(1310),
+    };
     let findings = Findings {
-        numbers: Numbers {
-            requests,
-            failed: gap.map_or(1, |gap| gap / 5),
-            seconds_below_target: gap.map_or(1, |gap| (gap / 1000) as u32 + 1),
-            longest_gap: MS(gap.unwrap_or(10)),
-            longest_silence: MS(gap.unwrap_or(9)) + Duration::from_micros(340),
-            recovery: Some(MS(gap.unwrap_or(0))),
-            answers: (1..=count).map(|task| (TaskId(task), requests / 9)).collect(),
-            lateness_p99: Duration::from_micros(213),
-            latency_p99: Duration::from_micros(1310),
-        },
-        range: outage(&configuration.fleet, schedule, &starts),
+        flows: vec![numbers.clone()],
+        numbers,
+        range: outage(configuration, 0, schedule, &starts),
         shares: (1..=count).map(|task| (TaskId(task), 1.0 / f64::from(count))).collect(),
         stopped: 1,
+        gone: 1,
+        calls: Vec::new(),
         replacements: vec![replacement],
         starts,
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
@@ -88,10 +98,10 @@ fn some_cells_some_repetitions_and_surprises() {
     surprise.verdict = Verdict::Deviates;
     surprise.reasons =
         vec!["expected up, but nothing succeeded for 900ms; tolerated is 200ms".into()];
-    assert_eq!(verdict(&rows), Verdict::Deviates);
+    assert_eq!(verdict(&job, &rows), Verdict::Deviates);
     rows[0].findings.verdict = Verdict::Invalid;
     rows[0].findings.reasons = vec!["the stop of 1 task at 4.5s was never carried out".into()];
-    assert_eq!(verdict(&rows), Verdict::Invalid);
+    assert_eq!(verdict(&job, &rows), Verdict::Invalid);
     expect_test::expect_file!["../../golden/surprises.txt"].assert_eq(&printed(&job, &rows, 70));
 }
 
@@ -162,4 +172,42 @@ fn the_figures_appear_when_they_are_complete() {
     assert!(json::Target::check(&missing).is_err());
     assert!(json::Target::check(directory.path()).is_err());
     json::Target::check(std::path::Path::new("/dev/null")).unwrap().write("gone").unwrap();
+}
+
+/// The report's experiment with two flows, of which one is degraded, calls to a service that was
+/// disturbed, and promises of which one is broken.
+#[test]
+fn flows_calls_and_promises() {
+    let mut job = report();
+    job.cells.truncate(2);
+    let orders = Flow { name: "orders".into(), ..job.drill.load.flows[0].clone() };
+    job.drill.load.flows[0].name = "pages".into();
+    job.drill.load.flows.push(orders);
+    let places = Places {
+        configurations: 2,
+        schedules: job.drill.schedules.iter().map(|schedule| schedule.name.as_str()).collect(),
+        flows: vec!["pages", "orders"],
+    };
+    let claim = |text: &str| Claim::read(text, &|name| places.read(name)).unwrap();
+    job.drill.claims = [
+        "{1.one.pages.degraded_share} >= 10%",
+        "{1.one_by_one.gap} <= 2 * {1.one.gap}",
+        "{2.one.failed} <= 5",
+    ]
+    .map(claim)
+    .into();
+    let mut rows = rows(&job);
+    for row in &mut rows {
+        let mut pages = row.findings.numbers.clone();
+        pages.degraded = pages.requests / 4;
+        row.findings.flows.insert(0, pages);
+        row.findings.calls = vec![Calls {
+            to: 0,
+            during: 12,
+            longest_silence: MS(4900),
+            first_after: (row.cell.schedule == 0).then_some(MS(2100)),
+        }];
+    }
+    assert_eq!(verdict(&job, &rows), Verdict::Deviates, "a promise is broken");
+    expect_test::expect_file!["../../golden/promises.txt"].assert_eq(&printed(&job, &rows, 100));
 }

@@ -93,7 +93,7 @@ fn mark(stage: Stage) -> Mark {
 pub(super) mod tests {
     use seaworthy_core::cluster::{State, View};
     use seaworthy_core::endpoints::TaskId;
-    use seaworthy_core::experiment::{Fault, FaultKind, Which};
+    use seaworthy_core::experiment::{Ending, Fault, FaultKind, Which};
 
     use super::*;
 
@@ -102,7 +102,7 @@ pub(super) mod tests {
     pub(crate) fn course() -> (Course, Instant) {
         use State::{InRotation, Provisioning, Starting, Stopping};
         let begin = Instant::from_nanos(7_000_000_000);
-        let mut course = Course::default();
+        let mut course = Course::of(1);
         let mut observe = |millis: u64, tasks: &[(u32, State)]| {
             let view = |&(task, state)| View { task: TaskId(task), revision: 1, state, port: None };
             let views: Vec<View> = tasks.iter().map(view).collect();
@@ -113,7 +113,8 @@ pub(super) mod tests {
         observe(5000, &[(2, InRotation), (3, Starting)]);
         observe(6000, &[(2, InRotation), (3, InRotation)]);
         let at = Duration::from_secs(1);
-        let stop = Fault { at, kind: FaultKind::Stop, tasks: Which::Oldest(1) };
+        let kind = FaultKind::End { how: Ending::Stop, service: 0, tasks: Which::Oldest(1) };
+        let stop = Fault { at, lasts: Duration::ZERO, kind };
         course.begin(begin);
         course.inflict(begin + at, stop, vec![TaskId(1)]);
         (course, begin)

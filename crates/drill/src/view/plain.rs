@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::FaultKind;
 use seaworthy_core::experiment::course::Inflicted;
 use seaworthy_core::time::Instant;
 
@@ -84,9 +85,13 @@ impl Told {
 
 /// `stop of 1 task: task-1`
 fn fault(done: &Inflicted) -> String {
+    let kind = &done.fault.kind;
     let tasks: Vec<String> = done.tasks.iter().map(TaskId::to_string).collect();
-    let met = if tasks.is_empty() { "nobody".to_owned() } else { tasks.join(", ") };
-    format!("{} of {}: {met}", done.fault.kind, done.fault.tasks)
+    match kind {
+        FaultKind::End { .. } if tasks.is_empty() => format!("{kind}: nobody"),
+        FaultKind::End { .. } | FaultKind::Ask { .. } => format!("{kind}: {}", tasks.join(", ")),
+        _ => kind.to_string(),
+    }
 }
 
 #[cfg(test)]

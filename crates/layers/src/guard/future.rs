@@ -9,10 +9,9 @@ use seaworthy_core::policy::Outcome;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tower::util::Oneshot;
-use tower::{BoxError, Service};
 
-use super::WhenGone;
 use super::lease::Lease;
+use super::{Guardable, WhenGone};
 use crate::classify::{Classify, judge};
 use crate::error::Error;
 use crate::keys::KeyValue;
@@ -23,19 +22,11 @@ pin_project! {
     #[must_use = "futures do nothing unless they are polled"]
     pub struct Guarded<S, R, K, C>
     where
-        S: Service<R>,
-        S: Send,
-        S: 'static,
-        S::Error: 'static,
-        S::Future: Send,
-        S::Future: 'static,
+        S: Guardable<R>,
         R: Send,
         R: 'static,
         K: KeyValue,
         C: Classify<S::Response, S::Error>,
-        C: Clone,
-        C: Send,
-        C: 'static,
     {
         // Before the lease: the work has ended when its permit comes free.
         #[pin]
@@ -49,19 +40,11 @@ pin_project! {
 
     impl<S, R, K, C> PinnedDrop for Guarded<S, R, K, C>
     where
-        S: Service<R>,
-        S: Send,
-        S: 'static,
-        S::Error: 'static,
-        S::Future: Send,
-        S::Future: 'static,
+        S: Guardable<R>,
         R: Send,
         R: 'static,
         K: KeyValue,
         C: Classify<S::Response, S::Error>,
-        C: Clone,
-        C: Send,
-        C: 'static,
     {
         fn drop(this: Pin<&mut Self>) {
             this.part();
@@ -88,12 +71,10 @@ const UNDER_WAY: &str = "a call is polled until it is over and no further";
 
 impl<S, R, K, C> Guarded<S, R, K, C>
 where
-    S: Service<R> + Send + 'static,
-    S::Error: 'static,
-    S::Future: Send + 'static,
+    S: Guardable<R>,
     R: Send + 'static,
     K: KeyValue,
-    C: Classify<S::Response, S::Error> + Clone + Send + 'static,
+    C: Classify<S::Response, S::Error>,
 {
     pub(super) fn new(work: Oneshot<S, R>, lease: Lease<K>, timed: bool, classify: C) -> Self {
         let work = match lease.when_gone() {
@@ -138,12 +119,10 @@ where
 
 impl<S, R, K, C> Future for Guarded<S, R, K, C>
 where
-    S: Service<R> + Send + 'static,
-    S::Error: Into<BoxError> + 'static,
-    S::Future: Send + 'static,
+    S: Guardable<R>,
     R: Send + 'static,
     K: KeyValue,
-    C: Classify<S::Response, S::Error> + Clone + Send + 'static,
+    C: Classify<S::Response, S::Error>,
 {
     type Output = Result<S::Response, Error>;
 

@@ -8,7 +8,6 @@ use seaworthy_core::policy::breaker::{Metrics, Mode, Rates, State, Transition};
 use seaworthy_core::policy::guard::Guard as Policies;
 use seaworthy_core::time::Instant;
 
-use crate::clock;
 use crate::keys::{KeyValue, Shared};
 
 /// Reads and switches the policies of a layer. Cheap to clone.
@@ -60,7 +59,7 @@ impl<K: KeyValue> Handle<K> {
 
     /// The keys that have policies: those that were used lately.
     pub fn keys(&self) -> Vec<K> {
-        self.shared.lock().keys()
+        self.shared.turn().keys()
     }
 
     /// What the policies of `key` see, if it has any yet.
@@ -104,8 +103,9 @@ impl<K: KeyValue> Handle<K> {
     }
 
     fn turn<T>(&self, key: &K, turn: impl FnOnce(Instant, &mut Policies) -> T) -> Option<T> {
-        let now = clock::now();
-        self.shared.lock().get(key).map(|policies| turn(now, policies))
+        let mut shared = self.shared.turn();
+        let now = shared.now;
+        shared.get(key).map(|policies| turn(now, policies))
     }
 }
 

@@ -8,8 +8,8 @@ use seaworthy_core::time::Instant;
 use tokio::runtime::Handle;
 
 use super::WhenGone;
-use crate::clock;
 use crate::keys::{KeyValue, Pass, Shared};
+use crate::{clock, deadline};
 
 /// Dropped without an outcome it settles as cancelled, and the call's age decides.
 pub(super) struct Lease<K: KeyValue> {
@@ -40,11 +40,13 @@ impl<K: KeyValue> Lease<K> {
     /// Asks for leave, once.
     pub(super) fn ask(&mut self) -> Result<(), Rejection> {
         let Some(key) = self.key.take() else { return Ok(()) };
-        self.began = clock::now();
-        let ask = Ask { repeatable: false, deadline: self.deadline };
-        let mut policies = self.shared.lock();
-        let pass = self.pass.insert(policies.admit(self.began, key, &ask)?);
-        self.deadline = policies.with(pass, |_, pass| pass.deadline());
+        // It may have been made outside the scope in which it is polled.
+        let deadline = deadline::earlier(self.deadline, deadline::current());
+        let ask = Ask { repeatable: false, deadline };
+        let mut turn = self.shared.turn();
+        self.began = turn.now;
+        let pass = self.pass.insert(turn.admit(key, &ask)?);
+        self.deadline = turn.with(pass, |_, pass| pass.deadline());
         Ok(())
     }
 
@@ -63,8 +65,8 @@ impl<K: KeyValue> Lease<K> {
 
     /// Tells how the call went.
     pub(super) fn settle(&mut self, outcome: Outcome) {
-        if self.pass.is_some() {
-            self.tell(clock::now(), outcome);
+        if let Some(pass) = self.pass.take() {
+            self.shared.turn().settle(pass, outcome);
         }
     }
 
@@ -80,22 +82,20 @@ impl<K: KeyValue> Lease<K> {
 
     pub(super) fn abandon(&mut self) {
         if let Some(pass) = &mut self.pass {
-            let now = clock::now();
-            self.shared.lock().with(pass, |policies, pass| policies.abandon(now, pass));
-        }
-    }
-
-    fn tell(&mut self, now: Instant, outcome: Outcome) {
-        if let Some(pass) = self.pass.take() {
-            self.shared.lock().settle(now, pass, outcome);
+            let mut turn = self.shared.turn();
+            let now = turn.now;
+            turn.with(pass, |policies, pass| policies.abandon(now, pass));
         }
     }
 
     /// The work stops here and perhaps not there: the permit goes to a task that frees it at the
     /// deadline.
-    fn hold(&mut self, now: Instant, deadline: Instant, runtime: &Handle) {
+    fn hold(&mut self, deadline: Instant, runtime: &Handle) {
         let Some(pass) = &mut self.pass else { return };
-        self.shared.lock().with(pass, |policies, pass| policies.keep_permit(now, pass));
+        let mut turn = self.shared.turn();
+        let now = turn.now;
+        turn.with(pass, |policies, pass| policies.keep_permit(now, pass));
+        drop(turn);
         let heir = self.hand_over();
         runtime.spawn(async move {
             tokio::time::sleep_until(clock::moment(deadline)).await;
@@ -109,12 +109,13 @@ impl<K: KeyValue> Drop for Lease<K> {
         if self.pass.is_none() {
             return;
         }
-        let now = clock::now();
         match (self.when_gone, self.deadline, Handle::try_current()) {
-            (WhenGone::HoldUntilDeadline, Some(deadline), Ok(runtime)) if deadline > now => {
-                self.hold(now, deadline, &runtime);
+            (WhenGone::HoldUntilDeadline, Some(deadline), Ok(runtime))
+                if deadline > clock::now() =>
+            {
+                self.hold(deadline, &runtime);
             }
-            _ => self.tell(now, Outcome::Cancelled),
+            _ => self.settle(Outcome::Cancelled),
         }
     }
 }

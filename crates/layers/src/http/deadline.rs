@@ -6,8 +6,8 @@ use http::{HeaderValue, Request};
 use seaworthy_core::policy::timeout::{HEADER, from_header, to_header};
 use tower::{Layer, Service};
 
-use crate::deadline::{Scoped, left, scope};
-use crate::{clock, deadline};
+use crate::clock;
+use crate::deadline::{self, Scoped, left};
 
 /// Tells the callee what is left of the current deadline. Without one a request goes as it is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,9 +78,8 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for ReceivingDeadline<S> {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let left = request.headers().get(HEADER).and_then(|value| from_header(value.as_bytes()));
-        let deadline = left.map(|left| clock::now() + left);
         // The inner service may look at it in `call` already.
-        let _entered = deadline::enter(deadline);
-        scope(deadline, self.inner.call(request))
+        let _entered = deadline::enter(left.map(|left| clock::now() + left));
+        deadline::carry(self.inner.call(request))
     }
 }

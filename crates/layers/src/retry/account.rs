@@ -66,20 +66,22 @@ impl Policy for Tries {
 impl<K: KeyValue> Account<K> {
     pub(super) fn open(shared: Arc<Shared<K, Tries>>, key: K) -> Self {
         let ask = Ask { repeatable: true, deadline: None };
-        let pass = shared.lock().admit(clock::now(), key, &ask).ok();
+        let pass = shared.turn().admit(key, &ask).ok();
         Self { shared, pass }
     }
 
     /// Takes a retry out of the budget and numbers it, if one is left.
-    pub(super) fn again(&mut self, now: Instant) -> Option<u64> {
+    pub(super) fn again(&mut self) -> Option<u64> {
         let pass = self.pass.as_mut()?;
-        self.shared.lock().with(pass, |tries, ()| tries.again(now))
+        let mut turn = self.shared.turn();
+        let now = turn.now;
+        turn.with(pass, |tries, ()| tries.again(now))
     }
 
     /// Tells how the last try went.
     pub(super) fn settle(&mut self, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
-            self.shared.lock().settle(clock::now(), pass, outcome);
+            self.shared.turn().settle(pass, outcome);
         }
     }
 }

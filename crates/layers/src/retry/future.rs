@@ -66,14 +66,13 @@ where
         if !failed || this.spare.is_none() {
             return None;
         }
-        let now = clock::now();
         let Settings { config, seed, .. } = this.settings;
         // The longest is asked about: what the budget gives must not go to waste.
-        let latest = now + config.full_pause(*this.tries);
+        let latest = clock::now() + config.full_pause(*this.tries);
         if deadline::current().is_some_and(|deadline| deadline <= latest) {
             return None;
         }
-        let ordinal = this.account.again(now)?;
+        let ordinal = this.account.again()?;
         Some(config.drawn_pause(*this.tries, *seed, ordinal))
     }
 

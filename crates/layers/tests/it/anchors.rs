@@ -160,13 +160,30 @@ async fn anchor_4_somebody_elses_timeout_opens_it_past_the_slow_threshold() {
     assert!(matches!(breaker(&layer.handle()).state, State::Open { .. }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn anchor_4_a_timeout_inside_is_one_and_the_classifier_is_not_asked() {
+    let never = |_: &Result<u32, Error>| panic!("a timeout is no result of the service");
+    let outer = seaworthy_layers::breaker(BREAKER).classify(never).build().unwrap();
+    let inner = seaworthy_layers::timeout(SECOND).build().unwrap();
+    let service = ServiceBuilder::new()
+        .layer(outer.clone())
+        .layer(inner)
+        .service(Dependency::new(Does::Hang));
+    for _ in 0..5 {
+        call(&service).await.unwrap_err();
+    }
+    let seen = breaker(&outer.handle());
+    assert!(matches!(seen.state, State::Open { .. }));
+    assert_eq!((seen.metrics.failures, seen.metrics.slow), (5, 5));
+}
+
 /// The time from the first call that hangs, at so many calls a second, to the opening.
 async fn trip(config: guard::Config, rate: u32) -> Duration {
     let dependency = Dependency::new(Does::Answer);
-    let layer = seaworthy_layers::guard().config(config).build().unwrap();
+    let layer = seaworthy_layers::guard().config(config).build().expect("it can work");
     let (service, handle) = (layer.layer(dependency.clone()), layer.handle());
     for _ in 0..1000 {
-        call(&service).await.unwrap();
+        call(&service).await.expect("it is well");
     }
     dependency.now(Does::Hang);
     let begin = Instant::now();
@@ -226,11 +243,11 @@ async fn anchor_7_a_half_open_breaker_under_full_load_lets_no_more_than_the_tria
     let (service, handle) = (layer.layer(dependency.clone()), layer.handle());
     open(&service, &handle).await;
     let before = dependency.calls();
-    all([(); 100].map(|()| service.clone().oneshot(0))).await;
+    all((0..100).map(|n| service.clone().oneshot(n))).await;
     assert_eq!(dependency.calls(), before, "while it is open");
     advance(SECOND * 5).await;
     dependency.now(Does::AnswerAfter(100 * MILLI));
-    let results = all([(); 100].map(|()| service.clone().oneshot(0))).await;
+    let results = all((0..100).map(|n| service.clone().oneshot(n))).await;
     assert_eq!(dependency.calls() - before, 3);
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
     assert_eq!(breaker(&handle).state, State::Closed);
@@ -242,7 +259,7 @@ async fn what_counts_is_said_by_the_user_and_an_inner_rejection_is_not_asked_abo
     let ours = |result: &Result<u32, Error>| match result {
         Ok(13) => Outcome::Failure,
         Ok(_) => Outcome::Success,
-        Err(_) => panic!("a rejection is no result of the service"),
+        Err(error) => panic!("a rejection is no result of the service: {error}"),
     };
     let outer = seaworthy_layers::breaker(BREAKER).classify(ours).build().unwrap();
     let inner = seaworthy_layers::bulkhead(fixed(1)).build().unwrap();

@@ -1,6 +1,8 @@
 //! One deadline through everything.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use seaworthy_core::policy::Rejection;
@@ -79,6 +81,23 @@ async fn a_call_that_begins_after_it_is_refused_and_not_made() {
     let error = late.await.unwrap_err();
     assert!(matches!(error, Error::Rejected(Rejection::DeadlinePassed)), "{error}");
     assert_eq!(dependency.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_binds_a_call_that_was_made_outside_and_one_that_is_polled_elsewhere() {
+    let layer = seaworthy_layers::timeout(SECOND * 9).build().unwrap();
+    let inside = service_fn(|_: u32| async { Ok::<_, std::io::Error>(deadline::left()) });
+    let mut service = layer.layer(inside);
+    let made_outside = tower::Service::call(&mut service, 0);
+    let left = deadline::within(SECOND, made_outside).await.unwrap();
+    assert_eq!(left, Some(SECOND));
+    let made_outside = tower::Service::call(&mut service, 0);
+    let error = deadline::within(Duration::ZERO, made_outside).await.unwrap_err();
+    assert!(matches!(error, Error::Rejected(Rejection::DeadlinePassed)), "{error}");
+    let call = poll_fn(|_| Poll::Ready(tower::Service::call(&mut service, 0)));
+    let made_inside = deadline::within(SECOND, call).await;
+    let left = tokio::spawn(made_inside).await.unwrap().unwrap();
+    assert_eq!(left, Some(SECOND));
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ async fn left_with(header: Option<&str>) -> Option<Duration> {
     let service = ServiceBuilder::new().layer(ReceiveDeadline).service(service);
     let mut request = Request::new(());
     if let Some(header) = header {
-        request.headers_mut().insert(HEADER, header.parse().unwrap());
+        request.headers_mut().insert(HEADER, header.parse().expect("it is a value"));
     }
     service.oneshot(request).await.unwrap()
 }

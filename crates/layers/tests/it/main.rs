@@ -1,5 +1,6 @@
 //! The layers around a service of our own, mostly in paused time.
 
+mod allocations;
 mod anchors;
 mod bulkhead;
 mod deadline;

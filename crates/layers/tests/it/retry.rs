@@ -10,6 +10,7 @@ use crate::dependency::{BREAKER, Broken, Dependency, Does, MILLI, all, fixed};
 
 const BUDGET: budget::Config = budget::Config { success_percent: 20, per_second: 0, cap: 10 };
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a retry copies from a reference")]
 fn copy(request: &u32) -> Option<u32> {
     (*request < 100).then_some(*request)
 }

@@ -8,7 +8,7 @@ use axum::http::uri::PathAndQuery;
 use seaworthy_core::policy::breaker::{State, Transition};
 use seaworthy_core::policy::fallback::{Config, Metrics};
 use seaworthy_layers::fallback::{self, Answer, Keep};
-use seaworthy_layers::guard::{Handle, View};
+use seaworthy_layers::guard::{Handle, Refused, View};
 use seaworthy_layers::http::{SendDeadline, Statuses, idempotent};
 use seaworthy_layers::{self as layers, deadline, retry};
 use tokio::sync::oneshot;
@@ -55,9 +55,10 @@ impl Dependency {
         settings: &Settings,
         pool: Option<&Pool>,
     ) -> Result<Self, Error> {
+        let cannot_work = |refused: Refused| Error::Settings(refused.to_string());
         let client = Client::new(url)?;
         let guard = layers::guard().config(settings.guard(piece)).classify(Statuses::default());
-        let guard = guard.build().map_err(|refused| Error::Settings(refused.to_string()))?;
+        let guard = guard.build().map_err(cannot_work)?;
         let mut calls = Boxed::new(guard.layer(SendDeadline.layer(client.clone())));
         let retry =
             settings.retry.then(|| layers::retry(idempotent).classify(Statuses::default()).build());
@@ -68,8 +69,7 @@ impl Dependency {
             calls = Boxed::new(pool.layer(calls));
         }
         if let Some(limit) = settings.timeout {
-            let timeout = layers::timeout(limit).build();
-            let timeout = timeout.map_err(|refused| Error::Settings(refused.to_string()))?;
+            let timeout = layers::timeout(limit).build().map_err(cannot_work)?;
             calls = Boxed::new(timeout.layer(calls));
         }
         let (calls, fallback) = with_fallback(calls, settings.fallback);

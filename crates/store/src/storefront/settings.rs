@@ -63,10 +63,10 @@ impl Settings {
         for piece in Piece::ALL {
             for finding in guard::check(&self.guard(piece), None) {
                 let told = format!("{}: {finding}", piece.name());
-                match finding.severity() {
-                    Severity::Refused => return Err(Error::Settings(told)),
-                    Severity::Warning => warnings.push(told),
+                if finding.severity() == Severity::Refused {
+                    return Err(Error::Settings(told));
                 }
+                warnings.push(told);
             }
         }
         Ok(warnings)

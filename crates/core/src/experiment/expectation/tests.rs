@@ -33,12 +33,15 @@ fn numbers() -> Numbers {
     Numbers {
         requests: 1000,
         failed: 0,
+        degraded: 0,
         seconds_below_target: 0,
         longest_gap: MS(10),
         longest_silence: MS(10),
         recovery: Some(Duration::ZERO),
+        whole: Duration::ZERO,
         answers: BTreeMap::new(),
         lateness_p99: Duration::ZERO,
+        latency_p50: MS(1),
         latency_p99: MS(1),
     }
 }

@@ -4,18 +4,36 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::services::Services;
 use crate::endpoints::TaskId;
-use crate::experiment::{Fault, FaultKind, Which};
+use crate::experiment::{Ending, Exec, Fault, FaultKind, LinkFault, Which};
 use crate::fleet::ConfigError;
-use crate::fleet::written::Written;
+use crate::fleet::range::{self, SHORTEST, duration, number, within};
+use crate::fleet::written::{Number, Share, Written};
 
-/// `{ at = "15s", stop = 1 }`, `{ at = "15s", kill = "all" }`, `{ at = "15s", stop = "task-2" }`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+/// `{ at = "15s", stop = 1 }`, `{ at = "15s", lasts = "5s", latency = "30s", to = "products" }`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawFault {
-    at: Written,
+    at: Option<Written>,
+    lasts: Option<Written>,
+    // Just one of these says what is done,
     stop: Option<RawWhich>,
     kill: Option<RawWhich>,
+    ask: Option<String>,
+    latency: Option<Written>,
+    errors: Option<Number>,
+    resets: Option<Share>,
+    stalls: Option<Share>,
+    query_of_death: Option<String>,
+    exec: Option<Vec<String>>,
+    // and these say more about it.
+    service: Option<String>,
+    tasks: Option<RawWhich>,
+    to: Option<String>,
+    share: Option<Share>,
+    proof: Option<Vec<String>>,
+    heal: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -25,27 +43,167 @@ pub(super) enum RawWhich {
     Named(String),
 }
 
-/// Of a load of `duration` on fleets of which the smallest has `fewest` tasks.
-pub(super) fn read(raw: &RawFault, duration: Duration, fewest: u32) -> Result<Fault, ConfigError> {
-    let at = raw.at.0;
+/// Of a load of `duration` on these services.
+pub(super) fn read(
+    raw: &RawFault,
+    duration: Duration,
+    services: &Services,
+) -> Result<Fault, ConfigError> {
+    let Some(Written(at)) = raw.at else {
+        return Err(ConfigError::new("at", "is missing; allowed is a duration"));
+    };
     if at >= duration {
         let problem = format!("{at:?} is not before the end of the load at {duration:?}");
         return Err(ConfigError::new("at", problem));
     }
-    let (key, kind, which) = match (&raw.stop, &raw.kill) {
-        (Some(which), None) => ("stop", FaultKind::Stop, which),
-        (None, Some(which)) => ("kill", FaultKind::Kill, which),
-        (None, None) => {
-            let problem = "is missing; allowed is this or `kill`, and just one of them";
+    let kind = raw.kind()?;
+    raw.check_companions(kind)?;
+    let lasts = raw.read_lasts(kind, duration - at)?;
+    Ok(Fault { at, lasts, kind: raw.read_kind(kind, services)? })
+}
+
+/// What may stand beside each kind.
+const KINDS: [(&str, &[&str]); 9] = [
+    ("stop", &["service"]),
+    ("kill", &["service"]),
+    ("ask", &["service", "tasks"]),
+    ("latency", &["to", "lasts"]),
+    ("errors", &["to", "lasts", "share"]),
+    ("resets", &["to", "lasts"]),
+    ("stalls", &["to", "lasts"]),
+    ("query_of_death", &["service"]),
+    ("exec", &["lasts", "proof", "heal"]),
+];
+
+// === impl RawFault ===
+
+impl RawFault {
+    fn given(&self) -> [(&'static str, bool); 9] {
+        [
+            ("stop", self.stop.is_some()),
+            ("kill", self.kill.is_some()),
+            ("ask", self.ask.is_some()),
+            ("latency", self.latency.is_some()),
+            ("errors", self.errors.is_some()),
+            ("resets", self.resets.is_some()),
+            ("stalls", self.stalls.is_some()),
+            ("query_of_death", self.query_of_death.is_some()),
+            ("exec", self.exec.is_some()),
+        ]
+    }
+
+    fn kind(&self) -> Result<&'static str, ConfigError> {
+        let mut given = self.given().into_iter().filter(|(_, given)| *given).map(|(kind, _)| kind);
+        let Some(kind) = given.next() else {
+            let kinds = KINDS.map(|(kind, _)| kind).join(", ");
+            let problem = format!("is missing; allowed is just one of {kinds}");
             return Err(ConfigError::new("stop", problem));
+        };
+        match given.next() {
+            None => Ok(kind),
+            Some(other) => {
+                let problem = format!("is given beside `{kind}`; allowed is just one of them");
+                Err(ConfigError::new(other, problem))
+            }
         }
-        (Some(_), Some(_)) => {
-            let problem = "is given beside `stop`; allowed is just one of them";
-            return Err(ConfigError::new("kill", problem));
+    }
+
+    fn check_companions(&self, kind: &str) -> Result<(), ConfigError> {
+        let companions = [
+            ("lasts", self.lasts.is_some()),
+            ("service", self.service.is_some()),
+            ("tasks", self.tasks.is_some()),
+            ("to", self.to.is_some()),
+            ("share", self.share.is_some()),
+            ("proof", self.proof.is_some()),
+            ("heal", self.heal.is_some()),
+        ];
+        let (_, allowed) = KINDS.iter().find(|(other, _)| *other == kind).expect("it is a kind");
+        let wrong = companions.iter().find(|(key, given)| *given && !allowed.contains(key));
+        wrong.map_or(Ok(()), |(key, _)| {
+            let problem =
+                format!("means nothing beside `{kind}`; allowed are {}", allowed.join(", "));
+            Err(ConfigError::new(key, problem))
+        })
+    }
+
+    /// What has an end lasts for as long as is said, or to the end of the load.
+    fn read_lasts(&self, kind: &str, rest: Duration) -> Result<Duration, ConfigError> {
+        match kind {
+            "stop" | "kill" | "ask" | "query_of_death" => Ok(Duration::ZERO),
+            _ => within("lasts", self.lasts.map_or(rest, |lasts| lasts.0), SHORTEST..=rest),
         }
-    };
-    let tasks = read_which(which, fewest).map_err(|problem| ConfigError::new(key, problem))?;
-    Ok(Fault { at, kind, tasks })
+    }
+
+    fn read_kind(&self, kind: &str, services: &Services) -> Result<FaultKind, ConfigError> {
+        let service = || services.place("service", self.service.as_deref());
+        let end = |how, raw: &Option<RawWhich>| {
+            let service = service()?;
+            let tasks = self.read_tasks(kind, raw.as_ref(), service, services)?;
+            Ok(FaultKind::End { how, service, tasks })
+        };
+        let path = |path: &Option<String>| {
+            let path = path.clone().unwrap_or_default();
+            range::path(kind, &path).map(|()| path)
+        };
+        match kind {
+            "stop" => end(Ending::Stop, &self.stop),
+            "kill" => end(Ending::Kill, &self.kill),
+            "ask" => {
+                let service = service()?;
+                let tasks = self.read_tasks("tasks", self.tasks.as_ref(), service, services)?;
+                Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)? })
+            }
+            "query_of_death" => Ok(FaultKind::QueryOfDeath {
+                service: service()?,
+                path: path(&self.query_of_death)?,
+            }),
+            "exec" => self.read_exec().map(FaultKind::Exec),
+            _ => {
+                let to = services.place("to", self.to.as_deref())?;
+                Ok(FaultKind::Link { to, fault: self.read_link()? })
+            }
+        }
+    }
+
+    fn read_tasks(
+        &self,
+        key: &str,
+        raw: Option<&RawWhich>,
+        service: usize,
+        services: &Services,
+    ) -> Result<Which, ConfigError> {
+        let fewest = services.fewest_tasks(service);
+        let which = raw.map_or(Ok(Which::Oldest(1)), |raw| read_which(raw, fewest));
+        which.map_err(|problem| ConfigError::new(key, problem))
+    }
+
+    fn read_link(&self) -> Result<LinkFault, ConfigError> {
+        let share = self.share.unwrap_or(Share::WHOLE);
+        Ok(match (self.latency, self.errors, self.resets, self.stalls) {
+            (latency @ Some(_), ..) => {
+                LinkFault::Latency(duration("latency", latency, Duration::ZERO)?)
+            }
+            (_, errors @ Some(_), ..) => {
+                LinkFault::Errors { status: number("errors", errors, 500, 400..=599)?, share }
+            }
+            (_, _, Some(share), _) => LinkFault::Resets { share },
+            (.., stalls) => LinkFault::Stalls { share: stalls.unwrap_or(share) },
+        })
+    }
+
+    fn read_exec(&self) -> Result<Exec, ConfigError> {
+        let command = |key: &str, words: &Option<Vec<String>>| {
+            let words = words.clone().unwrap_or_default();
+            range::command(key, &words).map(|()| words)
+        };
+        Ok(Exec {
+            command: command("exec", &self.exec)?,
+            // Without a proof nobody knows what was measured.
+            proof: command("proof", &self.proof)?,
+            heal: self.heal.is_some().then(|| command("heal", &self.heal)).transpose()?,
+        })
+    }
 }
 
 fn read_which(raw: &RawWhich, fewest: u32) -> Result<Which, String> {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::fault::{self, RawFault};
+use super::services::Services;
 use crate::experiment::expectation::Expectation;
 use crate::experiment::load::Load;
-use crate::experiment::{Configuration, Fault, Hypothesis, Schedule};
+use crate::experiment::{Fault, Hypothesis, Schedule};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, within};
 use crate::fleet::written::Written;
@@ -22,14 +23,16 @@ pub(super) struct RawSchedule {
     name: String,
     title: Option<String>,
     duration: Written,
+    #[serde(default)]
     faults: Vec<RawFault>,
-    expect: Vec<Expectation>,
+    expect: Option<Vec<Expectation>>,
 }
 
 /// A course of events for all `configurations`, long enough for `hypothesis` to be judged.
 pub(super) fn read(
     raw: RawSchedule,
-    configurations: &[Configuration],
+    configurations: usize,
+    services: &Services,
     load: &Load,
     hypothesis: &Hypothesis,
 ) -> Result<Schedule, ConfigError> {
@@ -38,27 +41,31 @@ pub(super) fn read(
         let problem = format!("`{}` is not a name; allowed are a-z, 0-9 and _", raw.name);
         return Err(ConfigError::new("name", problem));
     }
-    if raw.expect.len() != configurations.len() {
+    // Left out, it is left to the claims.
+    let expect = raw.expect.unwrap_or_else(|| vec![Expectation::Any; configurations]);
+    if expect.len() != configurations {
         let problem = format!(
-            "has {} entries for {} configurations; allowed is one of \"up\", \"down\" for each",
-            raw.expect.len(),
-            configurations.len()
+            "has {} entries for {configurations} configurations; allowed is one of \"up\", \
+             \"degraded\", \"down\", \"any\" for each",
+            expect.len()
         );
         return Err(ConfigError::new("expect", problem));
     }
     let duration = within("duration", raw.duration.0, SHORTEST..=LONGEST_LOAD)?;
-    if duration.as_secs().saturating_mul(load.rate.into()) > MOST_REQUESTS {
-        let problem = format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate);
+    if duration.as_secs().saturating_mul(load.rate().into()) > MOST_REQUESTS {
+        let problem =
+            format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate());
         return Err(ConfigError::new("duration", problem));
     }
-    let counts = configurations.iter().map(|c| c.fleet.services[0].cluster.desired_count);
-    let fewest = counts.min().unwrap_or_default();
     let read = |(n, fault)| {
-        fault::read(fault, duration, fewest).map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
+        fault::read(fault, duration, services)
+            .map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
     };
     let mut faults = raw.faults.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     faults.sort_by_key(|fault: &Fault| fault.at);
-    let last = faults.last().map_or(Duration::ZERO, |fault| fault.at);
+    let title = raw.title.unwrap_or_else(|| raw.name.replace('_', " "));
+    let schedule = Schedule { name: raw.name, title, duration, faults, expect };
+    let last = schedule.last_fault().unwrap_or_default();
     let shortest = last + hypothesis.window;
     if duration < shortest {
         let problem = format!(
@@ -68,6 +75,5 @@ pub(super) fn read(
         );
         return Err(ConfigError::new("duration", problem));
     }
-    let title = raw.title.unwrap_or_else(|| raw.name.replace('_', " "));
-    Ok(Schedule { name: raw.name, title, duration, faults, expect: raw.expect })
+    Ok(schedule)
 }

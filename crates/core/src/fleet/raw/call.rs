@@ -58,11 +58,12 @@ const MOST: u32 = 1_000_000;
 // === impl RawCall ===
 
 impl RawCall {
-    /// What this one leaves out, it has from its `service`'s.
+    /// What this one leaves out, it has from the other.
     pub(super) fn or(&self, service: &Self) -> Self {
-        let Self { timeout, tries, failure_status, outlasts, retry_budget, .. } = self.clone();
+        let Self { connect_timeout, timeout, tries, failure_status, outlasts, retry_budget } =
+            self.clone();
         Self {
-            connect_timeout: None,
+            connect_timeout: connect_timeout.or(service.connect_timeout),
             timeout: timeout.or(service.timeout),
             tries: tries.or(service.tries),
             failure_status: failure_status.or_else(|| service.failure_status.clone()),

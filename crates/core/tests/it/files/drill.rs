@@ -34,10 +34,10 @@ fn what_is_left_out_has_its_default() {
     let told = format!("{scale}\n{load:?}\n{objective:?}\n{hypothesis:?}\n{schedules:?}\n");
     expect![[r#"
         1
-        Load { rate: 100, arrivals: Constant, paths: ["/"] }
+        Load { flows: [Flow { name: "all", service: 0, rate: 100, arrivals: Constant, method: Get, paths: ["/"], users: None, from: 0ns, until: None }] }
         Objective { status: Matcher { ranges: [(200, 200)] }, latency: 500ms, success: Share { millionths: 990000 } }
         Hypothesis { window: 10s, tolerated_gap: 1s }
-        [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, kind: Stop, tasks: Oldest(1) }], expect: [Up] }]
+        [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, lasts: 0ns, kind: End { how: Stop, service: 0, tasks: Oldest(1) } }], expect: [Up] }]
     "#]].assert_eq(&told);
 }
 
@@ -46,7 +46,7 @@ fn a_configuration_changes_the_fleet() {
     let step = r#"configuration = [{ title = "a" }, { title = "b", desired_count = 3, minimum_healthy_percent = 66 }]; schedule: expect = ["down", "up"]"#;
     let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
     let told = drill.configurations.iter().map(|c| {
-        let cluster = &c.fleet.services[0].cluster;
+        let cluster = &c.services()[0].cluster;
         (c.title.as_str(), cluster.desired_count, cluster.floor(), cluster.ceiling())
     });
     assert_eq!(told.collect::<Vec<_>>(), [("a", 2, 2, 4), ("b", 3, 2, 6)]);
@@ -66,7 +66,7 @@ fn the_drills_that_come_with_the_program_are_good_and_can_be_scaled() {
 #[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
-        titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `reading`
+        titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `target`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `claims`, `reading`
         title = 1                                      | line 1, column 9: invalid type: integer `1`, expected a string
         scale = "10"                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         scale = [10]                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
@@ -78,7 +78,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `sticky_cookie`, `health`, `call`, `breaker`, `bulkhead`, `fallback`, `route`
         load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
         load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
-        load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`
+        load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `flow`
         load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a sequence
         load.arrivals = "bursty"                       | line 7, column 17: unknown variant `bursty`, expected `constant` or `poisson`
         objective.latency = 500                        | line 5, column 21: invalid type: integer `500`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
@@ -92,13 +92,13 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         objective.status = 200                         | line 7, column 20: invalid type: integer `200`, expected a string
         hypothesis.windows = "1s"                      | line 7, column 12: unknown field `windows`, expected `window` or `tolerated_gap`
         configuration = [{ desired_count = 1 }]        | line 7, column 18: missing field `title`
-        configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`
+        configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `service`
         reading = "one"                                | line 7, column 11: invalid type: string "one", expected a sequence
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
-        schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected `up` or `down`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `stop`, `kill`
-        schedule: faults = [{ stop = 1 }]              | line 11, column 11: missing field `at`
+        schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `lasts`, `stop`, `kill`, `ask`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
+        schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = [1] }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
@@ -144,7 +144,7 @@ fn programs_and_paths_are_proper() {
 #[test]
 fn the_fleet_is_read_for_each_configuration() {
     check(&expect![[r#"
-        fleet.service.t.command = ["other"]                              | good
+        fleet.service.t.command = ["other"]                              | load.service: is missing; allowed is one of s, t
         fleet.service.s.maximum_percent = 100                            | fleet.service.s.minimum_healthy_percent: 100 % of 2 tasks keeps 2 healthy while maximum_percent 100 % allows 2 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         configuration = [{ title = "a" }, { title = "b", desired_count = 3, maximum_percent = 125 }]; schedule: expect = ["up", "up"] | configuration[2].fleet.service.s.minimum_healthy_percent: 100 % of 3 tasks keeps 3 healthy while maximum_percent 125 % allows 3 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         configuration = [{ title = "a", desired_count = 0 }]             | configuration[1].fleet.service.s.desired_count: 0 is out of range; allowed is 1 to 100
@@ -157,9 +157,9 @@ fn schedules_and_faults_make_sense() {
         schedule = []                                                    | schedule: is empty; allowed is at least one [[schedule]]
         schedule: name = ""                                              | schedule[1].name: `` is not a name; allowed are a-z, 0-9 and _
         schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
-        schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "down" for each
-        schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "down" for each
-        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is this or `kill`, and just one of them
+        schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
+        schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, latency, errors, resets, stalls, query_of_death, exec
         schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
         schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s
@@ -184,10 +184,10 @@ fn a_schedule_is_given_once() {
 #[test]
 fn a_reading_speaks_of_cells_that_there_are() {
     check(&expect![[r#"
-        reading = ["Down {1.one.gap}.", "Down {1.two.gap}."] | reading[2]: {1.two.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
-        reading = ["Down {2.one.gap}."]                      | reading[1]: {2.one.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
-        reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
-        reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, requests, below, recovery, window
+        reading = ["Down {1.one.gap}.", "Down {1.two.gap}."] | reading[2]: {1.two.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
+        reading = ["Down {2.one.gap}."]                      | reading[1]: {2.one.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
+        reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
+        reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
     "#]]);
 }
 

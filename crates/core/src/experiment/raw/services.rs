@@ -1,0 +1,64 @@
+//! What the parts of a drill file that speak of services need to know of them.
+
+use crate::experiment::Configuration;
+use crate::fleet::ConfigError;
+
+/// The services of a drill, the same in all its configurations; none if it has a target of its own.
+pub(super) struct Services {
+    names: Vec<String>,
+    /// The smallest desired count of each, over all configurations.
+    fewest: Vec<u32>,
+    /// The one that is meant if none is named.
+    usual: Option<usize>,
+}
+
+// === impl Services ===
+
+impl Services {
+    /// Of these configurations. The load goes to `usual`, if that is one.
+    pub(super) fn of(configurations: &[Configuration], usual: Option<usize>) -> Self {
+        let fleets = || configurations.iter().filter_map(|c| c.fleet.as_ref());
+        let services = fleets().next().map(|fleet| &fleet.services[..]).unwrap_or_default();
+        let fewest = |place: usize| {
+            let counts = fleets().map(|fleet| fleet.services[place].cluster.desired_count);
+            counts.min().unwrap_or_default()
+        };
+        Self {
+            names: services.iter().map(|service| service.name.clone()).collect(),
+            fewest: (0..services.len()).map(fewest).collect(),
+            usual,
+        }
+    }
+
+    /// The place of the service of this name.
+    pub(super) fn place(&self, key: &str, name: Option<&str>) -> Result<usize, ConfigError> {
+        let allowed = match self.names.as_slice() {
+            [] => "a drill with a target of its own knows no services".to_owned(),
+            names => format!("allowed is one of {}", names.join(", ")),
+        };
+        match name {
+            Some(name) => self.names.iter().position(|other| other == name).ok_or_else(|| {
+                ConfigError::new(key, format_args!("`{name}` is no service; {allowed}"))
+            }),
+            None if self.names.len() == 1 => Ok(0),
+            None => self
+                .usual
+                .filter(|_| key == "service")
+                .ok_or_else(|| ConfigError::new(key, format_args!("is missing; {allowed}"))),
+        }
+    }
+
+    /// The same; 0 in a drill with a target of its own, where it counts for nothing.
+    pub(super) fn place_or_none(
+        &self,
+        key: &str,
+        name: Option<&str>,
+    ) -> Result<usize, ConfigError> {
+        if self.names.is_empty() && name.is_none() { Ok(0) } else { self.place(key, name) }
+    }
+
+    /// The fewest tasks that the service at `place` has.
+    pub(super) fn fewest_tasks(&self, place: usize) -> u32 {
+        self.fewest[place]
+    }
+}

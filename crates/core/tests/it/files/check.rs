@@ -1,0 +1,75 @@
+//! What `seaworthy check` says of fleets that can be read.
+
+use expect_test::expect;
+use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
+use seaworthy_core::policy::guard::Severity;
+
+fn told(text: &str, rate: Option<f64>) -> String {
+    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+    let line = |Finding { key, severity, text }| format!("{severity:?}: {key}: {text}\n");
+    check(&fleet, rate).into_iter().map(line).collect()
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
+    let text = r#"
+        [service.products]
+        command = ["products"]
+        start_timeout = "10s"
+        deregistration_delay = "5s"
+        stop_timeout = "2s"
+        breaker = { window_calls = 100 }
+        bulkhead.size = 10
+        call = { timeout = "30s", retry_budget = { success_percent = 400 } }
+        [[service.products.route]]
+        name = "slow"
+        path = "/slow"
+        call.outlasts = "1m"
+        bulkhead.enabled = false
+        [service.orders]
+        command = ["orders"]
+        desired_count = 1
+        sticky_cookie = "task"
+    "#;
+    expect![[r#"
+        Refused: service.products.start_timeout: a task is given up 10s after its start, and if its first check comes too early the next one comes 30s later: no task that needs a moment to start ever gets a request
+        Warning: service.orders.desired_count: a task that hangs leaves the rotation after up to 1m 5s; one that dies is replaced within 0s to 30s and its own start: meanwhile 0 of 1 tasks serve
+        Warning: service.orders.sticky_cookie: the cookie `task` brings a client back to its task: what a task remembers of its clients dies with it, and of 1 tasks each takes its share along
+        Warning: service.products.deregistration_delay: a request may take 30s, and a task that retires is killed after 7s (drained for 5s, then 2s from SIGTERM to SIGKILL): a long request is cut off
+        Warning: service.products.route[1].breaker: a trial has failed after 10s, although its caller waits 30s for it
+        Warning: service.products.route[1].call.outlasts: work that goes on for 1m after the beginning of a call of up to 30s is counted by a bulkhead, and there is none
+        Warning: service.products.route[1].breaker.failure_percent: one of 2 tasks that fails every request makes 50 % of the calls fail, and 50 % open the breaker for all 2: health checks take a bad task out, a breaker is for a service that is bad as a whole
+        Warning: service.products.route[1].call.retry_budget: each success pays for 4.0 retries: a service that fails half of its calls gets more retries than calls
+        Warning: service.products.breaker: a trial has failed after 10s, although its caller waits 30s for it
+        Warning: service.products.breaker: at 50 calls a second, when all of them hang, the breaker opens after 150s
+        Warning: service.products.breaker.failure_percent: one of 2 tasks that fails every request makes 50 % of the calls fail, and 50 % open the breaker for all 2: health checks take a bad task out, a breaker is for a service that is bad as a whole
+        Warning: service.products.call.retry_budget: each success pays for 4.0 retries: a service that fails half of its calls gets more retries than calls
+        Warning: service: if these services call each other in a chain, one request becomes up to 3 * 3 = 9 calls of the last one; the retry budgets bound it to 6.00 in the long run
+        Note: service.orders.deregistration_delay: a drain of up to 5m is longer than any request may take (1m) and than the stop timeout of 30s: a connection that never ends holds up a deployment for nothing
+        Note: service.orders.call.tries: 3 tries are more than there are tasks (1): after a failure the same tasks are asked again
+        Note: service.products.desired_count: a task that hangs leaves the rotation after up to 1m 5s; one that dies is replaced within 0s to 30s and its own start: meanwhile 1 of 2 tasks serve
+        Note: service.products.route[1].call.tries: 3 tries are more than there are tasks (2): after a failure the same tasks are asked again
+        Note: service.products.bulkhead: 10 permits let 0.3 calls a second through when each is held for 30 s (Little), and 50 come: in a hang the others are turned away at once
+        Note: service.products.call.tries: 3 tries are more than there are tasks (2): after a failure the same tasks are asked again
+    "#]].assert_eq(&told(text, Some(50.0)));
+}
+
+#[test]
+fn a_sound_fleet_has_notes_at_most() {
+    let text = r#"
+        [service.store]
+        command = ["store"]
+        desired_count = 3
+        deregistration_delay = "30s"
+        health.interval = "5s"
+        health.timeout = "2s"
+        breaker = {}
+        bulkhead = {}
+        call.timeout = "2s"
+    "#;
+    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+    for rate in [None, Some(10.0), Some(1000.0)] {
+        let worst = check(&fleet, rate).into_iter().map(|finding| finding.severity).min();
+        assert_eq!(worst, Some(Severity::Note), "{rate:?}: {}", told(text, rate));
+    }
+}

@@ -1,0 +1,227 @@
+//! Carries out the faults of a schedule, has them proven, and heals what lasts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::Method;
+use seaworthy_agent::Error;
+use seaworthy_agent::clock::now;
+use seaworthy_core::experiment::{Exec, Fault, FaultKind, Schedule};
+use seaworthy_core::time::Instant;
+use tokio::task::JoinSet;
+
+use crate::exec::Runner;
+use crate::link::{FaultId, Link};
+use crate::watch::{Watch, send};
+
+/// A task that is asked to misbehave says so within this.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// A proof is tried for so long,
+const PROOF_PATIENCE: Duration = Duration::from_secs(5);
+/// again and again after so long.
+const PROOF_PAUSE: Duration = Duration::from_millis(100);
+
+/// The faults of one run of a cell.
+pub(crate) struct Faults {
+    coming: VecDeque<Fault>,
+    /// By the place of the service whose callers use it.
+    links: BTreeMap<usize, Link>,
+    /// Where each service takes requests.
+    services: Vec<SocketAddr>,
+    runner: Runner,
+    /// What is to be healed, and when.
+    healing: Vec<Healing>,
+    /// Those who know whether a fault has taken effect.
+    witnesses: JoinSet<(usize, Result<(), String>)>,
+}
+
+/// Something that lasts until it is healed.
+struct Healing {
+    at: Duration,
+    number: usize,
+    what: Disturbance,
+}
+
+enum Disturbance {
+    Link { to: usize, id: FaultId },
+    Exec(Vec<String>),
+}
+
+// === impl Faults ===
+
+impl Faults {
+    /// Of a schedule. `links` are by the place of their service; `services` is where each service
+    /// takes requests.
+    pub(crate) fn new(
+        schedule: &Schedule,
+        links: BTreeMap<usize, Link>,
+        services: Vec<SocketAddr>,
+        runner: Runner,
+    ) -> Self {
+        Self {
+            coming: schedule.faults.iter().cloned().collect(),
+            links,
+            services,
+            runner,
+            healing: Vec::new(),
+            witnesses: JoinSet::new(),
+        }
+    }
+
+    /// When something is to be done next, from the first moment of the load.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let healing = self.healing.iter().map(|healing| healing.at);
+        self.coming.front().map(|fault| fault.at).into_iter().chain(healing).min()
+    }
+
+    /// Waits for a word on whether a fault has taken effect; for ever if none is expected.
+    pub(crate) async fn witness(&mut self) -> (usize, Result<(), String>) {
+        match self.witnesses.join_next().await {
+            Some(told) => told.expect("nobody stops a witness, and it does not panic"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Does everything that is due.
+    pub(crate) async fn act(&mut self, elapsed: Duration, watch: &mut Watch) -> Result<(), Error> {
+        while self.coming.front().is_some_and(|fault| fault.at <= elapsed) {
+            let fault = self.coming.pop_front().expect("it is there");
+            self.inflict(fault, watch).await?;
+        }
+        let (due, later) =
+            self.healing.drain(..).partition(|healing: &Healing| healing.at <= elapsed);
+        self.healing = later;
+        self.heal(due, watch);
+        Ok(())
+    }
+
+    /// Heals everything at once: the load is over.
+    pub(crate) fn heal_all(&mut self, watch: &mut Watch) {
+        let all = std::mem::take(&mut self.healing);
+        self.heal(all, watch);
+    }
+
+    /// When calls arrived at each link.
+    pub(crate) fn arrivals(&self, begin: Instant) -> BTreeMap<usize, Vec<Duration>> {
+        let of = |(place, link): (&usize, &Link)| {
+            let arrivals = link.arrivals().into_iter().filter(|at| *at >= begin);
+            (*place, arrivals.map(|at| at.since(begin)).collect())
+        };
+        self.links.iter().map(of).collect()
+    }
+
+    async fn inflict(&mut self, fault: Fault, watch: &mut Watch) -> Result<(), Error> {
+        let at = now();
+        match fault.kind.clone() {
+            FaultKind::End { how, service, tasks } => {
+                let meant = tasks.among(&watch.course.in_rotation_of(service));
+                let met = watch.end(how, meant).await?;
+                watch.course.inflict(at, fault, met);
+            }
+            FaultKind::Ask { service, tasks, path } => {
+                let met = tasks.among(&watch.course.in_rotation_of(service));
+                let addresses: Vec<_> =
+                    met.iter().filter_map(|task| watch.address(*task)).collect();
+                let number = watch.course.inflict(at, fault, met);
+                self.witnesses.spawn(async move { (number, ask(addresses, path).await) });
+            }
+            FaultKind::QueryOfDeath { service, path } => {
+                let address = self.services[service];
+                watch.course.inflict(at, fault, Vec::new());
+                // What comes back is no proof: the death of a task is.
+                tokio::spawn(async move { send(Method::GET, address, &path).await });
+            }
+            FaultKind::Link { to, fault: disturbance } => {
+                let id = self.links[&to].inflict(disturbance);
+                let end = fault.end();
+                let number = watch.course.inflict(at, fault, Vec::new());
+                self.healing.push(Healing { at: end, number, what: Disturbance::Link { to, id } });
+            }
+            FaultKind::Exec(exec) => {
+                let end = fault.end();
+                let number = watch.course.inflict(at, fault, Vec::new());
+                self.exec(number, exec, end);
+            }
+        }
+        Ok(())
+    }
+
+    fn exec(&mut self, number: usize, exec: Exec, end: Duration) {
+        if let Some(heal) = exec.heal {
+            self.runner.owe(heal.clone());
+            self.healing.push(Healing { at: end, number, what: Disturbance::Exec(heal) });
+        }
+        let runner = self.runner.clone();
+        self.witnesses
+            .spawn(async move { (number, prove(&runner, &exec.command, &exec.proof).await) });
+    }
+
+    fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) {
+        for Healing { number, what, .. } in due {
+            match what {
+                Disturbance::Link { to, id } => {
+                    let link = &self.links[&to];
+                    link.heal(id);
+                    let effect = match link.met(id) {
+                        0 => Err("no call met it".to_owned()),
+                        _ => Ok(()),
+                    };
+                    watch.course.told(number, effect);
+                }
+                Disturbance::Exec(command) => {
+                    let runner = self.runner.clone();
+                    self.witnesses.spawn(async move {
+                        let healed = runner.run(&command).await;
+                        runner.paid(&command);
+                        (number, healed.map_err(|why| format!("it could not be healed: {why}")))
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Asks each task to misbehave.
+async fn ask(tasks: Vec<SocketAddr>, path: String) -> Result<(), String> {
+    if tasks.is_empty() {
+        return Err("there was no such task in rotation".to_owned());
+    }
+    for address in tasks {
+        let asked = tokio::time::timeout(ASK_TIMEOUT, send(Method::POST, address, &path));
+        match asked.await.ok().flatten() {
+            Some(200..=299) => {}
+            Some(status) => return Err(format!("a task answered with {status}")),
+            None => return Err("a task did not answer".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command and then its proof, until that succeeds or patience ends.
+async fn prove(runner: &Runner, command: &[String], proof: &[String]) -> Result<(), String> {
+    runner.run(command).await?;
+    let deadline = tokio::time::Instant::now() + PROOF_PATIENCE;
+    loop {
+        match runner.run(proof).await {
+            Ok(()) => return Ok(()),
+            Err(why) if tokio::time::Instant::now() >= deadline => {
+                return Err(format!("its proof failed for {PROOF_PATIENCE:?}: {why}"));
+            }
+            Err(_) => tokio::time::sleep(PROOF_PAUSE).await,
+        }
+    }
+}
+
+/// A link for each service that the drill disturbs in whatever schedule: all its cells have the
+/// same way to go. `seed` draws whom a fault meets.
+pub(crate) fn links(schedules: &[Schedule], seed: u64) -> io::Result<BTreeMap<usize, Link>> {
+    let mut links = BTreeMap::new();
+    for place in schedules.iter().flat_map(Schedule::linked) {
+        if let std::collections::btree_map::Entry::Vacant(entry) = links.entry(place) {
+            entry.insert(Link::start(seed.wrapping_add(place as u64))?);
+        }
+    }
+    Ok(links)
+}

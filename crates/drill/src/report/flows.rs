@@ -1,0 +1,76 @@
+//! Tables that only some drills have: each flow of the load by itself, and the calls to services that
+//! were disturbed.
+
+use seaworthy_core::experiment::Findings;
+use seaworthy_core::experiment::numbers::Numbers;
+
+use super::figures::{Figures, Runs};
+use super::table::{Entry, Table};
+use crate::style::{FAINT, HEAD, paint};
+use crate::words::{count, exact, percent, wrap};
+
+/// Every cell, flow by flow; nothing if there is just one flow and no answer was degraded.
+pub(super) fn render(figures: &Figures, width: usize) -> String {
+    let flows = &figures.job.drill.load.flows;
+    let degraded = |f: &&Findings| f.numbers.degraded > 0;
+    let any_degraded = figures.cells().any(|(_, runs)| runs.all.iter().any(degraded));
+    if flows.len() == 1 && !any_degraded {
+        return String::new();
+    }
+    let mut table = Table::default();
+    for (cell, runs) in figures.cells() {
+        for (n, flow) in flows.iter().enumerate() {
+            let name = if n == 0 { cell.name(&figures.job.drill) } else { String::new() };
+            let entries = [name, flow.name.clone()].into_iter().chain(row(runs, n));
+            table.row(entries.map(Entry::plain).collect());
+        }
+    }
+    let head = ["", "", "requests", "failed", "degraded", "latency, p50", "p99", "longest gap"];
+    let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
+    let title = "Flow by flow; a degraded answer is right and says what it lacks";
+    let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
+    title.chain(lines).map(|line| line + "\n").collect()
+}
+
+fn row(runs: Runs, flow: usize) -> [String; 6] {
+    let of = move |f: &Findings| -> Numbers { f.flows[flow].clone() };
+    let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
+    [
+        runs.span(|f| of(f).requests, count),
+        runs.span(|f| of(f).failed_share(), percent),
+        runs.span(|f| share(of(f).degraded, of(f).requests), percent),
+        runs.span(|f| of(f).latency_p50, exact),
+        runs.span(|f| of(f).latency_p99, exact),
+        runs.span(|f| of(f).longest_gap, exact),
+    ]
+}
+
+/// What became of the calls to services that were disturbed; nothing if none was.
+pub(super) fn calls(figures: &Figures, width: usize) -> String {
+    let mut table = Table::default();
+    for (cell, runs) in figures.cells() {
+        let Some(first) = runs.all.first() else { continue };
+        for (n, calls) in first.calls.iter().enumerate() {
+            let configuration = &figures.job.drill.configurations[cell.configuration];
+            let service = configuration.services()[calls.to].name.clone();
+            let after = |f: &Findings| f.calls[n].first_after;
+            let say = |after: Option<_>| after.map_or("none".to_owned(), exact);
+            let entries = [
+                cell.name(&figures.job.drill),
+                service,
+                runs.span(|f| f.calls[n].during, count),
+                runs.span(|f| f.calls[n].longest_silence, exact),
+                runs.span(after, say),
+            ];
+            table.row(entries.map(Entry::plain).into());
+        }
+    }
+    let head = ["", "to", "calls meanwhile", "longest pause", "next call after its end"];
+    let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
+    if lines.is_empty() {
+        return String::new();
+    }
+    let title = "Calls that reached a service while the way to it was disturbed";
+    let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
+    title.chain(lines).map(|line| line + "\n").collect()
+}

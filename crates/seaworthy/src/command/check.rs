@@ -1,0 +1,55 @@
+//! `seaworthy check`: says what cannot work in a fleet, or is likely not what was meant.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
+use seaworthy_core::policy::guard::Severity;
+
+/// Says what cannot work in a fleet file, or is likely not what was meant, with the numbers
+///
+/// Starts nothing. What cannot be read at all, or makes no sense whatever the rest says, is refused
+/// with exit code 2, as every other command does.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes:
+  0  nothing is wrong; there may be warnings and notes
+  1  something cannot work
+  2  the command line or the fleet file is wrong")]
+pub(crate) struct Args {
+    /// The fleet file
+    file: PathBuf,
+    /// Calls a second that one service gets; with it, more can be said about breakers and bulkheads
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<f64>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "allowed is a number above 0".to_owned())
+}
+
+/// Checks the fleet file that `args` name.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let file = args.file.display();
+    let text = std::fs::read_to_string(&args.file).with_context(|| format!("{file}"))?;
+    let raw: RawFleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
+    let fleet = Fleet::try_from(raw).with_context(|| format!("{file}"))?;
+    let findings = check(&fleet, args.rate);
+    for Finding { key, severity, text } in &findings {
+        let word = match severity {
+            Severity::Refused => "cannot work",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        println!("{word}: {key}: {text}");
+    }
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let broken = count(Severity::Refused);
+    println!(
+        "{file}: {broken} cannot work, {} to look at, {} worth knowing",
+        count(Severity::Warning),
+        count(Severity::Note)
+    );
+    Ok(if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
