@@ -48,6 +48,7 @@ pub(super) async fn run(control: &Control, mut caller: TcpStream) {
             // A caller that does not take it has gone: there is nobody left to tell.
             let _ = refusal::send(&mut caller, requests.into_input(), status).await;
         }
+        // (A stall is waited out and ends nothing.)
         Err(Cut::Reset | Cut::Stalled(_)) => {
             // On a socket that is already dead it fails, and changes nothing.
             let _ = caller.set_zero_linger();
@@ -55,6 +56,7 @@ pub(super) async fn run(control: &Control, mut caller: TcpStream) {
     }
 }
 
+/// Passes on both directions until both have ended. Waits stalls out.
 async fn relay(
     control: &Control,
     turn: &Turn,

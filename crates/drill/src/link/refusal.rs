@@ -33,7 +33,7 @@ pub(super) async fn send(
     timeout(LINGER, drain(caller, input)).await?
 }
 
-/// Reads until a head is whole. One that is too long is not worth more than this.
+/// Reads until a head is whole, or longer than heads are.
 async fn read_head(caller: &mut TcpStream, input: &mut BytesMut) -> io::Result<()> {
     while input.len() < LONGEST_HEAD && !input.windows(4).any(|end| end == b"\r\n\r\n") {
         make_room(input);

@@ -53,11 +53,20 @@ fn an_error_is_a_whole_answer_and_the_connection_closes_on_a_new_and_on_a_kept_o
                 assert_eq!(caller.status().await.unwrap(), 200);
             }
             let fault = link.inflict(LinkFault::Errors { status: 500, share: WHOLE });
-            let stream = caller.stream().await;
-            // The head in two pieces, and a body that the link does not wait for.
+            let (stream, mut first) = (caller.stream().await, [0]);
             stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n").await.unwrap();
             until(|| link.met(fault) == 1).await;
-            stream.write_all(&[&b"\r\n"[..], &[b'x'; 9000]].concat()).await.unwrap();
+            tokio::select! {
+                _ = stream.peek(&mut first) => panic!("answered before the head was whole"),
+                () = turn_round(&link) => {}
+            }
+            stream.write_all(b"\r\n").await.unwrap();
+            stream.peek(&mut first).await.unwrap();
+            // A caller that is still sending is not disturbed, and gets to see the answer.
+            for _ in 0..9 {
+                turn_round(&link).await;
+                stream.write_all(&[b'x'; 1000]).await.unwrap();
+            }
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
