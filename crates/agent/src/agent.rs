@@ -227,10 +227,11 @@ impl Agent {
 
     /// Where no port could be had, it is tried again.
     fn offer_ports(&mut self) {
-        let lack = |managed: &Managed| managed.needs_port;
-        let lacking: Vec<usize> =
-            (0..self.services.len()).filter(|n| lack(&self.services[*n])).collect();
-        lacking.into_iter().for_each(|place| self.offer_port(place));
+        for place in 0..self.services.len() {
+            if self.services[place].needs_port {
+                self.offer_port(place);
+            }
+        }
     }
 
     /// Core always has a port for the next task; where none can be had, it is tried again soon.

@@ -116,7 +116,9 @@ impl Run<'_> {
         let fleet =
             started.map_err(|error| self.not_up(self.key("listen"), with_causes(&error)))?;
         let services = fleet.listening().to_vec();
-        links.iter().for_each(|(place, link)| link.forward_to(services[*place]));
+        for (place, link) in &links {
+            link.forward_to(services[*place]);
+        }
         let host = services[self.job.drill.load.entry()].to_string();
         Ok(Subject { fleet: Some(fleet), services, host, links })
     }

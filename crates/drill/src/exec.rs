@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -78,7 +78,7 @@ impl Drop for Owed {
     }
 }
 
-fn start(program: &PathBuf, command: &[String], log: &PathBuf) -> io::Result<Child> {
+fn start(program: &Path, command: &[String], log: &Path) -> io::Result<Child> {
     let (name, arguments) = command.split_first().expect("an empty command was refused when read");
     let output = File::create(log)?;
     let own = if name == "seaworthy" { program.as_os_str() } else { name.as_ref() };
@@ -102,7 +102,7 @@ async fn wait(mut child: Child) -> io::Result<ExitStatus> {
     }
 }
 
-fn told(command: &[String], ended: io::Result<ExitStatus>, log: &PathBuf) -> Result<(), String> {
+fn told(command: &[String], ended: io::Result<ExitStatus>, log: &Path) -> Result<(), String> {
     let end = match ended {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => format!("ended with {status}"),

@@ -178,14 +178,14 @@ impl Dispatcher {
             .then(|| self.loads.pick(&others).or_else(|| self.loads.pick(&failed)))
             .flatten();
         let gate = &mut self.gates[route.0];
-        match next.filter(|_| gate.may_try_again(now, attempt.0, failure.sent)) {
-            Some(next) => self.attempt(now, id, next),
-            None => {
-                self.forget(id).map(|call| self.settle(now, call, Outcome::Failure));
-                let why = Refusal::Failed(failure.kind);
-                self.actions.push_back(Action::Answer { call: id, why });
-            }
+        if let Some(next) = next.filter(|_| gate.may_try_again(now, attempt.0, failure.sent)) {
+            return self.attempt(now, id, next);
         }
+        if let Some(call) = self.forget(id) {
+            self.settle(now, call, Outcome::Failure);
+        }
+        let why = Refusal::Failed(failure.kind);
+        self.actions.push_back(Action::Answer { call: id, why });
     }
 
     /// The work of a call has ended.

@@ -167,13 +167,14 @@ fn calls(schedule: &Schedule, arrivals: &BTreeMap<usize, Vec<Duration>>) -> Vec<
         let during: Vec<Duration> =
             arrivals.iter().copied().filter(|at| (begin..end).contains(at)).collect();
         let ends = std::iter::once(begin).chain(during.iter().copied());
-        let silences = ends.zip(during.iter().copied().chain([end])).map(|(from, to)| to - from);
+        let silences =
+            ends.zip(during.iter().copied().chain([end])).map(|(from, to)| to.saturating_sub(from));
         let next = arrivals.iter().find(|at| **at >= end);
         Some(Calls {
             to,
             during: during.len() as u64,
             longest_silence: silences.max().unwrap_or_default(),
-            first_after: next.map(|at| *at - end),
+            first_after: next.map(|at| at.saturating_sub(end)),
         })
     };
     arrivals.iter().filter_map(of).collect()

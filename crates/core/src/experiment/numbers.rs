@@ -196,10 +196,12 @@ impl<'a> Samples<'a> {
             let succeeded = right[end] - right[first];
             self.objective.success.is_met(succeeded, (end - first) as u64)
         };
-        // It can only begin to hold at the fault itself or right after a failure.
-        let after_failures = self.all.windows(2).filter_map(|pair| {
-            let (before, after) = (&pair[0], &pair[1]);
-            (before.intended >= from && !before.succeeded(self.objective)).then_some(after.intended)
+        // It can only begin to hold at the fault itself or right after a failure; several requests
+        // may be meant for one moment.
+        let failed = |s: &&Sample| s.intended >= from && !s.succeeded(self.objective);
+        let after_failures = self.all.iter().filter(failed).filter_map(|sample| {
+            let next = self.all.partition_point(|other| other.intended <= sample.intended);
+            self.all.get(next).map(|next| next.intended)
         });
         std::iter::once(from)
             .chain(after_failures)
@@ -324,6 +326,22 @@ mod tests {
         assert_eq!((bad.failed, bad.seconds_below_target), (3, 3));
         // There is no whole second without a failure.
         assert_eq!(bad.recovery, None);
+    }
+
+    #[test]
+    fn it_can_recover_after_a_moment_of_which_one_request_failed() {
+        let objective =
+            Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
+        let sample = |n: u64, status| {
+            let completed = MS(n * 10 + 1);
+            let answer = Some(Answer { completed, status, task: None, degraded: false });
+            Sample { flow: 0, intended: MS(n * 10), sent: MS(n * 10), answer }
+        };
+        let both = |n| [sample(n, if n == 50 { 503 } else { 200 }), sample(n, 200)];
+        let samples: Vec<Sample> = (0..300).flat_map(both).collect();
+        let hypothesis = Hypothesis { window: MS(1000), tolerated_gap: MS(100) };
+        let samples = Samples::new(&samples, &objective, MS(0)..MS(3000));
+        assert_eq!(samples.measure(&hypothesis, Some(MS(500))).recovery, Some(MS(10)));
     }
 
     #[test]

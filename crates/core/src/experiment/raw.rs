@@ -176,9 +176,12 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
         }
     };
     let read = |(n, changes): (usize, &RawConfiguration)| {
-        let below = |error: ConfigError| match raw.configuration.is_empty() {
-            true => error,
-            false => error.below(format_args!("configuration[{}]", n + 1)),
+        let below = |error: ConfigError| {
+            if raw.configuration.is_empty() {
+                error
+            } else {
+                error.below(format_args!("configuration[{}]", n + 1))
+            }
         };
         let fleet = changes.apply(fleet.clone()).map_err(below)?;
         let fleet = Fleet::try_from(fleet).map_err(|error| below(error.below("fleet")))?;

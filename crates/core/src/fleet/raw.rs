@@ -86,34 +86,34 @@ impl RawService {
     /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
     /// `call` and `environment`, of which each key stands for itself.
     pub fn change(&mut self, changes: &Self) {
-        fn put<T: Clone>(to: &mut Option<T>, from: &Option<T>) {
-            if from.is_some() {
-                to.clone_from(from);
+        fn put<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
+            if let Some(from) = from {
+                *to = Some(from.clone());
             }
         }
-        put(&mut self.listen, &changes.listen);
-        put(&mut self.command, &changes.command);
+        put(&mut self.listen, changes.listen.as_ref());
+        put(&mut self.command, changes.command.as_ref());
         self.environment.extend(changes.environment.clone());
-        put(&mut self.desired_count, &changes.desired_count);
-        put(&mut self.minimum_healthy_percent, &changes.minimum_healthy_percent);
-        put(&mut self.maximum_percent, &changes.maximum_percent);
-        put(&mut self.provisioning, &changes.provisioning);
-        put(&mut self.start_timeout, &changes.start_timeout);
-        put(&mut self.stop_timeout, &changes.stop_timeout);
-        put(&mut self.deregistration_delay, &changes.deregistration_delay);
-        put(&mut self.restart_backoff, &changes.restart_backoff);
-        put(&mut self.balancing, &changes.balancing);
-        put(&mut self.sticky_cookie, &changes.sticky_cookie);
-        put(&mut self.health.path, &changes.health.path);
-        put(&mut self.health.matcher, &changes.health.matcher);
-        put(&mut self.health.interval, &changes.health.interval);
-        put(&mut self.health.timeout, &changes.health.timeout);
-        put(&mut self.health.healthy_threshold, &changes.health.healthy_threshold);
-        put(&mut self.health.unhealthy_threshold, &changes.health.unhealthy_threshold);
+        put(&mut self.desired_count, changes.desired_count.as_ref());
+        put(&mut self.minimum_healthy_percent, changes.minimum_healthy_percent.as_ref());
+        put(&mut self.maximum_percent, changes.maximum_percent.as_ref());
+        put(&mut self.provisioning, changes.provisioning.as_ref());
+        put(&mut self.start_timeout, changes.start_timeout.as_ref());
+        put(&mut self.stop_timeout, changes.stop_timeout.as_ref());
+        put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
+        put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
+        put(&mut self.balancing, changes.balancing.as_ref());
+        put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
+        put(&mut self.health.path, changes.health.path.as_ref());
+        put(&mut self.health.matcher, changes.health.matcher.as_ref());
+        put(&mut self.health.interval, changes.health.interval.as_ref());
+        put(&mut self.health.timeout, changes.health.timeout.as_ref());
+        put(&mut self.health.healthy_threshold, changes.health.healthy_threshold.as_ref());
+        put(&mut self.health.unhealthy_threshold, changes.health.unhealthy_threshold.as_ref());
         self.call = changes.call.or(&self.call);
-        put(&mut self.breaker, &changes.breaker);
-        put(&mut self.bulkhead, &changes.bulkhead);
-        put(&mut self.fallback, &changes.fallback);
+        put(&mut self.breaker, changes.breaker.as_ref());
+        put(&mut self.bulkhead, changes.bulkhead.as_ref());
+        put(&mut self.fallback, changes.fallback.as_ref());
         if !changes.route.is_empty() {
             self.route.clone_from(&changes.route);
         }
@@ -251,8 +251,8 @@ fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
 }
 
 fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
-    let mut fallbacks = raw.route.iter().map(RawRoute::fallback).chain([&raw.fallback]);
-    if raw.sticky_cookie.is_some() && fallbacks.any(Option::is_some) {
+    let has_fallback = raw.fallback.is_some() || raw.route.iter().any(RawRoute::has_fallback);
+    if raw.sticky_cookie.is_some() && has_fallback {
         let problem = "is given beside `fallback`; allowed is just one of them: an answer to one client \
                        is none to another";
         return Err(ConfigError::new("sticky_cookie", problem));

@@ -44,10 +44,8 @@ pub(super) fn render(figures: &Figures, width: usize) -> String {
             None => (FAINT, "open ", "a cell of it was not run or is INVALID".to_owned()),
         };
         let lines = wrap(&format!("{claim}  ({told})"), width.saturating_sub(7));
-        for (n, line) in lines.iter().enumerate() {
-            let word = if n == 0 { paint(style, word) } else { " ".repeat(word.len()) };
-            text += &format!("{word}  {line}\n");
-        }
+        let word = std::iter::once(paint(style, word)).chain(std::iter::repeat(" ".repeat(5)));
+        text.extend(word.zip(lines).map(|(word, line)| format!("{word}  {line}\n")));
     }
     text
 }

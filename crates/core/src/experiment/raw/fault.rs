@@ -58,7 +58,7 @@ pub(super) fn read(
     }
     let kind = raw.kind()?;
     raw.check_companions(kind)?;
-    let lasts = raw.read_lasts(kind, duration - at)?;
+    let lasts = raw.read_lasts(kind, duration.saturating_sub(at))?;
     Ok(Fault { at, lasts, kind: raw.read_kind(kind, services)? })
 }
 
@@ -139,7 +139,7 @@ impl RawFault {
         let service = || services.place("service", self.service.as_deref());
         let end = |how, raw: &Option<RawWhich>| {
             let service = service()?;
-            let tasks = self.read_tasks(kind, raw.as_ref(), service, services)?;
+            let tasks = read_tasks(kind, raw.as_ref(), service, services)?;
             Ok(FaultKind::End { how, service, tasks })
         };
         let path = |path: &Option<String>| {
@@ -151,7 +151,7 @@ impl RawFault {
             "kill" => end(Ending::Kill, &self.kill),
             "ask" => {
                 let service = service()?;
-                let tasks = self.read_tasks("tasks", self.tasks.as_ref(), service, services)?;
+                let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
                 Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)? })
             }
             "query_of_death" => Ok(FaultKind::QueryOfDeath {
@@ -164,18 +164,6 @@ impl RawFault {
                 Ok(FaultKind::Link { to, fault: self.read_link()? })
             }
         }
-    }
-
-    fn read_tasks(
-        &self,
-        key: &str,
-        raw: Option<&RawWhich>,
-        service: usize,
-        services: &Services,
-    ) -> Result<Which, ConfigError> {
-        let fewest = services.fewest_tasks(service);
-        let which = raw.map_or(Ok(Which::Oldest(1)), |raw| read_which(raw, fewest));
-        which.map_err(|problem| ConfigError::new(key, problem))
     }
 
     fn read_link(&self) -> Result<LinkFault, ConfigError> {
@@ -204,6 +192,17 @@ impl RawFault {
             heal: self.heal.is_some().then(|| command("heal", &self.heal)).transpose()?,
         })
     }
+}
+
+fn read_tasks(
+    key: &str,
+    raw: Option<&RawWhich>,
+    service: usize,
+    services: &Services,
+) -> Result<Which, ConfigError> {
+    let fewest = services.fewest_tasks(service);
+    let which = raw.map_or(Ok(Which::Oldest(1)), |raw| read_which(raw, fewest));
+    which.map_err(|problem| ConfigError::new(key, problem))
 }
 
 fn read_which(raw: &RawWhich, fewest: u32) -> Result<Which, String> {

@@ -57,9 +57,9 @@ pub(super) fn read(service: &RawPolicies, routes: &[RawRoute]) -> Result<Vec<Rou
 // === impl RawRoute ===
 
 impl RawRoute {
-    /// Its own fallback, if it has one.
-    pub(super) fn fallback(&self) -> &Option<RawFallback> {
-        &self.fallback
+    /// Whether it has a fallback of its own.
+    pub(super) fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
     }
 
     fn read(&self, service: &RawPolicies) -> Result<Route, ConfigError> {

@@ -5,7 +5,7 @@ use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
 use seaworthy_core::policy::guard::Severity;
 
 fn told(text: &str, rate: Option<f64>) -> String {
-    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+    let fleet = super::read::<RawFleet, Fleet>(text).expect("a fleet");
     let line = |Finding { key, severity, text }| format!("{severity:?}: {key}: {text}\n");
     check(&fleet, rate).into_iter().map(line).collect()
 }
@@ -67,7 +67,7 @@ fn a_sound_fleet_has_notes_at_most() {
         bulkhead = {}
         call.timeout = "2s"
     "#;
-    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+    let fleet = super::read::<RawFleet, Fleet>(text).expect("a fleet");
     for rate in [None, Some(10.0), Some(1000.0)] {
         let worst = check(&fleet, rate).into_iter().map(|finding| finding.severity).min();
         assert_eq!(worst, Some(Severity::Note), "{rate:?}: {}", told(text, rate));

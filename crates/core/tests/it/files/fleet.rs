@@ -59,9 +59,8 @@ fn what_is_left_out_is_as_ecs_and_alb_have_it() {
     "#]].assert_eq(&told(&fleet));
 }
 
-#[test]
-fn a_file_that_says_everything_is_meant_as_written() {
-    let text = r#"
+/// Every key there is, none with its default.
+const EVERYTHING: &str = r#"
         seed = 7
         [service.store-1]
         listen = "127.0.0.1:8080"
@@ -111,8 +110,11 @@ fn a_file_that_says_everything_is_meant_as_written() {
         call.timeout = "1s"
         breaker.enabled = false
         bulkhead.adaptive = { smallest = 2, initial = 4, largest = 8, tolerance_percent = 200 }
-    "#;
-    let fleet = super::read::<RawFleet, Fleet>(text).unwrap();
+"#;
+
+#[test]
+fn a_file_that_says_everything_is_meant_as_written() {
+    let fleet = super::read::<RawFleet, Fleet>(EVERYTHING).unwrap();
     expect![[r#"
         7
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
