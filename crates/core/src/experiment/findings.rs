@@ -8,7 +8,7 @@ use super::course::{Course, Replacement};
 use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
 use super::reading::Figure;
-use super::{Cell, Drill, FaultKind, Schedule, outage};
+use super::{Cell, Drill, Fault, FaultKind, Schedule, outage};
 use crate::endpoints::TaskId;
 
 /// Everything that is told about one run of a cell, as measured.
@@ -31,7 +31,7 @@ pub struct Findings {
     pub replacements: Vec<Replacement>,
     /// The shortest and the longest time from a process's start to its first right answer.
     pub starts: RangeInclusive<Duration>,
-    /// What became of the calls to each service that was disturbed.
+    /// What became of the calls to a service while the way to it was disturbed, fault by fault.
     pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
     pub outcome: Outcome,
@@ -41,9 +41,11 @@ pub struct Findings {
     pub reasons: Vec<String>,
 }
 
-/// Calls to a service by way of a link that was disturbed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Calls to a service by way of a link while it was disturbed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calls {
+    /// How.
+    pub fault: Fault,
     /// The place of the service.
     pub to: usize,
     /// Calls that arrived while it was disturbed.
@@ -123,11 +125,8 @@ impl Findings {
             Figure::Whole => seconds(numbers.whole),
             Figure::P50 => seconds(numbers.latency_p50),
             Figure::P99 => seconds(numbers.latency_p99),
-            Figure::Calls => self.calls.iter().map(|calls| calls.during).sum::<u64>() as f64,
-            Figure::FirstCall => {
-                let first = self.calls.iter().map(|calls| if_ever(calls.first_after));
-                return first.reduce(f64::max).map(|first| [first; 2]);
-            }
+            Figure::Calls => self.calls.last()?.during as f64,
+            Figure::FirstCall => if_ever(self.calls.last()?.first_after),
             Figure::Gone => f64::from(self.gone),
             Figure::Range => {
                 let ends = self.range.as_ref().map(|range| [*range.start(), *range.end()]);
@@ -154,16 +153,12 @@ fn flows(drill: &Drill, schedule: &Schedule, samples: &[Sample]) -> Vec<Numbers>
     drill.load.flows.iter().enumerate().map(measure).collect()
 }
 
-/// Of each link, from the beginning of its first disturbance to the end of its last.
+/// While each disturbance of a link lasted, in their order.
 fn calls(schedule: &Schedule, arrivals: &BTreeMap<usize, Vec<Duration>>) -> Vec<Calls> {
-    let of = |(&to, arrivals): (&usize, &Vec<Duration>)| {
-        let own = || {
-            schedule.faults.iter().filter(
-                move |fault| matches!(fault.kind, FaultKind::Link { to: other, .. } if other == to),
-            )
-        };
-        let begin = own().map(|fault| fault.at).min()?;
-        let end = own().map(super::Fault::end).max()?;
+    let of = |fault: &Fault| {
+        let FaultKind::Link { to, .. } = fault.kind else { return None };
+        let (begin, end) = (fault.at, fault.end());
+        let arrivals = arrivals.get(&to)?;
         let during: Vec<Duration> =
             arrivals.iter().copied().filter(|at| (begin..end).contains(at)).collect();
         let ends = std::iter::once(begin).chain(during.iter().copied());
@@ -171,11 +166,12 @@ fn calls(schedule: &Schedule, arrivals: &BTreeMap<usize, Vec<Duration>>) -> Vec<
             ends.zip(during.iter().copied().chain([end])).map(|(from, to)| to.saturating_sub(from));
         let next = arrivals.iter().find(|at| **at >= end);
         Some(Calls {
+            fault: fault.clone(),
             to,
             during: during.len() as u64,
             longest_silence: silences.max().unwrap_or_default(),
             first_after: next.map(|at| at.saturating_sub(end)),
         })
     };
-    arrivals.iter().filter_map(of).collect()
+    schedule.faults.iter().filter_map(of).collect()
 }

@@ -62,9 +62,9 @@ pub enum Figure {
     P50,
     /// The 99th percentile of the latency.
     P99,
-    /// Calls that arrived at the disturbed service while it was.
+    /// Calls that reached a service while the last disturbance of the way to it lasted.
     Calls,
-    /// From the end of the last disturbance to the next call.
+    /// From the end of that to the next call.
     FirstCall,
     /// Tasks that went, whyever.
     Gone,

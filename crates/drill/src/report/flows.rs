@@ -51,13 +51,13 @@ pub(super) fn calls(figures: &Figures, width: usize) -> String {
     for (cell, runs) in figures.cells() {
         let Some(first) = runs.all.first() else { continue };
         for (n, calls) in first.calls.iter().enumerate() {
-            let configuration = &figures.job.drill.configurations[cell.configuration];
-            let service = configuration.services()[calls.to].name.clone();
+            let (begin, end) = (exact(calls.fault.at), exact(calls.fault.end()));
+            let what = format!("{}, {begin} to {end}", calls.fault.kind);
             let after = |f: &Findings| f.calls[n].first_after;
             let say = |after: Option<_>| after.map_or("none".to_owned(), exact);
             let entries = [
                 cell.name(&figures.job.drill),
-                service,
+                what,
                 runs.span(|f| f.calls[n].during, count),
                 runs.span(|f| f.calls[n].longest_silence, exact),
                 runs.span(after, say),
@@ -65,7 +65,7 @@ pub(super) fn calls(figures: &Figures, width: usize) -> String {
             table.row(entries.map(Entry::plain).into());
         }
     }
-    let head = ["", "to", "calls meanwhile", "longest pause", "next call after its end"];
+    let head = ["", "", "calls meanwhile", "longest pause", "next call after its end"];
     let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
     if lines.is_empty() {
         return String::new();

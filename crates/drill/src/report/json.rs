@@ -64,6 +64,7 @@ struct FlowReport<'a> {
 #[derive(Serialize)]
 struct CallsReport<'a> {
     service: &'a str,
+    fault: String,
     during: u64,
     longest_pause_ms: f64,
     first_after_ms: Option<f64>,
@@ -207,6 +208,7 @@ fn flow<'a>((flow, numbers): (&'a Flow, &Numbers)) -> FlowReport<'a> {
 fn calls_of<'a>(configuration: &'a Configuration, calls: &Calls) -> CallsReport<'a> {
     CallsReport {
         service: &configuration.services()[calls.to].name,
+        fault: calls.fault.to_string(),
         during: calls.during,
         longest_pause_ms: millis(calls.longest_silence),
         first_after_ms: calls.first_after.map(millis),

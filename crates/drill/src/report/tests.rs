@@ -8,7 +8,7 @@ use seaworthy_core::experiment::course::Replacement;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
 use seaworthy_core::experiment::reading::Places;
-use seaworthy_core::experiment::{Calls, outage};
+use seaworthy_core::experiment::{Calls, Fault, FaultKind, LinkFault, outage};
 
 use super::*;
 use crate::job::tests::report;
@@ -201,7 +201,9 @@ fn flows_calls_and_promises() {
         let mut pages = row.findings.numbers.clone();
         pages.degraded = pages.requests / 4;
         row.findings.flows.insert(0, pages);
+        let fault = LinkFault::Latency(Duration::from_secs(30));
         row.findings.calls = vec![Calls {
+            fault: Fault { at: MS(1000), lasts: MS(8000), kind: FaultKind::Link { to: 0, fault } },
             to: 0,
             during: 12,
             longest_silence: MS(4900),

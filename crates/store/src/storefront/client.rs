@@ -41,7 +41,10 @@ impl Client {
         let authority = authority(url).ok_or_else(|| Error::Url(url.to_owned()))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let connections = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        // Whether to try again is for the policies to say, and for nobody behind their back.
+        let connections = legacy::Client::builder(TokioExecutor::new())
+            .retry_canceled_requests(false)
+            .build(connector);
         Ok(Self { authority, connections })
     }
 
