@@ -1,12 +1,11 @@
 //! `seaworthy drill`: verdicts, exit codes, messages; and that nothing is left running.
 
 use std::net::TcpListener;
-use std::process::Output;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, code_and_words};
 
 /// Two tasks of the store that are back soon, and a load of two seconds.
 const FILE: &str = r#"
@@ -42,27 +41,11 @@ fn file(faults: &str, expect: &str) -> String {
     FILE.replace("FAULTS", faults).replace("EXPECT", expect)
 }
 
-/// Runs `drill.toml` to a verdict. A machine that was too busy to send requests in time has
-/// measured nothing, so that is tried again.
-fn judged(world: &World, arguments: &[&str]) -> Output {
-    let run = || world.run(&[&["drill", "drill.toml"], arguments].concat());
-    let too_busy = |output: &Output| {
-        output.status.code() == Some(3)
-            && String::from_utf8_lossy(&output.stdout).contains("the generator was too slow")
-    };
-    (0..3).map(|_| run()).find(|output| !too_busy(output)).expect("the machine is too busy")
-}
-
-fn code_and_words(output: &Output) -> (Option<i32>, String) {
-    let words = [&output.stdout[..], &output.stderr[..]].concat();
-    (output.status.code(), String::from_utf8_lossy(&words).into_owned())
-}
-
 #[test]
 fn one_of_two_tasks_is_stopped_and_users_notice_nothing() {
     let world = World::new();
     world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
-    let output = judged(&world, &["--json", "out.json"]);
+    let output = world.judged("drill.toml", &["--json", "out.json"]);
     let (code, words) = code_and_words(&output);
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("stop of 1 task: task-1"), "{words}");
@@ -85,7 +68,7 @@ fn one_of_two_tasks_is_stopped_and_users_notice_nothing() {
 fn all_tasks_are_killed_and_that_is_an_outage() {
     let world = World::new();
     world.write("drill.toml", &file(r#"{ at = "500ms", kill = "all" }"#, "down"));
-    let output = judged(&world, &["--json", "-"]);
+    let output = world.judged("drill.toml", &["--json", "-"]);
     assert_eq!(output.status.code(), Some(0), "{}", code_and_words(&output).1);
     // Figures on standard output, words beside it.
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -99,7 +82,7 @@ fn all_tasks_are_killed_and_that_is_an_outage() {
 fn a_wrong_expectation_deviates() {
     let world = World::new();
     world.write("drill.toml", &file(r#"{ at = "500ms", stop = 1 }"#, "down"));
-    let (code, words) = code_and_words(&judged(&world, &[]));
+    let (code, words) = code_and_words(&world.judged("drill.toml", &[]));
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("expected down, but these faults leave a task"), "{words}");
 }
@@ -108,7 +91,7 @@ fn a_wrong_expectation_deviates() {
 fn a_fault_that_cannot_be_done_is_invalid() {
     let world = World::new();
     world.write("drill.toml", &file(r#"{ at = "500ms", stop = "task-9" }"#, "up"));
-    let (code, words) = code_and_words(&judged(&world, &[]));
+    let (code, words) = code_and_words(&world.judged("drill.toml", &[]));
     assert_eq!(code, Some(3), "{words}");
     let why = "INVALID: the stop of task-9 at 500ms met no task: there was no task-9\n";
     assert!(words.contains(why), "{words}");

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod check;
+mod client;
+mod dependencies;
 mod drill;
+mod services;
+mod target;
 mod world;

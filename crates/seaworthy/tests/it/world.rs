@@ -1,5 +1,6 @@
 //! A place for one test: a directory of its own, drill files, and what is left of a drill.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -52,6 +53,17 @@ impl World {
         self.seaworthy(arguments).output().unwrap()
     }
 
+    /// Runs a drill to a verdict. A machine that was too busy to send requests in time has measured
+    /// nothing, so that is tried again.
+    pub(crate) fn judged(&self, file: &str, arguments: &[&str]) -> Output {
+        let run = || self.run(&[&["drill", file], arguments].concat());
+        let too_busy = |output: &Output| {
+            output.status.code() == Some(3)
+                && String::from_utf8_lossy(&output.stdout).contains("the generator was too slow")
+        };
+        (0..3).map(|_| run()).find(|output| !too_busy(output)).expect("the machine is too busy")
+    }
+
     /// Starts a drill and waits until it has told a line with `word` in it.
     pub(crate) fn start(&self, arguments: &[&str], word: &str) -> Started {
         let mut command = self.seaworthy(arguments);
@@ -71,12 +83,7 @@ impl World {
 
     /// Waits until no process is left that this world's drills started.
     pub(crate) fn assert_no_process_is_left(&self) {
-        let begin = Instant::now();
-        while !self.processes().is_empty() {
-            assert!(begin.elapsed() < DEADLINE, "{:?} are left", self.processes());
-            // Not a wait for a time to pass: the processes of others make no event for us.
-            std::thread::park_timeout(Duration::from_millis(2));
-        }
+        eventually("the end of the last process", || self.processes().is_empty().then_some(()));
     }
 
     /// Running processes that have this world's directory in their environment.
@@ -90,9 +97,38 @@ impl World {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(ours).collect()
     }
 
-    fn temporary(&self) -> PathBuf {
+    /// Those of them whose command line has `words` in it.
+    pub(crate) fn running(&self, words: &str) -> BTreeSet<u32> {
+        let meant = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+        };
+        self.processes().into_iter().filter(meant).collect()
+    }
+
+    /// Where temporary files are.
+    pub(crate) fn temporary(&self) -> PathBuf {
         self.path("temporary")
     }
+}
+
+/// Waits until `find` finds something, which is `what`.
+pub(crate) fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(begin.elapsed() < DEADLINE, "{what} never came");
+        // Not a wait for a time to pass: the processes of others make no event for us.
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// How a program ended, and all that it said.
+pub(crate) fn code_and_words(output: &Output) -> (Option<i32>, String) {
+    let words = [&output.stdout[..], &output.stderr[..]].concat();
+    (output.status.code(), String::from_utf8_lossy(&words).into_owned())
 }
 
 /// A drill under way. Dropping it kills it.

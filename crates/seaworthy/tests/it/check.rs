@@ -1,0 +1,85 @@
+//! `seaworthy check`: what it says of a fleet file, and its exit codes.
+
+use crate::world::{World, code_and_words};
+
+const GOOD: &str = r#"
+[service.store]
+command = ["not-started"]
+health = { interval = "5s", timeout = "1s" }
+call = { timeout = "2s" }
+bulkhead = { size = 50 }
+breaker = { window = "10s" }
+"#;
+
+#[test]
+fn a_good_fleet_is_good() {
+    let world = World::new();
+    world.write("fleet.toml", GOOD);
+    let (code, words) = code_and_words(&world.run(&["check", "fleet.toml"]));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("note: service.store.desired_count: a task that hangs"), "{words}");
+    assert!(words.contains("\nfleet.toml: 0 cannot work, 0 to look at, "), "{words}");
+
+    // 100 calls a second that are held for 2 s want 200 of 50 permits.
+    let (code, words) = code_and_words(&world.run(&["check", "fleet.toml", "--rate", "100"]));
+    assert_eq!(code, Some(0), "{words}");
+    let little = "50 permits let 25.0 calls a second through when each is held for 2 s (Little), \
+                  and 100 come";
+    assert!(words.contains(little), "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_cannot_work_is_said_with_the_numbers() {
+    let world = World::new();
+    let cases = [
+        (
+            GOOD.replace("health", "start_timeout = \"4s\"\nhealth"),
+            "cannot work: service.store.start_timeout: a task is given up 4s after its start, and \
+             if its first check comes too early the next one comes 5s later",
+        ),
+        (
+            GOOD.replace("size = 50", "size = 5").replace("\"2s\"", "\"30s\""),
+            "cannot work: service.store.breaker: 5 permits held for 30s come free 0.17 times a \
+             second, which gives a window of 10s at most 5 outcomes, and the breaker's minimum is",
+        ),
+    ];
+    for (text, finding) in cases {
+        world.write("fleet.toml", &text);
+        let (code, words) = code_and_words(&world.run(&["check", "fleet.toml"]));
+        assert_eq!(code, Some(1), "{words}");
+        // The worst comes first.
+        assert!(words.starts_with(finding), "{words}");
+        assert!(words.contains("\nfleet.toml: 1 cannot work, "), "{words}");
+    }
+}
+
+#[test]
+fn what_is_no_fleet_is_refused_by_name() {
+    let world = World::new();
+    let cases: [(&str, String, &[&str], &str); 5] = [
+        ("a.toml", GOOD.replace("size", "sice"), &[], "unknown field `sice`"),
+        ("b.toml", "[service".to_owned(), &[], "b.toml: TOML parse error at line 1"),
+        (
+            "c.toml",
+            GOOD.replace("size = 50", "size = 0"),
+            &[],
+            "c.toml: service.store.bulkhead.size: 0 is out of range; allowed is 1 to ",
+        ),
+        (
+            "d.toml",
+            GOOD.replace("\"1s\"", "\"5s\""),
+            &[],
+            "d.toml: service.store.health.timeout: 5s is not less than the interval of 5s",
+        ),
+        ("e.toml", GOOD.to_owned(), &["--rate", "0"], "allowed is a number above 0"),
+    ];
+    for (name, text, arguments, problem) in cases {
+        world.write(name, &text);
+        let (code, words) = code_and_words(&world.run(&[&["check", name], arguments].concat()));
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
+    }
+    let (code, words) = code_and_words(&world.run(&["check", "none.toml"]));
+    assert!(code == Some(2) && words.contains("none.toml: No such file"), "{words}");
+}
