@@ -34,7 +34,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Calls in one sample: a clock cannot see a single one.
 const CALLS: u32 = 1000;
 const SECOND: Duration = Duration::from_secs(1);
-const THREADS: [usize; 2] = [1, 2];
+const THREADS: [usize; 3] = [1, 2, 4];
 
 fn main() {
     divan::main();

@@ -84,10 +84,21 @@ impl Claim {
         places
     }
 
-    /// Judges it by the figures; none if one of them is not known.
-    pub fn judge(&self, figure: &dyn Fn(Place) -> Option<f64>) -> Option<Judged> {
-        let (left, right) = (evaluate(&self.left, figure)?, evaluate(&self.right, figure)?);
-        let unit = unit(&self.left);
+    /// Judges it by the medians of its two sides over so many repetitions; none if a figure of any
+    /// is not known. What differs from one repetition to the next, as a machine's other work does,
+    /// is in both sides of each.
+    pub fn judge(
+        &self,
+        repetitions: usize,
+        figure: &dyn Fn(Place, usize) -> Option<f64>,
+    ) -> Option<Judged> {
+        let median = |sum: &Sum| {
+            let value = |n| evaluate(sum, &|place| figure(place, n));
+            let mut values = (0..repetitions).map(value).collect::<Option<Vec<f64>>>()?;
+            values.sort_unstable_by(f64::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        let (left, right, unit) = (median(&self.left)?, median(&self.right)?, unit(&self.left));
         let holds = if self.at_most { left <= right } else { left >= right };
         Some(Judged { holds, left: unit.say(left), right: unit.say(right) })
     }
@@ -212,7 +223,7 @@ mod tests {
 
     /// `gap` is 2 s in the first configuration and 3 s in the second, `failed` 10 and 20,
     /// `failed_share` 10 % and 20 %.
-    fn figure(place: Place) -> Option<f64> {
+    fn figure(place: Place, _repetition: usize) -> Option<f64> {
         let n = place.cell.configuration as f64;
         match place.figure {
             Figure::Gap => Some(2.0 + n),
@@ -223,7 +234,7 @@ mod tests {
     }
 
     fn judge(text: &str) -> Option<Judged> {
-        Claim::read(text, &places).unwrap().judge(&figure)
+        Claim::read(text, &places).unwrap().judge(1, &figure)
     }
 
     #[test]
@@ -244,6 +255,18 @@ mod tests {
         let judged = judge("{1.a.gap} <= 250ms").unwrap();
         assert_eq!((judged.left.as_str(), judged.right.as_str()), ("2s", "250ms"));
         assert_eq!(judge("{1.a.recovery} <= 1s"), None, "nobody knows it");
+    }
+
+    /// Each repetition is quicker or slower as a whole; what its two cells differ by is 1 s.
+    #[test]
+    fn both_sides_are_of_one_repetition() {
+        let figure = |place: Place, repetition: usize| {
+            Some([7.0, 1.0, 4.0][repetition] + place.cell.configuration as f64)
+        };
+        let claim = Claim::read("|{1.a.gap} - {2.a.gap}| <= {1.a.gap}", &places).unwrap();
+        let judged = claim.judge(3, &figure).unwrap();
+        assert_eq!((judged.left.as_str(), judged.right.as_str()), ("1s", "4s"));
+        assert_eq!(claim.judge(4, &|place, n| (n < 3).then(|| figure(place, n)).flatten()), None);
     }
 
     #[test]

@@ -12,11 +12,13 @@ use crate::words::wrap;
 /// not run, or measured nothing.
 pub(super) fn judge<'a>(figures: &Figures<'a>) -> Vec<(&'a Claim, Option<Judged>)> {
     let judged = |claim: &'a Claim| {
-        let figure = |place: Place| {
+        let figure = |place: Place, repetition: usize| {
             let runs = figures.runs(place.cell)?;
-            if runs.verdict() == Verdict::Invalid { None } else { runs.median(&place) }
+            if runs.verdict() == Verdict::Invalid { None } else { runs.one(repetition, &place) }
         };
-        (claim, claim.judge(&figure))
+        let runs = claim.places().into_iter().filter_map(|place| figures.runs(place.cell));
+        let repetitions = runs.map(|runs| runs.all.len()).min().unwrap_or_default();
+        (claim, claim.judge(repetitions, &figure))
     };
     figures.job.drill.claims.iter().map(judged).collect()
 }

@@ -75,12 +75,10 @@ impl Runs<'_> {
         Some(ends.map(|value| value * self.factor(place.figure)))
     }
 
-    /// The median of a figure over all runs, durations at life size.
-    pub(crate) fn median(self, place: &Place) -> Option<f64> {
-        let all = self.all.iter().filter_map(|f| f.figure(place.flow, place.figure));
-        let mut all: Vec<f64> = all.map(|ends| ends[1]).collect();
-        all.sort_unstable_by(f64::total_cmp);
-        Some(all.get(all.len() / 2)? * self.factor(place.figure))
+    /// The most of a figure in one run, durations at life size.
+    pub(crate) fn one(self, repetition: usize, place: &Place) -> Option<f64> {
+        let [_, most] = self.all.get(repetition)?.figure(place.flow, place.figure)?;
+        Some(most * self.factor(place.figure))
     }
 
     fn factor(self, figure: Figure) -> f64 {

@@ -18,44 +18,8 @@ fn what_is_left_out_is_as_ecs_and_alb_have_it() {
         s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
         Config { path: "/", matcher: Matcher { ranges: [(200, 200)] }, interval: 30s, timeout: 5s, healthy_threshold: 5, unhealthy_threshold: 2 }
-        RoundRobin None
-        Config {
-            connect_timeout: 10s,
-            routes: [
-                Route {
-                    name: "default",
-                    matches: Match {
-                        path: Any,
-                        methods: [],
-                    },
-                    guard: Config {
-                        timeout: Some(
-                            60s,
-                        ),
-                        breaker: None,
-                        bulkhead: None,
-                        failure_status: Matcher {
-                            ranges: [
-                                (
-                                    500,
-                                    599,
-                                ),
-                            ],
-                        },
-                    },
-                    tries: 3,
-                    budget: Some(
-                        Config {
-                            success_percent: 20,
-                            per_second: 1,
-                            cap: 10,
-                        },
-                    ),
-                    outlasts: 0ns,
-                    fallback: None,
-                },
-            ],
-        }
+        RoundRobin None 10s
+        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, budget: Some(Config { success_percent: 20, per_second: 1, cap: 10 }), outlasts: 0ns, fallback: None }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -120,137 +84,9 @@ fn a_file_that_says_everything_is_meant_as_written() {
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
         Config { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] }, interval: 1s, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10 }
-        LeastOutstandingRequests Some("task")
-        Config {
-            connect_timeout: 1ms,
-            routes: [
-                Route {
-                    name: "search",
-                    matches: Match {
-                        path: Prefix(
-                            "/products",
-                        ),
-                        methods: [
-                            "GET",
-                            "HEAD",
-                        ],
-                    },
-                    guard: Config {
-                        timeout: Some(
-                            1s,
-                        ),
-                        breaker: None,
-                        bulkhead: Some(
-                            Adaptive(
-                                Config {
-                                    initial: 4,
-                                    smallest: 2,
-                                    largest: 8,
-                                    window: 1s,
-                                    window_calls: 10,
-                                    tolerance_percent: 200,
-                                    smoothing_percent: 20,
-                                    queue: 4,
-                                    long_run: 600,
-                                    backoff_percent: 90,
-                                },
-                            ),
-                        ),
-                        failure_status: Matcher {
-                            ranges: [
-                                (
-                                    500,
-                                    500,
-                                ),
-                                (
-                                    502,
-                                    504,
-                                ),
-                            ],
-                        },
-                    },
-                    tries: 10,
-                    budget: Some(
-                        Config {
-                            success_percent: 10,
-                            per_second: 0,
-                            cap: 5,
-                        },
-                    ),
-                    outlasts: 30s,
-                    fallback: None,
-                },
-                Route {
-                    name: "default",
-                    matches: Match {
-                        path: Any,
-                        methods: [],
-                    },
-                    guard: Config {
-                        timeout: Some(
-                            3600s,
-                        ),
-                        breaker: Some(
-                            Config {
-                                window: Calls(
-                                    50,
-                                ),
-                                minimum_calls: 10,
-                                failure_percent: 25,
-                                slow: Some(
-                                    Slow {
-                                        threshold: 2s,
-                                        percent: 80,
-                                        minimum_calls: 30,
-                                    },
-                                ),
-                                open: Opening {
-                                    first: 2s,
-                                    longest: 20s,
-                                    jitter_percent: 0,
-                                },
-                                trials: Trials {
-                                    calls: 1,
-                                    lease: 5s,
-                                },
-                                ramp: Ramp {
-                                    length: 0ns,
-                                    floor_percent: 50,
-                                },
-                                mode: MetricsOnly,
-                            },
-                        ),
-                        bulkhead: Some(
-                            Fixed(
-                                7,
-                            ),
-                        ),
-                        failure_status: Matcher {
-                            ranges: [
-                                (
-                                    500,
-                                    500,
-                                ),
-                                (
-                                    502,
-                                    504,
-                                ),
-                            ],
-                        },
-                    },
-                    tries: 10,
-                    budget: Some(
-                        Config {
-                            success_percent: 10,
-                            per_second: 0,
-                            cap: 5,
-                        },
-                    ),
-                    outlasts: 30s,
-                    fallback: None,
-                },
-            ],
-        }
+        LeastOutstandingRequests Some("task") 1ms
+        Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
+        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -462,9 +298,11 @@ fn told(fleet: &Fleet) -> String {
     let told = services.iter().map(|service| {
         let Service { name, listen, command, environment, cluster, .. } = service;
         let Service { health, balancing, sticky_cookie, call, .. } = service;
+        let routes: String = call.routes.iter().map(|route| format!("{route:?}\n")).collect();
         format!(
             "{name} {listen} {command:?} {environment:?}\n{cluster:?}\n{health:?}\n{balancing:?} \
-             {sticky_cookie:?}\n{call:#?}\n"
+             {sticky_cookie:?} {:?}\n{routes}",
+            call.connect_timeout
         )
     });
     format!("{seed}\n{}", told.collect::<String>())
