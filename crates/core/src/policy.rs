@@ -5,6 +5,7 @@
 //! | [`timeout`] | the caller, from a service that is slow rather than dead | one deadline |
 //! | [`breaker`] | the service, from calls that would fail anyway | no calls for a while, then trials |
 //! | [`bulkhead`] | everybody else, from one service that holds on to everything | a bound on work under way |
+//! | [`retry`] | the caller, from a failure the next try would not meet | another try, later |
 //! | [`budget`] | the service, from retries that multiply | a share of what succeeds |
 //! | [`fallback`] | the user, from an error | the last good value, with its age |
 //!
@@ -18,6 +19,7 @@ pub mod fallback;
 pub mod guard;
 pub mod per_key;
 mod recent;
+pub mod retry;
 pub mod timeout;
 
 use std::fmt;
@@ -128,7 +130,7 @@ impl fmt::Display for Rejection {
                 write!(f, "the breaker is open, trials begin in {retry_after:.1?}")
             }
             Self::TrialsTaken { trials } => {
-                write!(f, "the breaker is half-open and has the {trials} trials it needs")
+                write!(f, "the breaker is half-open; trials taken: {trials}")
             }
             Self::Ramp { percent } => {
                 write!(f, "the breaker has just closed and lets {percent}% of the calls pass")

@@ -212,7 +212,7 @@ impl Run<'_> {
     ) -> Result<(), seaworthy_agent::Error> {
         let stops = self.configuration.services().iter().map(|s| s.cluster.stop_timeout);
         let stop_timeout = stops.max().unwrap_or_default();
-        while !watch.course.settled(now(), stop_timeout) {
+        while !(watch.course.settled(now(), stop_timeout) && faults.are_healed()) {
             tokio::select! {
                 seen = watch.next() => seen?,
                 (number, effect) = faults.witness() => watch.course.told(number, effect),

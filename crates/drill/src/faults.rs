@@ -22,6 +22,8 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const PROOF_PATIENCE: Duration = Duration::from_secs(5);
 /// again and again after so long.
 const PROOF_PAUSE: Duration = Duration::from_millis(100);
+/// What undoes a fault has done so within this.
+const HEAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The faults of one run of a cell.
 pub(crate) struct Faults {
@@ -34,7 +36,9 @@ pub(crate) struct Faults {
     /// What is to be healed, and when.
     healing: Vec<Healing>,
     /// Those who know whether a fault has taken effect.
-    witnesses: JoinSet<(usize, Result<(), String>)>,
+    proofs: JoinSet<(usize, Result<(), String>)>,
+    /// Those who undo one. That they could is no proof of it.
+    healers: JoinSet<(usize, Result<(), String>)>,
 }
 
 /// Something that lasts until it is healed.
@@ -66,7 +70,8 @@ impl Faults {
             services,
             runner,
             healing: Vec::new(),
-            witnesses: JoinSet::new(),
+            proofs: JoinSet::new(),
+            healers: JoinSet::new(),
         }
     }
 
@@ -76,12 +81,25 @@ impl Faults {
         self.coming.front().map(|fault| fault.at).into_iter().chain(healing).min()
     }
 
-    /// Waits for a word on whether a fault has taken effect; for ever if none is expected.
+    /// Waits for a word on whether a fault has taken effect, or that it could not be healed; for ever
+    /// if none is expected. Cancel safe.
     pub(crate) async fn witness(&mut self) -> (usize, Result<(), String>) {
-        match self.witnesses.join_next().await {
-            Some(told) => told.expect("nobody stops a witness, and it does not panic"),
-            None => std::future::pending().await,
+        const WHY: &str = "nobody stops a witness, and it does not panic";
+        loop {
+            tokio::select! {
+                Some(told) = self.proofs.join_next() => return told.expect(WHY),
+                Some(healed) = self.healers.join_next() => match healed.expect(WHY) {
+                    (_, Ok(())) => {}
+                    failed => return failed,
+                },
+                else => return std::future::pending().await,
+            }
         }
+    }
+
+    /// Whether nobody is at work to undo a fault.
+    pub(crate) fn are_healed(&self) -> bool {
+        self.healers.is_empty()
     }
 
     /// Does everything that is due.
@@ -125,7 +143,7 @@ impl Faults {
                 let addresses: Vec<_> =
                     met.iter().filter_map(|task| watch.address(*task)).collect();
                 let number = watch.course.inflict(at, fault, met);
-                self.witnesses.spawn(async move { (number, ask(addresses, path).await) });
+                self.proofs.spawn(async move { (number, ask(addresses, path).await) });
             }
             FaultKind::QueryOfDeath { service, path } => {
                 let address = self.services[service];
@@ -154,7 +172,7 @@ impl Faults {
             self.healing.push(Healing { at: end, number, what: Disturbance::Exec(heal) });
         }
         let runner = self.runner.clone();
-        self.witnesses
+        self.proofs
             .spawn(async move { (number, prove(&runner, &exec.command, &exec.proof).await) });
     }
 
@@ -172,11 +190,7 @@ impl Faults {
                 }
                 Disturbance::Exec(command) => {
                     let runner = self.runner.clone();
-                    self.witnesses.spawn(async move {
-                        let healed = runner.run(&command).await;
-                        runner.paid(&command);
-                        (number, healed.map_err(|why| format!("it could not be healed: {why}")))
-                    });
+                    self.healers.spawn(async move { (number, undo(&runner, &command).await) });
                 }
             }
         }
@@ -212,6 +226,16 @@ async fn prove(runner: &Runner, command: &[String], proof: &[String]) -> Result<
             Err(_) => tokio::time::sleep(PROOF_PAUSE).await,
         }
     }
+}
+
+/// Runs what undoes a fault.
+async fn undo(runner: &Runner, command: &[String]) -> Result<(), String> {
+    let ended = tokio::time::timeout(HEAL_PATIENCE, runner.run(command)).await;
+    runner.paid(command);
+    let healed = ended.unwrap_or_else(|_| {
+        Err(format!("`{}` did not end within {HEAL_PATIENCE:?}", command.join(" ")))
+    });
+    healed.map_err(|why| format!("it could not be healed: {why}"))
 }
 
 /// A link for each service that the drill disturbs in whatever schedule: all its cells have the

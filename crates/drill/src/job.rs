@@ -4,7 +4,7 @@ mod key;
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_core::experiment::{Cell, Drill, RawDrill, Selection};
+use seaworthy_core::experiment::{Cell, Drill, Exec, FaultKind, RawDrill, Selection};
 
 use crate::Error;
 use key::key_at;
@@ -94,6 +94,12 @@ impl Job {
         let directory = directory.display().to_string();
         let put = |word: &mut String| *word = word.replace(RUN_DIRECTORY, &directory);
         self.drill.prepare.iter_mut().flatten().for_each(put);
+        let faults = self.drill.schedules.iter_mut().flat_map(|schedule| &mut schedule.faults);
+        for fault in faults {
+            if let FaultKind::Exec(Exec { command, proof, heal }) = &mut fault.kind {
+                command.iter_mut().chain(proof).chain(heal.iter_mut().flatten()).for_each(put);
+            }
+        }
         let fleets = self.drill.configurations.iter_mut().filter_map(|c| c.fleet.as_mut());
         for service in fleets.flat_map(|fleet| &mut fleet.services) {
             service.command.iter_mut().for_each(put);

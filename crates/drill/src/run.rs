@@ -64,6 +64,10 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     }
     // First of all, so that whatever loses its parent comes to us.
     adopt_orphans();
+    // It outlives the runtime: what is undone at the very end is still written down in it.
+    let directory =
+        tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;
+    job.settle_in(directory.path());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,7 +76,9 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     let ended = runtime.block_on(async {
         let mut interrupts = Interrupts::watch().map_err(Error::Kernel)?;
         tokio::select! {
-            done = all_cells(&mut job, paper, figures.as_ref(), &mut rows) => done.map(|()| None),
+            done = all_cells(&job, directory.path(), paper, figures.as_ref(), &mut rows) => {
+                done.map(|()| None)
+            }
             interrupt = interrupts.next() => Ok(Some(interrupt)),
         }
     });
@@ -91,21 +97,19 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     Ok(Ending::Judged(report::verdict(&job, &rows)))
 }
 
-/// Everything that is run, one after the other. Each run of a cell adds a row, and to the figures
+/// Everything that is run in `directory`, one after the other. Each run of a cell adds a row, and to the figures
 /// if they can be replaced.
 async fn all_cells(
-    job: &mut Job,
+    job: &Job,
+    directory: &Path,
     paper: Paper,
     figures: Option<&Figures<'_>>,
     rows: &mut Vec<Row>,
 ) -> Result<(), Error> {
-    let directory =
-        tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;
-    job.settle_in(directory.path());
     let mut view = View::new(paper, &Plan::of(job), now());
     for command in &job.drill.prepare {
         view.say(&format!("prepare: {}", command.join(" ")));
-        let runner = Runner::new(job.program.clone(), directory.path().join("prepare.log"));
+        let runner = Runner::new(job.program.clone(), directory.join("prepare.log"));
         let prepared = runner.run(command).await;
         prepared.map_err(|why| Error::Prepare { file: job.file.clone(), why })?;
     }
@@ -116,7 +120,7 @@ async fn all_cells(
         let name = cell.name(&job.drill);
         let heading = format!("[{}/{}] {name}  {configuration}: {schedule}", n + 1, turns.len());
         view.cell(heading);
-        let own = directory.path().join(format!("cell-{}", n + 1));
+        let own = directory.join(format!("cell-{}", n + 1));
         let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));

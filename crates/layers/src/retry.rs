@@ -22,39 +22,23 @@ mod future;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use seaworthy_core::policy::budget;
+use seaworthy_core::policy::retry as policy;
 use tower::{Layer, Service};
 
 use crate::classify::{Classify, Errors};
 use crate::keys::{Key, KeyValue, Shared, Whole};
-use account::{Account, Tries};
+use account::Account;
 
 pub use builder::Builder;
 pub(crate) use builder::copied_by;
 pub use future::Retrying;
-
-/// When a call is tried again, and when no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Tries in all, the first included.
-    pub tries: u32,
-    /// Before the first retry; twice as long before each further one,
-    pub pause: Duration,
-    /// but never longer than this.
-    pub longest_pause: Duration,
-    /// Up to so large a share of a pause is taken off at random, so that many callers do not try
-    /// again at the same moment: 0 to 100.
-    pub jitter_percent: u32,
-    /// What all calls together may try again.
-    pub budget: budget::Config,
-}
+pub use policy::Config;
 
 /// Puts retries around services. Whatever comes from one layer shares its budget.
 #[derive(Debug)]
 pub struct RetryLayer<A, N = Whole, K: KeyValue = (), C = Errors> {
-    shared: Arc<Shared<K, Tries>>,
+    shared: Arc<Shared<K, policy::Retry>>,
     settings: Settings<A, C>,
     keys: N,
 }
@@ -78,7 +62,7 @@ struct Settings<A, C> {
 /// Reads the budget of a layer. Cheap to clone.
 #[derive(Debug)]
 pub struct Handle<K: KeyValue = ()> {
-    shared: Arc<Shared<K, Tries>>,
+    shared: Arc<Shared<K, policy::Retry>>,
 }
 
 /// What a budget sees now.
@@ -90,22 +74,6 @@ pub struct View {
     pub retries: u64,
     /// Retries that were wanted when none was left.
     pub spent: u64,
-}
-
-// === impl Config ===
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            // One more is for the task that dies, the other for the next one.
-            tries: 3,
-            // Shorter than people notice, long enough for a balancer to look elsewhere.
-            pause: Duration::from_millis(50),
-            longest_pause: Duration::from_secs(1),
-            jitter_percent: 50,
-            budget: budget::Config::default(),
-        }
-    }
 }
 
 // === impl RetryLayer ===
@@ -176,7 +144,11 @@ impl<K: KeyValue> Handle<K> {
     pub fn view_of(&self, key: &K) -> Option<View> {
         let mut turn = self.shared.turn();
         let now = turn.now;
-        turn.get(key).map(|tries| tries.view(now))
+        turn.get(key).map(|retry| View {
+            left: retry.left(now),
+            retries: retry.metrics().retries,
+            spent: retry.metrics().spent,
+        })
     }
 }
 

@@ -129,17 +129,6 @@ impl Guard {
         }
     }
 
-    /// The caller waits no longer, and nobody will hear how the work ends: the breaker's pass is
-    /// settled by its age now. The bulkhead's permit stays where it is until the pass is settled.
-    pub fn keep_permit(&mut self, now: Instant, pass: &mut Pass) {
-        if let (Some(breaker), Some(own)) = (&mut self.breaker, pass.breaker.take()) {
-            breaker.settle(now, own, Outcome::Cancelled);
-        }
-        if let (Some(bulkhead), Some(permit)) = (&mut self.bulkhead, &mut pass.permit) {
-            bulkhead.abandon(now, permit);
-        }
-    }
-
     /// The earlier of the caller's deadline and our own.
     fn deadline(&mut self, now: Instant, ask: &Ask) -> Result<Option<Instant>, Rejection> {
         match (&mut self.timeout, ask.deadline) {

@@ -52,7 +52,7 @@ fn a_breaker_counts_calls_by_their_status_and_tells_what_it_decides() {
         at 5s    |
         get g    | g try 1 on task-1
                  | service: breaker: route default: open until 5.000s -> half-open: the open time is over
-        get h    | h answered: the breaker is half-open and has the 1 trials it needs
+        get h    | h answered: the breaker is half-open; trials taken: 1
         g head   |
         g done   | service: breaker: route default: half-open -> closed: 1 of 1 trials succeeded, 0 failed
         get i    | i try 1 on task-1

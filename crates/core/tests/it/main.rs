@@ -3,6 +3,7 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod call_policies;
+mod call_policy_properties;
 mod call_properties;
 mod call_shell;
 mod calls;

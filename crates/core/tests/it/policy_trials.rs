@@ -66,11 +66,11 @@ fn there_are_never_more_trials_than_the_verdict_needs() {
                         | a passes
             5s b        | b passes
             5s c        | c passes
-            5s d        | d rejected: the breaker is half-open and has the 3 trials it needs
+            5s d        | d rejected: the breaker is half-open; trials taken: 3
             6s a ok     |
-            6s d        | d rejected: the breaker is half-open and has the 3 trials it needs
+            6s d        | d rejected: the breaker is half-open; trials taken: 3
             7s b failed |
-            7s d        | d rejected: the breaker is half-open and has the 3 trials it needs
+            7s d        | d rejected: the breaker is half-open; trials taken: 3
             8s c ok     | 8.000s: half-open -> closed: 2 of 3 trials succeeded, 1 failed
             8s d        | d passes
         "#]],
@@ -128,8 +128,8 @@ fn a_trial_that_hangs_fails_by_its_lease_and_its_late_result_is_ignored() {
                         | a passes
             6s b        | b passes
             7s c        | c passes
-            14.9s d     | d rejected: the breaker is half-open and has the 3 trials it needs
-            15s d       | d rejected: the breaker is half-open and has the 3 trials it needs
+            14.9s d     | d rejected: the breaker is half-open; trials taken: 3
+            15s d       | d rejected: the breaker is half-open; trials taken: 3
             16s state   | 16.000s: half-open -> open until 26.000s: 2 of 3 failed, 50% is too many
                         | open until 26.000s
             16.1s a ok  |
@@ -154,10 +154,10 @@ fn a_trial_dropped_before_its_time_gives_its_place_back() {
                          | a passes
             5s b         | b passes
             5s c         | c passes
-            5s d         | d rejected: the breaker is half-open and has the 3 trials it needs
+            5s d         | d rejected: the breaker is half-open; trials taken: 3
             6s a dropped |
             6s d         | d passes
-            6s e         | e rejected: the breaker is half-open and has the 3 trials it needs
+            6s e         | e rejected: the breaker is half-open; trials taken: 3
             7s d ok      |
             7s b ok      | 7.000s: half-open -> closed: 2 of 3 trials succeeded, 0 failed
         "#]],

@@ -94,7 +94,7 @@ impl<K: KeyValue> Lease<K> {
         let Some(pass) = &mut self.pass else { return };
         let mut turn = self.shared.turn();
         let now = turn.now;
-        turn.with(pass, |policies, pass| policies.keep_permit(now, pass));
+        turn.with(pass, |policies, pass| policies.disown(now, pass, Outcome::Cancelled));
         drop(turn);
         let heir = self.hand_over();
         runtime.spawn(async move {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_core::policy::budget;
+use seaworthy_core::policy::retry::Retry;
 
-use super::account::Tries;
 use super::{Config, RetryLayer, Settings};
 use crate::classify::Errors;
+use crate::clock;
 use crate::keys::{KeyValue, Shared, Whole, any_seed};
 
 /// Settings of a retry. What is not said is the default of [`Config`].
@@ -79,8 +80,9 @@ impl<A, N, K: KeyValue, C> Builder<A, N, K, C> {
     /// The layer.
     pub fn build(self) -> RetryLayer<A, N, K, C> {
         let Self { settings, keys, most_keys, .. } = self;
-        let budget = settings.config.budget;
-        let shared = Arc::new(Shared::new(most_keys, move || Tries::new(budget)));
+        let Settings { config, seed, .. } = settings;
+        let shared = Shared::new(most_keys, move || Retry::new(clock::now(), config, seed));
+        let shared = Arc::new(shared);
         RetryLayer { shared, settings, keys }
     }
 }

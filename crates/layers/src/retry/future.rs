@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use seaworthy_core::policy::Outcome;
-use seaworthy_core::random::{self, Stream};
 use tokio::time::Sleep;
 use tower::Service;
 use tower::util::Oneshot;
 
+use super::Settings;
 use super::account::Account;
-use super::{Config, Settings};
 use crate::classify::{Classify, judge};
 use crate::keys::KeyValue;
-use crate::{clock, deadline};
 
 pin_project! {
     /// The future of a call that may be tried again.
@@ -66,14 +64,7 @@ where
         if !failed || this.spare.is_none() {
             return None;
         }
-        let Settings { config, seed, .. } = this.settings;
-        // The longest is asked about: what the budget gives must not go to waste.
-        let latest = clock::now() + config.full_pause(*this.tries);
-        if deadline::current().is_some_and(|deadline| deadline <= latest) {
-            return None;
-        }
-        let ordinal = this.account.again()?;
-        Some(config.drawn_pause(*this.tries, *seed, ordinal))
+        this.account.again(*this.tries)
     }
 
     fn next_try(self: Pin<&mut Self>) {
@@ -116,21 +107,5 @@ where
                 }
             }
         }
-    }
-}
-
-// === impl Config ===
-
-impl Config {
-    /// Before the try after so many.
-    fn full_pause(&self, tries: u32) -> Duration {
-        let times = 2u32.saturating_pow(tries.saturating_sub(1));
-        self.pause.saturating_mul(times).min(self.longest_pause)
-    }
-
-    fn drawn_pause(&self, tries: u32, seed: u64, ordinal: u64) -> Duration {
-        let full = self.full_pause(tries);
-        let shortest = full.saturating_sub(full.saturating_mul(self.jitter_percent) / 100);
-        random::duration_between(shortest, full, seed, Stream::Pause, ordinal)
     }
 }

@@ -8,7 +8,7 @@ command = ["not-started"]
 health = { interval = "5s", timeout = "1s" }
 call = { timeout = "2s" }
 bulkhead = { size = 50 }
-breaker = { window = "10s" }
+breaker = { window = "10s", failure_percent = 60 }
 "#;
 
 #[test]
@@ -32,21 +32,24 @@ fn a_good_fleet_is_good() {
 #[test]
 fn what_cannot_work_is_said_with_the_numbers() {
     let world = World::new();
-    let cases = [
+    let cases: [(String, &[&str], &str); 2] = [
         (
             GOOD.replace("health", "start_timeout = \"4s\"\nhealth"),
+            &[],
             "cannot work: service.store.start_timeout: a task is given up 4s after its start, and \
              if its first check comes too early the next one comes 5s later",
         ),
         (
-            GOOD.replace("size = 50", "size = 5").replace("\"2s\"", "\"30s\""),
-            "cannot work: service.store.breaker: 5 permits held for 30s come free 0.17 times a \
-             second, which gives a window of 10s at most 5 outcomes, and the breaker's minimum is",
+            GOOD.to_owned(),
+            &["--rate", "1.5"],
+            "cannot work: service.store.breaker: at 1.5 calls a second a window of 10s holds 15, \
+             and the breaker's minimum is 20: it can never open",
         ),
     ];
-    for (text, finding) in cases {
+    for (text, arguments, finding) in cases {
         world.write("fleet.toml", &text);
-        let (code, words) = code_and_words(&world.run(&["check", "fleet.toml"]));
+        let arguments = [&["check", "fleet.toml"], arguments].concat();
+        let (code, words) = code_and_words(&world.run(&arguments));
         assert_eq!(code, Some(1), "{words}");
         // The worst comes first.
         assert!(words.starts_with(finding), "{words}");
@@ -57,7 +60,7 @@ fn what_cannot_work_is_said_with_the_numbers() {
 #[test]
 fn what_is_no_fleet_is_refused_by_name() {
     let world = World::new();
-    let cases: [(&str, String, &[&str], &str); 5] = [
+    let cases: [(&str, String, &[&str], &str); 6] = [
         ("a.toml", GOOD.replace("size", "sice"), &[], "unknown field `sice`"),
         ("b.toml", "[service".to_owned(), &[], "b.toml: TOML parse error at line 1"),
         (
@@ -71,6 +74,14 @@ fn what_is_no_fleet_is_refused_by_name() {
             GOOD.replace("\"1s\"", "\"5s\""),
             &[],
             "d.toml: service.store.health.timeout: 5s is not less than the interval of 5s",
+        ),
+        (
+            "f.toml",
+            GOOD.replace("size = 50", "size = 5").replace("\"2s\"", "\"30s\""),
+            &[],
+            "f.toml: service.store.breaker: 5 permits held for 30s come free 0.17 times a second, \
+             which gives a window of 10s at most 5 outcomes, and the breaker's minimum is 20: while \
+             calls hang the breaker can never open",
         ),
         ("e.toml", GOOD.to_owned(), &["--rate", "0"], "allowed is a number above 0"),
     ];

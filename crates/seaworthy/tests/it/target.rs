@@ -200,7 +200,7 @@ fn what_a_target_does_not_allow_is_refused_by_name() {
             format!("{good}[[configuration]]\ntitle = \"two\"\n"),
             "configuration: changes a fleet; a drill with a `target` has none",
         ),
-        (good.replace("rate", "service = \"store\"\nrate"), none),
+        (good.replace("rate =", "service = \"store\"\nrate ="), none),
         (fault("stop = 1"), none),
         (fault("kill = \"all\""), none),
         (fault("ask = \"/\""), none),

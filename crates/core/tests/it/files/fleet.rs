@@ -298,11 +298,12 @@ fn told(fleet: &Fleet) -> String {
     let told = services.iter().map(|service| {
         let Service { name, listen, command, environment, cluster, .. } = service;
         let Service { health, balancing, sticky_cookie, call, .. } = service;
-        let routes: String = call.routes.iter().map(|route| format!("{route:?}\n")).collect();
+        let routes: Vec<String> = call.routes.iter().map(|route| format!("{route:?}\n")).collect();
         format!(
             "{name} {listen} {command:?} {environment:?}\n{cluster:?}\n{health:?}\n{balancing:?} \
-             {sticky_cookie:?} {:?}\n{routes}",
-            call.connect_timeout
+             {sticky_cookie:?} {:?}\n{}",
+            call.connect_timeout,
+            routes.concat()
         )
     });
     format!("{seed}\n{}", told.collect::<String>())
