@@ -119,6 +119,7 @@ impl Findings {
             Figure::FailedShare => numbers.failed_share(),
             Figure::Degraded => numbers.degraded as f64,
             Figure::DegradedShare => numbers.degraded as f64 / numbers.requests.max(1) as f64,
+            Figure::Oldest => seconds(numbers.oldest),
             Figure::Requests => numbers.requests as f64,
             Figure::Below => f64::from(numbers.seconds_below_target),
             Figure::Recovery => if_ever(numbers.recovery),

@@ -34,7 +34,14 @@ pub struct Answer {
     /// The task that says it gave it.
     pub task: Option<TaskId>,
     /// It says that it is not what it would be in good times.
-    pub degraded: bool,
+    pub degraded: Option<Degraded>,
+}
+
+/// An answer that is right, but not what it would be in good times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Degraded {
+    /// The age of the oldest of its pieces; zero if pieces are missing and none is old.
+    pub age: Duration,
 }
 
 /// What users saw.
@@ -47,6 +54,8 @@ pub struct Numbers {
     /// Those with a right answer in time that says it is degraded: a class of its own among the
     /// successes.
     pub degraded: u64,
+    /// The oldest piece of all of these.
+    pub oldest: Duration,
     /// Seconds (by intended send) in which fewer than the target share succeeded.
     pub seconds_below_target: u32,
     /// The longest time between the intended sends of one success and the next, known to plus or
@@ -105,8 +114,12 @@ impl Sample {
 }
 
 impl Sample {
+    fn age(&self) -> Option<Duration> {
+        Some(self.answer?.degraded?.age)
+    }
+
     fn is_degraded(&self) -> bool {
-        self.answer.is_some_and(|answer| answer.degraded)
+        self.answer.is_some_and(|answer| answer.degraded.is_some())
     }
 }
 
@@ -127,6 +140,7 @@ impl<'a> Samples<'a> {
             requests: self.all.len() as u64,
             failed: (self.all.len() - succeeded) as u64,
             degraded: self.successes().filter(|sample| sample.is_degraded()).count() as u64,
+            oldest: self.successes().filter_map(Sample::age).max().unwrap_or_default(),
             seconds_below_target: self.seconds_below_target(),
             longest_gap: self.longest_gap(),
             longest_silence: self.longest_silence(),
@@ -264,7 +278,7 @@ mod tests {
                 completed: MS(completed),
                 status,
                 task: Some(TaskId(1 + (n % 2) as u32)),
-                degraded: false,
+                degraded: None,
             }),
         };
         let samples: Vec<Sample> = (0..seconds * 100).map(sample).collect();
@@ -295,7 +309,7 @@ mod tests {
                 completed: MS(n + 1),
                 status: 200,
                 task: Some(TaskId(1 + (n % 4 / 3) as u32)),
-                degraded: false,
+                degraded: None,
             }),
         };
         let samples: Vec<Sample> = (0..8).map(sample).collect();
@@ -329,12 +343,29 @@ mod tests {
     }
 
     #[test]
+    fn degraded_answers_are_successes_of_a_class_of_their_own_with_their_age() {
+        let objective =
+            Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
+        let sample = |n: u64| {
+            let degraded = (n >= 3).then(|| Degraded { age: MS(n * 100) });
+            let answer = Answer { completed: MS(n + 1), status: 200, task: None, degraded };
+            Sample { flow: 0, intended: MS(n), sent: MS(n), answer: Some(answer) }
+        };
+        let samples: Vec<Sample> = (0..8).map(sample).collect();
+        let hypothesis = Hypothesis { window: MS(2), tolerated_gap: MS(100) };
+        let samples = Samples::new(&samples, &objective, MS(0)..MS(8));
+        let numbers = samples.measure(&hypothesis, Some(MS(2)));
+        assert_eq!((numbers.failed, numbers.degraded, numbers.oldest), (0, 5, MS(700)));
+        assert_eq!(numbers.whole, MS(5), "the last one came so long after the fault");
+    }
+
+    #[test]
     fn it_can_recover_after_a_moment_of_which_one_request_failed() {
         let objective =
             Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
         let sample = |n: u64, status| {
             let completed = MS(n * 10 + 1);
-            let answer = Some(Answer { completed, status, task: None, degraded: false });
+            let answer = Some(Answer { completed, status, task: None, degraded: None });
             Sample { flow: 0, intended: MS(n * 10), sent: MS(n * 10), answer }
         };
         let both = |n| [sample(n, if n == 50 { 503 } else { 200 }), sample(n, 200)];

@@ -50,6 +50,8 @@ pub enum Figure {
     Degraded,
     /// Their share.
     DegradedShare,
+    /// The oldest piece of a degraded answer.
+    Oldest,
     /// Requests intended.
     Requests,
     /// Seconds below target.
@@ -95,7 +97,7 @@ pub struct Places<'a> {
 }
 
 /// Every figure with its name in a file.
-const FIGURES: [(&str, Figure); 17] = [
+const FIGURES: [(&str, Figure); 18] = [
     ("gap", Figure::Gap),
     ("range", Figure::Range),
     ("silence", Figure::Silence),
@@ -103,6 +105,7 @@ const FIGURES: [(&str, Figure); 17] = [
     ("failed_share", Figure::FailedShare),
     ("degraded", Figure::Degraded),
     ("degraded_share", Figure::DegradedShare),
+    ("oldest", Figure::Oldest),
     ("requests", Figure::Requests),
     ("below", Figure::Below),
     ("recovery", Figure::Recovery),
@@ -198,6 +201,7 @@ impl Figure {
             | Self::Range
             | Self::Silence
             | Self::Below
+            | Self::Oldest
             | Self::Recovery
             | Self::Whole
             | Self::P50

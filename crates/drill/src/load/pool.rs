@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -10,6 +11,7 @@ use hyper::header::{HeaderName, SET_COOKIE};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::numbers::Degraded;
 use tokio::net::TcpStream;
 
 /// Names the task that gave an answer.
@@ -43,7 +45,7 @@ pub(crate) struct Reply {
     /// The task that says it gave it.
     pub(crate) task: Option<TaskId>,
     /// It says that it is not what it would be in good times.
-    pub(crate) degraded: bool,
+    pub(crate) degraded: Option<Degraded>,
     /// Cookies it gives.
     pub(crate) cookies: Vec<String>,
 }
@@ -110,11 +112,19 @@ pub(crate) async fn exchange(
     Some(Reply {
         status: response.status().as_u16(),
         task: task(&response),
-        degraded: response.headers().contains_key(DEGRADED),
+        degraded: degraded(&response),
         cookies: cookies.filter_map(|value| Some(value.to_str().ok()?.to_owned())).collect(),
     })
 }
 
 fn task(response: &Response<Incoming>) -> Option<TaskId> {
     response.headers().get(TASK)?.to_str().ok()?.parse().ok()
+}
+
+/// `products=stale;age=12, orders=missing`
+fn degraded(response: &Response<Incoming>) -> Option<Degraded> {
+    let says = response.headers().get(DEGRADED)?;
+    let words = says.to_str().unwrap_or_default().split([',', ';']);
+    let ages = words.filter_map(|word| word.trim().strip_prefix("age=")?.parse().ok());
+    Some(Degraded { age: Duration::from_secs(ages.max().unwrap_or_default()) })
 }

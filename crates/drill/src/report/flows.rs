@@ -1,6 +1,8 @@
 //! Tables that only some drills have: each flow of the load by itself, and the calls to services that
 //! were disturbed.
 
+use std::time::Duration;
+
 use seaworthy_core::experiment::Findings;
 use seaworthy_core::experiment::numbers::Numbers;
 
@@ -25,24 +27,30 @@ pub(super) fn render(figures: &Figures, width: usize) -> String {
             table.row(entries.map(Entry::plain).collect());
         }
     }
-    let head = ["", "", "requests", "failed", "degraded", "latency, p50", "p99", "longest gap"];
+    let head =
+        ["", "", "requests", "failed", "degraded", "oldest", "latency, p50", "p99", "longest gap"];
     let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
     let title = "Flow by flow; a degraded answer is right and says what it lacks";
     let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
     title.chain(lines).map(|line| line + "\n").collect()
 }
 
-fn row(runs: Runs, flow: usize) -> [String; 6] {
+fn row(runs: Runs, flow: usize) -> [String; 7] {
     let of = move |f: &Findings| -> Numbers { f.flows[flow].clone() };
     let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
     [
         runs.span(|f| of(f).requests, count),
         runs.span(|f| of(f).failed_share(), percent),
         runs.span(|f| share(of(f).degraded, of(f).requests), percent),
+        runs.span(|f| of(f).oldest, age),
         runs.span(|f| of(f).latency_p50, exact),
         runs.span(|f| of(f).latency_p99, exact),
         runs.span(|f| of(f).longest_gap, exact),
     ]
+}
+
+fn age(oldest: Duration) -> String {
+    if oldest.is_zero() { "-".to_owned() } else { exact(oldest) }
 }
 
 /// What became of the calls to services that were disturbed; nothing if none was.

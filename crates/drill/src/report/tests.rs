@@ -34,6 +34,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         requests,
         failed: gap.map_or(1, |gap| gap / 5),
         degraded: 0,
+        oldest: Duration::ZERO,
         seconds_below_target: gap.map_or(1, |gap| (gap / 1000) as u32 + 1),
         longest_gap: MS(gap.unwrap_or(10)),
         longest_silence: MS(gap.unwrap_or(9)) + Duration::from_micros(340),
@@ -200,6 +201,7 @@ fn flows_calls_and_promises() {
     for row in &mut rows {
         let mut pages = row.findings.numbers.clone();
         pages.degraded = pages.requests / 4;
+        pages.oldest = MS(12_000);
         row.findings.flows.insert(0, pages);
         let fault = LinkFault::Latency(Duration::from_secs(30));
         row.findings.calls = vec![Calls {

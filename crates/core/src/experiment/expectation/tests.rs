@@ -34,6 +34,7 @@ fn numbers() -> Numbers {
         requests: 1000,
         failed: 0,
         degraded: 0,
+        oldest: Duration::ZERO,
         seconds_below_target: 0,
         longest_gap: MS(10),
         longest_silence: MS(10),
