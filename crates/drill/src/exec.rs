@@ -5,10 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::last_lines;
+
+/// What is undone at the very end has so long.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+/// It is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Runs commands one by one. All clones owe the same.
 ///
@@ -69,8 +75,7 @@ impl Drop for Owed {
     fn drop(&mut self) {
         let commands = std::mem::take(&mut *self.commands());
         for command in commands {
-            let ended =
-                start(&self.program, &command, &self.log).and_then(|mut child| child.wait());
+            let ended = start(&self.program, &command, &self.log).and_then(wait_a_while);
             if let Err(why) = told(&command, ended, &self.log) {
                 eprintln!("seaworthy: what a fault did could not be undone: {why}");
             }
@@ -99,6 +104,21 @@ async fn wait(mut child: Child) -> io::Result<ExitStatus> {
             return Ok(status);
         }
         ended.recv().await;
+    }
+}
+
+/// Waits without a runtime, and not for ever: nobody else can end this any more.
+fn wait_a_while(mut child: Child) -> io::Result<ExitStatus> {
+    let deadline = Instant::now() + LAST_PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            return child.wait();
+        }
+        std::thread::sleep(LOOK_EVERY);
     }
 }
 

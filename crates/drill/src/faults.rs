@@ -10,6 +10,7 @@ use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
 use seaworthy_core::experiment::{Exec, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::exec::Runner;
@@ -49,8 +50,18 @@ struct Healing {
 }
 
 enum Disturbance {
-    Link { to: usize, id: FaultId },
-    Exec(Vec<String>),
+    Link {
+        to: usize,
+        id: FaultId,
+    },
+    Exec {
+        /// Undoes it, if anything does.
+        heal: Option<Vec<String>>,
+        /// Dropped when it is over: it cannot be proven any more.
+        over: oneshot::Sender<()>,
+        /// Told when the command that does it has ended: before, there is nothing to undo.
+        done: oneshot::Receiver<()>,
+    },
 }
 
 // === impl Faults ===
@@ -167,13 +178,24 @@ impl Faults {
     }
 
     fn exec(&mut self, number: usize, exec: Exec, end: Duration) {
-        if let Some(heal) = exec.heal {
+        if let Some(heal) = &exec.heal {
             self.runner.owe(heal.clone());
-            self.healing.push(Healing { at: end, number, what: Disturbance::Exec(heal) });
         }
+        let (over, lasts) = oneshot::channel();
+        let (doing, done) = oneshot::channel();
+        let what = Disturbance::Exec { heal: exec.heal.clone(), over, done };
+        self.healing.push(Healing { at: end, number, what });
         let runner = self.runner.clone();
-        self.proofs
-            .spawn(async move { (number, prove(&runner, &exec.command, &exec.proof).await) });
+        self.proofs.spawn(async move {
+            let ended = runner.run(&exec.command).await;
+            // Nobody may want to know any more.
+            let _ = doing.send(());
+            let proven = match ended {
+                Ok(()) => prove(&runner, &exec.proof, lasts).await,
+                failed => failed,
+            };
+            (number, proven)
+        });
     }
 
     fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) {
@@ -188,9 +210,11 @@ impl Faults {
                     };
                     watch.course.told(number, effect);
                 }
-                Disturbance::Exec(command) => {
+                Disturbance::Exec { heal, over, done } => {
+                    drop(over);
+                    let Some(heal) = heal else { continue };
                     let runner = self.runner.clone();
-                    self.healers.spawn(async move { (number, undo(&runner, &command).await) });
+                    self.healers.spawn(async move { (number, undo(&runner, &heal, done).await) });
                 }
             }
         }
@@ -213,23 +237,38 @@ async fn ask(tasks: Vec<SocketAddr>, path: String) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a command and then its proof, until that succeeds or patience ends.
-async fn prove(runner: &Runner, command: &[String], proof: &[String]) -> Result<(), String> {
-    runner.run(command).await?;
-    let deadline = tokio::time::Instant::now() + PROOF_PATIENCE;
-    loop {
-        match runner.run(proof).await {
-            Ok(()) => return Ok(()),
-            Err(why) if tokio::time::Instant::now() >= deadline => {
-                return Err(format!("its proof failed for {PROOF_PATIENCE:?}: {why}"));
-            }
-            Err(_) => tokio::time::sleep(PROOF_PAUSE).await,
+/// Runs a proof until it succeeds, patience ends, or what it should prove no longer `lasts`.
+async fn prove(
+    runner: &Runner,
+    proof: &[String],
+    lasts: oneshot::Receiver<()>,
+) -> Result<(), String> {
+    let mut last = "nothing came of it in time".to_owned();
+    let tries = async {
+        while let Err(why) = runner.run(proof).await {
+            last = why;
+            tokio::time::sleep(PROOF_PAUSE).await;
         }
-    }
+    };
+    let until = tokio::select! {
+        biased;
+        _ = lasts => "until it was over".to_owned(),
+        () = tries => return Ok(()),
+        () = tokio::time::sleep(PROOF_PATIENCE) => format!("for {PROOF_PATIENCE:?}"),
+    };
+    Err(format!("its proof failed {until}: {last}"))
 }
 
-/// Runs what undoes a fault.
-async fn undo(runner: &Runner, command: &[String]) -> Result<(), String> {
+/// Runs what undoes a fault, but not before that is `done`.
+async fn undo(
+    runner: &Runner,
+    command: &[String],
+    done: oneshot::Receiver<()>,
+) -> Result<(), String> {
+    // What does not end is owed still: it is undone when it has been ended.
+    if tokio::time::timeout(HEAL_PATIENCE, done).await.is_err() {
+        return Err(format!("{HEAL_PATIENCE:?} after its end it was still being done"));
+    }
     let ended = tokio::time::timeout(HEAL_PATIENCE, runner.run(command)).await;
     runner.paid(command);
     let healed = ended.unwrap_or_else(|_| {

@@ -169,7 +169,7 @@ fn a_slow_dependency_stops_its_caller_unless_that_has_a_timeout() {
     world.write("drill.toml", &with(SHOP, slow, &claims));
     let (code, words) = code_and_words(&world.judged("drill.toml", &["--cell", "2"]));
     assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("fails  {2.bad.requests} <= 1  (120 against 1)"), "{words}");
+    assert!(words.contains("fails  {2.bad.requests} <= 1 (120 against 1)"), "{words}");
     assert!(
         words.contains("open   {1.bad.customers.failed} >= "),
         "its other cell was not run: {words}"

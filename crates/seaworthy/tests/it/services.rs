@@ -60,9 +60,9 @@ const PATHS: [(&str, &str); 4] = [
 
 /// Where each service takes requests, as the keeper has written it down.
 fn addresses(world: &World) -> BTreeMap<String, SocketAddr> {
-    let runs = fs::read_dir(world.temporary()).unwrap().flatten();
+    let mut runs = fs::read_dir(world.temporary()).unwrap().flatten();
     let written = |run: fs::DirEntry| fs::read_to_string(run.path().join("cell-1/fleet.json")).ok();
-    let text = runs.filter_map(written).next().unwrap();
+    let text = runs.find_map(written).unwrap();
     let fleet: Value = serde_json::from_str(&text).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let services = fleet["services"].as_array().unwrap().iter();

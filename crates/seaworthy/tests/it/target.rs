@@ -129,7 +129,7 @@ fn what_is_not_proven_or_cannot_be_healed_is_invalid() {
         (fault(badly, well, well), "`sh -c echo out of fish; exit 7` ended with exit status: 7"),
         (
             fault(well, badly, well),
-            "had no effect: its proof failed for 5s: `sh -c echo out of fish",
+            "had no effect: its proof failed until it was over: `sh -c echo out of fish",
         ),
         (
             fault(well, well, badly),
@@ -144,6 +144,23 @@ fn what_is_not_proven_or_cannot_be_healed_is_invalid() {
         let report = fs::read_to_string(world.path("out.json")).unwrap();
         assert!(report.contains(why), "`{why}` is not in:\n{report}");
     }
+    drop(service);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_command_that_is_slower_than_its_fault_is_undone_and_proves_nothing() {
+    let world = World::new();
+    let service = Service::start(&world);
+    // It is to be undone after 700 ms, when nothing is done yet.
+    let slow = service.stopped(&service.proof()).replace("kill -STOP", "sleep 1; kill -STOP");
+    world.write("drill.toml", &service.file(&slow, ""));
+    let (code, words) = code_and_words(&world.judged("drill.toml", &["--json", "out.json"]));
+    assert_eq!(code, Some(3), "{words}");
+    let report = fs::read_to_string(world.path("out.json")).unwrap();
+    let why = "had no effect: its proof failed until it was over: nothing came of it in time";
+    assert!(report.contains(why), "{report}");
+    assert!(!service.is_stopped() && service.answers(), "it is still stopped");
     drop(service);
     world.assert_nothing_is_left();
 }
