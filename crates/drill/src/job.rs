@@ -162,6 +162,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn every_drill_that_comes_with_the_program_can_be_done() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills");
+        let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(Result::unwrap).collect();
+        assert!(files.len() >= 11, "{} drills", files.len());
+        for file in files {
+            let text = std::fs::read_to_string(file.path()).unwrap();
+            let drill = parse(&file.path().display().to_string(), &text)
+                .unwrap_or_else(|error| panic!("{}", crate::error::with_causes(&error)));
+            assert_eq!(drill.check_scale(drill.scale), Ok(()), "{}", drill.title);
+        }
+    }
+
+    #[test]
     fn cells_are_selected_once_and_in_order() {
         let drill = report().drill;
         let names = |selections: &[&str]| {

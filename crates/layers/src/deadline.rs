@@ -16,12 +16,12 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 //! assert_eq!(deadline::left(), None);
 //! deadline::within(Duration::from_secs(1), async {
-//!     assert!(deadline::left() <= Some(Duration::from_secs(1)));
+//!     assert!(deadline::left().is_some_and(|left| left <= Duration::from_secs(1)));
 //!     let spawned = tokio::spawn(deadline::carry(async { deadline::current() }));
 //!     assert_eq!(spawned.await.unwrap(), deadline::current());
 //!     // Later is not possible.
 //!     deadline::within(Duration::from_secs(60), async {
-//!         assert!(deadline::left() <= Some(Duration::from_secs(1)));
+//!         assert!(deadline::left().is_some_and(|left| left <= Duration::from_secs(1)));
 //!     })
 //!     .await;
 //! })

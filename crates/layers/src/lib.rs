@@ -11,6 +11,7 @@
 //! seaworthy-layers = "0.1"
 //! seaworthy-core = "0.1" # the policies' settings
 //! tower = { version = "0.5", features = ["util"] }
+//! tokio = { version = "1", features = ["macros", "rt", "time"] }
 //! ```
 //!
 //! [`guard()`] is a timeout, a breaker and a bulkhead in the right order, with defaults that
@@ -42,7 +43,7 @@
 //!     assert!(matches!(error, Error::Rejected(_)));
 //!     // "the call was not made: the breaker is open, trials begin in 4.7s"
 //!     println!("{error}");
-//!     assert!(error.retry_after() <= Some(Duration::from_secs(5)));
+//!     assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(5)));
 //!     Ok(())
 //! }
 //! ```

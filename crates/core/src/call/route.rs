@@ -84,6 +84,22 @@ impl Match {
     }
 }
 
+impl Match {
+    /// Whether it is for every request that `other` is for.
+    pub fn covers(&self, other: &Self) -> bool {
+        let all_methods = self.methods.is_empty()
+            || (!other.methods.is_empty()
+                && other.methods.iter().all(|method| self.methods.contains(method)));
+        let all_paths = match (&self.path, &other.path) {
+            (PathMatch::Any, _) => true,
+            (_, PathMatch::Any) => false,
+            (PathMatch::Exact(_), other) => self.path == *other,
+            (prefix, PathMatch::Exact(other) | PathMatch::Prefix(other)) => prefix.is_for(other),
+        };
+        all_methods && all_paths
+    }
+}
+
 // === impl PathMatch ===
 
 impl PathMatch {
@@ -130,6 +146,25 @@ mod tests {
         assert_eq!(route.findings(None), []);
         route.outlasts = Duration::from_secs(60);
         assert!(matches!(route.findings(None)[..], [Finding::Starved(_)]));
+    }
+
+    #[test]
+    fn a_wider_rule_covers_a_narrower_one() {
+        let rule = |path: PathMatch, methods: &[&str]| Match {
+            path,
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+        };
+        let prefix = |path: &str| PathMatch::Prefix(path.to_owned());
+        let exact = |path: &str| PathMatch::Exact(path.to_owned());
+        let wide = rule(prefix("/x"), &[]);
+        for narrow in [prefix("/x"), prefix("/x/y"), exact("/x"), exact("/x/y")] {
+            assert!(wide.covers(&rule(narrow.clone(), &["GET"])), "{narrow:?}");
+        }
+        assert!(!wide.covers(&rule(prefix("/xy"), &[])));
+        assert!(!wide.covers(&rule(PathMatch::Any, &["GET"])));
+        assert!(!rule(exact("/x"), &[]).covers(&wide));
+        assert!(!rule(prefix("/x"), &["GET"]).covers(&wide));
+        assert!(Match::ANY.covers(&wide));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::claim::Claim;
 use super::load::Load;
-use super::reading::{Places, Sentence};
+use super::reading::{Figure, Place, Places, Sentence};
 use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
@@ -107,8 +107,9 @@ impl TryFrom<RawDrill> for Drill {
         };
         let reading = raw.reading.iter().enumerate().map(sentence).collect::<Result<_, _>>()?;
         let claim = |(n, text): (usize, &String)| {
-            Claim::read(text, &|name| places.read(name))
-                .map_err(|e| ConfigError::new(format_args!("claims[{}]", n + 1), e))
+            let claim = Claim::read(text, &|name| places.read(name));
+            let claim = claim.and_then(|claim| check_places(claim, &schedules));
+            claim.map_err(|e| ConfigError::new(format_args!("claims[{}]", n + 1), e))
         };
         let claims = raw.claims.iter().enumerate().map(claim).collect::<Result<_, _>>()?;
         let mut drill = Self {
@@ -131,6 +132,25 @@ impl TryFrom<RawDrill> for Drill {
             ConfigError { problem: format!("{}, {limit}", error.problem), ..error }
         })?;
         Ok(drill)
+    }
+}
+
+/// A claim is about something that is measured.
+fn check_places(claim: Claim, schedules: &[Schedule]) -> Result<Claim, String> {
+    let places = claim.places();
+    if places.is_empty() {
+        return Err("speaks of no figure; allowed is at least one, in braces".to_owned());
+    }
+    let unlinked = |place: &Place| {
+        let of_calls = matches!(place.figure, Figure::Calls | Figure::FirstCall);
+        of_calls && schedules[place.cell.schedule].linked().next().is_none()
+    };
+    match places.iter().find(|place| unlinked(place)) {
+        Some(place) => Err(format!(
+            "speaks of calls in the schedule `{}`, which disturbs the way to no service",
+            schedules[place.cell.schedule].name
+        )),
+        None => Ok(claim),
     }
 }
 

@@ -32,6 +32,7 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
         start(service, &mut add);
         retirement(service, &mut add);
         stickiness(service, &mut add);
+        shadowed(service, &mut add);
         for (n, route) in service.call.routes.iter().enumerate() {
             let last = n + 1 == service.call.routes.len();
             let below = if last { String::new() } else { format!(".route[{}]", n + 1) };
@@ -41,9 +42,13 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
             tries(service, route, &mut |key, severity, text| {
                 add(&format!("{below}{key}"), severity, text);
             });
+            connecting(service, route, &mut |key, severity, text| {
+                add(&format!("{below}{key}"), severity, text);
+            });
         }
     }
     findings.extend(multiplied_tries(fleet));
+    findings.extend(inverted_deadlines(fleet));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -119,7 +124,7 @@ fn stickiness(service: &Service, add: Add<'_>) {
     if let Some(cookie) = &service.sticky_cookie {
         let text = format!(
             "the cookie `{cookie}` brings a client back to its task: what a task remembers of its \
-             clients dies with it, and of {} tasks each takes its share along",
+             clients dies with it; it has {}",
             service.cluster.desired_count
         );
         add(".sticky_cookie", Severity::Warning, text);
@@ -196,6 +201,58 @@ fn tries(service: &Service, route: &Route, add: Add<'_>) {
         );
         add(".call.retry_budget", Severity::Warning, text);
     }
+}
+
+/// One connection that does not come about uses up the whole call.
+fn connecting(service: &Service, route: &Route, add: Add<'_>) {
+    let connect = service.call.connect_timeout;
+    if let Some(timeout) = route.guard.timeout.filter(|timeout| *timeout <= connect) {
+        let text = format!(
+            "a call may take {}, and opening one connection {}: a task that takes no connections uses \
+             up the whole call, and no other one is tried",
+            say(timeout),
+            say(connect)
+        );
+        add(".call.timeout", Severity::Note, text);
+    }
+}
+
+/// The first route that is for a request counts, so one behind a wider one never does.
+fn shadowed(service: &Service, add: Add<'_>) {
+    let routes = &service.call.routes;
+    for (n, route) in routes.iter().enumerate().take(routes.len() - 1) {
+        let wider = routes[..n].iter().find(|earlier| earlier.matches.covers(&route.matches));
+        if let Some(wider) = wider {
+            let text = format!(
+                "`{}` is never used: every request it is for goes by `{}`, which stands before it",
+                route.name, wider.name
+            );
+            add(&format!(".route[{}]", n + 1), Severity::Warning, text);
+        }
+    }
+}
+
+/// Who calls whom does not stand in the file; a caller that waits less than its callee works leaves
+/// work behind that nobody wants.
+fn inverted_deadlines(fleet: &Fleet) -> Option<Finding> {
+    let longest = |service: &Service| {
+        service.call.routes.iter().filter_map(|route| route.guard.timeout).max()
+    };
+    let times = || fleet.services.iter().filter_map(|s| Some((longest(s)?, s.name.as_str())));
+    let (short, long) = (times().min()?, times().max()?);
+    (short.0 < long.0).then(|| Finding {
+        key: "service".to_owned(),
+        severity: Severity::Note,
+        text: format!(
+            "a call of `{}` may take {} and one of `{}` {}: if the first calls the second, its deadline \
+             comes first, and unless it sends on what is left of it (X-Request-Timeout-Ms) the second \
+             works on for nobody",
+            short.1,
+            say(short.0),
+            long.1,
+            say(long.0)
+        ),
+    })
 }
 
 /// Services that call each other through the gateway try again at every step.

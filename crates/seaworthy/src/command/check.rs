@@ -9,13 +9,13 @@ use seaworthy_core::policy::guard::Severity;
 
 /// Says what cannot work in a fleet file, or is likely not what was meant, with the numbers
 ///
-/// Starts nothing. What cannot be read at all, or makes no sense whatever the rest says, is refused
-/// with exit code 2, as every other command does.
+/// Starts nothing. What makes no sense by itself, such as a breaker that can never open, is refused
+/// when the file is read, with exit code 2, as every other command does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes:
   0  nothing is wrong; there may be warnings and notes
   1  something cannot work
-  2  the command line or the fleet file is wrong")]
+  2  the command line or the fleet file is wrong, or a value of it makes no sense")]
 pub(crate) struct Args {
     /// The fleet file
     file: PathBuf,

@@ -161,6 +161,7 @@ impl RawFault {
             "exec" => self.read_exec().map(FaultKind::Exec),
             _ => {
                 let to = services.place("to", self.to.as_deref())?;
+                services.check_callers(to)?;
                 Ok(FaultKind::Link { to, fault: self.read_link()? })
             }
         }
@@ -168,6 +169,13 @@ impl RawFault {
 
     fn read_link(&self) -> Result<LinkFault, ConfigError> {
         let share = self.share.unwrap_or(Share::WHOLE);
+        for (key, share) in
+            [("share", Some(share)), ("resets", self.resets), ("stalls", self.stalls)]
+        {
+            if share.is_some_and(|share| share.as_f64() <= 0.0) {
+                return Err(ConfigError::new(key, "is 0 %, which is no fault; allowed is more"));
+            }
+        }
         Ok(match (self.latency, self.errors, self.resets, self.stalls) {
             (latency @ Some(_), ..) => {
                 LinkFault::Latency(duration("latency", latency, Duration::ZERO)?)

@@ -57,6 +57,19 @@ impl Services {
         if self.names.is_empty() && name.is_none() { Ok(0) } else { self.place(key, name) }
     }
 
+    /// Whether somebody may call the service at `place` by way of a link: the load does not.
+    pub(super) fn check_callers(&self, place: usize) -> Result<(), ConfigError> {
+        if self.names.len() > 1 {
+            return Ok(());
+        }
+        let problem = format!(
+            "`{}` is the only service, and the load does not go through a link; allowed is a service \
+             that another one calls",
+            self.names[place]
+        );
+        Err(ConfigError::new("to", problem))
+    }
+
     /// The fewest tasks that the service at `place` has.
     pub(super) fn fewest_tasks(&self, place: usize) -> u32 {
         self.fewest[place]

@@ -40,6 +40,8 @@ const DEFAULT: &str = "default";
 
 /// The routes of a service, the one for everything last.
 pub(super) fn read(service: &RawPolicies, routes: &[RawRoute]) -> Result<Vec<Route>, ConfigError> {
+    // First, so that what is wrong with the service's own tables is not said of a route's.
+    let default = service.read(DEFAULT.to_owned(), Match::ANY)?;
     let mut all: Vec<Route> = Vec::new();
     for (n, raw) in routes.iter().enumerate() {
         let below = |error: ConfigError| error.below(format_args!("route[{}]", n + 1));
@@ -50,7 +52,7 @@ pub(super) fn read(service: &RawPolicies, routes: &[RawRoute]) -> Result<Vec<Rou
         }
         all.push(route);
     }
-    all.push(service.read(DEFAULT.to_owned(), Match::ANY)?);
+    all.push(default);
     Ok(all)
 }
 

@@ -34,7 +34,7 @@ fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
     expect![[r#"
         Refused: service.products.start_timeout: a task is given up 10s after its start, and if its first check comes too early the next one comes 30s later: no task that needs a moment to start ever gets a request
         Warning: service.orders.desired_count: a task that hangs leaves the rotation after up to 1m 5s; one that dies is replaced within 0s to 30s and its own start: meanwhile 0 of 1 tasks serve
-        Warning: service.orders.sticky_cookie: the cookie `task` brings a client back to its task: what a task remembers of its clients dies with it, and of 1 tasks each takes its share along
+        Warning: service.orders.sticky_cookie: the cookie `task` brings a client back to its task: what a task remembers of its clients dies with it; it has 1
         Warning: service.products.deregistration_delay: a request may take 30s, and a task that retires is killed after 7s (drained for 5s, then 2s from SIGTERM to SIGKILL): a long request is cut off
         Warning: service.products.route[1].breaker: a trial has failed after 10s, although its caller waits 30s for it
         Warning: service.products.route[1].call.outlasts: work that goes on for 1m after the beginning of a call of up to 30s is counted by a bulkhead, and there is none
@@ -51,6 +51,7 @@ fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
         Note: service.products.route[1].call.tries: 3 tries are more than there are tasks (2): after a failure the same tasks are asked again
         Note: service.products.bulkhead: 10 permits let 0.3 calls a second through when each is held for 30 s (Little), and 50 come: in a hang the others are turned away at once
         Note: service.products.call.tries: 3 tries are more than there are tasks (2): after a failure the same tasks are asked again
+        Note: service: a call of `products` may take 30s and one of `orders` 1m: if the first calls the second, its deadline comes first, and unless it sends on what is left of it (X-Request-Timeout-Ms) the second works on for nobody
     "#]].assert_eq(&told(text, Some(50.0)));
 }
 

@@ -53,17 +53,6 @@ fn a_configuration_changes_the_fleet() {
 }
 
 #[test]
-fn the_drills_that_come_with_the_program_are_good_and_can_be_scaled() {
-    for text in [
-        include_str!("../../../../../drills/report.toml"),
-        include_str!("../../../../../drills/kill-one.toml"),
-    ] {
-        let drill = super::read::<RawDrill, Drill>(text).unwrap();
-        assert_eq!(drill.check_scale(drill.scale), Ok(()));
-    }
-}
-
-#[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
         titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `target`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `claims`, `reading`
@@ -138,6 +127,26 @@ fn programs_and_paths_are_proper() {
         load.paths = ["/", "/a b"]     | load.paths[2]: "/a b" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
         load.paths = ["/#top"]         | load.paths[1]: "/#top" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
         load.paths = ["/<script>"]     | load.paths[1]: "/<script>" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+    "#]]);
+}
+
+#[test]
+fn faults_and_claims_that_can_prove_nothing_are_refused() {
+    check(&expect![[r#"
+        schedule: faults = [{ at = "1s", resets = "10%", to = "s" }]     | schedule[1].faults[1].to: `s` is the only service, and the load does not go through a link; allowed is a service that another one calls
+        fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "t" }] | good
+        fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "0%", to = "t" }] | schedule[1].faults[1].resets: is 0 %, which is no fault; allowed is more
+        fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%" }] | schedule[1].faults[1].to: is missing; allowed is one of s, t
+        fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "u" }] | schedule[1].faults[1].to: `u` is no service; allowed is one of s, t
+        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, latency, errors, resets, stalls, query_of_death, exec
+        schedule: faults = [{ at = "1s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
+        schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are service
+        schedule: faults = [{ at = "1s", exec = ["true"] }]              | schedule[1].faults[1].proof: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        schedule: faults = [{ at = "1s", query_of_death = "kraken" }]    | schedule[1].faults[1].query_of_death: "kraken" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
+        target = "http://localhost:1"                                    | target: is allowed in place of [fleet], and one of them must be there
+        claims = ["1 >= 1"]                                              | claims[1]: speaks of no figure; allowed is at least one, in braces
+        claims = ["{1.one.calls} >= 1"]                                  | claims[1]: speaks of calls in the schedule `one`, which disturbs the way to no service
+        claims = ["{1.one.gap} >= 1"]                                    | claims[1]: a duration on the left and a number on the right; allowed is one unit
     "#]]);
 }
 
