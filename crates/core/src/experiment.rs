@@ -193,8 +193,7 @@ impl Drill {
             ),
             ("hypothesis.window", self.hypothesis.window, 250),
         ];
-        let fleets = self.configurations.iter().filter_map(|c| c.fleet.as_ref());
-        for service in fleets.flat_map(|fleet| &fleet.services) {
+        for service in self.configurations.iter().flat_map(Configuration::services) {
             let health = &service.health;
             limits.push(("the health checks' timeout", health.timeout, 50));
             limits.push(("the health checks' interval", health.interval, 100));

@@ -20,16 +20,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 ///
 /// They are started through `seaworthy part exec`, so that they end when the drill does.
 #[derive(Clone)]
-pub(crate) struct Runner {
-    program: PathBuf,
-    /// Where each has its output.
-    log: PathBuf,
-    owed: Arc<Owed>,
-}
+pub(crate) struct Runner(Arc<Owed>);
 
 /// Commands that undo what was done. What is owed when the last one forgets about it, is done then.
 struct Owed {
     program: PathBuf,
+    /// Where each command has its output.
     log: PathBuf,
     commands: Mutex<Vec<Vec<String>>>,
 }
@@ -39,24 +35,24 @@ struct Owed {
 impl Runner {
     /// `program` is this very program.
     pub(crate) fn new(program: PathBuf, log: PathBuf) -> Self {
-        let owed = Owed { program: program.clone(), log: log.clone(), commands: Mutex::default() };
-        Self { program, log, owed: Arc::new(owed) }
+        Self(Arc::new(Owed { program, log, commands: Mutex::default() }))
     }
 
     /// Runs a command to its end; an error says how it ended and what it had to say.
     pub(crate) async fn run(&self, command: &[String]) -> Result<(), String> {
-        let ended = async { wait(start(&self.program, command, &self.log)?).await };
-        told(command, ended.await, &self.log)
+        let Owed { program, log, .. } = &*self.0;
+        let ended = async { wait(start(program, command, log)?).await };
+        told(command, ended.await, log)
     }
 
     /// However this ends, `command` is run once more at the latest then.
     pub(crate) fn owe(&self, command: Vec<String>) {
-        self.owed.commands().push(command);
+        self.0.commands().push(command);
     }
 
     /// `command` was run: it is owed no more.
     pub(crate) fn paid(&self, command: &[String]) {
-        let mut owed = self.owed.commands();
+        let mut owed = self.0.commands();
         if let Some(at) = owed.iter().position(|other| other == command) {
             owed.remove(at);
         }

@@ -148,16 +148,12 @@ impl Dispatcher {
     }
 
     fn head(&mut self, id: CallId, attempt: Attempt, status: u16) {
-        let Some(call) = of(&mut self.calls, id).filter(|call| call.attempt == attempt) else {
-            return;
-        };
+        let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
         call.answered = Some(self.gates[call.route.0].outcome(status));
     }
 
     fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
-        let Some(call) = of(&mut self.calls, id).filter(|call| call.attempt == attempt) else {
-            return;
-        };
+        let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
         if call.answered.is_some() {
             self.end(now, id, Outcome::Failure);
             return self.actions.push_back(Action::Abort { call: id });
@@ -222,6 +218,11 @@ fn of(calls: &mut [Option<Call>], id: CallId) -> Option<&mut Call> {
     calls.get_mut(id.slot as usize)?.as_mut().filter(|call| call.id == id)
 }
 
+/// The same, if this is its last try.
+fn of_try(calls: &mut [Option<Call>], id: CallId, attempt: Attempt) -> Option<&mut Call> {
+    of(calls, id).filter(|call| call.attempt == attempt)
+}
+
 // === impl Machine for Dispatcher ===
 
 impl Machine for Dispatcher {
@@ -238,9 +239,9 @@ impl Machine for Dispatcher {
             Input::Head { call, attempt, status } => self.head(call, attempt, status),
             Input::Failed { call, attempt, failure } => self.failed(now, call, attempt, failure),
             Input::Done { call: id, attempt } => {
-                let call = of(&mut self.calls, id).filter(|call| call.attempt == attempt);
-                if let Some(outcome) = call.map(|call| call.answered) {
-                    self.end(now, id, outcome.unwrap_or(Outcome::Success));
+                if let Some(call) = of_try(&mut self.calls, id, attempt) {
+                    let outcome = call.answered.unwrap_or(Outcome::Success);
+                    self.end(now, id, outcome);
                 }
             }
             Input::ClientGone { call } => {

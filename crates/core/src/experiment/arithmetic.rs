@@ -20,7 +20,7 @@ pub fn outage(
     schedule: &Schedule,
     starts: &RangeInclusive<Duration>,
 ) -> Option<RangeInclusive<Duration>> {
-    let service = &configuration.fleet.as_ref()?.services[entry];
+    let service = configuration.services().get(entry)?;
     let (shortest, longest) = service.cluster.provisioning;
     let count = service.cluster.desired_count;
     let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, fault.ends(entry)?)));

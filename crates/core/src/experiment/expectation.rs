@@ -180,8 +180,7 @@ fn down(drill: &Drill, cell: Cell, numbers: &Numbers, evidence: &Evidence) -> Ve
 }
 
 fn uneven(drill: &Drill, cell: Cell, evidence: &Evidence) -> Option<String> {
-    let fleet = drill.configurations[cell.configuration].fleet.as_ref()?;
-    let service = &fleet.services[drill.load.entry()];
+    let service = drill.configurations[cell.configuration].services().get(drill.load.entry())?;
     let shares = &evidence.shares_before;
     let even = 1.0 / f64::from(service.cluster.desired_count);
     // Few answers cannot be divided more evenly than to one more or one less.

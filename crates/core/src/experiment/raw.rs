@@ -86,10 +86,9 @@ impl TryFrom<RawDrill> for Drill {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
         let configurations = read_configurations(&raw)?;
-        let services = Services::of(&configurations, None);
-        let usual = raw.load.service().map(|name| services.place("service", Some(name)));
-        let usual = usual.transpose().map_err(|error| error.below("load"))?;
-        let services = Services::of(&configurations, usual);
+        let services = Services::of(&configurations)
+            .used_by(raw.load.service())
+            .map_err(|error| error.below("load"))?;
         let load = raw.load.clone().read(&services).map_err(|error| error.below("load"))?;
         let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
         let hypothesis =

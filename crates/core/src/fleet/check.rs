@@ -36,15 +36,12 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
         for (n, route) in service.call.routes.iter().enumerate() {
             let last = n + 1 == service.call.routes.len();
             let below = if last { String::new() } else { format!(".route[{}]", n + 1) };
-            policies(route, rate, &mut |key, severity, text| {
+            let mut add = |key: &str, severity, text| {
                 add(&format!("{below}{key}"), severity, text);
-            });
-            tries(service, route, &mut |key, severity, text| {
-                add(&format!("{below}{key}"), severity, text);
-            });
-            connecting(service, route, &mut |key, severity, text| {
-                add(&format!("{below}{key}"), severity, text);
-            });
+            };
+            policies(route, rate, &mut add);
+            tries(service, route, &mut add);
+            connecting(service, route, &mut add);
         }
     }
     findings.extend(multiplied_tries(fleet));

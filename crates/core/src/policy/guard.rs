@@ -113,9 +113,7 @@ impl Guard {
         {
             breaker.settle(now, own, Outcome::Cancelled);
         }
-        if let (Some(bulkhead), Some(permit)) = (&mut self.bulkhead, &mut pass.permit) {
-            bulkhead.abandon(now, permit);
-        }
+        self.abandon_permit(now, pass);
     }
 
     /// The caller waits no longer, and nobody will ever know how the work ended: the breaker hears
@@ -124,6 +122,10 @@ impl Guard {
         if let (Some(breaker), Some(own)) = (&mut self.breaker, pass.breaker.take()) {
             breaker.settle(now, own, outcome);
         }
+        self.abandon_permit(now, pass);
+    }
+
+    fn abandon_permit(&mut self, now: Instant, pass: &mut Pass) {
         if let (Some(bulkhead), Some(permit)) = (&mut self.bulkhead, &mut pass.permit) {
             bulkhead.abandon(now, permit);
         }

@@ -19,6 +19,16 @@ const LATENCY: Duration = Duration::from_millis(50);
 /// Longer than a test.
 const ENDLESS: Duration = Duration::from_secs(3600);
 
+/// A link, and a caller over a connection that is new, or kept after a first answer.
+async fn calling(kept: bool) -> (Link, harness::Seen, Caller) {
+    let (link, seen) = answering(7).await;
+    let mut caller = Caller::new(&link).await;
+    if kept {
+        assert_eq!(caller.status().await.unwrap(), 200);
+    }
+    (link, seen, caller)
+}
+
 #[test]
 fn so_large_a_share_is_answered_by_the_link_and_the_same_one_for_the_same_seed() {
     run(async {
@@ -47,11 +57,7 @@ fn so_large_a_share_is_answered_by_the_link_and_the_same_one_for_the_same_seed()
 fn an_error_is_a_whole_answer_and_the_connection_closes_on_a_new_and_on_a_kept_one() {
     run(async {
         for kept in [false, true] {
-            let (link, seen) = answering(7).await;
-            let mut caller = Caller::new(&link).await;
-            if kept {
-                assert_eq!(caller.status().await.unwrap(), 200);
-            }
+            let (link, seen, mut caller) = calling(kept).await;
             let fault = link.inflict(LinkFault::Errors { status: 500, share: WHOLE });
             let (stream, mut first) = (caller.stream().await, [0]);
             stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9000\r\n").await.unwrap();
@@ -83,11 +89,7 @@ fn an_error_is_a_whole_answer_and_the_connection_closes_on_a_new_and_on_a_kept_o
 fn a_request_resets_its_connection_a_new_and_a_kept_one() {
     run(async {
         for kept in [false, true] {
-            let (link, seen) = answering(7).await;
-            let mut caller = Caller::new(&link).await;
-            if kept {
-                assert_eq!(caller.status().await.unwrap(), 200);
-            }
+            let (link, seen, mut caller) = calling(kept).await;
             let fault = link.inflict(LinkFault::Resets { share: WHOLE });
             assert_eq!(caller.status().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
             assert_eq!((seen.count(), link.met(fault)), (usize::from(kept), 1));
@@ -102,11 +104,7 @@ fn a_request_resets_its_connection_a_new_and_a_kept_one() {
 fn a_stall_lasts_until_it_is_healed_on_a_new_and_on_a_kept_connection() {
     run(async {
         for kept in [false, true] {
-            let (link, seen) = answering(7).await;
-            let mut caller = Caller::new(&link).await;
-            if kept {
-                assert_eq!(caller.status().await.unwrap(), 200);
-            }
+            let (link, seen, mut caller) = calling(kept).await;
             let fault = link.inflict(LinkFault::Stalls { share: WHOLE });
             caller.ask().await;
             until(|| link.met(fault) == 1).await;

@@ -63,8 +63,13 @@ impl Sender {
             answer: None,
         };
         let flows = order.flows.len();
-        let each = order.planned.iter().map(|planned| request(&order, *planned, None).map(|_| ()));
-        each.collect::<io::Result<()>>()?;
+        let paths = order.flows.iter().enumerate().flat_map(|(flow, to)| {
+            let planned = move |path| Planned { intended: Duration::ZERO, flow, path, user: 1 };
+            (0..to.flow.paths.len()).map(planned)
+        });
+        for planned in paths {
+            request(&order, planned, None)?;
+        }
         Ok(Self {
             pools: (0..flows).map(|_| Pool::new(MOST_CONNECTIONS / flows)).collect(),
             users: Users::default(),
@@ -145,7 +150,7 @@ impl Sender {
         deadline: tokio::time::Instant,
     ) {
         let request = request(&self.order, planned, self.users.cookie(planned.user));
-        let request = request.expect("each was built once before the load began");
+        let request = request.expect("each of its paths was good before the load began");
         let (flow, address) = (planned.flow, self.order.flows[planned.flow].address);
         self.running.spawn(async move {
             let (reply, connection) = talk(lane, address, request, deadline).await.unzip();

@@ -15,19 +15,24 @@ pub(super) struct Services {
 // === impl Services ===
 
 impl Services {
-    /// Of these configurations. The load goes to `usual`, if that is one.
-    pub(super) fn of(configurations: &[Configuration], usual: Option<usize>) -> Self {
-        let fleets = || configurations.iter().filter_map(|c| c.fleet.as_ref());
-        let services = fleets().next().map(|fleet| &fleet.services[..]).unwrap_or_default();
+    /// Of these configurations; none is usual yet.
+    pub(super) fn of(configurations: &[Configuration]) -> Self {
+        let services = configurations.first().map(Configuration::services).unwrap_or_default();
         let fewest = |place: usize| {
-            let counts = fleets().map(|fleet| fleet.services[place].cluster.desired_count);
-            counts.min().unwrap_or_default()
+            let count = |c: &Configuration| c.services()[place].cluster.desired_count;
+            configurations.iter().map(count).min().unwrap_or_default()
         };
         Self {
             names: services.iter().map(|service| service.name.clone()).collect(),
             fewest: (0..services.len()).map(fewest).collect(),
-            usual,
+            usual: None,
         }
+    }
+
+    /// The load goes to the service of this name, if one is named.
+    pub(super) fn used_by(self, name: Option<&str>) -> Result<Self, ConfigError> {
+        let usual = name.map(|name| self.place("service", Some(name))).transpose()?;
+        Ok(Self { usual, ..self })
     }
 
     /// The place of the service of this name.
