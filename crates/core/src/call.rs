@@ -38,6 +38,70 @@ pub struct CallId {
     pub generation: u32,
 }
 
+/// What matters of a request to those who carry it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// From [`Config::route`].
+    pub route: RouteId,
+    /// What matters to its policies.
+    pub ask: Ask,
+    /// Nothing changes by it, and all of it is at hand: it may be sent to two tasks at once.
+    pub safe: bool,
+    /// The task its client is used to: it gets the call if it is in rotation.
+    pub preferred: Option<TaskId>,
+    /// Requests that are to reach the same task, as long as it is there, have the same one. Only
+    /// for a consistent hash.
+    pub affinity: u64,
+    /// Requests for the same thing have the same one: what it does to one task it does to others.
+    pub fingerprint: u64,
+    /// So much memory it holds while it waits.
+    pub bytes: usize,
+}
+
+/// What a try has shown of its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The task.
+    pub task: TaskId,
+    /// What it did.
+    pub how: How,
+    /// Of the request: see [`Request::fingerprint`].
+    pub fingerprint: u64,
+}
+
+/// What a task did with a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A proper answer began after so long.
+    Answered(Duration),
+    /// An answer that is a failure, such as a 500, or none at all. `blamed`: another task has
+    /// answered the same request properly, so it is the task's fault and not the request's.
+    /// What every task that was asked has failed is not told at all.
+    Failed {
+        /// How.
+        what: FailedHow,
+        /// Surely the task's fault.
+        blamed: bool,
+    },
+    /// Nobody listens at its address.
+    Refused,
+    /// No answer had begun after so long, when another task's came.
+    Overtaken(Duration),
+    /// It says of itself that it wants no more requests.
+    Withdrawn,
+}
+
+/// How a task failed a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedHow {
+    /// By this status.
+    Status(u16),
+    /// Without an answer.
+    Broken(FailureKind),
+    /// The deadline passed before it had answered.
+    Deadline,
+}
+
 /// Counts the tries of a call: 1, 2, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt(pub u32);
@@ -49,12 +113,8 @@ pub enum Input {
     Begin {
         /// From [`Slots::take`].
         call: CallId,
-        /// From [`Config::route`].
-        route: RouteId,
         /// What matters of it.
-        ask: Ask,
-        /// The task its client is used to: it gets the call if it is in rotation.
-        preferred: Option<TaskId>,
+        request: Request,
     },
     /// The head of an answer came, and its first byte is on the way to the client: from now on the
     /// call cannot be tried again.
@@ -190,6 +250,15 @@ impl Config {
     pub fn route(&self, method: &str, target: &str) -> RouteId {
         let first = self.routes.iter().position(|route| route.matches.is_for(method, target));
         RouteId(first.unwrap_or(self.routes.len() - 1))
+    }
+}
+
+// === impl Request ===
+
+impl Request {
+    /// With nothing special about it: not safe, used to no task.
+    pub fn new(route: RouteId, ask: Ask) -> Self {
+        Self { route, ask, safe: false, preferred: None, affinity: 0, fingerprint: 0, bytes: 0 }
     }
 }
 

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
+
 /// What one side tells the other about one service of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About<T> {
@@ -48,6 +50,10 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// Whether it may get new requests at all.
     pub wanted: Wanted,
+    /// Its share of the requests, beside those of the others. At least 1.
+    pub weight: u32,
+    /// Of which revision of its service it is.
+    pub revision: Revision,
     /// What the last gateway thought of it, so that a verdict outlives the gateway.
     pub inherited: Option<Health>,
 }
@@ -128,6 +134,15 @@ impl TryFrom<String> for TaskId {
 
     fn try_from(name: String) -> Result<Self, NotATask> {
         name.parse()
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// In rotation, with nothing special about it and no verdict on it yet.
+    pub fn new(task: TaskId, address: SocketAddr) -> Self {
+        Self { task, address, wanted: Wanted::InRotation, weight: 1, revision: 1, inherited: None }
     }
 }
 

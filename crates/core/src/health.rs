@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 
 pub use checker::{Action, Checker, Input, ProbeId};
@@ -63,11 +64,37 @@ pub enum Failing {
     Status(u16),
 }
 
-/// One task in rotation, or none: what the balancer may choose from.
+/// What the balancer may choose from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// In ascending order.
-    pub tasks: Vec<TaskId>,
+    /// In ascending order of task.
+    pub members: Vec<Member>,
+}
+
+/// A task in rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The task.
+    pub task: TaskId,
+    /// Its share of the requests, beside those of the others. At least 1.
+    pub weight: u32,
+    /// Of which revision of its service it is.
+    pub revision: Revision,
+    /// It gets one request, and how that goes decides whether it gets more.
+    pub on_trial: bool,
+}
+
+impl Rotation {
+    /// These tasks, in ascending order, and nothing special about any of them.
+    pub fn of(tasks: impl IntoIterator<Item = TaskId>) -> Self {
+        let plain = |task| Member { task, weight: 1, revision: 1, on_trial: false };
+        Self { members: tasks.into_iter().map(plain).collect() }
+    }
+
+    /// Whether `task` is among them.
+    pub fn contains(&self, task: TaskId) -> bool {
+        self.members.iter().any(|member| member.task == task)
+    }
 }
 
 impl fmt::Display for Failing {

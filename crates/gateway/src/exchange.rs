@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seaworthy_core::call::Failure;
+use seaworthy_core::call::{self, Failure};
 use seaworthy_core::policy::Ask;
 use tokio::net::TcpStream;
 
@@ -13,7 +13,7 @@ use crate::download::{Download, Received};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
 use crate::http::request::Request;
-use crate::service::{Call, Line, Told, Try, Wish};
+use crate::service::{Call, Line, Told, Try};
 use crate::stale::{Key, Stale};
 use crate::upload::{Cut, Upload};
 use crate::worker::Worker;
@@ -78,7 +78,8 @@ impl<'a> Exchange<'a> {
     pub(crate) async fn run(mut self) -> After {
         let Request { route, repeatable, timeout, preferred, .. } = self.request;
         let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
-        let mut call = self.worker.service.begin(Wish { route, ask, preferred }, self.line);
+        let request = call::Request { preferred, ..call::Request::new(route, ask) };
+        let mut call = self.worker.service.begin(request, self.line);
         loop {
             match call.told().await {
                 Told::Answer(refusal) => return self.answer(Why::Refusal(refusal)).await,

@@ -9,12 +9,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, RouteId, Slots};
+use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, Slots};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
 use seaworthy_core::machine::drive;
-use seaworthy_core::policy::Ask;
 use seaworthy_core::record::Record;
 use seaworthy_core::target_group::{Action, Input, TargetGroup};
 use seaworthy_core::time::Instant;
@@ -78,15 +77,6 @@ pub(crate) enum Told {
     Abort,
 }
 
-/// What core is to know of a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
-    pub(crate) route: RouteId,
-    pub(crate) ask: Ask,
-    /// The task that its client is used to.
-    pub(crate) preferred: Option<TaskId>,
-}
-
 /// One try of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Try {
@@ -139,8 +129,7 @@ impl Service {
     }
 
     /// A new call, whose words come over `line`.
-    pub(crate) fn begin<'a>(&'a self, wanted: Wish, line: &'a Arc<Line>) -> Call<'a> {
-        let Wish { route, ask, preferred } = wanted;
+    pub(crate) fn begin<'a>(&'a self, request: call::Request, line: &'a Arc<Line>) -> Call<'a> {
         // Declared before the lock, so that in a panic the lock goes first and the call is closed.
         let call;
         let mut shared = self.lock();
@@ -151,7 +140,7 @@ impl Service {
             lines.resize(slot + 1, None);
         }
         lines[slot] = Some(Arc::clone(line));
-        let begin = call::Input::Begin { call: id, route, ask, preferred };
+        let begin = call::Input::Begin { call: id, request };
         self.tell(&mut shared, Input::Call(begin));
         call
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::gate::Gate;
 use super::loads::Loads;
-use super::{Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, RouteId};
+use super::{
+    Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId,
+};
 use crate::balance::Algorithm;
 use crate::endpoints::TaskId;
 use crate::machine::{Machine, soonest};
@@ -89,15 +91,9 @@ impl Dispatcher {
         self.gates.iter_mut().find_map(Gate::poll_record)
     }
 
-    fn begin(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        route: RouteId,
-        ask: &Ask,
-        preferred: Option<TaskId>,
-    ) {
-        let pass = match self.admit(now, route, ask) {
+    fn begin(&mut self, now: Instant, id: CallId, request: Request) {
+        let Request { route, ask, preferred, .. } = request;
+        let pass = match self.admit(now, route, &ask) {
             Ok(pass) => pass,
             Err(why) => return self.actions.push_back(Action::Answer { call: id, why }),
         };
@@ -233,9 +229,7 @@ impl Machine for Dispatcher {
         // A deadline that has passed counts, whether or not anybody told the time meanwhile.
         self.handle_timeout(now);
         match input {
-            Input::Begin { call, route, ask, preferred } => {
-                self.begin(now, call, route, &ask, preferred);
-            }
+            Input::Begin { call, request } => self.begin(now, call, request),
             Input::Head { call, attempt, status } => self.head(call, attempt, status),
             Input::Failed { call, attempt, failure } => self.failed(now, call, attempt, failure),
             Input::Done { call: id, attempt } => {

@@ -2,7 +2,7 @@
 
 use crate::balance::{Algorithm, Balancer, Candidate};
 use crate::endpoints::TaskId;
-use crate::health::Rotation;
+use crate::health::{Member, Rotation};
 
 /// Tasks and their requests in flight, and whose turn it is.
 #[derive(Debug)]
@@ -74,10 +74,10 @@ impl Loads {
 
     pub(super) fn rotate(&mut self, rotation: &Rotation) {
         for load in &mut self.tasks {
-            load.in_rotation = rotation.tasks.contains(&load.task);
+            load.in_rotation = rotation.contains(load.task);
         }
         self.tasks.retain(|load| load.in_rotation || load.in_flight > 0);
-        for &task in &rotation.tasks {
+        for &Member { task, .. } in &rotation.members {
             if let Err(at) = self.tasks.binary_search_by_key(&task, |load| load.task) {
                 self.tasks.insert(at, Load { task, in_flight: 0, in_rotation: true });
             }

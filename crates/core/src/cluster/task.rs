@@ -72,7 +72,8 @@ impl Task {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         // `Initial` is no verdict, so there is none to inherit.
         let inherited = Some(self.health).filter(|health| *health != Health::Initial);
-        Some(Endpoint { task: self.id, address, wanted, inherited })
+        let revision = self.revision;
+        Some(Endpoint { task: self.id, address, wanted, weight: 1, revision, inherited })
     }
 
     /// Takes note of what the gateway saw; true at the first pass.

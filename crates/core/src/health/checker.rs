@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::{Config, Failing, Probed, Rotation};
+use super::{Config, Failing, Member, Probed, Rotation};
 use crate::endpoints::{Endpoint, Endpoints, Health, TaskId, Wanted};
 use crate::machine::Machine;
 use crate::record::{Cause, Decision, Record};
@@ -152,14 +152,14 @@ impl Checker {
 
     fn rotate(&mut self, now: Instant) {
         let wanted = || self.targets.iter().filter(|t| t.endpoint.wanted == Wanted::InRotation);
-        let of = |health| wanted().filter(move |t| t.health == health).map(|t| t.endpoint.task);
-        let mut tasks: Vec<TaskId> = of(Health::Healthy).collect();
-        let fail_open = tasks.is_empty();
+        let of = |health| wanted().filter(move |t| t.health == health).map(Target::member);
+        let mut members: Vec<Member> = of(Health::Healthy).collect();
+        let fail_open = members.is_empty();
         if fail_open {
-            tasks.extend(of(Health::Unhealthy));
+            members.extend(of(Health::Unhealthy));
         }
-        if tasks != self.rotation.tasks {
-            let before = std::mem::replace(&mut self.rotation.tasks, tasks);
+        if members != self.rotation.members {
+            let before = std::mem::replace(&mut self.rotation, Rotation { members });
             self.explain(now, &before, fail_open);
             self.actions.push_back(Action::Rotate(self.rotation.clone()));
         }
@@ -167,9 +167,10 @@ impl Checker {
     }
 
     /// One record for each task that left or entered, against the rotation of `before`.
-    fn explain(&mut self, now: Instant, before: &[TaskId], fail_open: bool) {
-        let after = &self.rotation.tasks;
-        let left = before.iter().filter(|task| !after.contains(task)).map(|&task| {
+    fn explain(&mut self, now: Instant, before: &Rotation, fail_open: bool) {
+        let after = &self.rotation;
+        let gone = |member: &&Member| !after.contains(member.task);
+        let left = before.members.iter().filter(gone).map(|&Member { task, .. }| {
             // One that is `Initial` again is so at another address: the one in rotation is gone.
             let registered = |t: &&Target| {
                 t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial
@@ -183,7 +184,7 @@ impl Checker {
             (task, Decision::LeaveRotation, cause)
         });
         let entering =
-            |t: &&Target| after.contains(&t.endpoint.task) && !before.contains(&t.endpoint.task);
+            |t: &&Target| after.contains(t.endpoint.task) && !before.contains(t.endpoint.task);
         let entered = self.targets.iter().filter(entering).map(|target| {
             let cause = if fail_open { Cause::NobodyHealthy } else { target.cause.clone() };
             (target.endpoint.task, Decision::EnterRotation, cause)
@@ -239,6 +240,11 @@ impl Target {
             outstanding: None,
             cause: Cause::Inherited,
         }
+    }
+
+    fn member(&self) -> Member {
+        let Endpoint { task, weight, revision, .. } = self.endpoint;
+        Member { task, weight, revision, on_trial: false }
     }
 
     fn pass(&mut self, healthy_threshold: u32) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{
-    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, RouteId, Slots,
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Request, RouteId,
+    Slots,
 };
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -64,8 +65,8 @@ impl World {
         let dispatcher = Dispatcher::new(config, Algorithm::RoundRobin, 1);
         let (slots, open) = (Slots::default(), Vec::new());
         let mut world = Self { now: Instant::EPOCH, dispatcher, slots, open, costly: 0 };
-        let tasks = (1..=4).map(TaskId).collect();
-        world.tell(Some(Input::Rotate(Rotation { tasks })));
+        let tasks = (1..=4).map(TaskId);
+        world.tell(Some(Input::Rotate(Rotation::of(tasks))));
         world
     }
 
@@ -75,8 +76,8 @@ impl World {
                 let call = self.slots.take();
                 self.open.push((call, 0));
                 let ask = Ask { repeatable: true, deadline: None };
-                let (route, preferred) = (RouteId(0), None);
-                self.tell(Some(Input::Begin { call, route, ask, preferred }));
+                let request = Request::new(RouteId(0), ask);
+                self.tell(Some(Input::Begin { call, request }));
             }
             Step::Wait(millis) => {
                 self.now = self.now + Duration::from_millis(millis);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use expect_test::Expect;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{
-    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, RouteId, Slots,
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Request, RouteId,
+    Slots,
 };
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -46,7 +47,7 @@ impl Shell {
         match words[..] {
             ["rotate", ref tasks @ ..] => {
                 let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
-                let rotation = Rotation { tasks: tasks.iter().map(task).collect() };
+                let rotation = Rotation::of(tasks.iter().map(task));
                 self.drive(Some(Input::Rotate(rotation)));
             }
             ["get" | "post", name] => self.begin(name, words[0] == "get", None, None),
@@ -79,8 +80,9 @@ impl Shell {
     ) {
         let call = self.slots.take();
         self.calls.insert(name.to_owned(), (call, 0));
-        let (route, ask) = (RouteId(0), Ask { repeatable, deadline });
-        self.drive(Some(Input::Begin { call, route, ask, preferred }));
+        let ask = Ask { repeatable, deadline };
+        let request = Request { preferred, ..Request::new(RouteId(0), ask) };
+        self.drive(Some(Input::Begin { call, request }));
     }
 
     /// `a head` is about the last try of `a`, `a#1 head` about its first one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind};
-use seaworthy_core::call::{Input, Refusal, RouteId, Slots};
+use seaworthy_core::call::{Input, Refusal, Request, RouteId, Slots};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
 use seaworthy_core::machine::{Machine, drive};
@@ -64,7 +64,7 @@ impl Observer {
         match step {
             Step::Rotate(tasks) => {
                 self.rotation = tasks.iter().copied().map(TaskId).collect();
-                let rotation = Rotation { tasks: self.rotation.clone() };
+                let rotation = Rotation::of(self.rotation.iter().copied());
                 self.drive(Some(Input::Rotate(rotation)));
             }
             Step::Begin { repeatable, deadline } => self.begin(*repeatable, *deadline),
@@ -116,8 +116,8 @@ impl Observer {
             refused_by: Vec::new(),
             failed: None,
         });
-        let (route, ask) = (RouteId(0), Ask { repeatable, deadline });
-        self.drive(Some(Input::Begin { call: id, route, ask, preferred: None }));
+        let request = Request::new(RouteId(0), Ask { repeatable, deadline });
+        self.drive(Some(Input::Begin { call: id, request }));
     }
 
     fn of_open(&mut self, n: usize, input: impl FnOnce(&mut Open) -> Input) {

@@ -27,11 +27,10 @@ fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
         1 => Just(Some(Health::Healthy)),
         1 => Just(Some(Health::Unhealthy)),
     ];
-    let endpoint = |(task, (draining, inherited)): (u32, (bool, Option<Health>))| Endpoint {
-        task: TaskId(task),
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9000 + task as u16)),
-        wanted: if draining { Wanted::Draining } else { Wanted::InRotation },
-        inherited,
+    let endpoint = |(task, (draining, inherited)): (u32, (bool, Option<Health>))| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9000 + task as u16));
+        let wanted = if draining { Wanted::Draining } else { Wanted::InRotation };
+        Endpoint { wanted, inherited, ..Endpoint::new(TaskId(task), address) }
     };
     prop::collection::btree_map(1..6u32, (prop::bool::weighted(0.2), health), 0..5)
         .prop_map(move |tasks| tasks.into_iter().map(endpoint).collect())

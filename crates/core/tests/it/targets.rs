@@ -268,12 +268,8 @@ impl Shell {
                 let call = self.slots.take();
                 self.calls.insert(name.to_owned(), call);
                 let ask = Ask { repeatable: true, deadline: None };
-                self.drive(Some(Input::Call(call::Input::Begin {
-                    call,
-                    route: call::RouteId(0),
-                    ask,
-                    preferred: None,
-                })));
+                let request = call::Request::new(call::RouteId(0), ask);
+                self.drive(Some(Input::Call(call::Input::Begin { call, request })));
             }
             [name, "done"] => {
                 let done = call::Input::Done { call: self.calls[name], attempt: Attempt(1) };
@@ -343,7 +339,8 @@ fn endpoint(word: &str) -> Endpoint {
         _ => None,
     };
     let wanted = if word.ends_with("-draining") { Wanted::Draining } else { Wanted::InRotation };
-    Endpoint { task, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), wanted, inherited }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Endpoint { wanted, inherited, ..Endpoint::new(task, address) }
 }
 
 fn task(number: &str) -> TaskId {

@@ -5,8 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use seaworthy_core::call::RouteId;
 use seaworthy_core::endpoints::{Endpoint, Health};
 use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::policy::Ask;
 use serde_json::json;
 
 use super::*;
@@ -27,13 +29,13 @@ fn service(address: SocketAddr, timeout: &str) -> Service {
 }
 
 fn endpoints(version: u64, address: SocketAddr) -> Endpoints {
-    let inherited = Some(Health::Healthy);
-    let task = Endpoint { task: TASK, address, wanted: Wanted::InRotation, inherited };
+    let task = Endpoint { inherited: Some(Health::Healthy), ..Endpoint::new(TASK, address) };
     Endpoints { version, tasks: vec![task] }
 }
 
-const WISH: Wish =
-    Wish { route: RouteId(0), ask: Ask { repeatable: true, deadline: None }, preferred: None };
+fn request() -> call::Request {
+    call::Request::new(RouteId(0), Ask { repeatable: true, deadline: None })
+}
 
 fn in_flight(service: &Service) -> u32 {
     service.sightings().of(TASK).expect("it is known").in_flight
@@ -44,7 +46,7 @@ fn in_flight(service: &Service) -> u32 {
 async fn the_head_of_an_answer_that_comes_too_late_is_not_passed_on() {
     let service = service(([127, 0, 0, 1], 9).into(), "1ms");
     let line = Arc::default();
-    let mut call = service.begin(WISH, &line);
+    let mut call = service.begin(request(), &line);
     let over = now() + Duration::from_millis(1);
     let Told::Try(to) = call.told().await else { panic!("it is to be tried") };
     while now() < over {
@@ -59,7 +61,7 @@ async fn the_head_of_an_answer_that_comes_too_late_is_not_passed_on() {
 async fn the_head_of_an_answer_in_time_is_passed_on() {
     let service = service(([127, 0, 0, 1], 9).into(), "10s");
     let line = Arc::default();
-    let mut call = service.begin(WISH, &line);
+    let mut call = service.begin(request(), &line);
     let Told::Try(to) = call.told().await else { panic!("it is to be tried") };
     assert!(call.head(to.attempt, 200));
     assert_eq!(in_flight(&service), 1);

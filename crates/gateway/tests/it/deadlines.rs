@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
-use seaworthy_core::endpoints::{Endpoint, Health, TaskId, Wanted};
+use seaworthy_core::endpoints::{Endpoint, Health, TaskId};
 use serde_json::json;
 
 use crate::harness::{End, Gate, Gateway, Task};
@@ -119,7 +119,7 @@ fn a_connection_that_does_not_open_is_given_up() {
     let good = Task::good(2);
     let healthy = |task, address| {
         let inherited = Some(Health::Healthy);
-        Endpoint { task, address, wanted: Wanted::InRotation, inherited }
+        Endpoint { inherited, ..Endpoint::new(task, address) }
     };
     let full = healthy(TaskId(1), address);
     let health = json!({ "interval": "1h", "timeout": "50m" });

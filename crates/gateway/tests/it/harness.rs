@@ -93,7 +93,7 @@ impl Gateway {
             let Task { id, address, .. } = **task;
             let drains = draining.contains(&id);
             let wanted = if drains { Wanted::Draining } else { Wanted::InRotation };
-            Endpoint { task: id, address, wanted, inherited: None }
+            Endpoint { wanted, ..Endpoint::new(id, address) }
         };
         self.publish(tasks.iter().map(endpoint).collect());
     }
