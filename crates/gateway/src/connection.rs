@@ -56,7 +56,7 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
     let mut scratch = Scratch::default();
     while let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await {
         let after = match read {
-            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
+            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await.0,
             Err(fault) => {
                 answer::write(Why::Fault(fault), None, false, &mut scratch.out);
                 if send(&mut client, &scratch.out).await { After::Linger } else { After::Reset }
