@@ -6,6 +6,7 @@ mod call_policies;
 mod call_policy_properties;
 mod call_properties;
 mod call_shell;
+mod call_tries;
 mod calls;
 mod cluster_properties;
 mod files;
