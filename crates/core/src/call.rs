@@ -6,6 +6,7 @@ mod loads;
 mod route;
 mod slots;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ use crate::policy::{Ask, Rejection, guard};
 use crate::time::Instant;
 
 pub use dispatcher::Dispatcher;
-pub use route::{Match, PathMatch, Route, RouteId};
+pub use loads::{Loads, Pick};
+pub(crate) use route::path;
+pub use route::{FieldMatch, HostMatch, Match, PathMatch, Route, RouteId};
 pub use slots::Slots;
 
 /// How the calls of a service are carried out.
@@ -242,14 +245,24 @@ impl Config {
             budget: None,
             outlasts: Duration::ZERO,
             fallback: None,
+            weights: BTreeMap::new(),
         };
         Self { connect_timeout: timeout, routes: vec![route] }
     }
 
-    /// The route for a request with this method and target.
-    pub fn route(&self, method: &str, target: &str) -> RouteId {
-        let first = self.routes.iter().position(|route| route.matches.is_for(method, target));
-        RouteId(first.unwrap_or(self.routes.len() - 1))
+    /// The route for a request with this method, target (path and query) and host (perhaps with a
+    /// port). `has` says whether it has a field of this name, with this value if one is given.
+    pub fn route(
+        &self,
+        method: &str,
+        target: &str,
+        host: &str,
+        has: impl Fn(&str, Option<&str>) -> bool,
+    ) -> RouteId {
+        // The last is for all.
+        let special = &self.routes[..self.routes.len() - 1];
+        let first = special.iter().position(|r| r.matches.is_for(method, target, host, &has));
+        RouteId(first.unwrap_or(special.len()))
     }
 }
 

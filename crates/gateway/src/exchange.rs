@@ -76,9 +76,9 @@ impl<'a> Exchange<'a> {
 
     /// Carries it out.
     pub(crate) async fn run(mut self) -> After {
-        let Request { route, repeatable, timeout, preferred, .. } = self.request;
+        let Request { route, repeatable, timeout, preferred, affinity, .. } = self.request;
         let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
-        let request = call::Request { preferred, ..call::Request::new(route, ask) };
+        let request = call::Request { preferred, affinity, ..call::Request::new(route, ask) };
         let mut call = self.worker.service.begin(request, self.line);
         loop {
             match call.told().await {

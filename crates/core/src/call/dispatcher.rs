@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::gate::Gate;
-use super::loads::Loads;
+use super::loads::{Loads, Pick};
 use super::{
     Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId,
 };
-use crate::balance::Algorithm;
+use crate::balance;
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::machine::{Machine, soonest};
 use crate::policy::guard::{Guard, Pass};
@@ -31,6 +32,8 @@ pub struct Dispatcher {
     /// By slot.
     calls: Vec<Option<Call>>,
     deadlines: BTreeSet<(Instant, u32)>,
+    /// Calls that were let pass.
+    begun: u64,
     actions: VecDeque<Action>,
 }
 
@@ -40,6 +43,9 @@ struct Call {
     route: RouteId,
     repeatable: bool,
     pass: Pass,
+    /// It goes to tasks of this one.
+    revision: Option<Revision>,
+    affinity: u64,
     attempt: Attempt,
     /// The last try began then.
     tried: Instant,
@@ -58,14 +64,15 @@ struct Call {
 // === impl Dispatcher ===
 
 impl Dispatcher {
-    /// A dispatcher without any task in rotation. `seed` draws the breakers' jitter.
-    pub fn new(config: Config, algorithm: Algorithm, seed: u64) -> Self {
+    /// A dispatcher without any task in rotation. `seed` is for what is drawn.
+    pub fn new(config: Config, balancing: balance::Config, seed: u64) -> Self {
         let gate = |(n, route)| Gate::new(route, draw(seed, Stream::OpenTime, n as u64));
         Self {
             gates: config.routes.into_iter().enumerate().map(gate).collect(),
-            loads: Loads::new(algorithm),
+            loads: Loads::new(balancing, seed),
             calls: Vec::new(),
             deadlines: BTreeSet::new(),
+            begun: 0,
             actions: VecDeque::new(),
         }
     }
@@ -92,12 +99,18 @@ impl Dispatcher {
     }
 
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
-        let Request { route, ask, preferred, .. } = request;
+        let Request { route, ask, preferred, affinity, safe, .. } = request;
         let pass = match self.admit(now, route, &ask) {
             Ok(pass) => pass,
             Err(why) => return self.actions.push_back(Action::Answer { call: id, why }),
         };
-        let task = self.loads.first(preferred).expect("it passes only if there is a task");
+        self.begun += 1;
+        let revision = self.gates[route.0].revision(self.begun);
+        let pick = Pick { preferred, affinity, revision, safe, not: &[] };
+        let Some(task) = self.loads.pick(now, &pick) else {
+            self.gates[route.0].settle(now, pass, Outcome::Cancelled);
+            return self.actions.push_back(Action::Answer { call: id, why: Refusal::NoTask });
+        };
         let slot = id.slot as usize;
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
@@ -110,6 +123,8 @@ impl Dispatcher {
             route,
             repeatable: ask.repeatable,
             pass,
+            revision,
+            affinity,
             attempt: Attempt(0),
             tried: now,
             task,
@@ -139,13 +154,18 @@ impl Dispatcher {
         call.tried = now;
         call.task = task;
         let (attempt, deadline, fresh) = (call.attempt, call.pass.deadline(), call.fresh);
-        self.loads.take(task);
+        self.loads.take(now, task);
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh });
     }
 
-    fn head(&mut self, id: CallId, attempt: Attempt, status: u16) {
+    fn head(&mut self, now: Instant, id: CallId, attempt: Attempt, status: u16) {
         let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
-        call.answered = Some(self.gates[call.route.0].outcome(status));
+        let outcome = self.gates[call.route.0].outcome(status);
+        match outcome {
+            Outcome::Success => self.loads.answered(now, call.task, now.since(call.tried)),
+            _ => self.loads.failed(now, call.task),
+        }
+        call.answered = Some(outcome);
     }
 
     fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
@@ -163,11 +183,19 @@ impl Dispatcher {
         call.lost_one |= failure.sent;
         call.fresh |= stale;
         let (task, route, failed) = (call.task, call.route, call.failed.clone());
-        self.loads.release(task);
+        let pick = Pick { affinity: call.affinity, revision: call.revision, ..Pick::default() };
+        if !stale {
+            self.loads.failed(now, task);
+        }
+        self.loads.release(now, task, !stale);
         // A task whose connection went stale may be just dying: any other one is the better bet.
         let others = [&failed[..], &[task]].concat();
         let next = may_repeat
-            .then(|| self.loads.pick(&others).or_else(|| self.loads.pick(&failed)))
+            .then(|| {
+                let loads = &mut self.loads;
+                let other = loads.pick(now, &Pick { not: &others, ..pick });
+                other.or_else(|| loads.pick(now, &Pick { not: &failed, ..pick }))
+            })
             .flatten();
         let gate = &mut self.gates[route.0];
         if let Some(next) = next.filter(|_| gate.may_try_again(now, attempt.0, failure.sent)) {
@@ -183,14 +211,14 @@ impl Dispatcher {
     /// The work of a call has ended.
     fn end(&mut self, now: Instant, id: CallId, outcome: Outcome) {
         let Some(call) = self.forget(id) else { return };
-        self.loads.release(call.task);
+        self.loads.release(now, call.task, call.answered.is_some());
         self.settle(now, call, outcome);
     }
 
     /// Nobody waits for a call any more; its task may go on with it. Whether its answer had begun.
     fn abandon(&mut self, now: Instant, id: CallId, how: Outcome) -> Option<bool> {
         let call = self.forget(id)?;
-        self.loads.release(call.task);
+        self.loads.release(now, call.task, call.answered.is_some());
         self.gates[call.route.0].abandon(now, call.pass, call.tried, how);
         Some(call.answered.is_some())
     }
@@ -230,7 +258,7 @@ impl Machine for Dispatcher {
         self.handle_timeout(now);
         match input {
             Input::Begin { call, request } => self.begin(now, call, request),
-            Input::Head { call, attempt, status } => self.head(call, attempt, status),
+            Input::Head { call, attempt, status } => self.head(now, call, attempt, status),
             Input::Failed { call, attempt, failure } => self.failed(now, call, attempt, failure),
             Input::Done { call: id, attempt } => {
                 if let Some(call) = of_try(&mut self.calls, id, attempt) {
@@ -241,7 +269,7 @@ impl Machine for Dispatcher {
             Input::ClientGone { call } => {
                 self.abandon(now, call, Outcome::Cancelled);
             }
-            Input::Rotate(rotation) => self.loads.rotate(&rotation),
+            Input::Rotate(rotation) => self.loads.rotate(now, &rotation),
         }
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Route;
+use crate::cluster::plan::Revision;
 use crate::health::Matcher;
 use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
 use crate::policy::{Ask, Outcome, Policy, Rejection};
+use crate::random::{Stream, draw};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -20,6 +22,8 @@ pub(super) struct Gate {
     failure_status: Matcher,
     tries: u32,
     outlasts: Duration,
+    weights: BTreeMap<Revision, u32>,
+    seed: u64,
     /// Work that nobody waits for any more, by when it must have ended.
     abandoned: BTreeMap<(Instant, u64), Pass>,
     /// Abandoned so far, which tells those of one moment apart.
@@ -29,7 +33,7 @@ pub(super) struct Gate {
 // === impl Gate ===
 
 impl Gate {
-    /// Nothing has passed yet. `seed` draws the breaker's jitter.
+    /// Nothing has passed yet. `seed` is for what is drawn.
     pub(super) fn new(route: Route, seed: u64) -> Self {
         Self {
             name: route.name,
@@ -39,6 +43,8 @@ impl Gate {
             budget: route.budget.map(|config| Budget::new(Instant::EPOCH, config)),
             tries: route.tries,
             outlasts: route.outlasts,
+            weights: route.weights,
+            seed,
             abandoned: BTreeMap::new(),
             count: 0,
         }
@@ -50,6 +56,19 @@ impl Gate {
 
     pub(super) fn admit(&mut self, now: Instant, ask: &Ask) -> Result<Pass, Rejection> {
         self.guard.admit(now, ask)
+    }
+
+    /// Of which revision the task of the `ordinal`-th call is to be, if that matters.
+    pub(super) fn revision(&self, ordinal: u64) -> Option<Revision> {
+        let sum: u64 = self.weights.values().map(|weight| u64::from(*weight)).sum();
+        let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
+        let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
+        let hit = |(_, weight): &(&Revision, &u32)| {
+            let hit = left < u64::from(**weight);
+            left = left.saturating_sub(u64::from(**weight));
+            hit
+        };
+        self.weights.iter().find(hit).map(|(revision, _)| *revision)
     }
 
     /// How an answer with this status went.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind};
 use seaworthy_core::call::{Input, Refusal, Request, RouteId, Slots};
 use seaworthy_core::endpoints::TaskId;
@@ -49,7 +49,7 @@ impl Observer {
         let config = Config::plain(TIMEOUT, tries);
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config, algorithm, 1),
+            dispatcher: Dispatcher::new(config, balance::Config::plain(algorithm), 1),
             tries,
             algorithm,
             slots: Slots::default(),
