@@ -1,7 +1,7 @@
 //! Who gets the next request.
 //!
 //! Every algorithm divides requests by weight when nothing else speaks against it, and each one is
-//! capped in the same way while a task starts slowly ([`ramp`]). Draws come by seed and ordinal, so
+//! capped in the same way while a task starts slowly. Draws come by seed and ordinal, so
 //! the same inputs give the same choices.
 
 mod affinity;

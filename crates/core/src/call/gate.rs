@@ -122,3 +122,21 @@ impl Gate {
         Some(Record { at: transition.at, task: None, decision: Decision::Switch, cause })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Config;
+
+    #[test]
+    fn revisions_are_drawn_by_weight() {
+        let mut route = Config::plain(Duration::from_secs(1), 1).routes.remove(0);
+        assert_eq!(Gate::new(route.clone(), 1).revision(1), None, "they do not matter");
+        route.weights = [(1, 90), (2, 0), (3, 10)].into();
+        let gate = Gate::new(route, 1);
+        let drawn: Vec<_> = (0..10_000).filter_map(|ordinal| gate.revision(ordinal)).collect();
+        let count = |revision| drawn.iter().filter(|drawn| **drawn == revision).count();
+        assert_eq!((drawn.len(), count(2)), (10_000, 0));
+        assert!(count(3).abs_diff(1000) < 100, "{} of 3", count(3));
+    }
+}

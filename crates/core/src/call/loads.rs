@@ -84,8 +84,10 @@ impl Loads {
         if let Some(target) = self.targets.iter().find(tried).filter(|_| pick.safe) {
             return Some(target.task());
         }
+        // Whoever is used to a task is used to its revision.
+        let free = Choice { revision: None, on_trial: false, ..choice };
         let used_to = |target: &&Target| Some(target.task()) == pick.preferred;
-        if let Some(target) = self.targets.iter().find(used_to).filter(|t| choice.has(t)) {
+        if let Some(target) = self.targets.iter().find(used_to).filter(|t| free.has(t)) {
             return Some(target.task());
         }
         self.open(now, choice);

@@ -32,19 +32,29 @@ enum End {
     GivenUp,
 }
 
+/// A request in flight. In the order in which they end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Sent {
+    until: Instant,
+    /// Tells those of one moment apart.
+    count: u64,
+    since: Instant,
+    task: TaskId,
+    end: End,
+}
+
 /// The tasks of one service, and how they answer.
 pub(crate) struct World {
     loads: Loads,
     now: Instant,
     manners: BTreeMap<TaskId, Manner>,
-    /// When they end, in that order, with the moment they were sent.
-    in_flight: BinaryHeap<Reverse<(Instant, u64, TaskId, Instant, End)>>,
+    in_flight: BinaryHeap<Reverse<Sent>>,
     seed: u64,
     count: u64,
 }
 
-/// The logarithm of ten over the 99th percentile of the normal distribution.
-const SPREAD: f64 = 2.302_585 / 2.326_348;
+/// Over the 99th percentile of the normal distribution.
+const SPREAD: f64 = std::f64::consts::LN_10 / 2.326_348;
 
 impl World {
     /// All tasks are in rotation, and answer in the same manner.
@@ -101,18 +111,17 @@ impl World {
             Manner::Silent(patience) => (patience, End::GivenUp),
         };
         self.loads.take(self.now, task);
-        self.in_flight.push(Reverse((self.now + after, self.count, task, self.now, end)));
+        let (until, since, count) = (self.now + after, self.now, self.count);
+        self.in_flight.push(Reverse(Sent { until, count, since, task, end }));
     }
 
     /// Lets time pass.
     fn settle(&mut self, until: Instant) {
-        while let Some(&Reverse((at, _, task, sent, end))) = self.in_flight.peek() {
-            if at > until {
-                break;
-            }
+        while let Some(Reverse(sent)) = self.in_flight.peek().filter(|next| next.0.until <= until) {
+            let Sent { until: at, since, task, end, .. } = *sent;
             self.in_flight.pop();
             match end {
-                End::Answered => self.loads.answered(at, task, at.since(sent)),
+                End::Answered => self.loads.answered(at, task, at.since(since)),
                 End::Failed => self.loads.failed(at, task),
                 End::GivenUp => {}
             }

@@ -95,7 +95,8 @@ fn a_revision_counts_as_long_as_one_of_it_is_in_rotation() {
     let of = |revision| Pick { revision: Some(revision), ..PLAIN };
     assert_eq!([of(2); 2].map(|pick| next(&mut loads, pick)), [Some(3), Some(3)]);
     assert_eq!(next(&mut loads, Pick { not: &[TaskId(3)], ..of(2) }), None);
-    assert_eq!(next(&mut loads, Pick { preferred: Some(TaskId(3)), ..of(1) }), Some(1));
+    let used_to_3 = Pick { preferred: Some(TaskId(3)), ..of(1) };
+    assert_eq!(next(&mut loads, used_to_3), Some(3), "and to its revision");
     assert!(next(&mut loads, of(7)).is_some(), "there is none: any one will do");
 }
 
