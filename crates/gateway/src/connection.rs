@@ -94,8 +94,9 @@ async fn next(
         scratch.input = worker.buffer();
     }
     let Scratch { input, head, .. } = scratch;
-    let fleet::Service { call, sticky_cookie, .. } = &worker.service.config;
-    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref() };
+    let fleet::Service { call, sticky_cookie, balancing, .. } = &worker.service.config;
+    let affinity = balancing.affinity.as_ref();
+    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref(), affinity };
     let deadline = Instant::now() + HEAD_TIMEOUT;
     loop {
         if !input.is_empty() {

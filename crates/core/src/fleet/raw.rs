@@ -1,6 +1,7 @@
 //! A fleet as written: unknown keys are refused, what is left out gets its default here and
 //! nowhere else.
 
+mod balancing;
 mod breaker;
 mod bulkhead;
 mod call;
@@ -15,12 +16,13 @@ use serde::Deserialize;
 use super::range::{self, SHORTEST, duration, number, span};
 use super::written::{Number, Span, Written};
 use super::{ConfigError, Fleet, Service};
+use balancing::RawWeights;
 use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
 use route::{RawPolicies, RawRoute};
 
-use crate::balance::Algorithm;
+use crate::balance::{Affinity, Algorithm};
 use crate::health::Matcher;
 use crate::{cluster, health};
 
@@ -53,6 +55,10 @@ pub struct RawService {
     deregistration_delay: Option<Written>,
     restart_backoff: Option<Span>,
     balancing: Option<Algorithm>,
+    affinity: Option<Affinity>,
+    slow_start: Option<Written>,
+    most_in_flight: Option<Number>,
+    weights: Option<RawWeights>,
     sticky_cookie: Option<String>,
     #[serde(default)]
     health: RawHealth,
@@ -103,6 +109,10 @@ impl RawService {
         put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
         put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
         put(&mut self.balancing, changes.balancing.as_ref());
+        put(&mut self.affinity, changes.affinity.as_ref());
+        put(&mut self.slow_start, changes.slow_start.as_ref());
+        put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
+        put(&mut self.weights, changes.weights.as_ref());
         put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
         put(&mut self.health.path, changes.health.path.as_ref());
         put(&mut self.health.matcher, changes.health.matcher.as_ref());
@@ -151,6 +161,7 @@ impl Service {
     fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
         let call = read_call(&raw)?;
         let cluster = read_cluster(&raw)?;
+        let balancing = balancing::read(&raw)?;
         let Some(command) = raw.command else {
             let problem = "is missing; allowed is a program and its arguments";
             return Err(ConfigError::new("command", problem));
@@ -167,7 +178,7 @@ impl Service {
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
             call,
             cluster,
-            balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
+            balancing,
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
@@ -263,6 +274,7 @@ fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
         breaker: raw.breaker.clone(),
         bulkhead: raw.bulkhead.clone(),
         fallback: raw.fallback.clone(),
+        weights: raw.weights.clone(),
     };
     Ok(crate::call::Config {
         connect_timeout: duration("connect_timeout", limit, Duration::from_secs(10))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use expect_test::Expect;
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{
     Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
     RouteId, Seen, Slots,
@@ -32,7 +32,7 @@ impl Shell {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config, Algorithm::RoundRobin, 1),
+            dispatcher: Dispatcher::new(config, balance::Config::plain(Algorithm::RoundRobin), 1),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             wanted: Vec::new(),

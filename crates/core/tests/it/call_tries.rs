@@ -18,7 +18,7 @@ fn a_late_answer_is_asked_for_once_more_and_the_first_one_counts() {
         a#2 head       | a passes 2
         a#1 head       |
         a done         |
-        look b         | b try 1 on task-1
+        look b         | b try 1 on task-2
         at 0.22s       |
         b head         | b passes 1
         b done         |
@@ -56,7 +56,7 @@ fn hedges_come_from_their_own_budget() {
         look b         | b try 1 on task-1
         look c         | c try 1 on task-2
         at 1s          | a try 2 on task-1, hedge
-                       | b try 2 on task-2, hedge
+                       | b try 2 on task-3, hedge
     "#]]);
 }
 
@@ -99,9 +99,9 @@ fn if_every_try_fails_the_last_answer_is_passed_on() {
         a error       | a passes 3
         a done        |
         rotate 1 2    |
-        look b        | b try 1 on task-1
-        b unavailable | b try 2 on task-2
-        b lost        | b try 3 on task-2
+        look b        | b try 1 on task-2
+        b unavailable | b try 2 on task-1
+        b lost        | b try 3 on task-1
         b done        |
     "#]]);
 }
@@ -183,20 +183,20 @@ fn what_another_task_does_well_is_this_ones_fault_and_what_none_does_is_the_requ
                      | task-1 Failed { what: Status(500), blamed: true }
         a done       |
         look b       | b try 1 on task-3
-        b error      | b try 2 on task-1
-        b error      | b try 3 on task-2
+        b error      | b try 2 on task-2
+        b error      | b try 3 on task-1
         b error      | b passes 3
         b done       |
-        post c       | c try 1 on task-3
+        post c       | c try 1 on task-1
         c error      | c passes 1
-                     | task-3 Failed { what: Status(500), blamed: false }
+                     | task-1 Failed { what: Status(500), blamed: false }
         c done       |
-        look d       | d try 1 on task-1
-        d refused    | d try 2 on task-2
-                     | task-1 Refused
+        look d       | d try 1 on task-2
+        d refused    | d try 2 on task-3
+                     | task-2 Refused
         d withdraws  | d passes 2
-                     | task-2 Withdrawn
-                     | task-2 Answered(0ns)
+                     | task-3 Withdrawn
+                     | task-3 Answered(0ns)
     "#]]);
 }
 
