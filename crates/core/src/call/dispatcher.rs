@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::gate::Gate;
 use super::loads::Loads;
 use super::{
-    Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId,
+    Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId, Seen,
 };
 use crate::balance::Algorithm;
 use crate::endpoints::TaskId;
@@ -32,6 +32,7 @@ pub struct Dispatcher {
     calls: Vec<Option<Call>>,
     deadlines: BTreeSet<(Instant, u32)>,
     actions: VecDeque<Action>,
+    seen: VecDeque<Seen>,
 }
 
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Dispatcher {
             calls: Vec::new(),
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
+            seen: VecDeque::new(),
         }
     }
 
@@ -89,6 +91,11 @@ impl Dispatcher {
     /// A decision that is not about one call, if one was taken since this was last asked.
     pub fn poll_record(&mut self) -> Option<Record> {
         self.gates.iter_mut().find_map(Gate::poll_record)
+    }
+
+    /// What a try has shown of its task since this was last asked, in order.
+    pub fn poll_seen(&mut self) -> Option<Seen> {
+        self.seen.pop_front()
     }
 
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {

@@ -185,7 +185,13 @@ impl Shell {
 
     fn acknowledge(&mut self, acknowledged: u64) {
         let health = Health::Healthy;
-        let sighting = |&task: &TaskId| Sighting { task, health, in_rotation: true, in_flight: 0 };
+        let sighting = |&task: &TaskId| Sighting {
+            task,
+            health,
+            ejection: None,
+            in_rotation: true,
+            in_flight: 0,
+        };
         let tasks = self.healthy.iter().map(sighting).collect();
         self.tell(Event::Sightings(Sightings { acknowledged, tasks }));
     }

@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{self, Attempt, CallId, Slots};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, TaskId, Wanted};
-use seaworthy_core::health::{Config, Failing, Matcher, ProbeId, Probed};
+use seaworthy_core::health::{Check, Config, Failing, Matcher, ProbeId, Probed};
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::policy::Ask;
 use seaworthy_core::target_group::{Action, Input, TargetGroup};
@@ -233,12 +233,13 @@ impl Shell {
     fn new() -> Self {
         let seconds = Duration::from_secs;
         let health = Config {
-            path: "/".into(),
-            matcher: Matcher::only(200),
+            check: Check::Http { path: "/".into(), matcher: Matcher::only(200) },
             interval: seconds(10),
+            fast_interval: seconds(10),
             timeout: seconds(4),
             healthy_threshold: 3,
             unhealthy_threshold: 2,
+            passive: None,
         };
         let call = call::Config::plain(seconds(600), 1);
         Self {
@@ -319,11 +320,11 @@ impl Shell {
 
     fn sightings(&mut self) {
         let told = |seen: Sighting| {
-            let Sighting { task, health, in_rotation, in_flight } = seen;
+            let Sighting { task, health, in_rotation, in_flight, .. } = seen;
             let place = if in_rotation { "in" } else { "out" };
             format!("{task} {health:?} {place} with {in_flight}")
         };
-        self.wanted.extend(self.group.sightings(0).tasks.into_iter().map(told));
+        self.wanted.extend(self.group.sightings(self.now, 0).tasks.into_iter().map(told));
     }
 }
 
@@ -334,8 +335,8 @@ fn endpoint(word: &str) -> Endpoint {
     let port =
         word.split_once('@').map_or(9000 + task.0 as u16, |(_, p)| p.parse().expect("a port"));
     let inherited = match word.split_once('=') {
-        Some((_, "healthy")) => Some(Health::Healthy),
-        Some((_, "unhealthy")) => Some(Health::Unhealthy),
+        Some((_, "healthy")) => Some(Health::Healthy.into()),
+        Some((_, "unhealthy")) => Some(Health::Unhealthy.into()),
         _ => None,
     };
     let wanted = if word.ends_with("-draining") { Wanted::Draining } else { Wanted::InRotation };
