@@ -3,7 +3,7 @@
 //! Three rules take a task out, and each asks first whether it is the task's doing:
 //!
 //! - *Failures in a row*. One request that fails everywhere counts once, however often it comes.
-//! - *The share of failures*, against the share of the peers.
+//! - *The share of failures*, against the share of the peers, and by more than chance.
 //! - *Latency*, against the peers' typical one, and only if it lasts: no single pause is enough.
 //!
 //! A verdict is an [`Ejection`]: each in a row is longer, and a trial by one request comes before the
@@ -27,8 +27,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::breaker::window::Sums;
+
 pub(super) use conduct::Conduct;
 pub(super) use standing::{Place, Standing};
+
+/// Whether so many failures are a task's own: a share twice as large as that of its peers, and by
+/// four standard deviations more than chance gives (the pooled test of two shares). Few tasks are no
+/// sample, but their requests are.
+pub(super) fn is_worse(own: Sums, peers: Sums) -> bool {
+    let [failed, calls, peers_failed, peers_calls] =
+        [own.failures, own.calls, peers.failures, peers.calls].map(u128::from);
+    let (found, expected) = (failed * peers_calls, peers_failed * calls);
+    if found <= 2 * expected {
+        return false;
+    }
+    let (all_failed, all) = (failed + peers_failed, calls + peers_calls);
+    let variance = all_failed * (all - all_failed) * calls * peers_calls;
+    (found - expected).pow(2) * all >= 16 * variance
+}
 
 /// When requests take a task out, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use super::{Action, Checker};
 use crate::call::{How, Seen};
 use crate::endpoints::{Health, Wanted};
 use crate::health::passive::{self, Fault, Place};
+use crate::policy::breaker::window::Sums;
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -73,26 +74,28 @@ impl Checker {
     }
 
     fn judge_failures(&mut self, now: Instant, at: usize, rules: &passive::Config) -> bool {
-        let failures = self.targets[at].conduct.failures();
-        if failures >= rules.consecutive {
+        let (failures, surely) = self.targets[at].conduct.failures();
+        if surely >= rules.consecutive {
             return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
         }
         let own = self.targets[at].conduct.sums(now);
-        let (mut peers_failed, mut peers_requests) = (0, 0);
-        for n in self.peers(at) {
-            let sums = self.targets[n].conduct.sums(now);
-            peers_failed += sums.failures;
-            peers_requests += sums.calls;
-        }
-        let enough = u64::from(rules.minimum_requests);
-        let bad = own.failures * 100 >= own.calls * u64::from(rules.failure_percent);
-        let peers_good = peers_failed * own.calls * 2 < own.failures * peers_requests;
-        if own.calls < enough || peers_requests < enough || !bad || !peers_good {
+        let peers = self.sums_of_peers(now, at);
+        // Where failures are everywhere, some are in a row by chance.
+        if !passive::is_worse(own, peers) {
             return false;
         }
-        let (failed, requests) = (own.failures, own.calls);
-        let fault = Fault::Share { failed, requests, peers_failed, peers_requests };
-        self.try_to_eject(now, at, fault, rules)
+        if failures >= rules.consecutive {
+            return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
+        }
+        let enough = own.calls.min(peers.calls) >= u64::from(rules.minimum_requests);
+        let bad = own.failures * 100 >= own.calls * u64::from(rules.failure_percent);
+        let fault = Fault::Share {
+            failed: own.failures,
+            requests: own.calls,
+            peers_failed: peers.failures,
+            peers_requests: peers.calls,
+        };
+        enough && bad && self.try_to_eject(now, at, fault, rules)
     }
 
     /// A task is slow if it is so in a row and for long enough, and most of its peers are not: they
@@ -101,6 +104,15 @@ impl Checker {
         let (answers, since) = self.targets[at].conduct.slow();
         let span = now.since(since);
         if answers < rules.minimum_requests || span < rules.latency_for {
+            return false;
+        }
+        // Where a share s of all answers is slow, n are so in a row with a chance of s^n. With n longer
+        // by 1 / (1 - s)^2 that stays as good as never.
+        let all = self.sums_of_peers(now, at);
+        let quick = u128::from(all.calls - all.slow).pow(2);
+        if u128::from(answers) * quick
+            < u128::from(rules.minimum_requests) * u128::from(all.calls).pow(2)
+        {
             return false;
         }
         let peers = self.peers(at);
@@ -113,6 +125,15 @@ impl Checker {
             }
             _ => false,
         }
+    }
+
+    /// What the peers' windows add up to.
+    fn sums_of_peers(&mut self, now: Instant, at: usize) -> Sums {
+        let mut all = Sums::default();
+        for n in self.peers(at) {
+            all.add(self.targets[n].conduct.sums(now));
+        }
+        all
     }
 
     /// Ejects the task if enough others are left. True if anything was changed.

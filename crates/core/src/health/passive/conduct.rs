@@ -27,6 +27,8 @@ pub(in crate::health) struct Conduct {
 #[derive(Debug, Default)]
 struct Streak {
     count: u32,
+    /// Of them, those that a peer did better.
+    surely: u32,
     since: Instant,
     suspects: Suspects,
 }
@@ -61,8 +63,8 @@ impl Conduct {
         slow: bool,
         fingerprint: u64,
     ) {
-        self.window.record(now, Counted::default());
-        self.failures.count = 0;
+        self.window.record(now, Counted { failed: false, slow });
+        self.failures.end();
         self.typical.learn(latency);
         if slow {
             self.slow.add(now, fingerprint, false, self.lately);
@@ -74,6 +76,7 @@ impl Conduct {
 
     /// Another task's answer came first. Whatever was asked, it can be answered sooner.
     pub(in crate::health) fn overtaken(&mut self, now: Instant, waited: Duration, print: u64) {
+        self.window.record(now, Counted { failed: false, slow: true });
         self.typical.learn_at_least(waited);
         self.slow.add(now, print, true, self.lately);
     }
@@ -93,9 +96,9 @@ impl Conduct {
         }
     }
 
-    /// Failures in a row.
-    pub(in crate::health) fn failures(&self) -> u32 {
-        self.failures.count
+    /// Failures in a row, and how many of them are surely the task's fault.
+    pub(in crate::health) fn failures(&self) -> (u32, u32) {
+        (self.failures.count, self.failures.surely)
     }
 
     /// Slow answers in a row, and since when.
@@ -103,7 +106,7 @@ impl Conduct {
         (self.slow.count, self.slow.since)
     }
 
-    /// Requests and failures in the window.
+    /// Requests in the window, and how many failed or were slow.
     pub(in crate::health) fn sums(&mut self, now: Instant) -> Sums {
         self.window.sums(now)
     }
@@ -131,6 +134,12 @@ impl Streak {
             self.since = now;
         }
         self.count = self.count.saturating_add(1);
+        self.surely = self.surely.saturating_add(u32::from(blamed));
         true
+    }
+
+    /// The row has ended; what was suspect stays so.
+    fn end(&mut self) {
+        (self.count, self.surely) = (0, 0);
     }
 }

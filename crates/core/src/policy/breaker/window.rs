@@ -162,7 +162,7 @@ impl Sums {
         Self { calls: 1, failures: u64::from(outcome.failed), slow: u64::from(outcome.slow) }
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.failures += other.failures;
         self.slow += other.slow;
