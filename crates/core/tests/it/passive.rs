@@ -93,7 +93,7 @@ fn fewer_than_the_minimum_or_less_than_the_share_is_no_verdict() {
 }
 
 #[test]
-fn a_share_that_peers_have_half_of_is_no_verdict() {
+fn a_share_not_clearly_larger_than_that_of_the_peers_is_no_verdict() {
     check(&expect![[r#"
         endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
                                                    | task-2: enter rotation: the verdict of an earlier gateway
@@ -107,6 +107,9 @@ fn a_share_that_peers_have_half_of_is_no_verdict() {
         1 fail x3                                  |
         2,3 answer x6                              |
         1 fail                                     |
+        2,3 answer x50                             |
+        1 answer                                   |
+        1 fail                                     | task-1: leave rotation: 9 of 17 requests failed, of its peers' 6 of 136: ejected for 5s, number 1 in a row
     "#]]);
 }
 
