@@ -457,6 +457,21 @@ fn where_all_withdraw_all_are_used() {
 }
 
 #[test]
+fn a_task_that_is_used_for_want_of_better_ones_is_not_judged() {
+    check(&expect![[r#"
+        1 checks fail                        |
+        2 checks fail                        |
+        endpoints 1: 1=unhealthy 2=unhealthy | task-1: enter rotation: no task is healthy, so all are used
+                                             | task-2: enter rotation: no task is healthy, so all are used
+        1 fail x10                           |
+        2 answer x20                         |
+        1 fail x10                           |
+        verdicts                             | task-1 Unhealthy
+                                             | task-2 Unhealthy
+    "#]]);
+}
+
+#[test]
 fn when_the_last_good_task_goes_the_ejected_are_used() {
     check(&expect![[r#"
         3 checks fail              |
