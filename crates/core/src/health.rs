@@ -3,7 +3,7 @@
 //! Active checks have the fields and the meaning of an ALB target group. A new target is `Initial`
 //! and gets no requests; *one* pass makes it healthy. Afterwards `unhealthy_threshold` failures in a
 //! row take it out and `healthy_threshold` passes in a row bring it back. The interval does not
-//! depend on how long a check takes. While something is changing, checks come faster, as in HAProxy;
+//! depend on how long a check takes. While something is changing, checks come faster, as in `HAProxy`;
 //! with `fast_interval` as long as `interval` they come as an ALB's. When nobody is healthy, the
 //! unhealthy are used (fail open), never those that were not yet seen working.
 //!
@@ -11,7 +11,7 @@
 //! until a check passes, and not even used by failing open: nobody listens there.
 //!
 //! Source of the semantics: Application Load Balancer user guide, "Health checks for your target
-//! groups" and "Target group health"; HAProxy configuration manual, `fastinter`.
+//! groups" and "Target group health"; `HAProxy` configuration manual, `fastinter`.
 
 mod checker;
 mod matcher;

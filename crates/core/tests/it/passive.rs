@@ -526,29 +526,7 @@ fn a_task_that_drains_is_judged_by_nobody_and_is_no_peer() {
 /// go until one is left.
 #[test]
 fn of_two_to_nine_tasks_so_many_may_be_out() {
-    let mut told = String::new();
-    for count in 2..=9 {
-        let all: Vec<String> = (1..=count).map(|n| n.to_string()).collect();
-        let registered: Vec<String> = all.iter().map(|n| format!("{n}=healthy")).collect();
-        let out = |deeds: &dyn Fn(&str, &str) -> Vec<String>| {
-            let mut shell = Shell::new(config(passive::Config::default()));
-            shell.step(&format!("endpoints 1: {}", registered.join(" ")));
-            shell.step(&format!("{} answer x20 in 5ms", all.join(",")));
-            let mut records = Vec::new();
-            for n in 0..count - 1 {
-                for step in deeds(&all[n], &all[n + 1..].join(",")) {
-                    records.extend(shell.step(&step));
-                }
-            }
-            records.iter().filter(|record| record.contains("leave rotation")).count()
-        };
-        let slow = out(&|one, others| {
-            let behind = format!("{one} fall-behind x11 every 100ms");
-            vec![behind, format!("{others} answer in 5ms"), format!("{one} answer in 1s")]
-        });
-        let failing = out(&|one, _| vec![format!("{one} fail x5")]);
-        told += &format!("of {count}: {slow} slow, {failing} failing\n");
-    }
+    let told: String = (2..=9).map(so_many_may_be_out).collect();
     expect![[r#"
         of 2: 1 slow, 1 failing
         of 3: 1 slow, 2 failing
@@ -560,6 +538,25 @@ fn of_two_to_nine_tasks_so_many_may_be_out() {
         of 9: 4 slow, 8 failing
     "#]]
     .assert_eq(&told);
+}
+
+fn so_many_may_be_out(count: usize) -> String {
+    let all: Vec<String> = (1..=count).map(|n| n.to_string()).collect();
+    let registered: Vec<String> = all.iter().map(|n| format!("{n}=healthy")).collect();
+    let out = |deeds: &dyn Fn(&str, &str) -> Vec<String>| {
+        let mut shell = Shell::new(config(passive::Config::default()));
+        shell.step(&format!("endpoints 1: {}", registered.join(" ")));
+        shell.step(&format!("{} answer x20 in 5ms", all.join(",")));
+        let steps = (0..count - 1).flat_map(|n| deeds(&all[n], &all[n + 1..].join(",")));
+        let records: Vec<String> = steps.flat_map(|step| shell.step(&step)).collect();
+        records.iter().filter(|record| record.contains("leave rotation")).count()
+    };
+    let slow = out(&|one, others| {
+        let behind = format!("{one} fall-behind x11 every 100ms");
+        vec![behind, format!("{others} answer in 5ms"), format!("{one} answer in 1s")]
+    });
+    let failing = out(&|one, _| vec![format!("{one} fail x5")]);
+    format!("of {count}: {slow} slow, {failing} failing\n")
 }
 
 fn check(expect: &Expect) {

@@ -127,12 +127,11 @@ impl Shell {
             match action {
                 Action::Probe { probe, task, .. } => {
                     let usual = Some(Probed::Status(200));
-                    match self.checks.get(&task).copied().unwrap_or(usual) {
-                        Some(result) => self.drive(Some(Input::Probed(probe, result))),
-                        None => {
-                            self.probes.insert(task, probe);
-                            self.wanted.push(format!("check {task}"));
-                        }
+                    if let Some(result) = self.checks.get(&task).copied().unwrap_or(usual) {
+                        self.drive(Some(Input::Probed(probe, result)));
+                    } else {
+                        self.probes.insert(task, probe);
+                        self.wanted.push(format!("check {task}"));
                     }
                 }
                 Action::Rotate(_) => {}

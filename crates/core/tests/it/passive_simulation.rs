@@ -157,7 +157,7 @@ impl Simulation {
             self.show(end, answered(second, other, fingerprint));
         } else {
             self.show(now + latency, answered(first, latency, fingerprint));
-            self.show(now + latency, overtaken(second, latency - hedge));
+            self.show(now + latency, overtaken(second, latency.saturating_sub(hedge)));
         }
     }
 
