@@ -30,6 +30,7 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
             findings.push(Finding { key: format!("{key}{below}"), severity, text });
         };
         start(service, &mut add);
+        verdicts(service, &mut add);
         retirement(service, &mut add);
         stickiness(service, &mut add);
         shadowed(service, &mut add);
@@ -80,6 +81,19 @@ fn start(service: &Service, add: Add<'_>) {
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
     add(".desired_count", severity, text);
+}
+
+/// Verdicts of requests that can never be carried out.
+fn verdicts(service: &Service, add: Add<'_>) {
+    let (count, rules) = (service.cluster.desired_count, service.health.passive);
+    let kept = rules.map_or(1, |rules| rules.minimum_in_rotation);
+    if kept > 1 && kept >= count {
+        let text = format!(
+            "{kept} tasks are kept in rotation whatever their requests show, and there are {count}: none is \
+             ever ejected"
+        );
+        add(".health.passive.minimum_in_rotation", Severity::Warning, text);
+    }
 }
 
 /// The one way to retire a task: drained first, then SIGTERM, then SIGKILL.

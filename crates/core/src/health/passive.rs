@@ -191,8 +191,8 @@ impl fmt::Display for Fault {
             Self::Slow { answers, span, limit, typical } => {
                 write!(
                     f,
-                    "{answers} requests in a row over {span:?} were slower than {limit:?} or overtaken, \
-                     its peers take {typical:?}"
+                    "{answers} requests in a row over {span:.1?} were slower than {limit:.1?} or overtaken, \
+                     its peers take {typical:.1?}"
                 )
             }
             Self::Trial => write!(f, "the trial request did not go well"),

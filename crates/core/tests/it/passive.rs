@@ -140,7 +140,7 @@ fn a_task_that_is_slow_for_long_enough_is_out_and_none_for_a_pause() {
         1 answer x9 in 600ms every 110ms           |
         2,3 answer in 5ms                          |
         1 answer in 600ms every 10ms               |
-        1 answer in 600ms                          | task-1: leave rotation: 11 requests in a row over 1s were slower than 205ms or overtaken, its peers take 5ms: ejected for 5s, number 1 in a row
+        1 answer in 600ms                          | task-1: leave rotation: 11 requests in a row over 1.0s were slower than 205.0ms or overtaken, its peers take 5.0ms: ejected for 5s, number 1 in a row
     "#]]);
 }
 
@@ -157,7 +157,7 @@ fn slow_is_five_times_and_a_floor_more_than_typical() {
         2,3 answer x5 in 100ms                     |
         1 answer x20 in 600ms every 110ms          |
         2,3 answer in 100ms                        |
-        1 answer in 600ms                          | task-1: leave rotation: 21 requests in a row over 2.2s were slower than 500ms or overtaken, its peers take 100ms: ejected for 5s, number 1 in a row
+        1 answer in 600ms                          | task-1: leave rotation: 21 requests in a row over 2.2s were slower than 500.0ms or overtaken, its peers take 100.0ms: ejected for 5s, number 1 in a row
     "#]]);
 }
 
@@ -187,7 +187,7 @@ fn one_slow_url_takes_nobody_out_unless_others_answer_it_quickly() {
         2 answer of a in 5ms                |
         1 answer x8 of a in 2s              |
         2 answer of a in 5ms                |
-        1 answer of a in 2s                 | task-1: leave rotation: 10 requests in a row over 3.5s were slower than 205ms or overtaken, its peers take 5ms: ejected for 5s, number 1 in a row
+        1 answer of a in 2s                 | task-1: leave rotation: 10 requests in a row over 3.5s were slower than 205.0ms or overtaken, its peers take 5.0ms: ejected for 5s, number 1 in a row
     "#]]);
 }
 
@@ -377,6 +377,7 @@ fn where_nobody_listens_nobody_is_sent_not_even_by_failing_open() {
         2 refuse                                     | task-2: leave rotation: it refused a connection
                                                      | task-3: enter rotation: no task is healthy, so all are used
         3 refuse                                     | task-3: leave rotation: it refused a connection
+        3 withdraw                                   |
         at 20s                                       |
         verdicts                                     | task-1 Unhealthy
                                                      | task-2 Unhealthy

@@ -14,7 +14,7 @@ use seaworthy_core::time::Instant;
 
 use crate::passive_shell::config;
 
-/// It answers every request quickly, and all its checks pass.
+/// In every other world it answers every request quickly, and all its checks pass.
 const GOOD: TaskId = TaskId(1);
 const FLOOR: u32 = 2;
 
@@ -79,18 +79,22 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Drives a checker and looks at it after every step.
 struct Observer {
+    /// Whether there is a good task.
+    good: bool,
     now: Instant,
     checker: Checker,
     latest: Endpoints,
     rotation: Rotation,
-    probes: Vec<(TaskId, ProbeId)>,
+    /// Of all others.
+    probes: Vec<ProbeId>,
     log: Vec<(Instant, Action)>,
 }
 
 impl Observer {
-    fn new() -> Self {
+    fn new(good: bool) -> Self {
         let rules = passive::Config { minimum_in_rotation: FLOOR, ..passive::Config::default() };
         Self {
+            good,
             now: Instant::EPOCH,
             checker: Checker::new(config(rules)),
             latest: Endpoints::default(),
@@ -108,15 +112,14 @@ impl Observer {
                 self.drive(Some(Input::Endpoints(self.latest.clone())));
             }
             Step::Probed(n, result) => {
-                if let Some((task, probe)) = self.probes.iter().rev().nth(*n).copied() {
-                    let result = if task == GOOD { Probed::Status(200) } else { *result };
-                    self.drive(Some(Input::Probed(probe, result)));
+                if let Some(probe) = self.probes.iter().rev().nth(*n).copied() {
+                    self.drive(Some(Input::Probed(probe, *result)));
                 }
             }
             Step::Seen(task, how, fingerprint, times) => {
                 let (task, fingerprint) = (TaskId(*task), *fingerprint);
                 let well = How::Answered(Duration::from_millis(10));
-                let how = if task == GOOD { well } else { *how };
+                let how = if self.is_good(task) { well } else { *how };
                 for _ in 0..*times {
                     self.drive(Some(Input::Seen(Seen { task, how, fingerprint })));
                 }
@@ -139,16 +142,16 @@ impl Observer {
     fn drive(&mut self, input: Option<Input>) {
         let mut actions = Vec::new();
         drive(&mut self.checker, self.now, input, |action| actions.push(action));
-        let mut ejected = false;
+        let (mut ejected, mut good) = (false, None);
         for action in actions {
             self.log.push((self.now, action.clone()));
             match action {
-                // The good one's checks pass at once.
-                Action::Probe { probe, task, .. } => self.probes.push((task, probe)),
+                Action::Probe { probe, task, .. } if self.is_good(task) => good = Some(probe),
+                Action::Probe { probe, .. } => self.probes.push(probe),
                 Action::Rotate(rotation) => self.rotate(rotation),
                 Action::Record(record) => {
                     if let Cause::Ejected { fault, .. } = record.cause {
-                        assert_ne!(record.task, Some(GOOD), "{fault}");
+                        assert!(!record.task.is_some_and(|task| self.is_good(task)), "{fault}");
                         // One that was on trial had left before.
                         ejected |= fault != passive::Fault::Trial;
                     }
@@ -159,12 +162,17 @@ impl Observer {
             let serving = self.rotation.members.iter().filter(|member| !member.on_trial).count();
             assert!(serving >= FLOOR as usize, "{:?}", self.rotation);
         }
-        if let Some((_, probe)) = self.probes.pop_if(|(task, _)| *task == GOOD) {
+        if let Some(probe) = good {
             self.drive(Some(Input::Probed(probe, Probed::Status(200))));
         }
     }
 
+    fn is_good(&self, task: TaskId) -> bool {
+        self.good && task == GOOD
+    }
+
     fn rotate(&mut self, rotation: Rotation) {
+        assert!(rotation.contains(GOOD) || !self.good);
         assert!(rotation.members.is_sorted_by_key(|member| member.task));
         let trials = rotation.members.iter().filter(|member| member.on_trial).count();
         assert!(trials == 0 || trials < rotation.members.len(), "nobody to rely on");
@@ -181,7 +189,7 @@ impl Observer {
     fn check_ejections(&self) {
         for (task, verdict) in self.checker.verdicts(self.now) {
             if let Some(Ejection { times, left }) = verdict.ejection {
-                assert!(task != GOOD && times > 0 && left <= Duration::from_secs(300));
+                assert!(!self.is_good(task) && times > 0 && left <= Duration::from_secs(300));
             }
         }
     }
@@ -189,9 +197,12 @@ impl Observer {
 
 proptest! {
     #[test]
-    fn bounds_hold_and_who_does_well_stays(steps in prop::collection::vec(step(), 0..150)) {
+    fn bounds_hold_and_who_does_well_stays(
+        good in any::<bool>(),
+        steps in prop::collection::vec(step(), 0..150),
+    ) {
         let log = |spurious: bool| {
-            let mut observer = Observer::new();
+            let mut observer = Observer::new(good);
             let wanted = |step: &&Step| spurious || !matches!(step, Step::Spurious);
             for step in steps.iter().filter(wanted) {
                 observer.step(step);

@@ -202,9 +202,14 @@ impl Target {
     /// It wants no more requests. True if that is news. It is checked again after an interval, or the
     /// check that passes would be the one that was under way.
     pub(super) fn withdraw(&mut self, now: Instant) -> bool {
-        let before = self.absent.replace(Absent::Withdrawn { passes: 0 });
-        if before.is_some() {
-            return false;
+        match &mut self.absent {
+            // It said so before it went.
+            Some(Absent::Deserted) => return false,
+            Some(Absent::Withdrawn { passes }) => {
+                *passes = 0;
+                return false;
+            }
+            None => self.absent = Some(Absent::Withdrawn { passes: 0 }),
         }
         (self.probed, self.outstanding) = (Some(now), None);
         self.cause = Cause::Withdrew;
