@@ -12,6 +12,7 @@ mod files;
 mod golden;
 mod observer;
 mod passive;
+mod passive_out;
 mod passive_properties;
 mod passive_shell;
 mod passive_simulation;

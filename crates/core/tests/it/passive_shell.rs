@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use expect_test::Expect;
 use seaworthy_core::call::{FailedHow, How, Seen};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Inherited, TaskId, Wanted};
 use seaworthy_core::health::passive::{self, Ejection};
@@ -16,6 +17,14 @@ use seaworthy_core::health::{
 };
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::time::Instant;
+
+use crate::golden;
+
+/// Runs a script against the default rules.
+pub(crate) fn check(expect: &Expect) {
+    let mut shell = Shell::new(config(passive::Config::default()));
+    golden::check(expect, |step| shell.step(step));
+}
 
 /// Checks every 10 s, in transition every second; two passes bring a task back, three failures take
 /// it out.
