@@ -189,7 +189,7 @@ impl Service {
     /// taken up, all have.
     pub(crate) fn sightings(&self) -> Sightings {
         let shared = self.lock();
-        shared.group.sightings(shared.group.version())
+        shared.group.sightings(now(), shared.group.version())
     }
 
     /// Whether connections to `task` may be kept: it is not draining.

@@ -62,7 +62,9 @@ impl Gateway {
     }
 
     fn start_service(mut health: Value, settings: &Value) -> Self {
-        health["path"] = "/health".into();
+        if health.get("protocol").is_none() {
+            health["path"] = "/health".into();
+        }
         let mut service = json!({ "command": ["none"], "health": health });
         let settings = settings.as_object().expect("settings").clone();
         service.as_object_mut().expect("a service").extend(settings);
