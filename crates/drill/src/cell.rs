@@ -23,8 +23,7 @@ use crate::exec::Runner;
 use crate::faults::{Faults, links};
 use crate::job::Job;
 use crate::link::Link;
-use crate::load::progress::Progress;
-use crate::load::{Destination, Generator, Order};
+use crate::load::{self, Destination, Generator, Order, Progress};
 use crate::output::last_lines;
 use crate::view::{Picture, View};
 use crate::watch::Watch;
@@ -151,6 +150,7 @@ impl Run<'_> {
         Order {
             flows: load.flows.iter().map(destination).collect(),
             planned: load.schedule(self.seed, self.schedule.duration),
+            connections: load::CONNECTIONS,
             objective: objective.clone(),
             progress: self.progress.clone(),
         }

@@ -13,7 +13,7 @@ mod exec;
 mod faults;
 mod job;
 mod link;
-mod load;
+pub mod load;
 mod output;
 mod paper;
 mod plan;
