@@ -282,8 +282,9 @@ impl Backend {
         Ok(backend)
     }
 
+    /// As this very program, also if it has been built anew meanwhile.
     fn start_again(&mut self) -> anyhow::Result<()> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new("/proc/self/exe");
         command.args(["backend", "--port", &self.address.port().to_string()]);
         command.args(["--number", &self.number.to_string()]).arg("--journal").arg(&self.journal);
         command.args(self.scenario.arguments()).stdin(Stdio::null()).stdout(Stdio::null());

@@ -59,7 +59,7 @@ enum Case {
     One,
     /// GET, 1 KiB answer; two workers, nothing pinned
     Two,
-    /// Memory with 10,000 idle connections
+    /// Memory with 10,000 idle connections, or as many as may be open
     Idle,
 }
 
@@ -73,6 +73,8 @@ struct Run {
     requests_a_second: f64,
     p50_micros: u64,
     p99_micros: u64,
+    /// Connections beside those of the load.
+    idle: u32,
     /// CPU µs a request.
     user_micros: f64,
     system_micros: f64,
@@ -125,10 +127,11 @@ fn measure(
     directory: &Path,
 ) -> anyhow::Result<Run> {
     let directory = tempfile::tempdir_in(directory)?;
+    let idle = if case == Case::Idle { idle::count() } else { 0 };
     let setup = Setup {
         purpose: Purpose::Throughput,
         threads: if case == Case::Two { 2 } else { 1 },
-        connections: if case == Case::Idle { idle::ROOM } else { CONNECTIONS },
+        connections: if idle > 0 { idle + idle::ROOM_FOR_LOAD } else { CONNECTIONS },
         pinned: case.cpu(PROXY_CPU),
         backends: &backends.addresses,
         directory: directory.path(),
@@ -136,7 +139,7 @@ fn measure(
     let proxy = program.start(setup)?;
     let ask = case.ask();
     wait_for(proxy.address, ask.path, |_| true)?;
-    let _held = if case == Case::Idle { idle::open(proxy.address, ask.path)? } else { Vec::new() };
+    let _held = idle::open(proxy.address, ask.path, idle)?;
     let load = |lasts| wrk::load(proxy.address, ask, lasts, case.cpu(OTHER_CPU), directory.path());
     load(WARM_UP)?;
     let before = proxy.child.cpu();
@@ -153,6 +156,7 @@ fn measure(
         requests_a_second: told.requests as f64 / seconds,
         p50_micros: told.p50,
         p99_micros: told.p99,
+        idle,
         user_micros: a_request(used.user),
         system_micros: a_request(used.system),
         cpu_percent: (used.user + used.system).as_secs_f64() / seconds * 100.0,
@@ -183,7 +187,7 @@ fn markdown(runs: &[Run]) -> String {
 }
 
 fn table(runs: &[Run], case: Case) -> String {
-    const COLUMNS: [&str; 11] = [
+    const COLUMNS: [&str; 12] = [
         "proxy",
         "requests/s",
         "p50 µs",
@@ -192,6 +196,7 @@ fn table(runs: &[Run], case: Case) -> String {
         "user",
         "system",
         "proxy CPU %",
+        "idle connections",
         "PSS MiB",
         "errors",
         "system calls/request",
@@ -210,6 +215,7 @@ fn table(runs: &[Run], case: Case) -> String {
             figure(|run| run.user_micros, 2),
             figure(|run| run.system_micros, 2),
             figure(|run| run.cpu_percent, 0),
+            figure(|run| f64::from(run.idle), 0),
             figure(|run| run.pss_mib, 1),
             figure(|run| run.errors as f64, 0),
             calls::cell(of.iter().filter_map(|run| run.calls.as_ref())),
@@ -318,7 +324,7 @@ impl fmt::Display for Case {
             Self::Get16k => "GET, 16 KiB answer, pinned",
             Self::One => "GET, 1 KiB answer, one worker, nothing pinned",
             Self::Two => "GET, 1 KiB answer, two workers, nothing pinned",
-            Self::Idle => "GET, 1 KiB answer, beside 10,000 idle connections, pinned",
+            Self::Idle => "GET, 1 KiB answer, beside idle connections, pinned",
         })
     }
 }
