@@ -33,10 +33,10 @@ pub(crate) struct Figures {
     pub(crate) slower_than_1_s: usize,
     /// Between the completion of one right answer and the next.
     pub(crate) longest_silence_ms: f64,
-    pub(crate) p50_before_ms: f64,
-    pub(crate) p99_before_ms: f64,
-    pub(crate) p99_during_ms: f64,
-    pub(crate) p99_after_ms: f64,
+    pub(crate) p50_before_ms: Option<f64>,
+    pub(crate) p99_before_ms: Option<f64>,
+    pub(crate) p99_during_ms: Option<f64>,
+    pub(crate) p99_after_ms: Option<f64>,
     /// From the first passing check after the fault is over to a full share; none if that never came.
     pub(crate) full_share_s: Option<f64>,
     /// Requests that a backend began more than once, or more than one did.
@@ -86,7 +86,7 @@ impl Traces<'_> {
             twice,
             extra_percent: extra as f64 / self.samples.len().max(1) as f64 * 100.0,
             taken_out: self.journals.iter().map(|journal| self.taken_out(journal)).sum(),
-            lateness_p99_ms: quantile(lateness, 0.99),
+            lateness_p99_ms: quantile(lateness, 0.99).unwrap_or_default(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Traces<'_> {
         self.samples.iter().filter_map(|sample| Some((sample.intended, latency(sample)?)))
     }
 
-    fn quantile(&self, share: f64, period: Range<Duration>) -> f64 {
+    fn quantile(&self, share: f64, period: Range<Duration>) -> Option<f64> {
         let within = self.right().filter(|(intended, _)| period.contains(intended));
         quantile(within.map(|(_, latency)| latency), share)
     }
@@ -164,12 +164,12 @@ fn slower(latencies: &[Duration], than: Duration) -> usize {
     latencies.iter().filter(|latency| **latency > than).count()
 }
 
-/// In milliseconds, by nearest rank; zero of nothing.
-fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> f64 {
+/// In milliseconds, by nearest rank; none of nothing.
+fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Option<f64> {
     let mut values: Vec<Duration> = values.collect();
     values.sort_unstable();
     let rank = (values.len() as f64 * share).ceil() as usize;
-    ms(values.get(rank.saturating_sub(1)).copied().unwrap_or_default())
+    values.get(rank.saturating_sub(1)).copied().map(ms)
 }
 
 /// Less than zero, if it is before.
@@ -225,6 +225,6 @@ mod tests {
         assert!((figures.longest_silence_ms - 3_608.0).abs() < 1e-6, "{figures:?}");
         // The first window in which it gets one of four.
         assert_eq!(figures.full_share_s, Some(0.26));
-        assert_eq!((figures.p99_before_ms, figures.p99_during_ms), (2.0, 1_100.0));
+        assert_eq!((figures.p99_before_ms, figures.p99_during_ms), (Some(2.0), Some(1_100.0)));
     }
 }

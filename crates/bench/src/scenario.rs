@@ -39,7 +39,7 @@ pub(crate) enum Scenario {
     KillBoth,
     /// Nothing is done: p99 is ten times p50, with pauses of 50 ms
     Healthy,
-    /// Nothing is done: each request takes 2 s, 50 a second
+    /// Nothing is done: each request takes 2 s, 50 a second; the peers are configured to end a try after 2 s
     Honest,
 }
 

@@ -26,6 +26,15 @@ const OTHER_CPU: u32 = 1;
 const CONNECTIONS: u32 = 8_000;
 const WARM_UP: Duration = Duration::from_secs(1);
 
+const HOW: &str = "\
+`wrk` with one thread and 64 connections; one nginx with three ports is the backend. Pinned: the proxy with one worker
+on CPU 0, load and backend on CPU 1. Each round starts each proxy afresh, warms it up for 1 s, measures and ends it; rounds are
+interleaved; medians, with their range in parentheses. CPU is the time of the proxy's processes, user and system, divided
+by the requests; it holds the work for the loopback, too. Where \"proxy CPU %\" is under about 97, CPU 1 is what limits the
+requests a second. System calls are counted by strace in a run of its own. Configurations: `crates/bench/peers/throughput`.
+
+";
+
 /// What is measured
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -183,7 +192,8 @@ fn markdown(runs: &[Run]) -> String {
     let mut cases: Vec<Case> = runs.iter().map(|run| run.case).collect();
     cases.dedup();
     let tables = cases.iter().map(|case| format!("## {case}\n\n{}\n", table(runs, *case)));
-    tables.chain([ratios(runs, &cases), two_by_one(runs, &cases)]).collect()
+    let ratios = [ratios(runs, &cases), two_by_one(runs, &cases)];
+    [HOW.to_owned()].into_iter().chain(tables).chain(ratios).collect()
 }
 
 fn table(runs: &[Run], case: Case) -> String {
