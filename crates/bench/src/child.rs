@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Child as Process, Command};
+use std::process::{Child as Process, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,17 @@ pub(crate) struct Cpu {
 /// From now on, as long as the guard lives, nothing is started.
 pub(crate) fn stop_starting() -> MutexGuard<'static, ()> {
     STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a program says until it ends by itself.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let starting = stop_starting();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = command.spawn();
+    drop(starting);
+    let named = || format!("{} cannot be started", command.get_program().display());
+    let ended = started.with_context(named)?.wait_with_output()?;
+    Ok(String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned())
 }
 
 // === impl Child ===

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::child::Child;
+use crate::child::{Child, output};
 use crate::client::free_address;
 
 /// A proxy that can be measured.
@@ -122,9 +122,7 @@ impl Program {
             Kind::Seaworthy | Kind::Envoy => "--version",
             Kind::Haproxy | Kind::Nginx => "-v",
         };
-        let said = Command::new(&self.path).arg(flag).output().ok();
-        let text = said.map(|said| [said.stdout, said.stderr].concat()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = output(Command::new(&self.path).arg(flag)).unwrap_or_default();
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim();
         // Envoy says its path, and HAProxy where to read on.
         let line = line.rsplit_once("version: ").map_or(line, |(_, version)| version);

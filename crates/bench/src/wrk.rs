@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
 
+use crate::child::output;
 use crate::proxy::pinned;
 
 /// As many connections as the load keeps busy.
@@ -51,8 +51,7 @@ pub(crate) fn load(
     if let Some(bytes) = ask.post {
         command.args(["POST", &bytes.to_string()]);
     }
-    let ended = command.stdin(Stdio::null()).output().context("wrk cannot be started")?;
-    let text = String::from_utf8_lossy(&ended.stdout);
+    let text = output(&mut command)?;
     let told = text.lines().rev().find(|line| line.starts_with('{'));
     let told = told.with_context(|| format!("wrk told nothing: {text}"))?;
     serde_json::from_str(told).context("wrk told something else")
