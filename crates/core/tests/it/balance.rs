@@ -60,6 +60,19 @@ fn in_good_health_each_task_is_within_five_percent_of_its_share_of_10_000_reques
     }
 }
 
+/// A task that collects its garbage is spared while it does, and for as long as it takes to forget
+/// 50 ms.
+#[test]
+fn tasks_that_pause_for_50_ms_have_nearly_their_share() {
+    for rate in [60.0, 300.0, 2000.0] {
+        for tasks in [2, 3, 9] {
+            let pausing = Manner::Pausing(MILLISECOND, MILLISECOND * 50);
+            let got = world(&AWARE, tasks, pausing).run(SECOND * 20, rate);
+            assert!(unevenness(&got) < 0.15, "{rate} a second: {got:?}");
+        }
+    }
+}
+
 #[test]
 fn equally_slow_tasks_share_evenly_as_do_those_that_fail_all_requests() {
     let late = Manner::Late(MILLISECOND, SECOND / 2);
