@@ -112,6 +112,17 @@ fn a_task_that_fails_at_once_attracts_nothing() {
     }
 }
 
+/// One other task drawn would often be the other bad one: two are, and the better one counts.
+#[test]
+fn the_last_good_one_of_three_gets_nearly_all() {
+    let mut world = world(&AWARE, 3, QUICK);
+    world.run(SECOND * 5, 500.0);
+    world.becomes(1, Manner::Late(MILLISECOND, SECOND / 2));
+    world.becomes(2, Manner::Failing(MILLISECOND));
+    let got = world.run(SECOND * 8, 500.0);
+    assert!(got[&1] < 20 && got[&2] < 20, "{got:?}");
+}
+
 /// It is asked again after 4 s at most, when half a second has decayed to a few milliseconds, and
 /// has its share one second later; an error counts for more and is asked again after 7 s.
 #[test]
