@@ -12,4 +12,5 @@ mod policies;
 mod responses;
 mod rotation;
 mod routes;
+mod several;
 mod tries;
