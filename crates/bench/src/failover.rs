@@ -87,7 +87,7 @@ pub(crate) fn run(common: &Common, args: &Args, directory: &Path) -> anyhow::Res
     let mut runs = Vec::new();
     for scenario in &args.scenarios {
         for round in 1..=common.rounds {
-            for program in &programs {
+            for program in programs.iter().filter(|program| scenario.is_for(program.kind)) {
                 let lasts = match scenario {
                     Scenario::Healthy => Duration::from_secs(args.minutes * 60),
                     other => other.lasts(),
