@@ -27,14 +27,12 @@ impl Machine {
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let kernel = rustix::system::uname();
         let named = |program: &Program| (program.kind.to_string(), program.version());
-        // The program's own path says nothing about the measurement.
-        let arguments = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
         Self {
             cpu: model.map_or("unknown", |(_, model)| model).to_owned(),
             cores: std::thread::available_parallelism().map_or(1, Into::into),
             kernel: kernel.release().to_string_lossy().into_owned(),
             programs: programs.iter().map(named).collect(),
-            command: format!("seaworthy-bench {arguments}"),
+            command: command(std::env::args().skip(1)),
         }
     }
 
@@ -47,5 +45,31 @@ impl Machine {
             "`{command}`\n\nOn {cpu}, {cores} cores, Linux {kernel}; everything on 127.0.0.1. {}.\n",
             programs.join(", ")
         )
+    }
+}
+
+/// The command with these arguments. Where files are on this machine says nothing about the measurement.
+fn command(mut arguments: impl Iterator<Item = String>) -> String {
+    const PLACES: [&str; 3] = ["--seaworthy", "--envoy", "--out"];
+    let mut words = vec!["seaworthy-bench".to_owned()];
+    while let Some(word) = arguments.next() {
+        match PLACES.iter().find(|place| word.starts_with(*place)) {
+            Some(place) if word == *place => drop(arguments.next()),
+            Some(_) => {}
+            None => words.push(word),
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_told_without_places() {
+        let given = "throughput --out /a --cases idle --envoy=/b --rounds 5";
+        let told = command(given.split(' ').map(str::to_owned));
+        assert_eq!(told, "seaworthy-bench throughput --cases idle --rounds 5");
     }
 }

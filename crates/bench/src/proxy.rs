@@ -124,9 +124,16 @@ impl Program {
         };
         let text = output(Command::new(&self.path).arg(flag)).unwrap_or_default();
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim();
-        // Envoy says its path, and HAProxy where to read on.
-        let line = line.rsplit_once("version: ").map_or(line, |(_, version)| version);
-        line.split(" - http").next().unwrap_or(line).to_owned()
+        let version = match self.kind {
+            // Behind its path: `version: COMMIT/VERSION/…`.
+            Kind::Envoy => {
+                line.rsplit_once("version: ").and_then(|(_, text)| text.split('/').nth(1))
+            }
+            // Before the address of its support.
+            Kind::Haproxy => line.split(" - http").next(),
+            Kind::Seaworthy | Kind::Nginx => None,
+        };
+        version.unwrap_or(line).to_owned()
     }
 
     /// Starts it with a configuration made from ours for it.

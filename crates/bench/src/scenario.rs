@@ -6,6 +6,8 @@ use std::time::Duration;
 use seaworthy_core::experiment::load::Method;
 use serde::Serialize;
 
+use crate::proxy::Kind;
+
 /// Requests a second, unless a scenario says otherwise.
 const RATE: u32 = 2_000;
 /// The fault comes after so long,
@@ -39,7 +41,7 @@ pub(crate) enum Scenario {
     KillBoth,
     /// Nothing is done: p99 is ten times p50, with pauses of 50 ms
     Healthy,
-    /// Nothing is done: each request takes 2 s, 50 a second; the peers are configured to end a try after 2 s
+    /// Nothing is done: each request takes 2 s, 50 a second; without the peers, which are configured to end a try after 2 s
     Honest,
 }
 
@@ -112,6 +114,11 @@ impl Scenario {
             Self::Honest => &["--work", "2s"],
             Self::Kill | Self::KillPost | Self::Hang | Self::Fail | Self::Slow => &[],
         }
+    }
+
+    /// Whether it says something of a proxy: who was told to end a try after 2 s does.
+    pub(crate) fn is_for(self, proxy: Kind) -> bool {
+        self != Self::Honest || proxy == Kind::Seaworthy
     }
 
     /// As on the command line.
