@@ -1,6 +1,7 @@
 //! A fleet as meant: every value present and sensible. It is made from a [`RawFleet`], as written.
 
 mod check;
+pub mod http;
 pub(crate) mod range;
 mod raw;
 pub mod written;
@@ -48,6 +49,8 @@ pub struct Service {
     pub sticky_cookie: Option<String>,
     /// How a call is carried out, by route.
     pub call: call::Config,
+    /// How it takes HTTP.
+    pub http: http::Config,
 }
 
 /// A value that cannot be meant.
@@ -91,7 +94,7 @@ impl Service {
     }
 
     fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { cluster, health, call, .. } = self;
+        let Self { cluster, health, call, http, .. } = self;
         let durations = [
             &mut cluster.provisioning.0,
             &mut cluster.provisioning.1,
@@ -104,7 +107,7 @@ impl Service {
             &mut health.timeout,
             &mut call.connect_timeout,
         ];
-        durations.into_iter().for_each(&change);
+        durations.into_iter().chain(http.durations()).for_each(&change);
         for route in &mut call.routes {
             change(&mut route.outlasts);
             route.guard.timeout.iter_mut().for_each(&change);

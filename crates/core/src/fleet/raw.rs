@@ -4,6 +4,7 @@
 mod breaker;
 mod bulkhead;
 mod call;
+mod http;
 mod route;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use super::{ConfigError, Fleet, Service};
 use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
+use http::RawHttp;
 use route::{RawPolicies, RawRoute};
 
 use crate::balance::Algorithm;
@@ -58,6 +60,8 @@ pub struct RawService {
     health: RawHealth,
     #[serde(default)]
     call: RawCall,
+    #[serde(default)]
+    http: RawHttp,
     breaker: Option<RawBreaker>,
     bulkhead: Option<RawBulkhead>,
     fallback: Option<RawFallback>,
@@ -84,7 +88,7 @@ const MOST_SERVICES: usize = 100;
 
 impl RawService {
     /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
-    /// `call` and `environment`, of which each key stands for itself.
+    /// `call`, `http` and `environment`, of which each key stands for itself.
     pub fn change(&mut self, changes: &Self) {
         fn put<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
             if let Some(from) = from {
@@ -111,6 +115,7 @@ impl RawService {
         put(&mut self.health.healthy_threshold, changes.health.healthy_threshold.as_ref());
         put(&mut self.health.unhealthy_threshold, changes.health.unhealthy_threshold.as_ref());
         self.call = changes.call.or(&self.call);
+        self.http = changes.http.or(&self.http);
         put(&mut self.breaker, changes.breaker.as_ref());
         put(&mut self.bulkhead, changes.bulkhead.as_ref());
         put(&mut self.fallback, changes.fallback.as_ref());
@@ -166,6 +171,7 @@ impl Service {
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
             call,
+            http: raw.http.read().map_err(|error| error.below("http"))?,
             cluster,
             balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
             sticky_cookie: raw.sticky_cookie,
