@@ -19,6 +19,8 @@ pub enum Stream {
     Link,
     /// The seed of each further flow of a load.
     Flows,
+    /// The ids of requests.
+    Ids,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

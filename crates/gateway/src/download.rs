@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::FailureKind;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
+use crate::connection;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
@@ -46,6 +47,8 @@ pub(crate) enum Received {
         /// The client may send more.
         client_stays: bool,
     },
+    /// Both connections go on with another protocol.
+    Upgraded,
     /// The task did not answer properly.
     Failed {
         /// How.
@@ -120,7 +123,7 @@ impl<'a> Download<'a> {
         self.begun = true;
         loop {
             self.copy_out();
-            client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
+            self.give(client).await?;
             self.out.clear();
             if body.is_over() {
                 break;
@@ -133,11 +136,24 @@ impl<'a> Download<'a> {
             }
             self.take(&mut body, response.unwrap_chunks)?;
         }
+        if response.upgraded {
+            return Ok(Received::Upgraded);
+        }
         Ok(Received::Whole {
             // What comes after the answer was not asked for.
             task_stays: response.keep_alive && self.input.is_empty(),
             client_stays: response.client_keep_alive,
         })
+    }
+
+    async fn give(&self, client: &mut WriteHalf<'_>) -> Result<(), Received> {
+        let limit = self.worker.service.config.http.write_timeout;
+        connection::give(client, self.out, limit).await.map_err(|_| Received::ClientGone)
+    }
+
+    /// What came from the task after its answer.
+    pub(crate) fn rest(&mut self) -> BytesMut {
+        self.input.split()
     }
 
     /// All of the answer, if it may be kept. To be asked when it is whole.
@@ -173,7 +189,7 @@ impl<'a> Download<'a> {
                 Some(response) if response.interim => {
                     if self.request.http_11 {
                         self.answered = true;
-                        client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
+                        self.give(client).await?;
                     }
                     continue;
                 }

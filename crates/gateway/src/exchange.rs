@@ -15,6 +15,7 @@ use crate::http::answer::{self, Why};
 use crate::http::request::Request;
 use crate::service::{Call, Line, Told, Try};
 use crate::stale::{Key, Stale};
+use crate::tunnel::{self, Ahead};
 use crate::upload::{Cut, Upload};
 use crate::worker::Worker;
 
@@ -70,15 +71,16 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
-        let upload = Upload::new(head, input, request.framing);
+        let patience = worker.service.config.http.body_timeout;
+        let upload = Upload::new(head, input, &request, patience);
         Self { worker, client, request, upload, out, line, key }
     }
 
     /// Carries it out.
     pub(crate) async fn run(mut self) -> After {
-        let Request { route, repeatable, timeout, preferred, .. } = self.request;
+        let Request { route, repeatable, safe, timeout, preferred, .. } = self.request;
         let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
-        let request = call::Request { preferred, ..call::Request::new(route, ask) };
+        let request = call::Request { safe, preferred, ..call::Request::new(route, ask) };
         let mut call = self.worker.service.begin(request, self.line);
         loop {
             match call.told().await {
@@ -132,6 +134,13 @@ impl<'a> Exchange<'a> {
         match end {
             Err(Cut::Fault(fault)) => Tried::Fault(fault, download.has_begun()),
             Err(Cut::Gone) | Ok(Received::ClientGone) => Tried::Gone,
+            Ok(Received::Upgraded) => {
+                let rest = download.rest();
+                let ahead = Ahead { to_task: self.upload.rest(), to_client: &rest };
+                let idle = self.worker.service.config.http.tunnel_timeout;
+                tunnel::run(self.worker, self.client, &mut task, ahead, idle).await;
+                Tried::Done(After::Close)
+            }
             Ok(Received::Replaced(stale)) => Tried::Replaced(stale),
             Ok(Received::Failed { kind, answered }) => {
                 Tried::Failed(self.upload.failure(kind, answered, reused))

@@ -25,6 +25,7 @@ mod http;
 mod run;
 mod service;
 mod stale;
+mod tunnel;
 mod upload;
 mod worker;
 

@@ -146,6 +146,10 @@ impl Dispatcher {
     fn head(&mut self, id: CallId, attempt: Attempt, status: u16) {
         let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
         call.answered = Some(self.gates[call.route.0].outcome(status));
+        // What goes on in another protocol has no end that could be late.
+        if let Some(deadline) = call.pass.deadline().filter(|_| status == 101) {
+            self.deadlines.remove(&(deadline, id.slot));
+        }
     }
 
     fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
