@@ -18,7 +18,9 @@ use desync::Reason;
 
 /// Longest head of an answer, as an ALB takes it.
 pub(crate) const LONGEST_RESPONSE_HEAD: usize = 32 << 10;
-/// Most fields of any head: the place for them is on the stack.
+/// Most fields of an answer.
+const MOST_RESPONSE_FIELDS: usize = 100;
+/// Most fields of any request: the place for them is on the stack.
 const MOST_FIELDS: usize = 256;
 
 /// Why a message is not taken.

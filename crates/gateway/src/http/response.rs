@@ -10,7 +10,7 @@ use seaworthy_core::endpoints::TaskId;
 use super::body::Framing;
 use super::fields::{self, Kind, Options, REQUEST_ID, TASK};
 use super::request::Request;
-use super::{Fault, LONGEST_RESPONSE_HEAD, MOST_FIELDS};
+use super::{Fault, LONGEST_RESPONSE_HEAD, MOST_RESPONSE_FIELDS};
 
 /// What matters of an answer to those who carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(crate) fn read(
     from: From<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<Response>, Fault> {
-    let mut fields = [MaybeUninit::uninit(); MOST_FIELDS];
+    let mut fields = [MaybeUninit::uninit(); MOST_RESPONSE_FIELDS];
     let mut head = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut head,
@@ -65,7 +65,7 @@ pub(crate) fn read(
         Ok(Status::Complete(length)) if length <= LONGEST_RESPONSE_HEAD => length,
         Ok(Status::Partial) if input.len() < LONGEST_RESPONSE_HEAD => return Ok(None),
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
-            return Err(Fault::HeadTooLarge(LONGEST_RESPONSE_HEAD, MOST_FIELDS));
+            return Err(Fault::HeadTooLarge(LONGEST_RESPONSE_HEAD, MOST_RESPONSE_FIELDS));
         }
         Err(_) => return Err(Fault::Malformed("the head of the answer is malformed")),
     };

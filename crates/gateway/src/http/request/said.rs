@@ -227,9 +227,6 @@ fn preferred(name: &str, cookies: &[u8]) -> Option<TaskId> {
 /// A task that takes methods in any letters reads another method than we do.
 fn check_case(method: &str, finding: &mut Finding) -> Result<(), Fault> {
     const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
-    if method.eq_ignore_ascii_case("CONNECT") {
-        return Err(Fault::Tunnel);
-    }
     if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(method)) {
         finding.add(Reason::NonCompliantMethod)?;
     }

@@ -17,7 +17,7 @@ pub(super) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Source: RFC 9112, section 3.2.
     pub(super) fn of(method: &str, target: &'a str) -> Result<Self, Fault> {
-        if method == "CONNECT" {
+        if method.eq_ignore_ascii_case("CONNECT") {
             return Err(Fault::Tunnel);
         }
         let bad = Err(Fault::Desync(Reason::BadUri));
