@@ -1,6 +1,7 @@
 //! The way of an answer from a task to the client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::FailureKind;
@@ -42,8 +43,10 @@ pub(crate) struct Download<'a> {
 pub(crate) enum Received {
     /// All of it was passed on.
     Whole {
-        /// The connection to the task can be kept.
+        /// The connection to the task can be kept,
         task_stays: bool,
+        /// and the task says that it keeps it for so long.
+        keeps: Option<Duration>,
         /// The client may send more.
         client_stays: bool,
     },
@@ -142,6 +145,7 @@ impl<'a> Download<'a> {
         Ok(Received::Whole {
             // What comes after the answer was not asked for.
             task_stays: response.keep_alive && self.input.is_empty(),
+            keeps: response.idle_timeout,
             client_stays: response.client_keep_alive,
         })
     }

@@ -145,14 +145,14 @@ impl<'a> Exchange<'a> {
             Ok(Received::Failed { kind, answered }) => {
                 Tried::Failed(self.upload.failure(kind, answered, reused))
             }
-            Ok(Received::Whole { task_stays, client_stays }) => {
+            Ok(Received::Whole { task_stays, keeps, client_stays }) => {
                 let sent = complete.load(Ordering::Relaxed);
                 if let (Some(answer), Some(key)) = (download.copy(), &self.key) {
                     let route = self.request.route;
                     self.worker.service.stale.keep(route, key.clone(), answer);
                 }
                 if task_stays && sent {
-                    self.worker.keep(to.task, task);
+                    self.worker.keep(to.task, keeps, task);
                 }
                 Tried::Done(match (client_stays, sent) {
                     (true, true) => After::Next,
