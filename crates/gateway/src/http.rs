@@ -7,6 +7,8 @@ pub(crate) mod answer;
 pub(crate) mod body;
 mod chunked;
 pub(crate) mod desync;
+#[cfg(test)]
+mod differential;
 pub(crate) mod fields;
 pub(crate) mod id;
 pub(crate) mod request;

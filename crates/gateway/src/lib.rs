@@ -21,6 +21,8 @@ mod download;
 mod driver;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod http;
 mod run;
 mod service;

@@ -93,6 +93,7 @@ impl Shell {
         let input = match event {
             "head" => Input::Head { call, attempt, status: 200 },
             "error" => Input::Head { call, attempt, status: 500 },
+            "switch" => Input::Head { call, attempt, status: 101 },
             "done" => Input::Done { call, attempt },
             "client-gone" => Input::ClientGone { call },
             how => Input::Failed { call, attempt, failure: failure(how) },

@@ -84,7 +84,8 @@ fn a_client_that_waits_for_a_word_is_not_slow() {
 fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
     let task = Task::new(1, |_, wire| {
         wire.say("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-        while wire.stream.get_mut().write_all(&[b'x'; 1 << 16]).is_ok() {}
+        let piece = vec![b'x'; 1 << 16];
+        while wire.stream.get_mut().write_all(&piece).is_ok() {}
         wire.close();
     });
     let gateway = service(&json!({ "write_timeout": "300ms" }), &task);
