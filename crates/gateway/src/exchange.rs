@@ -177,7 +177,7 @@ impl<'a> Exchange<'a> {
 
     async fn answer_stale(self, stale: &Stale, cause: &str) -> After {
         let stays = self.stays();
-        stale.write(cause, stays, self.out);
+        stale.write(cause, &self.request.id, stays, self.out);
         self.send(stays).await
     }
 

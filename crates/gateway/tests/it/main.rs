@@ -3,6 +3,7 @@
 
 mod bodies;
 mod connections;
+mod curl;
 mod deadlines;
 mod framing;
 mod garbage;
