@@ -3,6 +3,8 @@
 //! Heads are read by `httparse`; the strictness is ours. A request that could be read in two ways is
 //! refused or rewritten, because the task might read it in the other one. Source: RFC 9112.
 
+#[cfg(test)]
+mod allocations;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod chunked;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::{Failure, FailureKind};
-use seaworthy_core::policy::timeout::{HEADER, to_header};
+use seaworthy_core::policy::timeout::{HEADER, to_millis};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
@@ -95,7 +95,7 @@ impl<'a> Upload<'a> {
         self.begun = false;
         self.out.truncate(self.bare_head);
         if let Some(left) = left {
-            fields::write(self.out, HEADER, to_header(left).as_bytes());
+            fields::write_number(self.out, HEADER, to_millis(left));
         }
         self.out.extend_from_slice(END);
         self.head = self.out.len();

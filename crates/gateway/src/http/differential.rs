@@ -62,7 +62,7 @@ fn pass_on(input: &[u8]) -> Option<(Request, Vec<u8>, Vec<u8>)> {
 }
 
 /// All requests that hyper reads in `bytes`.
-fn hyper_reads(bytes: Vec<u8>) -> Vec<Seen> {
+fn hyper_reads(bytes: &[u8]) -> Vec<Seen> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -84,7 +84,7 @@ fn hyper_reads(bytes: Vec<u8>) -> Vec<Seen> {
         let serve =
             http1::Builder::new().half_close(true).serve_connection(TokioIo::new(theirs), service);
         let send = async {
-            ours.write_all(&bytes).await.expect("there is room");
+            ours.write_all(bytes).await.expect("there is room");
             ours.shutdown().await.expect("it is open");
             ours.read_to_end(&mut Vec::new()).await.expect("it answers");
         };
@@ -128,13 +128,13 @@ fn check(input: &[u8]) -> Result<bool, TestCaseError> {
     let Some((request, mut out, data)) = pass_on(input) else { return Ok(false) };
     let expected = Seen::written(&out, data);
     // The way the client wrote it, hyper reads the same data, unless it takes less than we do.
-    let asked = hyper_reads(input.to_vec());
+    let asked = hyper_reads(input);
     if let (Some(asked), Reason::Compliant) = (asked.first(), request.desync) {
         prop_assert_eq!(&asked.body, &expected.body);
         prop_assert_eq!(&asked.method, &expected.method);
     }
     out.extend_from_slice(NEXT.as_bytes());
-    let seen = hyper_reads(out);
+    let seen = hyper_reads(&out);
     prop_assert_eq!(seen.len(), 2, "{} read of {:?}", seen.len(), String::from_utf8_lossy(input));
     prop_assert_eq!(&seen[0], &expected);
     prop_assert_eq!(&seen[1], &Seen::written(NEXT.as_bytes(), Vec::new()));
