@@ -36,22 +36,3 @@ fn a_request_and_its_answer_allocate_nothing() {
     });
     assert_eq!(allocated.count_total, 0);
 }
-
-/// Not a test: prints what one request costs. `cargo test --release -- --ignored --nocapture price`
-#[test]
-#[ignore = "it measures"]
-fn price_of_a_request_and_its_answer() {
-    let forwarded = Forwarded { address: "10.0.0.1".to_owned(), port: "80".to_owned() };
-    let (call, http) = (call::Config::plain(Duration::from_secs(1), 1), Config::default());
-    let terms = Terms { call: &call, http: &http, sticky_cookie: None };
-    let (mut ids, mut out) = (Ids::new([1, 2]), Vec::with_capacity(1 << 12));
-    let begun = std::time::Instant::now();
-    let rounds = 1_000_000;
-    for _ in 0..rounds {
-        let request = request::read(REQUESTS[0], &forwarded, terms, &mut ids, &mut out);
-        let request = request.expect("it is proper").expect("it is whole");
-        let from = From { task: TaskId(1), sticky_cookie: None };
-        std::hint::black_box(response::read(RESPONSE, &request, from, &mut out).expect("good"));
-    }
-    println!("{:?}", begun.elapsed() / rounds);
-}

@@ -79,7 +79,11 @@ const MOST_OPTIONS: usize = 32;
 
 impl Kind {
     pub(crate) fn of(name: &str) -> Self {
-        let same = |(other, _): &&(&str, Kind)| other.eq_ignore_ascii_case(name);
+        let first = name.as_bytes().first().map(u8::to_ascii_lowercase);
+        let same = |(other, _): &&(&str, Kind)| {
+            // Most names differ from all known ones in the first letter already.
+            other.as_bytes().first().copied() == first && other.eq_ignore_ascii_case(name)
+        };
         Self::of_length(name.len()).iter().find(same).map_or(Self::EndToEnd, |(_, kind)| *kind)
     }
 
@@ -146,7 +150,7 @@ impl Options {
 }
 
 fn options<'a>(fields: &'a [Header<'a>]) -> impl Iterator<Item = &'a [u8]> {
-    let connection = |field: &&Header<'_>| Kind::of(field.name) == Kind::Connection;
+    let connection = |field: &&Header<'_>| field.name.eq_ignore_ascii_case("connection");
     let values = fields.iter().filter(connection).map(|field| field.value);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
@@ -189,7 +193,7 @@ pub(crate) fn is_chunked(value: &[u8]) -> bool {
 
 /// For how long the sender keeps an idle connection, if it says so: `Keep-Alive: timeout=5`.
 pub(crate) fn idle_timeout(fields: &[Header<'_>]) -> Option<Duration> {
-    let field = fields.iter().find(|field| Kind::of(field.name) == Kind::KeepAlive)?;
+    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case("keep-alive"))?;
     let mut parameters = field.value.split(|byte| *byte == b',').filter_map(|parameter| {
         let (name, value) = str::from_utf8(parameter).ok()?.split_once('=')?;
         name.trim().eq_ignore_ascii_case("timeout").then_some(value.trim())

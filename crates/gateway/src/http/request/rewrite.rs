@@ -74,7 +74,8 @@ impl Head<'_> {
     fn write_forwarded(&self, from: &Forwarded, said: &Said<'_>, mode: Mode, out: &mut Vec<u8>) {
         if mode == Mode::Append {
             out.extend_from_slice(b"X-Forwarded-For: ");
-            let earlier = self.fields.iter().filter(|f| Kind::of(f.name) == Kind::ForwardedFor);
+            let looked_at = if said.forwarded > 0 { self.fields } else { &[] };
+            let earlier = looked_at.iter().filter(|f| Kind::of(f.name) == Kind::ForwardedFor);
             for field in earlier.filter(|field| !field.value.is_empty()) {
                 out.extend_from_slice(field.value);
                 out.extend_from_slice(b", ");

@@ -33,11 +33,12 @@ pub(super) struct Said<'a> {
     /// Somebody before us has said how the client came, and where to.
     pub(super) forwarded_proto: bool,
     pub(super) forwarded_port: bool,
+    /// So many addresses were forwarded.
+    pub(super) forwarded: usize,
     id: Option<Id>,
     /// How often a trace is named, and whether properly.
     traces: usize,
     traced: bool,
-    forwarded: usize,
     upgrades: usize,
     hosts: usize,
     length: Option<u64>,
