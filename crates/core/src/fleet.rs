@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance::Algorithm;
-use crate::{call, cluster, health};
+use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
 pub use raw::{RawFleet, RawService};
@@ -43,8 +42,8 @@ pub struct Service {
     pub cluster: cluster::Config,
     /// How tasks are checked.
     pub health: health::Config,
-    /// How a task is chosen.
-    pub balancing: Algorithm,
+    /// How requests are divided among tasks.
+    pub balancing: balance::Config,
     /// The cookie by which a client comes back to the task that answered it first, if it does.
     pub sticky_cookie: Option<String>,
     /// How a call is carried out, by route.
@@ -71,8 +70,11 @@ impl Fleet {
     pub fn faster(mut self, scale: u32) -> Self {
         for service in &mut self.services {
             service.durations(|duration| *duration /= scale);
-            for budget in service.call.routes.iter_mut().filter_map(|route| route.budget.as_mut()) {
-                budget.per_second = budget.per_second.saturating_mul(scale);
+            for route in &mut service.call.routes {
+                let hedge = route.hedge.as_mut().map(|hedge| &mut hedge.budget);
+                for budget in route.budget.iter_mut().chain(hedge) {
+                    budget.per_second = budget.per_second.saturating_mul(scale);
+                }
             }
         }
         self
@@ -94,7 +96,7 @@ impl Service {
     }
 
     fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { cluster, health, call, http, .. } = self;
+        let Self { cluster, health, balancing, call, http, .. } = self;
         let durations = [
             &mut cluster.provisioning.0,
             &mut cluster.provisioning.1,
@@ -104,13 +106,17 @@ impl Service {
             &mut cluster.restart_backoff.0,
             &mut cluster.restart_backoff.1,
             &mut health.interval,
+            &mut health.fast_interval,
             &mut health.timeout,
+            &mut balancing.slow_start,
             &mut call.connect_timeout,
         ];
         durations.into_iter().chain(http.durations()).for_each(&change);
+        health.passive.iter_mut().for_each(|rules| rules.durations(&change));
         for route in &mut call.routes {
             change(&mut route.outlasts);
             route.guard.timeout.iter_mut().for_each(&change);
+            route.hedge.iter_mut().for_each(|hedge| change(&mut hedge.at_least));
             route.fallback.iter_mut().for_each(|fallback| change(&mut fallback.stale_if_error));
             route.guard.breaker.iter_mut().for_each(|breaker| breaker.durations(&change));
         }

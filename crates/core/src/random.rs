@@ -21,6 +21,12 @@ pub enum Stream {
     Flows,
     /// The ids of requests.
     Ids,
+    /// Which task gets a request, where that is drawn.
+    Balance,
+    /// Which task's number is best for an affinity.
+    Affinity,
+    /// Which revision gets a call.
+    Revisions,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

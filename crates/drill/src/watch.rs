@@ -21,6 +21,7 @@ use seaworthy_core::experiment::course::Course;
 use seaworthy_core::health;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
+use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::load::pool::{connect, exchange};
@@ -52,7 +53,7 @@ pub(crate) struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    /// Watches by way of the agent, and asks tasks for the path of their service's health checks.
+    /// Watches by way of the agent, and checks tasks as their service's health checks do.
     pub(crate) fn new(control: Option<Control>, health: Vec<health::Config>) -> Self {
         Self {
             control,
@@ -135,8 +136,11 @@ impl Watch {
         let health = self.health[place].clone();
         let asking = self.answers.spawn(async move {
             loop {
-                let answer = tokio::time::timeout(health.timeout, ask(address, &health.path)).await;
-                if answer.is_ok_and(|status| status.is_some_and(|s| health.matcher.matches(s))) {
+                let answer =
+                    tokio::time::timeout(health.timeout, ask(address, &health.check)).await;
+                if let Ok(Some(probed)) = answer
+                    && health.check.failing(probed).is_none()
+                {
                     return (task, now());
                 }
                 tokio::time::sleep(ASK_EVERY).await;
@@ -165,9 +169,16 @@ async fn update(control: &mut Option<Control>) -> Result<Update, Error> {
     }
 }
 
-/// The status of an answer to `GET path` over a fresh connection.
-async fn ask(address: SocketAddr, path: &str) -> Option<u16> {
-    send(Method::GET, address, path).await
+/// What comes of a check like the gateway's, if anything does.
+async fn ask(address: SocketAddr, check: &health::Check) -> Option<health::Probed> {
+    match check {
+        health::Check::Tcp => {
+            TcpStream::connect(address).await.ok().map(|_| health::Probed::Opened)
+        }
+        health::Check::Http { path, .. } => {
+            send(Method::GET, address, path).await.map(health::Probed::Status)
+        }
+    }
 }
 
 /// The status of an answer over a fresh connection.

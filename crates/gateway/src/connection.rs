@@ -59,7 +59,7 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
     let mut scratch = Scratch::default();
     while let Some(read) = next(worker, &mut client, &mut peer, &mut scratch).await {
         let after = match read {
-            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
+            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await.0,
             Err(fault) => {
                 answer::write(Why::Fault(fault), None, false, &mut scratch.out);
                 if send(&mut client, &scratch.out).await { After::Linger } else { After::Reset }
@@ -89,7 +89,7 @@ async fn next(
     peer: &mut Peer,
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
-    let fleet::Service { call, http, sticky_cookie, .. } = &worker.service.config;
+    let fleet::Service { call, http, sticky_cookie, balancing, .. } = &worker.service.config;
     if scratch.input.is_empty() {
         // A client that thinks needs no memory meanwhile.
         worker.give_back(std::mem::take(&mut scratch.input));
@@ -98,7 +98,8 @@ async fn next(
         scratch.input = worker.buffer();
     }
     let Scratch { input, head, .. } = scratch;
-    let terms = Terms { call, http, sticky_cookie: sticky_cookie.as_deref() };
+    let sticky_cookie = sticky_cookie.as_deref();
+    let terms = Terms { call, http, sticky_cookie, affinity: balancing.affinity.as_ref() };
     let deadline = Instant::now() + http.head_timeout;
     loop {
         if !input.is_empty() {

@@ -55,17 +55,16 @@ fn take(services: &[Arc<Service>], about: About<Endpoints>, agent: &UnixDatagram
 
 /// Does what one service wants done, when it is due.
 async fn serve(service: Arc<Service>, agent: Arc<UnixDatagram>) {
-    let path = service.config.health.path.as_str().into();
     loop {
         service.due().await;
-        if carry_out(&service, &path) {
+        if carry_out(&service) {
             report(&service, &agent);
         }
     }
 }
 
 /// Does what is due; true if a decision was taken.
-fn carry_out(service: &Arc<Service>, path: &Arc<str>) -> bool {
+fn carry_out(service: &Arc<Service>) -> bool {
     let mut decided = false;
     for chore in service.tick() {
         match chore {
@@ -74,9 +73,10 @@ fn carry_out(service: &Arc<Service>, path: &Arc<str>) -> bool {
                 decided = true;
             }
             Chore::Probe { probe, address, deadline } => {
-                let (service, path) = (Arc::clone(service), Arc::clone(path));
+                let service = Arc::clone(service);
                 tokio::spawn(async move {
-                    let result = checks::probe(address, &path, deadline).await;
+                    let check = &service.config.health.check;
+                    let result = checks::probe(address, check, deadline).await;
                     service.probed(probe, result);
                 });
             }

@@ -54,7 +54,7 @@ pub fn chunked(input: &[u8]) {
 fn read(input: &[u8]) -> Option<(Request, Vec<u8>)> {
     let forwarded = Forwarded { address: "10.0.0.1".to_owned(), port: "80".to_owned() };
     let (call, http) = (call::Config::plain(Duration::from_secs(1), 1), Config::default());
-    let terms = Terms { call: &call, http: &http, sticky_cookie: Some("task") };
+    let terms = Terms { call: &call, http: &http, sticky_cookie: Some("task"), affinity: None };
     let (mut ids, mut out) = (Ids::new([1, 2]), Vec::new());
     let read = request::read(input, &forwarded, terms, &mut ids, &mut out);
     read.ok().flatten().map(|request| (request, out))

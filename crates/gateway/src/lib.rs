@@ -14,6 +14,7 @@
 //! goes on with what it knows.
 
 mod acceptor;
+mod account;
 mod checks;
 mod clock;
 mod connection;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, Slots};
+use seaworthy_core::call::{self, Attempt, CallId, Failure, Reason, Refusal, Slots};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
@@ -52,6 +52,9 @@ struct Desk {
     addresses: Vec<(TaskId, SocketAddr)>,
     /// By slot of the call.
     lines: Vec<Option<Arc<Line>>>,
+    /// A call that tells of a head just now: whether it is passed on is said at once and not laid
+    /// down.
+    hears: Option<CallId>,
     chores: VecDeque<Chore>,
 }
 
@@ -69,8 +72,10 @@ struct Inbox {
 /// What a call is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told {
-    /// Send it there.
+    /// Send it there; what is under way goes on.
     Try(Try),
+    /// The answer that is kept is the client's.
+    Pass,
     /// Answer ourselves.
     Answer(Refusal),
     /// Break off.
@@ -87,6 +92,8 @@ pub(crate) struct Try {
     pub(crate) deadline: Option<Instant>,
     /// Not over a kept connection.
     pub(crate) fresh: bool,
+    /// Why it is sent.
+    pub(crate) why: Reason,
 }
 
 /// What the driver is to do.
@@ -113,7 +120,7 @@ impl Service {
     /// A service without tasks. `seed` draws what its policies draw.
     pub(crate) fn new(config: fleet::Service, seed: u64) -> Self {
         let (health, call) = (config.health.clone(), config.call.clone());
-        let group = TargetGroup::new(health, call, config.balancing, seed);
+        let group = TargetGroup::new(health, call, config.balancing.clone(), seed);
         Self {
             shared: Mutex::new(Shared {
                 group,
@@ -182,7 +189,7 @@ impl Service {
     /// taken up, all have.
     pub(crate) fn sightings(&self) -> Sightings {
         let shared = self.lock();
-        shared.group.sightings(shared.group.version())
+        shared.group.sightings(now(), shared.group.version())
     }
 
     /// Whether connections to `task` may be kept: it is not draining.
@@ -236,11 +243,16 @@ impl Desk {
 
     fn tell(&mut self, action: call::Action) {
         let (call, told) = match action {
-            call::Action::Try { call, attempt, task, deadline, fresh } => {
+            call::Action::Try { call, attempt, task, deadline, fresh, why } => {
                 let known = self.addresses.iter().find(|(other, _)| *other == task);
                 let (_, address) = *known.expect("a task in rotation has an address");
-                (call, Told::Try(Try { attempt, task, address, deadline, fresh }))
+                (call, Told::Try(Try { attempt, task, address, deadline, fresh, why }))
             }
+            call::Action::Pass { call, .. } if self.hears == Some(call) => {
+                self.hears = None;
+                return;
+            }
+            call::Action::Pass { call, .. } => (call, Told::Pass),
             call::Action::Answer { call, why } => (call, Told::Answer(why)),
             call::Action::Abort { call } => (call, Told::Abort),
         };
@@ -297,17 +309,31 @@ impl Call<'_> {
 
     /// Waits until [`told`](Self::told) has something.
     pub(crate) async fn is_told(&self) {
-        std::future::poll_fn(|context| self.line.poll(context)).await;
+        std::future::poll_fn(|context| self.poll_told(context)).await;
     }
 
-    /// The head of an answer came. True if it may go to the client; false if core has given the
-    /// call up, in which case the client is to get another answer.
-    pub(crate) fn head(&self, attempt: Attempt, status: u16) -> bool {
+    /// What it was told, if it is one of these.
+    pub(crate) fn told_if(&self, is_wanted: impl Fn(&mut Told) -> bool) -> Option<Told> {
+        self.line.lock().told.take_if(is_wanted)
+    }
+
+    /// The same, as a poll.
+    pub(crate) fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.line.poll(context)
+    }
+
+    /// The head of an answer came. True if it is for the client, now; if not, it is to be kept.
+    pub(crate) fn head(&self, attempt: Attempt, status: u16, withdraws: bool) -> bool {
         let mut shared = self.service.lock();
-        let input = call::Input::Head { call: self.id, attempt, status };
+        shared.desk.hears = Some(self.id);
+        let input = call::Input::Head { call: self.id, attempt, status, withdraws };
         self.service.tell(&mut shared, Input::Call(input));
-        // Nothing more is said while the lock is held.
-        self.line.lock().told.is_none()
+        let passes = shared.desk.hears.take().is_none();
+        if passes {
+            // What was said before, such as another try, does not count any more.
+            self.line.take();
+        }
+        passes
     }
 
     /// A try failed.

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Route;
+use crate::cluster::plan::Revision;
 use crate::health::Matcher;
+use crate::machine::soonest;
 use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
+use crate::policy::hedge::Hedge;
 use crate::policy::{Ask, Outcome, Policy, Rejection};
+use crate::random::{Stream, draw};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -17,9 +21,14 @@ pub(super) struct Gate {
     name: String,
     guard: Guard,
     budget: Option<Budget>,
+    hedge: Option<Hedge>,
     failure_status: Matcher,
+    retry_status: Option<Matcher>,
+    timeout: Option<Duration>,
     tries: u32,
     outlasts: Duration,
+    weights: BTreeMap<Revision, u32>,
+    seed: u64,
     /// Work that nobody waits for any more, by when it must have ended.
     abandoned: BTreeMap<(Instant, u64), Pass>,
     /// Abandoned so far, which tells those of one moment apart.
@@ -29,16 +38,21 @@ pub(super) struct Gate {
 // === impl Gate ===
 
 impl Gate {
-    /// Nothing has passed yet. `seed` draws the breaker's jitter.
+    /// Nothing has passed yet. `seed` is for what is drawn.
     pub(super) fn new(route: Route, seed: u64) -> Self {
         Self {
             name: route.name,
+            hedge: route.hedge.map(Hedge::new),
             failure_status: route.guard.failure_status.clone(),
+            retry_status: route.retry_status,
+            timeout: route.guard.timeout,
             guard: Guard::new(route.guard, seed),
             // It is full, so it does not matter since when.
             budget: route.budget.map(|config| Budget::new(Instant::EPOCH, config)),
             tries: route.tries,
             outlasts: route.outlasts,
+            weights: route.weights,
+            seed,
             abandoned: BTreeMap::new(),
             count: 0,
         }
@@ -52,29 +66,83 @@ impl Gate {
         self.guard.admit(now, ask)
     }
 
+    /// Of which revision the task of the `ordinal`-th call is to be, if that matters.
+    pub(super) fn revision(&self, ordinal: u64) -> Option<Revision> {
+        let sum: u64 = self.weights.values().map(|weight| u64::from(*weight)).sum();
+        let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
+        let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
+        let hit = |(_, weight): &(&Revision, &u32)| {
+            let hit = left < u64::from(**weight);
+            left = left.saturating_sub(u64::from(**weight));
+            hit
+        };
+        self.weights.iter().find(hit).map(|(revision, _)| *revision)
+    }
+
     /// How an answer with this status went.
     pub(super) fn outcome(&self, status: u16) -> Outcome {
         if self.failure_status.matches(status) { Outcome::Failure } else { Outcome::Success }
     }
 
-    /// Whether a call may be tried once more after `tries`. A try of which a task has seen something
-    /// may cost it as much as any other, so it is taken from the budget.
-    pub(super) fn may_try_again(&mut self, now: Instant, tries: u32, sent: bool) -> bool {
-        let within_budget = |budget: &mut Budget| !sent || budget.withdraw(now).is_ok();
-        tries < self.tries && self.budget.as_mut().is_none_or(within_budget)
+    /// The earlier of the caller's deadline and our own, for a call that begins.
+    pub(super) fn deadline(&self, now: Instant, asked: Option<Instant>) -> Option<Instant> {
+        soonest(asked, self.timeout.map(|timeout| now + timeout))
+    }
+
+    /// A call may take so long.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether a safe request is tried again when it is answered with this status: a failure, and one
+    /// that another task may not share.
+    pub(super) fn tries_again_on(&self, status: u16) -> bool {
+        self.failure_status.matches(status)
+            && self.retry_status.as_ref().is_some_and(|statuses| statuses.matches(status))
+    }
+
+    /// Whether a call may be tried once more after it was sent so often. A try of which a task has
+    /// seen something may cost it as much as any other, so it is taken from the budget.
+    pub(super) fn may_try_again(&mut self, now: Instant, sent: u32, seen: bool) -> bool {
+        let within_budget = |budget: &mut Budget| !seen || budget.withdraw(now).is_ok();
+        sent < self.tries && self.budget.as_mut().is_none_or(within_budget)
+    }
+
+    /// After so long a safe request without an answer is sent once more.
+    pub(super) fn hedge_delay(&mut self, now: Instant) -> Option<Duration> {
+        self.hedge.as_mut()?.delay(now)
+    }
+
+    /// Whether it may be, when it was sent so often.
+    pub(super) fn may_hedge(&mut self, now: Instant, sent: u32) -> bool {
+        sent < self.tries && self.hedge.as_mut().is_some_and(|hedge| hedge.withdraw(now))
+    }
+
+    /// An answer began after so long, or had not begun when another one did.
+    pub(super) fn record(&mut self, now: Instant, latency: Duration) {
+        if let Some(hedge) = &mut self.hedge {
+            hedge.record(now, latency);
+        }
     }
 
     /// The work of a call has ended, as far as anybody can tell.
     pub(super) fn settle(&mut self, now: Instant, pass: Pass, outcome: Outcome) {
-        if let (Some(budget), Outcome::Success) = (&mut self.budget, outcome) {
-            budget.deposit(now);
+        if outcome == Outcome::Success {
+            self.budget.iter_mut().for_each(|budget| budget.deposit(now));
+            self.hedge.iter_mut().for_each(|hedge| hedge.deposit(now));
         }
         self.guard.settle(now, pass, outcome);
     }
 
-    /// Nobody waits for a call that a task got at `sent`: perhaps it still works on it.
-    pub(super) fn abandon(&mut self, now: Instant, mut pass: Pass, sent: Instant, how: Outcome) {
-        let until = sent + self.outlasts;
+    /// Nobody waits for a call that a task got at `sent`, if one did: perhaps it still works on it.
+    pub(super) fn abandon(
+        &mut self,
+        now: Instant,
+        mut pass: Pass,
+        sent: Option<Instant>,
+        how: Outcome,
+    ) {
+        let until = sent.map_or(now, |sent| sent + self.outlasts);
         if until <= now {
             return self.settle(now, pass, how);
         }
@@ -101,5 +169,23 @@ impl Gate {
         let transition = self.guard.breaker()?.poll_transition()?;
         let cause = Cause::Breaker { route: self.name.clone(), transition };
         Some(Record { at: transition.at, task: None, decision: Decision::Switch, cause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Config;
+
+    #[test]
+    fn revisions_are_drawn_by_weight() {
+        let mut route = Config::plain(Duration::from_secs(1), 1).routes.remove(0);
+        assert_eq!(Gate::new(route.clone(), 1).revision(1), None, "they do not matter");
+        route.weights = [(1, 90), (2, 0), (3, 10)].into();
+        let gate = Gate::new(route, 1);
+        let drawn: Vec<_> = (0..10_000).filter_map(|ordinal| gate.revision(ordinal)).collect();
+        let count = |revision| drawn.iter().filter(|drawn| **drawn == revision).count();
+        assert_eq!((drawn.len(), count(2)), (10_000, 0));
+        assert!(count(3).abs_diff(1000) < 100, "{} of 3", count(3));
     }
 }

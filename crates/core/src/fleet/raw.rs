@@ -1,9 +1,11 @@
 //! A fleet as written: unknown keys are refused, what is left out gets its default here and
 //! nowhere else.
 
+mod balancing;
 mod breaker;
 mod bulkhead;
 mod call;
+mod health;
 mod http;
 mod route;
 
@@ -16,15 +18,16 @@ use serde::Deserialize;
 use super::range::{self, SHORTEST, duration, number, span};
 use super::written::{Number, Span, Written};
 use super::{ConfigError, Fleet, Service};
+use balancing::RawWeights;
 use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
+use health::RawHealth;
 use http::RawHttp;
 use route::{RawPolicies, RawRoute};
 
-use crate::balance::Algorithm;
-use crate::health::Matcher;
-use crate::{cluster, health};
+use crate::balance::{Affinity, Algorithm};
+use crate::cluster;
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +58,10 @@ pub struct RawService {
     deregistration_delay: Option<Written>,
     restart_backoff: Option<Span>,
     balancing: Option<Algorithm>,
+    affinity: Option<Affinity>,
+    slow_start: Option<Written>,
+    most_in_flight: Option<Number>,
+    weights: Option<RawWeights>,
     sticky_cookie: Option<String>,
     #[serde(default)]
     health: RawHealth,
@@ -67,18 +74,6 @@ pub struct RawService {
     fallback: Option<RawFallback>,
     #[serde(default)]
     route: Vec<RawRoute>,
-}
-
-/// `[service.NAME.health]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-struct RawHealth {
-    path: Option<String>,
-    matcher: Option<Matcher>,
-    interval: Option<Written>,
-    timeout: Option<Written>,
-    healthy_threshold: Option<Number>,
-    unhealthy_threshold: Option<Number>,
 }
 
 /// More would not fit into the messages between our own parts.
@@ -107,13 +102,12 @@ impl RawService {
         put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
         put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
         put(&mut self.balancing, changes.balancing.as_ref());
+        put(&mut self.affinity, changes.affinity.as_ref());
+        put(&mut self.slow_start, changes.slow_start.as_ref());
+        put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
+        put(&mut self.weights, changes.weights.as_ref());
         put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
-        put(&mut self.health.path, changes.health.path.as_ref());
-        put(&mut self.health.matcher, changes.health.matcher.as_ref());
-        put(&mut self.health.interval, changes.health.interval.as_ref());
-        put(&mut self.health.timeout, changes.health.timeout.as_ref());
-        put(&mut self.health.healthy_threshold, changes.health.healthy_threshold.as_ref());
-        put(&mut self.health.unhealthy_threshold, changes.health.unhealthy_threshold.as_ref());
+        self.health = changes.health.or(&self.health);
         self.call = changes.call.or(&self.call);
         self.http = changes.http.or(&self.http);
         put(&mut self.breaker, changes.breaker.as_ref());
@@ -156,6 +150,7 @@ impl Service {
     fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
         let call = read_call(&raw)?;
         let cluster = read_cluster(&raw)?;
+        let balancing = balancing::read(&raw)?;
         let Some(command) = raw.command else {
             let problem = "is missing; allowed is a program and its arguments";
             return Err(ConfigError::new("command", problem));
@@ -169,11 +164,11 @@ impl Service {
             name,
             // Loopback unless told otherwise, on a port of the kernel's choice.
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
-            health: read_health(&raw.health).map_err(|error| error.below("health"))?,
+            health: raw.health.read().map_err(|error| error.below("health"))?,
             call,
             http: raw.http.read().map_err(|error| error.below("http"))?,
             cluster,
-            balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
+            balancing,
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
@@ -235,27 +230,6 @@ fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
     Ok(config)
 }
 
-fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
-    // The interval, the timeout and the thresholds are ALB's defaults.
-    let config = health::Config {
-        path: raw.path.clone().unwrap_or_else(|| "/".to_owned()),
-        matcher: raw.matcher.clone().unwrap_or_else(|| Matcher::only(200)),
-        interval: duration("interval", raw.interval, Duration::from_secs(30))?,
-        timeout: duration("timeout", raw.timeout, Duration::from_secs(5))?,
-        healthy_threshold: number("healthy_threshold", raw.healthy_threshold, 5, 1..=10)?,
-        unhealthy_threshold: number("unhealthy_threshold", raw.unhealthy_threshold, 2, 1..=10)?,
-    };
-    range::path("path", &config.path)?;
-    if config.timeout >= config.interval {
-        let problem = format!(
-            "{:?} is not less than the interval of {:?}, so checks would overlap",
-            config.timeout, config.interval
-        );
-        return Err(ConfigError::new("timeout", problem));
-    }
-    Ok(config)
-}
-
 fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
     let has_fallback = raw.fallback.is_some() || raw.route.iter().any(RawRoute::has_fallback);
     if raw.sticky_cookie.is_some() && has_fallback {
@@ -269,10 +243,13 @@ fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
         breaker: raw.breaker.clone(),
         bulkhead: raw.bulkhead.clone(),
         fallback: raw.fallback.clone(),
+        weights: raw.weights.clone(),
     };
     Ok(crate::call::Config {
         connect_timeout: duration("connect_timeout", limit, Duration::from_secs(10))
             .map_err(|error| error.below("call"))?,
+        queue: (raw.call.queue.clone().unwrap_or_default().read())
+            .map_err(|error| error.below("call.queue"))?,
         routes: route::read(&policies, &raw.route)?,
     })
 }

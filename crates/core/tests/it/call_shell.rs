@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use expect_test::Expect;
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{
-    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Request, RouteId,
-    Slots,
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
+    RouteId, Seen, Slots,
 };
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -24,17 +24,25 @@ pub(crate) struct Shell {
     /// With the try that was last asked for.
     calls: BTreeMap<String, (CallId, u32)>,
     wanted: Vec<String>,
+    /// Whether it is told what tries have shown.
+    tells_seen: bool,
 }
 
 impl Shell {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config, Algorithm::RoundRobin, 1),
+            dispatcher: Dispatcher::new(config, balance::Config::plain(Algorithm::RoundRobin), 1),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             wanted: Vec::new(),
+            tells_seen: false,
         }
+    }
+
+    /// Tells what tries have shown as well.
+    pub(crate) fn telling_seen(self) -> Self {
+        Self { tells_seen: true, ..self }
     }
 
     /// Plays the script in `expect`.
@@ -51,6 +59,14 @@ impl Shell {
                 self.drive(Some(Input::Rotate(rotation)));
             }
             ["get" | "post", name] => self.begin(name, words[0] == "get", None, None),
+            // Its task may be asked beside another one.
+            ["look", name] => {
+                let ask = Ask { repeatable: true, deadline: None };
+                let request = Request { safe: true, bytes: 100, ..Request::new(RouteId(0), ask) };
+                self.begin_with(name, request);
+            }
+            // So that it is known what is usual.
+            ["usual", times, latency] => self.usual(times, latency),
             ["get", name, "until", moment] => {
                 self.begin(name, true, Some(golden::moment(moment)), None);
             }
@@ -78,11 +94,25 @@ impl Shell {
         deadline: Option<Instant>,
         preferred: Option<TaskId>,
     ) {
+        let ask = Ask { repeatable, deadline };
+        self.begin_with(name, Request { preferred, ..Request::new(RouteId(0), ask) });
+    }
+
+    fn begin_with(&mut self, name: &str, request: Request) {
         let call = self.slots.take();
         self.calls.insert(name.to_owned(), (call, 0));
-        let ask = Ask { repeatable, deadline };
-        let request = Request { preferred, ..Request::new(RouteId(0), ask) };
         self.drive(Some(Input::Begin { call, request }));
+    }
+
+    fn usual(&mut self, times: &str, latency: &str) {
+        let latency = golden::moment(latency).since(Instant::EPOCH);
+        for _ in 0..times.parse().expect("a number") {
+            self.step("get usual");
+            self.wait(self.now + latency);
+            self.tell("usual", "head");
+            self.tell("usual", "done");
+        }
+        self.wanted.clear();
     }
 
     /// `a head` is about the last try of `a`, `a#1 head` about its first one.
@@ -91,9 +121,12 @@ impl Shell {
         let (call, last) = self.calls[name];
         let attempt = Attempt(attempt.map_or(last, |a| a.parse().expect("a try's number")));
         let input = match event {
-            "head" => Input::Head { call, attempt, status: 200 },
-            "error" => Input::Head { call, attempt, status: 500 },
-            "switch" => Input::Head { call, attempt, status: 101 },
+            "head" => head(call, attempt, 200),
+            "error" => head(call, attempt, 500),
+            "unavailable" => head(call, attempt, 503),
+            "hint" => head(call, attempt, 103),
+            "switch" => head(call, attempt, 101),
+            "withdraws" => Input::Head { call, attempt, status: 200, withdraws: true },
             "done" => Input::Done { call, attempt },
             "client-gone" => Input::ClientGone { call },
             how => Input::Failed { call, attempt, failure: failure(how) },
@@ -120,6 +153,11 @@ impl Shell {
             let wanted = self.describe(action);
             self.wanted.push(wanted);
         }
+        while let Some(Seen { task, how, fingerprint: _ }) = self.dispatcher.poll_seen() {
+            if self.tells_seen {
+                self.wanted.push(format!("{task} {how:?}"));
+            }
+        }
         while let Some(record) = self.dispatcher.poll_record() {
             self.wanted.push(record.to_string());
         }
@@ -127,9 +165,15 @@ impl Shell {
 
     fn describe(&mut self, action: Action) -> String {
         let (call, what, last) = match action {
-            Action::Try { call, attempt, task, fresh, .. } => {
+            Action::Try { call, attempt, task, fresh, why, .. } => {
                 let fresh = if fresh { ", fresh" } else { "" };
-                (call, format!("try {} on {task}{fresh}", attempt.0), Some(attempt.0))
+                let hedge = if why == Reason::Hedge { ", hedge" } else { "" };
+                (call, format!("try {} on {task}{fresh}{hedge}", attempt.0), Some(attempt.0))
+            }
+            Action::Pass { call, attempt } => {
+                let known = self.calls.values().find(|(id, _)| *id == call);
+                let last = known.expect("only calls that were begun are spoken of").1;
+                (call, format!("passes {}", attempt.0), Some(last))
             }
             Action::Answer { call, why } => (call, format!("answered: {why}"), None),
             Action::Abort { call } => (call, "aborted".to_owned(), None),
@@ -142,6 +186,10 @@ impl Shell {
         }
         format!("{name} {what}")
     }
+}
+
+fn head(call: CallId, attempt: Attempt, status: u16) -> Input {
+    Input::Head { call, attempt, status, withdraws: false }
 }
 
 /// How a try fails, in one word.

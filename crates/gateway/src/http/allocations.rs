@@ -23,7 +23,7 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent
 fn a_request_and_its_answer_allocate_nothing() {
     let forwarded = Forwarded { address: "10.0.0.1".to_owned(), port: "80".to_owned() };
     let (call, http) = (call::Config::plain(Duration::from_secs(1), 1), Config::default());
-    let terms = Terms { call: &call, http: &http, sticky_cookie: Some("task") };
+    let terms = Terms { call: &call, http: &http, sticky_cookie: Some("task"), affinity: None };
     let (mut ids, mut out) = (Ids::new([1, 2]), Vec::with_capacity(1 << 12));
     let allocated = measure(|| {
         for input in REQUESTS {

@@ -38,6 +38,7 @@ impl Why {
         match self {
             Self::Fault(fault) => faulty(fault),
             Self::Refusal(Refusal::NoTask) => (503, "Service Unavailable", "no_task"),
+            Self::Refusal(Refusal::Busy) => (503, "Service Unavailable", "tasks_busy"),
             Self::Refusal(Refusal::Failed(FailureKind::Refused)) => {
                 (502, "Bad Gateway", "task_refused")
             }
@@ -53,6 +54,11 @@ impl Why {
             Self::Refusal(Refusal::Deadline) => (504, "Gateway Timeout", "deadline"),
             Self::Refusal(Refusal::Rejected(why)) => (503, "Service Unavailable", rejected(why)),
         }
+    }
+
+    /// Its status.
+    pub(crate) fn status(self) -> u16 {
+        self.row().0
     }
 
     /// What stands in `X-Seaworthy-Cause`.

@@ -50,7 +50,7 @@ struct Seen {
 fn pass_on(input: &[u8]) -> Option<(Request, Vec<u8>, Vec<u8>)> {
     let forwarded = Forwarded { address: "10.0.0.9".to_owned(), port: "80".to_owned() };
     let (call, http) = (call::Config::plain(Duration::from_secs(1), 1), Config::default());
-    let terms = Terms { call: &call, http: &http, sticky_cookie: None };
+    let terms = Terms { call: &call, http: &http, sticky_cookie: None, affinity: None };
     let mut out = Vec::new();
     let request =
         request::read(input, &forwarded, terms, &mut Ids::new([1, 2]), &mut out).ok()??;

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     IdempotencyKey,
     /// `X-Seaworthy-Task`: whose answer it is.
     Task,
+    /// `X-Seaworthy-Withdraw`: the task wants no more requests. Ours to hear.
+    Withdraw,
     /// `X-Request-Timeout-Ms`: how long its sender waits. The next hop is told what is left of it.
     Timeout,
     /// `Cookie`: may name the task that the client is used to.
@@ -115,7 +117,7 @@ impl Kind {
                 ("transfer-encoding", Kind::TransferEncoding),
                 ("x-forwarded-proto", Kind::ForwardedProto),
             ],
-            20 => &[(timeout::HEADER, Kind::Timeout)],
+            20 => &[(timeout::HEADER, Kind::Timeout), ("x-seaworthy-withdraw", Kind::Withdraw)],
             _ => &[],
         }
     }

@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use httparse::{Header, Status};
+use seaworthy_core::balance::Affinity;
 use seaworthy_core::call::{self, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::http::Config;
@@ -34,10 +35,12 @@ pub(crate) struct Request {
     pub(crate) head_only: bool,
     /// Sending it twice does what sending it once does.
     pub(crate) repeatable: bool,
-    /// Nothing changes by it, and all of it is at hand.
+    /// Nothing changes by it, and its head is all of it.
     pub(crate) safe: bool,
     /// The client takes HTTP/1.1.
     pub(crate) http_11: bool,
+    /// Requests for the same thing have the same one.
+    pub(crate) fingerprint: u64,
     /// The client wants to send more on this connection, and may.
     pub(crate) keep_alive: bool,
     /// The client waits for a word before it sends the body.
@@ -52,6 +55,8 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<Duration>,
     /// The task its client is used to.
     pub(crate) preferred: Option<TaskId>,
+    /// For a consistent hash: requests that belong together have the same one.
+    pub(crate) affinity: u64,
     /// Its answer may be kept, and another one's given: its route has a fallback, and nothing in it
     /// is about its client.
     pub(crate) impersonal: bool,
@@ -68,6 +73,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) http: &'a Config,
     /// The cookie that names the task a client is used to.
     pub(crate) sticky_cookie: Option<&'a str>,
+    /// What requests to the same task have in common, if that matters.
+    pub(crate) affinity: Option<&'a Affinity>,
 }
 
 /// What is said of a client to the task.
@@ -128,7 +135,11 @@ pub(crate) fn read(
     let said = Said::of(&head, terms, &mut finding)?;
     let desync = finding.judge(terms.http.desync)?;
     let id = said.id(terms.http.request_id, ids);
-    let request = head.judge(length, target.path, &said, (desync, id), terms);
+    let mut request = head.judge(length, target, &said, (desync, id), terms);
+    if let Some(affinity) = terms.affinity {
+        let field = |name: &str| head.named(name).next().map(|field| field.value);
+        request.affinity = affinity.of(target.path, &forwarded.address, field);
+    }
     let trace = (!said.is_traced()).then(|| ids.begin_trace());
     out.clear();
     let meant = Meant { request: &request, target, said: &said, trace };
@@ -167,6 +178,19 @@ fn refuse_bare_line_feed(head: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Tells apart what is asked for; quick, and not to be relied on for more.
+fn fingerprint(parts: &[&str]) -> u64 {
+    // The mixing step of rustc's hash.
+    let mix =
+        |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let words = parts.iter().flat_map(|part| part.as_bytes().chunks(8));
+    words.fold(0, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(word))
+    })
+}
+
 // === impl Request ===
 
 #[cfg(test)]
@@ -179,6 +203,7 @@ impl Request {
         repeatable: true,
         safe: true,
         http_11: true,
+        fingerprint: 0,
         keep_alive: true,
         expects: false,
         upgrade: false,
@@ -186,6 +211,7 @@ impl Request {
         route: RouteId(0),
         timeout: None,
         preferred: None,
+        affinity: 0,
         impersonal: false,
         id: Id::NONE,
     };
@@ -197,7 +223,7 @@ impl Head<'_> {
     fn judge(
         &self,
         length: usize,
-        path: &str,
+        target: Target<'_>,
         said: &Said<'_>,
         (desync, id): (Reason, Id),
         terms: Terms<'_>,
@@ -206,7 +232,11 @@ impl Head<'_> {
         let safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
         let idempotent = safe || matches!(self.method, "PUT" | "DELETE");
         let framing = said.framing;
-        let route = terms.call.route(self.method, path);
+        let host = target.authority.or(said.host.and_then(|host| str::from_utf8(host).ok()));
+        let has = |name: &str, value: Option<&str>| {
+            self.named(name).any(|f| value.is_none_or(|value| f.value == value.as_bytes()))
+        };
+        let route = terms.call.route(self.method, target.path, host.unwrap_or(""), has);
         let keeps = terms.call.routes[route.0].fallback.is_some();
         let upgrade = said.upgrade.is_some();
         let persistent = !self.options.close && (self.http_11 || self.options.keep_alive);
@@ -218,6 +248,7 @@ impl Head<'_> {
             repeatable: !upgrade && (idempotent || said.idempotency_key),
             safe: !upgrade && safe && framing == Framing::None,
             http_11: self.http_11,
+            fingerprint: fingerprint(&[self.method, target.path]),
             keep_alive: persistent && !desync.ends_client_connection(terms.http.desync),
             expects: said.expects,
             upgrade,
@@ -225,6 +256,7 @@ impl Head<'_> {
             route,
             timeout: said.timeout,
             preferred: said.preferred,
+            affinity: 0,
             impersonal: keeps && !upgrade && framing == Framing::None && self.is_impersonal(),
             id,
         }
@@ -234,5 +266,9 @@ impl Head<'_> {
     fn is_impersonal(&self) -> bool {
         let personal = ["Authorization", "Cookie", "Range"];
         self.method == "GET" && self.http_11 && fields::have_none_of(self.fields, &personal)
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &Header<'_>> {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name))
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Response {
     pub(crate) client_keep_alive: bool,
     /// The client does not know chunks: only the data is for it.
     pub(crate) unwrap_chunks: bool,
+    /// Its task wants no more requests.
+    pub(crate) withdraws: bool,
     /// It is good for everybody who asks the same, and may be given when it is stale.
     pub(crate) storable: bool,
 }
@@ -113,6 +115,7 @@ fn judge(
         idle_timeout: fields::idle_timeout(head.headers),
         client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks && !upgraded,
         unwrap_chunks,
+        withdraws: withdraws(head.headers),
         storable: request.impersonal
             && status == 200
             && !until_close
@@ -123,6 +126,12 @@ fn judge(
 
 fn one_upgrade(fields: &[httparse::Header<'_>]) -> bool {
     fields.iter().filter(|field| Kind::of(field.name) == Kind::Upgrade).count() == 1
+}
+
+/// `X-Seaworthy-Withdraw: true`, as Envoy's `x-envoy-immediate-health-check-fail`.
+fn withdraws(fields: &[httparse::Header<'_>]) -> bool {
+    let says = |field: &&httparse::Header<'_>| Kind::of(field.name) == Kind::Withdraw;
+    fields.iter().find(says).is_some_and(|field| field.value.eq_ignore_ascii_case(b"true"))
 }
 
 /// Source: RFC 9111, sections 3 and 4.2.4.
@@ -156,7 +165,11 @@ fn rewrite(
         let kind = Kind::of(field.name);
         match kind {
             Kind::Upgrade if response.upgraded => fields::write(out, field.name, field.value),
-            Kind::Connection | Kind::HopByHop | Kind::Upgrade | Kind::KeepAlive => {}
+            Kind::Connection
+            | Kind::HopByHop
+            | Kind::Upgrade
+            | Kind::KeepAlive
+            | Kind::Withdraw => {}
             // The client gets the one that the task was told.
             Kind::RequestId if !response.interim => {}
             Kind::ContentLength | Kind::TransferEncoding => declared = Some(field),

@@ -13,6 +13,7 @@ mod limits;
 mod policies;
 mod responses;
 mod rotation;
+mod routes;
 mod smuggling;
 mod tries;
 mod upgrades;

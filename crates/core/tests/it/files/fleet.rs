@@ -11,16 +11,16 @@ use crate::golden;
 const GOOD: &str = r#"service.s.command = ["store", "serve"]"#;
 
 #[test]
-fn what_is_left_out_is_as_ecs_and_alb_have_it() {
+fn what_is_left_out_has_its_default() {
     let fleet = super::read::<RawFleet, Fleet>(GOOD).unwrap();
     expect![[r#"
         1
         s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
-        Config { path: "/", matcher: Matcher { ranges: [(200, 200)] }, interval: 30s, timeout: 5s, healthy_threshold: 5, unhealthy_threshold: 2 }
-        RoundRobin None 10s
+        Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
+        Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
         Config { desync: Defensive, forwarded: Append, most_forwarded: 30, request_id: Trust, longest_line: 16384, longest_head: 65536, most_fields: 100, longest_body: None, idle_timeout: 60s, head_timeout: 10s, body_timeout: 30s, write_timeout: 30s, tunnel_timeout: 3600s }
-        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, budget: Some(Config { success_percent: 20, per_second: 1, cap: 10 }), outlasts: 0ns, fallback: None }
+        Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 20, per_second: 1, cap: 100 }), outlasts: 0ns, fallback: None, weights: {} }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -39,13 +39,28 @@ const EVERYTHING: &str = r#"
         stop_timeout = "30s"
         deregistration_delay = "1m 30s"
         restart_backoff = "2s"
-        balancing = "least_outstanding_requests"
+        balancing = "consistent_hash"
+        affinity.header = "X-User"
+        slow_start = "20s"
+        most_in_flight = 50
+        weights = { "1" = 1 }
         health.path = "/health?deep=1"
         health.matcher = "200,204-206"
         health.interval = "1s"
         health.timeout = "250ms"
         health.healthy_threshold = 1
         health.unhealthy_threshold = 10
+        health.fast_interval = "500ms"
+        health.passive.consecutive = 3
+        health.passive.window = "20s"
+        health.passive.minimum_requests = 20
+        health.passive.failure_percent = 40
+        health.passive.latency_factor = 4
+        health.passive.latency_floor = "100ms"
+        health.passive.latency_for = "2s"
+        health.passive.ejection = "10s"
+        health.passive.longest_ejection = "60s"
+        health.passive.minimum_in_rotation = 2
         call.timeout = "1h"
         call.connect_timeout = "1ms"
         call.tries = 10
@@ -85,6 +100,9 @@ const EVERYTHING: &str = r#"
         name = "search"
         path_prefix = "/products"
         methods = ["GET", "HEAD"]
+        host = "*.Shop.example"
+        headers = ["X-Beta", "X-Plan: gold"]
+        weights = { "1" = 90, "2" = 10 }
         call.timeout = "1s"
         breaker.enabled = false
         bulkhead.adaptive = { smallest = 2, initial = 4, largest = 8, tolerance_percent = 200 }
@@ -97,11 +115,11 @@ fn a_file_that_says_everything_is_meant_as_written() {
         7
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
-        Config { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] }, interval: 1s, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10 }
-        LeastOutstandingRequests Some("task") 1ms
+        Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
+        Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
         Config { desync: Strictest, forwarded: Preserve, most_forwarded: 5, request_id: Replace, longest_line: 1000, longest_head: 2000, most_fields: 200, longest_body: Some(1048576), idle_timeout: 30s, head_timeout: 5s, body_timeout: 20s, write_timeout: 15s, tunnel_timeout: 600s }
-        Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
-        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
+        Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"], host: Below("shop.example"), fields: [FieldMatch { name: "X-Beta", value: None }, FieldMatch { name: "X-Plan", value: Some("gold") }] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 90, 2: 10} }
+        Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 1} }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -116,17 +134,17 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
         service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 1 to 100
         service.s.environment.N = 1          | line 2, column 27: invalid type: integer `1`, expected a string
-        service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected `round_robin` or `least_outstanding_requests`
-        service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `path`, `matcher`, `interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`
+        service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected one of `round_robin`, `least_outstanding_requests`, `weighted_random`, `latency_aware`, `consistent_hash`
+        service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `protocol`, `path`, `matcher`, `interval`, `fast_interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`, `passive`
         service.s.health.interval = 5        | line 2, column 29: invalid type: integer `5`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
         service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected a string
-        service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `connect_timeout`, `timeout`, `tries`, `failure_status`, `outlasts`, `retry_budget`
+        service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `connect_timeout`, `timeout`, `tries`, `failure_status`, `outlasts`, `retry_status`, `retry_budget`, `hedge`, `queue`
         service.s.call = 3                   | line 2, column 18: invalid type: integer `3`, expected a table
     "#]]);
 }
@@ -160,16 +178,19 @@ fn durations_need_their_unit_and_are_within_bounds() {
 #[test]
 fn numbers_are_within_bounds() {
     check(&expect![[r#"
-        service.s.desired_count = 0               | service.s.desired_count: 0 is out of range; allowed is 1 to 100
-        service.s.desired_count = 101             | service.s.desired_count: 101 is out of range; allowed is 1 to 100
-        service.s.desired_count = 4294967295      | service.s.desired_count: 4294967295 is out of range; allowed is 1 to 100
-        service.s.minimum_healthy_percent = 101   | service.s.minimum_healthy_percent: 101 is out of range; allowed is 0 to 100
-        service.s.maximum_percent = 99            | service.s.maximum_percent: 99 is out of range; allowed is 100 to 400
-        service.s.maximum_percent = 4294967295    | service.s.maximum_percent: 4294967295 is out of range; allowed is 100 to 400
-        service.s.health.healthy_threshold = 0    | service.s.health.healthy_threshold: 0 is out of range; allowed is 1 to 10
-        service.s.health.unhealthy_threshold = 11 | service.s.health.unhealthy_threshold: 11 is out of range; allowed is 1 to 10
-        service.s.call.tries = 0                  | service.s.call.tries: 0 is out of range; allowed is 1 to 10
-        service.s.call.tries = 4294967295         | service.s.call.tries: 4294967295 is out of range; allowed is 1 to 10
+        service.s.desired_count = 0                      | service.s.desired_count: 0 is out of range; allowed is 1 to 100
+        service.s.desired_count = 101                    | service.s.desired_count: 101 is out of range; allowed is 1 to 100
+        service.s.desired_count = 4294967295             | service.s.desired_count: 4294967295 is out of range; allowed is 1 to 100
+        service.s.minimum_healthy_percent = 101          | service.s.minimum_healthy_percent: 101 is out of range; allowed is 0 to 100
+        service.s.maximum_percent = 99                   | service.s.maximum_percent: 99 is out of range; allowed is 100 to 400
+        service.s.maximum_percent = 4294967295           | service.s.maximum_percent: 4294967295 is out of range; allowed is 100 to 400
+        service.s.health.healthy_threshold = 0           | service.s.health.healthy_threshold: 0 is out of range; allowed is 1 to 10
+        service.s.health.unhealthy_threshold = 11        | service.s.health.unhealthy_threshold: 11 is out of range; allowed is 1 to 10
+        service.s.health.passive.consecutive = 0         | service.s.health.passive.consecutive: 0 is out of range; allowed is 1 to 1000
+        service.s.health.passive.failure_percent = 101   | service.s.health.passive.failure_percent: 101 is out of range; allowed is 1 to 100
+        service.s.health.passive.minimum_in_rotation = 0 | service.s.health.passive.minimum_in_rotation: 0 is out of range; allowed is 1 to 100
+        service.s.call.tries = 0                         | service.s.call.tries: 0 is out of range; allowed is 1 to 10
+        service.s.call.tries = 4294967295                | service.s.call.tries: 4294967295 is out of range; allowed is 1 to 10
     "#]]);
 }
 
@@ -183,6 +204,22 @@ fn settings_under_which_a_rollout_can_never_move_are_refused() {
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 1; service.s.maximum_percent = 199 | service.s.minimum_healthy_percent: 1 % of 1 task keeps 1 healthy while maximum_percent 199 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 0; service.s.maximum_percent = 100 | good
         service.s.health.interval = "5s"; service.s.health.timeout = "5s" | service.s.health.timeout: 5s is not less than the interval of 5s, so checks would overlap
+    "#]]);
+}
+
+#[test]
+fn health_checks_are_of_one_kind_and_in_proper_order() {
+    check(&expect![[r#"
+        service.s.health.protocol = "tcp"                                | good
+        service.s.health.protocol = "udp"                                | line 2, column 29: unknown variant `udp`, expected `http` or `tcp`
+        service.s.health.protocol = "tcp"; service.s.health.path = "/"   | service.s.health.path: means nothing with the protocol "tcp"; allowed is "http"
+        service.s.health.protocol = "tcp"; service.s.health.matcher = "200" | service.s.health.matcher: means nothing with the protocol "tcp"; allowed is "http"
+        service.s.health.interval = "100ms"                              | good
+        service.s.health.interval = "1s"; service.s.health.fast_interval = "2s" | service.s.health.fast_interval: 2s is longer than the interval of 1s; allowed is up to that
+        service.s.health.passive = { enabled = false }                   | good
+        service.s.health.passive.ejection = "10m"                        | good
+        service.s.health.passive = { ejection = "2s", longest_ejection = "1s" } | service.s.health.passive.longest_ejection: 1s is shorter than the first ejection of 2s; allowed is at least that
+        service.s.health.passive.ejections = 1                           | line 2, column 26: unknown field `ejections`, expected one of `enabled`, `consecutive`, `window`, `minimum_requests`, `failure_percent`, `latency_factor`, `latency_floor`, `latency_for`, `ejection`, `longest_ejection`, `minimum_in_rotation`
     "#]]);
 }
 
@@ -279,7 +316,7 @@ fn policies_that_cannot_work_are_refused() {
         service.s.sticky_cookie = "a b"                                  | service.s.sticky_cookie: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
         service.s.call.outlasts = "0s"                                   | good
         service.s.call.retry_budget.cap = -1                             | service.s.call.retry_budget.cap: -1 is out of range; allowed is 0 to 1000000
-        service.s.route = [{ name = "a" }]                               | service.s.route[1].path: is missing; allowed is this, `path_prefix` or `methods`
+        service.s.route = [{ name = "a" }]                               | service.s.route[1].path: is missing; allowed is this, `path_prefix`, `methods`, `host` or `headers`
         service.s.route = [{ name = "default", path = "/" }]             | service.s.route[1].name: `default` is taken; allowed is a name of its own
         service.s.route = [{ name = "a", path = "/" }, { name = "a", path = "/b" }] | service.s.route[2].name: `a` is taken; allowed is a name of its own
         service.s.route = [{ name = "a", path = "/", path_prefix = "/" }] | service.s.route[1].path_prefix: is given beside `path`; allowed is just one of them
@@ -287,6 +324,36 @@ fn policies_that_cannot_work_are_refused() {
         service.s.route = [{ name = "a", methods = ["get"] }]            | service.s.route[1].methods: `get` is no method; allowed are words such as "GET"
         service.s.route = [{ name = "a", methods = ["PUT"], call.connect_timeout = "1s" }] | service.s.route[1].call.connect_timeout: is of a service only: its connections are for all its routes
         service.s.route = [{ name = "a", path = "/", breaker.trials = 0 }] | service.s.route[1].breaker.trials: 0 is out of range; allowed is 1 to 1000
+    "#]]);
+}
+
+#[test]
+fn requests_are_divided_in_one_way_and_by_what_there_is() {
+    check(&expect![[r#"
+        service.s.balancing = "round_robin"                              | good
+        service.s.balancing = "least_outstanding_requests"; service.s.slow_start = "30s" | good
+        service.s.balancing = "weighted_random"; service.s.weights = { "2" = 1, "3" = 0 } | good
+        service.s.balancing = "consistent_hash"                          | service.s.affinity: is missing; allowed is "path", "source" or { header = "NAME" }: what is hashed by `consistent_hash`
+        service.s.balancing = "consistent_hash"; service.s.affinity = "path" | good
+        service.s.balancing = "consistent_hash"; service.s.affinity = "cookie" | line 3, column 22: unknown variant `cookie`, expected one of `path`, `source`, `header`
+        service.s.balancing = "consistent_hash"; service.s.affinity = { header = "X User" } | service.s.affinity.header: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
+        service.s.affinity = "source"                                    | service.s.affinity: means nothing without `balancing = "consistent_hash"`; allowed is both
+        service.s.slow_start = "2h"                                      | service.s.slow_start: 2h is out of range; allowed is 0s to 1h
+        service.s.most_in_flight = 0                                     | service.s.most_in_flight: 0 is out of range; allowed is 1 to 1000000
+        service.s.weights = {}                                           | service.s.weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.weights = { "1" = 0 }                                  | service.s.weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.weights = { one = 1 }                                  | service.s.weights: `one` is no revision; allowed are 1, 2, …
+        service.s.weights = { "01" = 1 }                                 | service.s.weights: `01` is no revision; allowed are 1, 2, …
+        service.s.weights = { "1" = -1 }                                 | service.s.weights.1: -1 is out of range; allowed is 0 to 1000000
+        service.s.route = [{ name = "a", host = "a.test", weights = {} }] | service.s.route[1].weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.route = [{ name = "a", host = "a.test" }]              | good
+        service.s.route = [{ name = "a", host = "[::1]" }]               | good
+        service.s.route = [{ name = "a", host = "a.test:80" }]           | service.s.route[1].host: `a.test:80` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", host = "*" }]                   | service.s.route[1].host: `*` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", host = "a.*" }]                 | service.s.route[1].host: `a.*` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", headers = ["X-A: b"] }]         | good
+        service.s.route = [{ name = "a", headers = ["X A"] }]            | service.s.route[1].headers: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
+        service.s.route = [{ name = "a", headers = ["X-A:"] }]           | service.s.route[1].headers: "X-A:" has no proper value; allowed is "NAME" or "NAME: VALUE"
     "#]]);
 }
 
@@ -298,7 +365,7 @@ proptest! {
         minimum in any::<Option<u32>>(),
         maximum in any::<Option<u32>>(),
         small in (0..120u32, 0..120u32, 90..450u32),
-        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 6),
+        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 7),
         scale in 1..1_000u32,
     ) {
         let mut lines = vec![GOOD.to_owned()];
@@ -309,7 +376,7 @@ proptest! {
         ];
         lines.extend(numbers.map(|(key, value)| format!("service.s.{key} = {value}")));
         let keys = ["provisioning", "start_timeout", "stop_timeout", "restart_backoff",
-            "health.timeout", "call.timeout"];
+            "health.timeout", "call.timeout", "slow_start"];
         for (key, (number, unit)) in keys.iter().zip(&durations) {
             // Half of them are left as they are, or hardly any file would be read.
             if number % 2 == 0 {

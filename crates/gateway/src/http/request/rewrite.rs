@@ -34,7 +34,7 @@ impl Head<'_> {
             out.extend_from_slice(part.as_bytes());
         }
         // A request of HTTP/1.0 need not have a host, one of HTTP/1.1 must.
-        if let Some(host) = authority.or((!said.host).then_some("")) {
+        if let Some(host) = authority.or(said.host.is_none().then_some("")) {
             fields::write(out, "Host", host.as_bytes());
         }
         let doubtful = request.desync.class() >= Class::Ambiguous;

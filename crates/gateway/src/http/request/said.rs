@@ -16,8 +16,8 @@ use crate::http::id::{Id, Ids, Traceparent};
 
 /// What was said.
 pub(super) struct Said<'a> {
-    /// There is a host.
-    pub(super) host: bool,
+    /// The host, if there is one.
+    pub(super) host: Option<&'a [u8]>,
     /// Where the body ends.
     pub(super) framing: Framing,
     /// The client waits for a word before it sends the body.
@@ -58,7 +58,7 @@ impl<'a> Said<'a> {
         for field in head.fields {
             said.take(field.name, field.value, terms, finding)?;
         }
-        if said.hosts > 1 || (head.http_11 && !said.host) {
+        if said.hosts > 1 || (head.http_11 && said.host.is_none()) {
             finding.add(Reason::BadHost)?;
         }
         let Config { most_forwarded, longest_body, .. } = *terms.http;
@@ -84,7 +84,7 @@ impl<'a> Said<'a> {
 
     fn nothing() -> Self {
         Self {
-            host: false,
+            host: None,
             framing: Framing::None,
             expects: false,
             upgrade: None,
@@ -115,7 +115,7 @@ impl<'a> Said<'a> {
             Kind::EndToEnd if is_suspicious(name) => finding.add(Reason::SuspiciousHeader)?,
             Kind::Host if !is_host(value) => finding.add(Reason::BadHost)?,
             Kind::Host => {
-                self.host = true;
+                self.host = Some(value);
                 self.hosts += 1;
             }
             Kind::ContentLength => self.lengths(value, finding)?,

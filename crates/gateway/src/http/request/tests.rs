@@ -31,7 +31,7 @@ fn rewrite(input: &[u8]) -> Result<Option<(Request, Vec<u8>)>, Fault> {
 fn rewrite_as(input: &[u8], http: &Config) -> Result<Option<(Request, Vec<u8>)>, Fault> {
     let forwarded = Forwarded { address: "10.0.0.1".into(), port: "80".into() };
     let call = call::Config::plain(Duration::from_secs(1), 1);
-    let terms = Terms { call: &call, http, sticky_cookie: Some("task") };
+    let terms = Terms { call: &call, http, sticky_cookie: Some("task"), affinity: None };
     let (mut ids, mut out) = (Ids::new([1, 2]), Vec::new());
     Ok(read(input, &forwarded, terms, &mut ids, &mut out)?.map(|request| (request, out)))
 }
@@ -51,7 +51,7 @@ fn a_head_is_read_when_it_has_come_whole_and_not_before() {
 
 #[test]
 fn what_matters_of_a_request_is_read_as_it_was_meant() {
-    let request = |head| rewrite(head).unwrap().unwrap().0;
+    let request = |head| Request { fingerprint: 0, ..rewrite(head).unwrap().unwrap().0 };
     let got = request(b"GET / HTTP/1.1\r\nHost:\r\n\r\n");
     let expected = Request { length: 25, id: got.id, ..Request::PLAIN };
     assert_eq!(got, expected);
