@@ -29,9 +29,9 @@ pub enum Algorithm {
     LeastOutstandingRequests,
     /// By lot.
     WeightedRandom,
-    /// Each in turn, but for a task that is clearly slower than another one, drawn by lot: its turn
-    /// is passed on. Source: Mitzenmacher, "The power of two choices in randomized load balancing"
-    /// (2001); Finagle's peak EWMA.
+    /// Each in turn, but for a task that is clearly slower than the better one of two others, drawn
+    /// by lot: its turn is passed on. Source: Mitzenmacher, "The power of two choices in randomized
+    /// load balancing" (2001); Finagle's peak EWMA.
     LatencyAware,
     /// Requests with the same [`Affinity`] reach the same task as long as it is there, and no other
     /// requests move when it goes. Source: Thaler and Ravishankar, "Using name-based mappings to
@@ -66,7 +66,7 @@ const CLEARLY: u64 = 3;
 /// … and so many nanoseconds more: among tasks that are all quick it does not matter who is quicker.
 const SLACK: u64 = 2_000_000;
 /// Into so many parts the claim to a turn is divided.
-const PARTS: i64 = 4;
+const PARTS: i64 = 16;
 
 // === impl Config ===
 
@@ -112,6 +112,14 @@ impl Balancer {
         ((drawn * u128::from(bound)) >> 64) as u64
     }
 
+    /// Two different numbers below `bound`; the same one twice if there is just one.
+    fn draw_two(&self, bound: usize) -> [usize; 2] {
+        let distances = (bound - 1).max(1);
+        let drawn = self.draw_below((bound * distances) as u64) as usize;
+        let one = drawn / distances;
+        [one, (one + 1 + drawn % distances) % bound]
+    }
+
     fn lot(&self, targets: &[Target], open: &[usize]) -> usize {
         let weight = |at: &usize| u64::from(targets[*at].weight());
         let mut left = self.draw_below(open.iter().map(weight).sum());
@@ -125,14 +133,18 @@ impl Balancer {
 
     fn quick(&self, now: Instant, targets: &mut [Target], open: &[usize]) -> usize {
         let turn = turn(targets, open);
-        let drawn = self.draw_below(open.len() as u64 - 1) as usize;
-        let other = open[drawn + usize::from(drawn >= turn)];
-        let [mine, others] = [open[turn], other].map(|at| targets[at].cost(now));
+        let mine = targets[open[turn]].cost(now);
+        if mine <= SLACK {
+            return open[turn];
+        }
+        let other = |n: usize| open[n + usize::from(n >= turn)];
+        let two = self.draw_two(open.len() - 1).map(other).map(|at| (targets[at].cost(now), at));
+        let (others, other) = two.into_iter().min().expect("there are two");
         if mine <= others.saturating_mul(CLEARLY).saturating_add(SLACK) {
             return open[turn];
         }
-        // It has its turn back in part, from the one that has it now, so that all have their share in
-        // the end. Not the whole of it: one that is slow for long would get all that it was spared.
+        // It has most of its turn back, from the one that takes it now, so that all have their share in
+        // the end. Not all of it: one that is slow for long would get everything it was spared.
         let weight = |at: &usize| i64::from(targets[*at].weight());
         let back = open.iter().map(weight).sum::<i64>() - weight(&open[turn]);
         targets[open[turn]].claim += back * (PARTS - 1);

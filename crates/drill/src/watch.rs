@@ -90,7 +90,7 @@ impl Watch {
     ) -> Result<Vec<TaskId>, Error> {
         let mut done = true;
         for task in &tasks {
-            let process = self.processes.get(task).copied();
+            let process = self.process(*task);
             self.doomed.extend(process.map(|process| (*task, process)));
             match (how, &mut self.control) {
                 (Ending::Stop, Some(control)) => control.stop(*task).await?,
@@ -105,6 +105,11 @@ impl Watch {
     /// Where a task listens.
     pub(crate) fn address(&self, task: TaskId) -> Option<SocketAddr> {
         self.ports.get(&task).map(|port| (Ipv4Addr::LOCALHOST, *port).into())
+    }
+
+    /// The process of a task that runs.
+    pub(crate) fn process(&self, task: TaskId) -> Option<Identity> {
+        self.processes.get(&task).copied()
     }
 
     fn take(&mut self, update: Update) {

@@ -26,13 +26,14 @@ fn balancer(algorithm: Algorithm) -> Balancer {
 }
 
 #[test]
-fn round_robin_is_smooth_and_by_weight() {
+fn turns_are_smooth_and_by_weight_and_those_of_quick_tasks_too() {
     let all: &[usize] = &[0, 1, 2];
-    let mut round_robin = balancer(Algorithm::RoundRobin);
-    let even = picks(&mut round_robin, &mut targets(&[1, 1, 1]), &[all; 7]);
-    assert_eq!(even, [1, 2, 3, 1, 2, 3, 1]);
-    let weighted = picks(&mut round_robin, &mut targets(&[5, 1, 1]), &[all; 14]);
-    assert_eq!(weighted, [1, 1, 2, 1, 3, 1, 1, 1, 1, 2, 1, 3, 1, 1]);
+    for algorithm in [Algorithm::RoundRobin, Algorithm::LatencyAware] {
+        let even = picks(&mut balancer(algorithm), &mut targets(&[1, 1, 1]), &[all; 7]);
+        assert_eq!(even, [1, 2, 3, 1, 2, 3, 1]);
+        let weighted = picks(&mut balancer(algorithm), &mut targets(&[5, 1, 1]), &[all; 14]);
+        assert_eq!(weighted, [1, 1, 2, 1, 3, 1, 1, 1, 1, 2, 1, 3, 1, 1]);
+    }
 }
 
 #[test]

@@ -84,9 +84,7 @@ impl Calls {
         if self.calls.len() <= slot {
             self.calls.resize_with(slot + 1, || None);
         }
-        let id = call.id;
         self.calls[slot] = Some(call);
-        self.wake(id);
     }
 
     pub(super) fn remove(&mut self, id: CallId) -> Option<Call> {
@@ -98,25 +96,27 @@ impl Calls {
         Some(call)
     }
 
-    /// Notes when the time is to be looked at for this call, if that has changed.
+    /// Notes when the time is to be looked at for this call. If it is to be looked at earlier anyway,
+    /// that is soon enough: most calls are over before.
     pub(super) fn wake(&mut self, id: CallId) {
-        let Some(call) = self.calls[id.slot as usize].as_mut() else { return };
-        let at = soonest(call.deadline, call.hedge_at);
-        if at == call.wakes {
+        let Some(call) = self.get(id) else { return };
+        let Some(at) = soonest(call.deadline, call.hedge_at) else { return };
+        if call.wakes.is_some_and(|noted| noted <= at) {
             return;
         }
-        if let Some(before) = std::mem::replace(&mut call.wakes, at) {
-            self.wakes.remove(&(before, id.slot));
+        if let Some(noted) = call.wakes.replace(at) {
+            self.wakes.remove(&(noted, id.slot));
         }
-        if let Some(at) = at {
-            self.wakes.insert((at, id.slot));
-        }
+        self.wakes.insert((at, id.slot));
     }
 
-    /// A call for which the time has come.
-    pub(super) fn due(&self, now: Instant) -> Option<CallId> {
-        let &(_, slot) = self.wakes.first().filter(|(at, _)| *at <= now)?;
-        self.calls[slot as usize].as_ref().map(|call| call.id)
+    /// A call for which the time is to be looked at.
+    pub(super) fn due(&mut self, now: Instant) -> Option<CallId> {
+        let &(at, slot) = self.wakes.first().filter(|(at, _)| *at <= now)?;
+        self.wakes.remove(&(at, slot));
+        let call = self.calls[slot as usize].as_mut()?;
+        call.wakes = None;
+        Some(call.id)
     }
 
     /// When the time is to be looked at next.

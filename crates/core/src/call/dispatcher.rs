@@ -99,6 +99,7 @@ impl Dispatcher {
         if !self.go_on(now, id) {
             self.wait(now, id);
         }
+        self.calls.wake(id);
     }
 
     /// Sends a call to a task, for the first time or again, or answers it; false if no task may get
@@ -168,6 +169,19 @@ impl Dispatcher {
             // A call that waits no longer has left the queue: by its try or by its end.
             debug_assert_ne!(self.queue.first(), Some(id));
         }
+    }
+
+    /// The time has come for something about this call, or has not yet.
+    fn look_at(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if has_come(call.deadline) {
+            return self.time_is_up(now, id);
+        }
+        if has_come(call.hedge_at) {
+            self.hedge(now, id);
+        }
+        self.calls.wake(id);
     }
 
     fn time_is_up(&mut self, now: Instant, id: CallId) {
@@ -257,13 +271,7 @@ impl Machine for Dispatcher {
 
     fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.calls.due(now) {
-            let over =
-                self.calls.get(id).is_some_and(|call| call.deadline.is_some_and(|at| at <= now));
-            if over {
-                self.time_is_up(now, id);
-            } else {
-                self.hedge(now, id);
-            }
+            self.look_at(now, id);
         }
         self.gates.iter_mut().for_each(|gate| gate.handle_timeout(now));
         self.serve_queue(now);

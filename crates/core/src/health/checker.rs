@@ -63,6 +63,8 @@ pub struct Checker {
     /// Everyone looked bad: nobody is ejected before.
     quiet_until: Instant,
     last_probe: u64,
+    /// When the time is to be looked at next.
+    due: Option<Instant>,
     actions: VecDeque<Action>,
 }
 
@@ -79,6 +81,7 @@ impl Checker {
             fail_open: false,
             quiet_until: Instant::EPOCH,
             last_probe: 0,
+            due: None,
             actions: VecDeque::new(),
         }
     }
@@ -154,7 +157,7 @@ impl Checker {
 
     /// Almost every request shows what is known already, and is to cost nothing more.
     fn take(&mut self, now: Instant, seen: Seen) {
-        if self.poll_timeout().is_some_and(|due| due <= now) {
+        if self.due.is_some_and(|due| due <= now) {
             self.handle_timeout(now);
         }
         if self.see(now, seen) {
@@ -186,6 +189,7 @@ impl Machine for Checker {
         self.catch_up(now);
         self.probe(now);
         self.rotate(now);
+        self.due = self.targets.iter().map(|target| target.due(&self.config)).min();
     }
 
     fn poll_action(&mut self) -> Option<Action> {
@@ -193,6 +197,6 @@ impl Machine for Checker {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.targets.iter().map(|target| target.due(&self.config)).min()
+        self.due
     }
 }

@@ -60,6 +60,19 @@ fn in_good_health_each_task_is_within_five_percent_of_its_share_of_10_000_reques
     }
 }
 
+/// A task that collects its garbage is spared while it does, and for as long as it takes to forget
+/// 50 ms.
+#[test]
+fn tasks_that_pause_for_50_ms_have_nearly_their_share() {
+    for rate in [60.0, 300.0, 2000.0] {
+        for tasks in [2, 3, 9] {
+            let pausing = Manner::Pausing(MILLISECOND, MILLISECOND * 50);
+            let got = world(&AWARE, tasks, pausing).run(SECOND * 20, rate);
+            assert!(unevenness(&got) < 0.15, "{rate} a second: {got:?}");
+        }
+    }
+}
+
 #[test]
 fn equally_slow_tasks_share_evenly_as_do_those_that_fail_all_requests() {
     let late = Manner::Late(MILLISECOND, SECOND / 2);
@@ -97,6 +110,17 @@ fn a_task_that_fails_at_once_attracts_nothing() {
         let got = after_it_becomes(fails, tasks, rate);
         assert!((1..20).contains(&got), "{got} of {tasks} tasks at {rate} a second");
     }
+}
+
+/// One other task drawn would often be the other bad one: two are, and the better one counts.
+#[test]
+fn the_last_good_one_of_three_gets_nearly_all() {
+    let mut world = world(&AWARE, 3, QUICK);
+    world.run(SECOND * 5, 500.0);
+    world.becomes(1, Manner::Late(MILLISECOND, SECOND / 2));
+    world.becomes(2, Manner::Failing(MILLISECOND));
+    let got = world.run(SECOND * 8, 500.0);
+    assert!(got[&1] < 20 && got[&2] < 20, "{got:?}");
 }
 
 /// It is asked again after 4 s at most, when half a second has decayed to a few milliseconds, and

@@ -16,7 +16,9 @@ use seaworthy_core::time::Instant;
 pub(crate) enum Manner {
     /// Lognormal about this median; the slowest of a hundred takes ten times as long.
     Noisy(Duration),
-    /// The same, and so much later.
+    /// The same, but for a pause of so long in each second, in which nothing is answered.
+    Pausing(Duration, Duration),
+    /// The same as the first, and so much later.
     Late(Duration, Duration),
     /// An error, after so long.
     Failing(Duration),
@@ -106,6 +108,13 @@ impl World {
     fn send(&mut self, task: TaskId) {
         let (after, end) = match self.manners[&task] {
             Manner::Noisy(median) => (self.noisy(median), End::Answered),
+            Manner::Pausing(median, pause) => {
+                let after = self.noisy(median);
+                // Each task has its pauses at other moments.
+                let moment = (self.now + after).as_nanos() + u64::from(task.0) * 271_828_182;
+                let paused = Duration::from_nanos(moment % 1_000_000_000);
+                (after + pause.saturating_sub(paused), End::Answered)
+            }
             Manner::Late(median, more) => (self.noisy(median) + more, End::Answered),
             Manner::Failing(after) => (after, End::Failed),
             Manner::Silent(patience) => (patience, End::GivenUp),

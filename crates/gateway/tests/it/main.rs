@@ -14,6 +14,7 @@ mod policies;
 mod responses;
 mod rotation;
 mod routes;
+mod several;
 mod smuggling;
 mod tries;
 mod upgrades;

@@ -91,7 +91,8 @@ fn a_check_by_tcp_passes_when_the_connection_opens() {
 #[test]
 fn a_task_that_listens_no_more_is_out_at_once() {
     let (stays, mut stops) = (Task::good(1), Task::good(2));
-    let health = json!({ "interval": "100ms", "timeout": "90ms", "unhealthy_threshold": 10 });
+    let health =
+        json!({ "interval": "100ms", "timeout": "90ms", "unhealthy_threshold": 10, "passive": {} });
     let gateway = Gateway::start(health, &json!({}));
     gateway.register(&[&stays, &stops]);
     gateway.until_health(&stays, Health::Healthy);

@@ -71,3 +71,20 @@ fn a_consistent_hash_brings_what_belongs_together_to_one_task() {
     }
     assert!(["task-1", "task-2", "task-3"].iter().all(|task| tasks_of.iter().any(|t| t == task)));
 }
+
+/// By default, before any check has failed.
+#[test]
+fn a_task_that_hangs_or_fails_is_avoided() {
+    let hangs = Task::new(1, |_, wire| wire.stall());
+    let fails = Task::new(2, |_, wire| {
+        wire.say("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n");
+    });
+    let good = Task::good(3);
+    let gateway = Gateway::of(&[&hangs, &fails, &good]);
+    for _ in 0..200 {
+        let head = "GET / HTTP/1.1\r\nHost: test\r\nX-Request-Timeout-Ms: 100\r\n\r\n";
+        gateway.client().send(head).answer();
+    }
+    let got = [&hangs, &fails, &good].map(|task| task.requests().len());
+    assert!(got[0] <= 20 && got[1] <= 20, "{got:?}");
+}

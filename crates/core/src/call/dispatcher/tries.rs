@@ -54,7 +54,6 @@ impl Dispatcher {
         let not: Vec<TaskId> = call.avoid(true).collect();
         let pick = Pick { preferred: None, not: &not, ..call.pick() };
         let task = if is_late { self.loads.pick(now, &pick) } else { None };
-        self.calls.wake(id);
         if let Some(task) = task
             && self.gates[route].may_hedge(now, sent)
         {
@@ -148,7 +147,6 @@ impl Dispatcher {
         while let Some(other) = call.tries.take(|one| one.attempt != attempt) {
             self.loads.release(now, other.task, other.heard);
         }
-        self.calls.wake(id);
         self.actions.push_back(Action::Pass { call: id, attempt });
     }
 

@@ -59,6 +59,23 @@ fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
 }
 
 #[test]
+fn a_route_behind_a_wider_one_is_never_used() {
+    let shadowed = |first: &str, second: &str| {
+        let text = format!(
+            "[service.s]\ncommand = [\"s\"]\nroute = [{{ name = \"first\", {first} }}, {{ name = \
+             \"second\", {second} }}]"
+        );
+        told(&text, None)
+            .contains("`second` is never used: every request it is for goes by `first`")
+    };
+    assert!(shadowed(r#"path_prefix = "/a""#, r#"path = "/a/b""#));
+    assert!(shadowed(r#"host = "*.test""#, r#"host = "a.test", path = "/a""#));
+    assert!(shadowed(r#"headers = ["X-A"]"#, r#"headers = ["x-a: 1", "X-B"]"#));
+    assert!(!shadowed(r#"host = "a.test", path = "/a""#, r#"path = "/a""#));
+    assert!(!shadowed(r#"headers = ["X-A: 1"]"#, r#"headers = ["X-A"]"#));
+}
+
+#[test]
 fn a_sound_fleet_has_notes_at_most() {
     let text = r#"
         [service.store]
