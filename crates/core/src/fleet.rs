@@ -1,6 +1,7 @@
 //! A fleet as meant: every value present and sensible. It is made from a [`RawFleet`], as written.
 
 mod check;
+pub mod http;
 pub(crate) mod range;
 mod raw;
 pub mod written;
@@ -47,6 +48,8 @@ pub struct Service {
     pub sticky_cookie: Option<String>,
     /// How a call is carried out, by route.
     pub call: call::Config,
+    /// How it takes HTTP.
+    pub http: http::Config,
 }
 
 /// A value that cannot be meant.
@@ -93,7 +96,7 @@ impl Service {
     }
 
     fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { cluster, health, balancing, call, .. } = self;
+        let Self { cluster, health, balancing, call, http, .. } = self;
         let durations = [
             &mut cluster.provisioning.0,
             &mut cluster.provisioning.1,
@@ -108,7 +111,7 @@ impl Service {
             &mut balancing.slow_start,
             &mut call.connect_timeout,
         ];
-        durations.into_iter().for_each(&change);
+        durations.into_iter().chain(http.durations()).for_each(&change);
         health.passive.iter_mut().for_each(|rules| rules.durations(&change));
         for route in &mut call.routes {
             change(&mut route.outlasts);

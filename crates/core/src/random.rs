@@ -19,6 +19,8 @@ pub enum Stream {
     Link,
     /// The seed of each further flow of a load.
     Flows,
+    /// The ids of requests.
+    Ids,
     /// Which task gets a request, where that is drawn.
     Balance,
     /// Which task's number is best for an affinity.

@@ -6,22 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use rustix::rand::{GetRandomFlags, getrandom};
 use seaworthy_core::fleet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::WriteHalf;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::exchange::{After, Exchange};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
+use crate::http::id::Ids;
 use crate::http::request::{self, Forwarded, Request, Terms};
 use crate::service::Line;
 use crate::worker::{Worker, make_room};
 
-/// A connection without a request is closed after so long, as an ALB does.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// A head must come whole within this.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a client still sends is read for so long, so that it gets to see our last answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
@@ -44,17 +43,21 @@ pub(crate) struct Scratch {
     pub(crate) line: Arc<Line>,
 }
 
+/// What is known of a client before it says anything.
+struct Peer {
+    forwarded: Forwarded,
+    /// Names those of its requests that have no name.
+    ids: Ids,
+}
+
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
     client.set_nodelay(true)?;
     let mut client = TcpStream::from_std(client)?;
-    let forwarded = Forwarded {
-        address: client.peer_addr()?.ip().to_canonical().to_string(),
-        port: client.local_addr()?.port().to_string(),
-    };
+    let mut peer = Peer::of(&client)?;
     let mut scratch = Scratch::default();
-    while let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await {
+    while let Some(read) = next(worker, &mut client, &mut peer, &mut scratch).await {
         let after = match read {
             Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await.0,
             Err(fault) => {
@@ -83,24 +86,24 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
 async fn next(
     worker: &Worker,
     client: &mut TcpStream,
-    forwarded: &Forwarded,
+    peer: &mut Peer,
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
+    let fleet::Service { call, http, sticky_cookie, balancing, .. } = &worker.service.config;
     if scratch.input.is_empty() {
         // A client that thinks needs no memory meanwhile.
         worker.give_back(std::mem::take(&mut scratch.input));
         scratch.shrink();
-        timeout(IDLE_TIMEOUT, client.readable()).await.ok()?.ok()?;
+        timeout(http.idle_timeout, client.readable()).await.ok()?.ok()?;
         scratch.input = worker.buffer();
     }
     let Scratch { input, head, .. } = scratch;
-    let fleet::Service { call, sticky_cookie, balancing, .. } = &worker.service.config;
-    let affinity = balancing.affinity.as_ref();
-    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref(), affinity };
-    let deadline = Instant::now() + HEAD_TIMEOUT;
+    let sticky_cookie = sticky_cookie.as_deref();
+    let terms = Terms { call, http, sticky_cookie, affinity: balancing.affinity.as_ref() };
+    let deadline = Instant::now() + http.head_timeout;
     loop {
         if !input.is_empty() {
-            match request::read(input, forwarded, terms, head) {
+            match request::read(input, &peer.forwarded, terms, &mut peer.ids, head) {
                 Ok(None) => {}
                 Ok(Some(request)) => {
                     input.advance(request.length);
@@ -116,7 +119,7 @@ async fn next(
                 return Some(Err(Fault::Malformed("the head of the request is cut short")));
             }
             Ok(_) => return None,
-            Err(_) => return Some(Err(Fault::Slow)),
+            Err(_) => return Some(Err(Fault::SlowHead)),
         }
     }
 }
@@ -124,6 +127,25 @@ async fn next(
 /// Sends an answer of our own; false if the client does not take it.
 pub(crate) async fn send(client: &mut TcpStream, answer: &[u8]) -> bool {
     matches!(timeout(ANSWER_TIMEOUT, client.write_all(answer)).await, Ok(Ok(())))
+}
+
+/// Gives a client bytes of an answer; an error if it takes none of them for `limit`.
+pub(crate) async fn give(
+    client: &mut WriteHalf<'_>,
+    mut bytes: &[u8],
+    limit: Duration,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        // Nearly always there is room, and then no clock is asked.
+        let written = match client.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                timeout(limit, client.write(bytes)).await??
+            }
+            written => written?,
+        };
+        bytes = &bytes[written..];
+    }
+    Ok(())
 }
 
 /// Says that no more answers come, and lets the client read the last one: closing with unread input
@@ -144,6 +166,22 @@ async fn linger(client: &mut TcpStream, input: &mut BytesMut) {
     };
     // Whatever comes of it, the connection ends.
     let _ = timeout(LINGER, drain).await;
+}
+
+// === impl Peer ===
+
+impl Peer {
+    fn of(client: &TcpStream) -> io::Result<Self> {
+        let mut seeds = [[0; 8]; 2];
+        for seed in &mut seeds {
+            getrandom(&mut *seed, GetRandomFlags::empty())?;
+        }
+        let forwarded = Forwarded {
+            address: client.peer_addr()?.ip().to_canonical().to_string(),
+            port: client.local_addr()?.port().to_string(),
+        };
+        Ok(Self { forwarded, ids: Ids::new(seeds.map(u64::from_ne_bytes)) })
+    }
 }
 
 // === impl Scratch ===

@@ -1,12 +1,14 @@
 //! The way of an answer from a task to the client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::FailureKind;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
+use crate::connection;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
@@ -49,11 +51,15 @@ pub(crate) struct Ends<'a, 'b> {
 pub(crate) enum Received {
     /// All of it was passed on.
     Whole {
-        /// The connection to the task can be kept.
+        /// The connection to the task can be kept,
         task_stays: bool,
+        /// and the task says that it keeps it for so long.
+        keeps: Option<Duration>,
         /// The client may send more.
         client_stays: bool,
     },
+    /// Both connections go on with another protocol.
+    Upgraded,
     /// The task did not answer properly.
     Failed(FailureKind),
     /// The task's answer is an error, and an earlier one stands in for it.
@@ -88,6 +94,11 @@ impl<'a> Download<'a> {
     /// All of the answer, if it may be kept. To be asked when it is whole.
     pub(crate) fn copy(&mut self) -> Option<Vec<u8>> {
         self.copy.take()
+    }
+
+    /// What came from the task after its answer.
+    pub(crate) fn rest(&mut self) -> BytesMut {
+        self.input.split()
     }
 
     /// The buffer for what the client gets, for the next answer.
@@ -167,15 +178,20 @@ impl<'a> Download<'a> {
             }
             self.take(response.unwrap_chunks).map_err(Received::Failed)?;
         }
+        if response.upgraded {
+            return Ok(Received::Upgraded);
+        }
         Ok(Received::Whole {
             // What comes after the answer was not asked for.
             task_stays: response.keep_alive && self.input.is_empty(),
+            keeps: response.idle_timeout,
             client_stays: response.client_keep_alive,
         })
     }
 
     async fn send(&mut self, client: &mut WriteHalf<'_>) -> Result<(), Received> {
-        client.write_all(&self.out).await.map_err(|_| Received::ClientGone)?;
+        let limit = self.worker.service.config.http.write_timeout;
+        connection::give(client, &self.out, limit).await.map_err(|_| Received::ClientGone)?;
         self.sent += self.out.len() as u64;
         self.out.clear();
         Ok(())

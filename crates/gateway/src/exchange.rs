@@ -19,6 +19,7 @@ use crate::http::answer::{self, Why};
 use crate::http::request::Request;
 use crate::service::{Call, Line, Told, Try};
 use crate::stale::{Key, Stale};
+use crate::tunnel::{self, Ahead};
 use crate::upload::{Cut, Upload};
 use crate::worker::Worker;
 
@@ -75,7 +76,8 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
-        let upload = Upload::new(head, input, request.framing);
+        let patience = worker.service.config.http.body_timeout;
+        let upload = Upload::new(head, input, &request, patience);
         let account = Account::new(request.route, now());
         Self { worker, client, request, upload, out, line, key, account }
     }
@@ -186,8 +188,19 @@ impl<'a> Exchange<'a> {
                 *self.out = download.into_out();
                 Tried::Failed(to.attempt, failure)
             }
+            Ok(Received::Upgraded) => self.tunnel(download, task).await,
             Ok(received) => self.received(received, download, task, complete.into_inner()),
         }
+    }
+
+    /// The connections go on with another protocol, until one of them ends.
+    async fn tunnel(&mut self, mut download: Download<'_>, mut task: TcpStream) -> Tried {
+        let (attempt, rest) = (download.to.attempt, download.rest());
+        *self.out = download.into_out();
+        let ahead = Ahead { to_task: self.upload.rest(), to_client: &rest };
+        let idle = self.worker.service.config.http.tunnel_timeout;
+        tunnel::run(self.worker, self.client, &mut task, ahead, idle).await;
+        Tried::Done(attempt, After::Close)
     }
 
     /// What is left to do when an answer was the client's.
@@ -201,16 +214,17 @@ impl<'a> Exchange<'a> {
         let to = download.to;
         self.account.sent = download.sent();
         match received {
-            Received::ClientGone | Received::Failed(_) => Tried::Gone,
+            // Only a request that is not safe changes its protocol.
+            Received::ClientGone | Received::Failed(_) | Received::Upgraded => Tried::Gone,
             Received::Replaced(stale) => Tried::Replaced(to.attempt, stale),
-            Received::Whole { task_stays, client_stays } => {
+            Received::Whole { task_stays, keeps, client_stays } => {
                 if let (Some(answer), Some(key)) = (download.copy(), &self.key) {
                     let route = self.request.route;
                     self.worker.service.stale.keep(route, key.clone(), answer);
                 }
                 *self.out = download.into_out();
                 if task_stays && request_sent {
-                    self.worker.keep(to.task, task);
+                    self.worker.keep(to.task, keeps, task);
                 }
                 let after = match (client_stays, request_sent) {
                     (true, true) => After::Next,
@@ -237,7 +251,7 @@ impl<'a> Exchange<'a> {
 
     async fn answer_stale(&mut self, stale: &Stale, cause: &'static str) -> After {
         let stays = self.stays();
-        stale.write(cause, stays, self.out);
+        stale.write(cause, &self.request.id, stays, self.out);
         self.account.ours(200, cause);
         self.send(stays).await
     }

@@ -22,10 +22,13 @@ mod download;
 mod driver;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod http;
 mod run;
 mod service;
 mod stale;
+mod tunnel;
 mod upload;
 mod worker;
 

@@ -12,7 +12,8 @@ use seaworthy_core::call::{Config, RouteId};
 use seaworthy_core::policy::fallback::Fallback;
 
 use crate::clock::now;
-use crate::http::fields::{self, DEGRADED};
+use crate::http::fields::{self, DEGRADED, REQUEST_ID};
+use crate::http::id::Id;
 
 /// A longer answer is not kept.
 pub(crate) const LONGEST: usize = 1 << 20;
@@ -78,8 +79,9 @@ impl Key {
 // === impl Stale ===
 
 impl Stale {
-    /// Writes it for a client that is told why it gets no better one.
-    pub(crate) fn write(&self, cause: &str, keep_alive: bool, out: &mut Vec<u8>) {
+    /// Writes it for a client that is told why it gets no better one. It is the answer to the request
+    /// `id` now.
+    pub(crate) fn write(&self, cause: &str, id: &Id, keep_alive: bool, out: &mut Vec<u8>) {
         let first = memchr::memchr(b'\n', &self.answer).map_or(0, |at| at + 1);
         let age = self.age.as_secs();
         out.clear();
@@ -87,10 +89,22 @@ impl Stale {
         fields::write(out, DEGRADED, format!("answer=stale;age={age}").as_bytes());
         fields::write(out, "X-Seaworthy-Cause", cause.as_bytes());
         fields::write(out, "Age", age.to_string().as_bytes());
+        fields::write(out, REQUEST_ID, id.as_bytes());
         if !keep_alive {
             fields::write(out, "Connection", b"close");
         }
-        out.extend_from_slice(&self.answer[first..]);
+        let (before, after) = self.around_its_id(first);
+        out.extend_from_slice(before);
+        out.extend_from_slice(after);
+    }
+
+    /// What stands from `first` on before and after the id of the request it once answered.
+    fn around_its_id(&self, first: usize) -> (&[u8], &[u8]) {
+        let rest = &self.answer[first..];
+        let at = memchr::memmem::find(rest, REQUEST_ID.as_bytes()).unwrap_or(rest.len());
+        let (before, line) = rest.split_at(at);
+        let end = memchr::memchr(b'\n', line).map_or(line.len(), |end| end + 1);
+        (before, &line[end..])
     }
 }
 

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::{Failure, FailureKind};
-use seaworthy_core::policy::timeout;
+use seaworthy_core::policy::timeout::{HEADER, to_millis};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::timeout;
 
 use crate::http::Fault;
-use crate::http::body::{Body, Framing};
+use crate::http::body::Body;
 use crate::http::fields;
+use crate::http::request::Request;
 use crate::worker::make_room;
 
 /// What ends a head.
@@ -33,6 +35,10 @@ pub(crate) struct Upload<'a> {
     /// What came from the client and was not taken yet.
     input: &'a mut BytesMut,
     body: Body,
+    /// After so long without a byte of the body it is given up,
+    patience: Duration,
+    /// unless the client still waits for the task's word to send it.
+    awaits_word: bool,
     /// What of the body was sent in this or an earlier try.
     sent: Vec<u8>,
     /// Some was sent that is not at hand any more.
@@ -52,14 +58,21 @@ pub(crate) enum Cut {
 
 impl<'a> Upload<'a> {
     /// A request of which nothing was sent: its head, and a body that begins in `input`.
-    pub(crate) fn new(head: &'a mut Vec<u8>, input: &'a mut BytesMut, framing: Framing) -> Self {
+    pub(crate) fn new(
+        head: &'a mut Vec<u8>,
+        input: &'a mut BytesMut,
+        request: &Request,
+        patience: Duration,
+    ) -> Self {
         Self {
             // The empty line is written behind what a try adds.
             bare_head: head.len() - END.len(),
             head: head.len(),
             out: head,
             input,
-            body: Body::new(framing),
+            body: Body::new(request.framing),
+            patience,
+            awaits_word: request.expects,
             sent: Vec::new(),
             lost: false,
             begun: false,
@@ -131,13 +144,30 @@ impl<'a> Upload<'a> {
                 complete.store(true, Ordering::Relaxed);
                 break;
             }
-            make_room(self.input);
-            if !matches!(client.read_buf(self.input).await, Ok(1..)) {
-                return Cut::Gone;
+            if let Err(cut) = self.read(&mut client).await {
+                return cut;
             }
         }
         watch(self.input, client).await;
         Cut::Gone
+    }
+
+    /// Reads more of the body.
+    async fn read(&mut self, client: &mut ReadHalf<'_>) -> Result<(), Cut> {
+        make_room(self.input);
+        let waits = std::mem::take(&mut self.awaits_word) && self.input.is_empty();
+        let read = client.read_buf(self.input);
+        let read = if waits { Ok(read.await) } else { timeout(self.patience, read).await };
+        match read {
+            Ok(Ok(1..)) => Ok(()),
+            Ok(_) => Err(Cut::Gone),
+            Err(_) => Err(Cut::Fault(Fault::SlowBody)),
+        }
+    }
+
+    /// What came from the client after the request.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.input
     }
 
     /// Moves what has come of the body from the input to what is written next.
@@ -185,7 +215,7 @@ pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>) {
 /// Ends a head with how much time is left.
 fn end_head(head: &mut Vec<u8>, left: Option<Duration>) {
     if let Some(left) = left {
-        fields::write(head, timeout::HEADER, timeout::to_header(left).as_bytes());
+        fields::write_number(head, HEADER, to_millis(left));
     }
     head.extend_from_slice(END);
 }
@@ -193,6 +223,7 @@ fn end_head(head: &mut Vec<u8>, left: Option<Duration>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::body::Framing;
 
     /// Otherwise core would have it sent again, without its beginning.
     #[test]
@@ -201,7 +232,8 @@ mod tests {
             let (mut head, mut input) =
                 (b"head\r\n\r\n".to_vec(), BytesMut::from(&*vec![b'x'; length]));
             let framing = Framing::Length(length as u64);
-            let mut upload = Upload::new(&mut head, &mut input, framing);
+            let request = Request { framing, ..Request::PLAIN };
+            let mut upload = Upload::new(&mut head, &mut input, &request, Duration::MAX);
             upload.take().unwrap();
             let failure = upload.failure(FailureKind::Closed, false, true);
             assert_eq!((failure.sent, failure.replayable), (lost, !lost));

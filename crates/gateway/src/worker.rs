@@ -158,22 +158,19 @@ impl Worker {
         if to.fresh {
             return None;
         }
-        let mut pool = self.pool();
-        loop {
-            let stream = pool.take(now(), to.task)?;
-            // Nothing may have come since its last answer, not even its end. Asks the kernel only
-            // if something has.
-            match stream.try_read(&mut [0]) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(stream),
-                _ => {}
-            }
-        }
+        // Nothing may have come since its last answer, not even its end. Asks the kernel only if
+        // something has.
+        let is_open = |stream: &TcpStream| {
+            let read = stream.try_read(&mut [0]);
+            matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        };
+        self.pool().take(now(), to.task, is_open)
     }
 
-    /// Keeps a connection whose last exchange is complete.
-    pub(crate) fn keep(&self, task: TaskId, stream: TcpStream) {
+    /// Keeps a connection whose last exchange is complete; the task says it keeps it for `keeps`.
+    pub(crate) fn keep(&self, task: TaskId, keeps: Option<Duration>, stream: TcpStream) {
         if self.service.stays(task) {
-            self.pool().put(now(), task, stream);
+            self.pool().put(now(), task, keeps, stream);
         }
     }
 

@@ -6,6 +6,7 @@ mod breaker;
 mod bulkhead;
 mod call;
 mod health;
+mod http;
 mod route;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
 use health::RawHealth;
+use http::RawHttp;
 use route::{RawPolicies, RawRoute};
 
 use crate::balance::{Affinity, Algorithm};
@@ -65,6 +67,8 @@ pub struct RawService {
     health: RawHealth,
     #[serde(default)]
     call: RawCall,
+    #[serde(default)]
+    http: RawHttp,
     breaker: Option<RawBreaker>,
     bulkhead: Option<RawBulkhead>,
     fallback: Option<RawFallback>,
@@ -79,7 +83,7 @@ const MOST_SERVICES: usize = 100;
 
 impl RawService {
     /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
-    /// `call` and `environment`, of which each key stands for itself.
+    /// `call`, `http` and `environment`, of which each key stands for itself.
     pub fn change(&mut self, changes: &Self) {
         fn put<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
             if let Some(from) = from {
@@ -105,6 +109,7 @@ impl RawService {
         put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
         self.health = changes.health.or(&self.health);
         self.call = changes.call.or(&self.call);
+        self.http = changes.http.or(&self.http);
         put(&mut self.breaker, changes.breaker.as_ref());
         put(&mut self.bulkhead, changes.bulkhead.as_ref());
         put(&mut self.fallback, changes.fallback.as_ref());
@@ -161,6 +166,7 @@ impl Service {
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
             health: raw.health.read().map_err(|error| error.below("health"))?,
             call,
+            http: raw.http.read().map_err(|error| error.below("http"))?,
             cluster,
             balancing,
             sticky_cookie: raw.sticky_cookie,

@@ -51,8 +51,13 @@ impl Policy for Timeout {
 /// The value of [`HEADER`] for so much time left. Zero if less than a millisecond is: then there is
 /// no use in calling. More than the header can say is said as the most it can.
 pub fn to_header(left: Duration) -> String {
-    const MOST: u128 = 10u128.pow(MOST_DIGITS as u32) - 1;
-    left.as_millis().min(MOST).to_string()
+    to_millis(left).to_string()
+}
+
+/// The same as a number, for those who write many.
+pub fn to_millis(left: Duration) -> u64 {
+    const MOST: u64 = 10u64.pow(MOST_DIGITS as u32) - 1;
+    u64::try_from(left.as_millis()).map_or(MOST, |millis| millis.min(MOST))
 }
 
 /// What is left according to the value of [`HEADER`]. Digits and nothing else, at most ten of

@@ -125,6 +125,7 @@ impl Shell {
             "error" => head(call, attempt, 500),
             "unavailable" => head(call, attempt, 503),
             "hint" => head(call, attempt, 103),
+            "switch" => head(call, attempt, 101),
             "withdraws" => Input::Head { call, attempt, status: 200, withdraws: true },
             "done" => Input::Done { call, attempt },
             "client-gone" => Input::ClientGone { call },

@@ -148,6 +148,18 @@ fn one_deadline_holds_for_all_tries() {
     "#]]);
 }
 
+/// What goes on in another protocol has no end that could be late, but it still is in flight.
+#[test]
+fn a_change_of_protocol_has_no_deadline() {
+    check(&expect![[r#"
+        rotate 1 |
+        get a    | a try 1 on task-1
+        a switch | a passes 1
+        at 9000s |
+        a done   |
+    "#]]);
+}
+
 #[test]
 fn a_deadline_that_has_passed_is_no_call() {
     check(&expect![[r#"

@@ -10,7 +10,7 @@ use seaworthy_core::policy::Rejection;
 use serde::Serialize;
 
 use super::Fault;
-use super::fields;
+use super::fields::{self, REQUEST_ID};
 use super::request::Request;
 use super::response::write_connection;
 
@@ -28,22 +28,15 @@ struct Problem<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 impl Why {
     /// Status, title and cause.
     fn row(self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::Fault(Fault::Malformed(_)) => (400, "Bad Request", "malformed"),
-            Self::Fault(Fault::BadChunk) => (400, "Bad Request", "bad_chunk"),
-            Self::Fault(Fault::Slow) => (408, "Request Timeout", "slow_head"),
-            Self::Fault(Fault::LineTooLong) => (414, "URI Too Long", "line_too_long"),
-            Self::Fault(Fault::HeadTooLarge) => {
-                (431, "Request Header Fields Too Large", "head_too_large")
-            }
-            Self::Fault(Fault::Coding) => (501, "Not Implemented", "unknown_coding"),
-            Self::Fault(Fault::Tunnel) => (501, "Not Implemented", "tunnel"),
-            Self::Fault(Fault::Version) => (505, "HTTP Version Not Supported", "unknown_version"),
+            Self::Fault(fault) => faulty(fault),
             Self::Refusal(Refusal::NoTask) => (503, "Service Unavailable", "no_task"),
             Self::Refusal(Refusal::Busy) => (503, "Service Unavailable", "tasks_busy"),
             Self::Refusal(Refusal::Failed(FailureKind::Refused)) => {
@@ -92,16 +85,20 @@ impl Why {
 /// Writes the answer to `out`. A request that was not taken has no [`Request`]: its connection ends.
 pub(crate) fn write(why: Why, request: Option<&Request>, keep_alive: bool, out: &mut Vec<u8>) {
     let (status, title, cause) = why.row();
-    let problem = Problem { title, status, detail: &why.detail() };
+    let request_id = request.map(|request| request.id.as_str());
+    let problem = Problem { title, status, detail: &why.detail(), request_id };
     let body = serde_json::to_vec(&problem).expect("a problem is plain data");
     out.clear();
     out.extend_from_slice(format!("HTTP/1.1 {status} {title}\r\n").as_bytes());
     fields::write(out, "Content-Type", b"application/problem+json");
-    fields::write(out, "Content-Length", body.len().to_string().as_bytes());
+    fields::write_number(out, "Content-Length", body.len() as u64);
     fields::write(out, "X-Seaworthy-Cause", cause.as_bytes());
     if let Some(wait) = why.retry_after() {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        fields::write(out, "Retry-After", seconds.to_string().as_bytes());
+        fields::write_number(out, "Retry-After", seconds);
+    }
+    if let Some(id) = request_id {
+        fields::write(out, REQUEST_ID, id.as_bytes());
     }
     match request {
         Some(request) => write_connection(out, keep_alive, request),
@@ -110,6 +107,25 @@ pub(crate) fn write(why: Why, request: Option<&Request>, keep_alive: bool, out: 
     out.extend_from_slice(b"\r\n");
     if !request.is_some_and(|request| request.head_only) {
         out.extend_from_slice(&body);
+    }
+}
+
+fn faulty(fault: Fault) -> (u16, &'static str, &'static str) {
+    match fault {
+        Fault::Desync(reason) => (400, "Bad Request", reason.cause()),
+        Fault::Malformed(_) => (400, "Bad Request", "malformed"),
+        Fault::BadChunk => (400, "Bad Request", "bad_chunk"),
+        Fault::SlowHead => (408, "Request Timeout", "slow_head"),
+        Fault::SlowBody => (408, "Request Timeout", "slow_body"),
+        Fault::BodyTooLong(_) => (413, "Content Too Large", "body_too_long"),
+        Fault::LineTooLong(_) => (414, "URI Too Long", "line_too_long"),
+        Fault::Expectation => (417, "Expectation Failed", "unknown_expectation"),
+        Fault::HeadTooLarge(..) => (431, "Request Header Fields Too Large", "head_too_large"),
+        // Of an ALB.
+        Fault::TooManyForwarded(_) => (463, "Too Many Forwarded Addresses", "too_many_forwarded"),
+        Fault::Coding => (501, "Not Implemented", "unknown_coding"),
+        Fault::Tunnel => (501, "Not Implemented", "tunnel"),
+        Fault::Version => (505, "HTTP Version Not Supported", "unknown_version"),
     }
 }
 

@@ -10,8 +10,11 @@ pub(crate) enum Framing {
     None,
     /// After so many bytes.
     Length(u64),
-    /// In chunks.
-    Chunked,
+    /// In chunks, with so much data at most.
+    Chunked {
+        /// In bytes.
+        most: u64,
+    },
     /// With the connection. Only an answer may say so.
     UntilClose,
 }
@@ -27,6 +30,13 @@ pub(crate) enum Body {
     UntilClose,
 }
 
+// === impl Framing ===
+
+impl Framing {
+    /// In chunks, however many.
+    pub(crate) const CHUNKED: Self = Self::Chunked { most: u64::MAX };
+}
+
 // === impl Body ===
 
 impl Body {
@@ -35,7 +45,7 @@ impl Body {
         match framing {
             Framing::None => Self::Length(0),
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Chunked::new()),
+            Framing::Chunked { most } => Self::Chunked(Chunked::new(most)),
             Framing::UntilClose => Self::UntilClose,
         }
     }

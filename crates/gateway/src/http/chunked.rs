@@ -13,6 +13,9 @@ const MOST_EXTRA: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Chunked {
     state: State,
+    /// The most data of all chunks together, and how much of it is not used up.
+    most: u64,
+    left: u64,
     /// Bytes seen that are neither data nor the CRLF after them, sizes left out.
     extra: usize,
 }
@@ -46,9 +49,9 @@ enum State {
 }
 
 impl Chunked {
-    /// At the beginning.
-    pub(crate) fn new() -> Self {
-        Self { state: State::Size { value: 0, digits: 0 }, extra: 0 }
+    /// At the beginning of a body with so much data at most.
+    pub(crate) fn new(most: u64) -> Self {
+        Self { state: State::Size { value: 0, digits: 0 }, most, left: most, extra: 0 }
     }
 
     /// Whether the whole body was seen.
@@ -94,7 +97,7 @@ impl Chunked {
                 self.extra(self.state)?
             }
             (State::SizeEnd { value: 0 } | State::TrailerLf, b'\n') => State::Trailer,
-            (State::SizeEnd { value }, b'\n') => State::Data { left: value },
+            (State::SizeEnd { value }, b'\n') => self.data(value)?,
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size { value: 0, digits: 0 },
             (State::Trailer, b'\r') => State::EndLf,
@@ -106,6 +109,11 @@ impl Chunked {
             (State::TrailerValue, b'\r') => State::TrailerLf,
             _ => return Err(Fault::BadChunk),
         })
+    }
+
+    fn data(&mut self, length: u64) -> Result<State, Fault> {
+        self.left = self.left.checked_sub(length).ok_or(Fault::BodyTooLong(self.most))?;
+        Ok(State::Data { left: length })
     }
 
     fn extra(&mut self, next: State) -> Result<State, Fault> {
@@ -127,7 +135,7 @@ mod tests {
 
     /// The data, what was taken, and whether that is all of a body; read `step` bytes at a time.
     fn read(body: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool), Fault> {
-        let (mut chunked, mut data, mut taken) = (Chunked::new(), Vec::new(), 0);
+        let (mut chunked, mut data, mut taken) = (Chunked::new(1_000_000), Vec::new(), 0);
         for piece in body.chunks(step) {
             taken += chunked.take(piece, |bytes| data.extend_from_slice(bytes))?;
         }
@@ -175,6 +183,11 @@ mod tests {
         for body in wrong {
             let text = String::from_utf8_lossy(body);
             assert_eq!(read(body, body.len()), Err(Fault::BadChunk), "{text:?}");
+        }
+        let large = b"f4240\r\n";
+        assert_eq!(read(large, 1), Ok((vec![], large.len(), false)), "just as much as is allowed");
+        for large in [&b"f4241\r\n"[..], b"1\r\na\r\nf4240\r\n", b"ffffffffffffffff\r\n"] {
+            assert_eq!(read(large, 1), Err(Fault::BodyTooLong(1_000_000)));
         }
         let long = [b"1;".to_vec(), vec![b'x'; MOST_EXTRA]].concat();
         assert_eq!(read(&long, 100), Err(Fault::BadChunk));

@@ -1,5 +1,7 @@
 //! The rules for header fields, written once for requests and answers.
 
+use std::time::Duration;
+
 use httparse::Header;
 use seaworthy_core::policy::timeout;
 
@@ -21,8 +23,22 @@ pub(crate) enum Kind {
     Host,
     /// `X-Forwarded-For`
     ForwardedFor,
-    /// `X-Forwarded-Proto`, `X-Forwarded-Port`: ours to say.
-    Forwarded,
+    /// `X-Forwarded-Proto`
+    ForwardedProto,
+    /// `X-Forwarded-Port`
+    ForwardedPort,
+    /// `X-Request-Id`: ours to say, in the request and in its answer.
+    RequestId,
+    /// `traceparent`
+    Traceparent,
+    /// `tracestate`, which means nothing without the former.
+    Tracestate,
+    /// `Expect`: the client waits for our word before it sends the body.
+    Expect,
+    /// `Upgrade`: which other protocol this connection is to go on with.
+    Upgrade,
+    /// `Keep-Alive`: how long the sender keeps an idle connection.
+    KeepAlive,
     /// `Idempotency-Key`: sending the request twice does what sending it once does.
     IdempotencyKey,
     /// `X-Seaworthy-Task`: whose answer it is.
@@ -40,6 +56,9 @@ pub(crate) enum Kind {
 /// The field that names the task of an answer.
 pub(crate) const TASK: &str = "X-Seaworthy-Task";
 
+/// The field that names a request.
+pub(crate) const REQUEST_ID: &str = "X-Request-Id";
+
 /// The field that says of an answer what it lacks: it is right, but not what it would be in good
 /// times.
 pub(crate) const DEGRADED: &str = "X-Seaworthy-Degraded";
@@ -51,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) close: bool,
     /// It goes on, in HTTP/1.0.
     pub(crate) keep_alive: bool,
+    /// It goes on with another protocol.
+    pub(crate) upgrade: bool,
     /// Other fields are named.
     names_fields: bool,
 }
@@ -60,28 +81,45 @@ const MOST_OPTIONS: usize = 32;
 
 impl Kind {
     pub(crate) fn of(name: &str) -> Self {
-        const KINDS: [(&str, Kind); 17] = [
-            ("te", Kind::HopByHop),
-            ("host", Kind::Host),
-            ("cookie", Kind::Cookie),
-            ("trailer", Kind::EndToEnd),
-            ("upgrade", Kind::HopByHop),
-            ("connection", Kind::Connection),
-            ("keep-alive", Kind::HopByHop),
-            ("content-length", Kind::ContentLength),
-            ("idempotency-key", Kind::IdempotencyKey),
-            ("x-forwarded-for", Kind::ForwardedFor),
-            ("proxy-connection", Kind::HopByHop),
-            ("x-forwarded-port", Kind::Forwarded),
-            ("x-seaworthy-task", Kind::Task),
-            ("x-forwarded-proto", Kind::Forwarded),
-            (timeout::HEADER, Kind::Timeout),
-            ("transfer-encoding", Kind::TransferEncoding),
-            ("x-seaworthy-withdraw", Kind::Withdraw),
-        ];
-        // Comparing lengths first leaves at most three names to look at.
-        let same = |other: &str| other.len() == name.len() && other.eq_ignore_ascii_case(name);
-        KINDS.iter().find(|(other, _)| same(other)).map_or(Self::EndToEnd, |(_, kind)| *kind)
+        let first = name.as_bytes().first().map(u8::to_ascii_lowercase);
+        let same = |(other, _): &&(&str, Kind)| {
+            // Most names differ from all known ones in the first letter already.
+            other.as_bytes().first().copied() == first && other.eq_ignore_ascii_case(name)
+        };
+        Self::of_length(name.len()).iter().find(same).map_or(Self::EndToEnd, |(_, kind)| *kind)
+    }
+
+    /// All known names of this length: at most three, for every field of every head is looked for.
+    fn of_length(length: usize) -> &'static [(&'static str, Kind)] {
+        match length {
+            2 => &[("te", Kind::HopByHop)],
+            4 => &[("host", Kind::Host)],
+            6 => &[("cookie", Kind::Cookie), ("expect", Kind::Expect)],
+            7 => &[("upgrade", Kind::Upgrade)],
+            10 => &[
+                ("connection", Kind::Connection),
+                ("keep-alive", Kind::KeepAlive),
+                ("tracestate", Kind::Tracestate),
+            ],
+            11 => &[("traceparent", Kind::Traceparent)],
+            12 => &[("x-request-id", Kind::RequestId)],
+            14 => &[("content-length", Kind::ContentLength), ("http2-settings", Kind::HopByHop)],
+            15 => &[
+                ("x-forwarded-for", Kind::ForwardedFor),
+                ("idempotency-key", Kind::IdempotencyKey),
+            ],
+            16 => &[
+                ("x-forwarded-port", Kind::ForwardedPort),
+                ("proxy-connection", Kind::HopByHop),
+                ("x-seaworthy-task", Kind::Task),
+            ],
+            17 => &[
+                ("transfer-encoding", Kind::TransferEncoding),
+                ("x-forwarded-proto", Kind::ForwardedProto),
+            ],
+            20 => &[(timeout::HEADER, Kind::Timeout), ("x-seaworthy-withdraw", Kind::Withdraw)],
+            _ => &[],
+        }
     }
 }
 
@@ -97,6 +135,8 @@ impl Options {
                 all.close = true;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
                 all.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                all.upgrade = true;
             } else if !option.is_empty() {
                 all.names_fields = true;
             }
@@ -112,12 +152,12 @@ impl Options {
 }
 
 fn options<'a>(fields: &'a [Header<'a>]) -> impl Iterator<Item = &'a [u8]> {
-    let connection = |field: &&Header<'_>| Kind::of(field.name) == Kind::Connection;
+    let connection = |field: &&Header<'_>| field.name.eq_ignore_ascii_case("connection");
     let values = fields.iter().filter(connection).map(|field| field.value);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// How a message's fields frame its body; none if they do not say.
+/// How an answer's fields frame its body; none if they do not say.
 ///
 /// There is one `Content-Length` or one `Transfer-Encoding: chunked` and never both: anything else
 /// could be read in two ways.
@@ -125,10 +165,11 @@ pub(crate) fn framing(fields: &[Header<'_>]) -> Result<Option<Framing>, Fault> {
     let mut framing = None;
     for field in fields {
         let says = match Kind::of(field.name) {
-            Kind::ContentLength => Framing::Length(length(field.value)?),
-            Kind::TransferEncoding if field.value.trim_ascii().eq_ignore_ascii_case(b"chunked") => {
-                Framing::Chunked
+            Kind::ContentLength => {
+                let problem = "the content length is not a number of up to 18 digits";
+                Framing::Length(length(field.value).ok_or(Fault::Malformed(problem))?)
             }
+            Kind::TransferEncoding if is_chunked(field.value) => Framing::CHUNKED,
             Kind::TransferEncoding => return Err(Fault::Coding),
             _ => continue,
         };
@@ -140,11 +181,26 @@ pub(crate) fn framing(fields: &[Header<'_>]) -> Result<Option<Framing>, Fault> {
     Ok(framing)
 }
 
-fn length(value: &[u8]) -> Result<u64, Fault> {
+/// A body's length, if it is a number of up to 18 digits.
+pub(crate) fn length(value: &[u8]) -> Option<u64> {
     let digits = value.trim_ascii();
     let proper = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    let number = proper.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten();
-    number.ok_or(Fault::Malformed("the content length is not a number of up to 18 digits"))
+    proper.then(|| str::from_utf8(digits).ok()?.parse().ok()).flatten()
+}
+
+/// Whether it says that the body comes in chunks, and nothing else.
+pub(crate) fn is_chunked(value: &[u8]) -> bool {
+    value.trim_ascii().eq_ignore_ascii_case(b"chunked")
+}
+
+/// For how long the sender keeps an idle connection, if it says so: `Keep-Alive: timeout=5`.
+pub(crate) fn idle_timeout(fields: &[Header<'_>]) -> Option<Duration> {
+    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case("keep-alive"))?;
+    let mut parameters = field.value.split(|byte| *byte == b',').filter_map(|parameter| {
+        let (name, value) = str::from_utf8(parameter).ok()?.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("timeout").then_some(value.trim())
+    });
+    parameters.next()?.parse().ok().map(Duration::from_secs)
 }
 
 /// Whether the request or answer with these fields is the same for everybody: none of `personal`
@@ -163,11 +219,25 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes one field whose value is a number.
+pub(crate) fn write_number(out: &mut Vec<u8>, name: &str, number: u64) {
+    let (mut digits, mut at, mut left) = ([0; 20], 20, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    write(out, name, &digits[at..]);
+}
+
 /// Writes the field that says where the body ends.
 pub(crate) fn write_framing(out: &mut Vec<u8>, framing: Framing) {
     match framing {
         Framing::None | Framing::UntilClose => {}
-        Framing::Length(length) => write(out, "Content-Length", length.to_string().as_bytes()),
-        Framing::Chunked => write(out, "Transfer-Encoding", b"chunked"),
+        Framing::Length(length) => write_number(out, "Content-Length", length),
+        Framing::Chunked { .. } => write(out, "Transfer-Encoding", b"chunked"),
     }
 }

@@ -1,14 +1,16 @@
 //! An answer's head: read, judged, and rewritten for the client.
 
+use std::io::Write;
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use httparse::Status;
 use seaworthy_core::endpoints::TaskId;
 
 use super::body::Framing;
-use super::fields::{self, Kind, Options, TASK};
+use super::fields::{self, Kind, Options, REQUEST_ID, TASK};
 use super::request::Request;
-use super::{Fault, LONGEST_RESPONSE_HEAD, MOST_FIELDS};
+use super::{Fault, LONGEST_RESPONSE_HEAD, MOST_RESPONSE_FIELDS};
 
 /// What matters of an answer to those who carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +23,12 @@ pub(crate) struct Response {
     pub(crate) framing: Framing,
     /// Another answer comes after it.
     pub(crate) interim: bool,
-    /// The task takes more requests on this connection.
+    /// Both connections go on with another protocol.
+    pub(crate) upgraded: bool,
+    /// The task takes more requests on this connection,
     pub(crate) keep_alive: bool,
+    /// and for so long when none comes, if it says so.
+    pub(crate) idle_timeout: Option<Duration>,
     /// The client can send more on its connection after this answer.
     pub(crate) client_keep_alive: bool,
     /// The client does not know chunks: only the data is for it.
@@ -50,7 +56,7 @@ pub(crate) fn read(
     from: From<'_>,
     out: &mut Vec<u8>,
 ) -> Result<Option<Response>, Fault> {
-    let mut fields = [MaybeUninit::uninit(); MOST_FIELDS];
+    let mut fields = [MaybeUninit::uninit(); MOST_RESPONSE_FIELDS];
     let mut head = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut head,
@@ -60,7 +66,9 @@ pub(crate) fn read(
     let length = match parsed {
         Ok(Status::Complete(length)) if length <= LONGEST_RESPONSE_HEAD => length,
         Ok(Status::Partial) if input.len() < LONGEST_RESPONSE_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Fault::HeadTooLarge(LONGEST_RESPONSE_HEAD, MOST_RESPONSE_FIELDS));
+        }
         Err(_) => return Err(Fault::Malformed("the head of the answer is malformed")),
     };
     let options = Options::of(head.headers)?;
@@ -81,24 +89,31 @@ fn judge(
         return Err(Fault::Malformed("the status is below 100"));
     }
     let declared = fields::framing(head.headers)?;
-    let interim = (100..200).contains(&status);
-    if status == 101 {
+    let upgraded = status == 101;
+    if upgraded && !(request.upgrade && options.upgrade && one_upgrade(head.headers)) {
         return Err(Fault::Malformed("the task changes to a protocol nobody asked for"));
     }
-    let no_body = request.head_only || interim || matches!(status, 204 | 304);
+    let interim = (100..200).contains(&status) && !upgraded;
+    let no_body = request.head_only || interim || matches!(status, 101 | 204 | 304);
     let framing = if no_body { Framing::None } else { declared.unwrap_or(Framing::UntilClose) };
     let http_11 = head.version == Some(1);
-    let unwrap_chunks = framing == Framing::Chunked && !request.http_11;
+    let unwrap_chunks = framing == Framing::CHUNKED && !request.http_11;
     let until_close = framing == Framing::UntilClose;
     // HTTP/1.0 has no chunks: where such a body ends is not to be relied on.
-    let certain = !until_close && (http_11 || declared != Some(Framing::Chunked));
+    let certain = !until_close && (http_11 || declared != Some(Framing::CHUNKED));
     Ok(Response {
         length,
         status,
         framing,
         interim,
-        keep_alive: certain && !options.close && (http_11 || options.keep_alive),
-        client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks,
+        upgraded,
+        keep_alive: certain
+            && !upgraded
+            && !request.desync.ends_task_connection()
+            && !options.close
+            && (http_11 || options.keep_alive),
+        idle_timeout: fields::idle_timeout(head.headers),
+        client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks && !upgraded,
         unwrap_chunks,
         withdraws: withdraws(head.headers),
         storable: request.impersonal
@@ -107,6 +122,10 @@ fn judge(
             && request.keep_alive
             && is_for_everybody(head.headers),
     })
+}
+
+fn one_upgrade(fields: &[httparse::Header<'_>]) -> bool {
+    fields.iter().filter(|field| Kind::of(field.name) == Kind::Upgrade).count() == 1
 }
 
 /// `X-Seaworthy-Withdraw: true`, as Envoy's `x-envoy-immediate-health-check-fail`.
@@ -138,14 +157,21 @@ fn rewrite(
 ) {
     let (mut names_task, mut declared) = (false, None);
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(response.status.to_string().as_bytes());
-    out.push(b' ');
+    let digit = |unit| b'0' + (response.status / unit % 10) as u8;
+    out.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
     out.extend_from_slice(head.reason.unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     for field in head.headers.iter() {
         let kind = Kind::of(field.name);
         match kind {
-            Kind::Connection | Kind::HopByHop | Kind::Withdraw => {}
+            Kind::Upgrade if response.upgraded => fields::write(out, field.name, field.value),
+            Kind::Connection
+            | Kind::HopByHop
+            | Kind::Upgrade
+            | Kind::KeepAlive
+            | Kind::Withdraw => {}
+            // The client gets the one that the task was told.
+            Kind::RequestId if !response.interim => {}
             Kind::ContentLength | Kind::TransferEncoding => declared = Some(field),
             _ if options.name(head.headers, field.name) => {}
             _ => {
@@ -155,22 +181,31 @@ fn rewrite(
         }
     }
     // An answer without a body may still say how long it would be.
-    let has_length = !response.interim && response.status != 204;
+    let has_length = !response.interim && !matches!(response.status, 101 | 204);
     let known = |name| request.http_11 || Kind::of(name) == Kind::ContentLength;
     if let Some(field) = declared.filter(|field| has_length && known(field.name)) {
         fields::write(out, field.name, field.value);
     }
     if !response.interim {
         if !names_task {
-            fields::write(out, TASK, from.task.to_string().as_bytes());
+            write_task(out, from.task);
         }
+        fields::write(out, REQUEST_ID, request.id.as_bytes());
         if let Some(name) = from.sticky_cookie.filter(|_| request.preferred != Some(from.task)) {
             let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax", from.task);
             fields::write(out, "Set-Cookie", cookie.as_bytes());
         }
-        write_connection(out, response.client_keep_alive, request);
+        if response.upgraded {
+            fields::write(out, "Connection", b"Upgrade");
+        } else {
+            write_connection(out, response.client_keep_alive, request);
+        }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+fn write_task(out: &mut Vec<u8>, task: TaskId) {
+    write!(out, "{TASK}: {task}\r\n").expect("a vector takes everything");
 }
 
 /// Says whether the connection goes on, where the version does not say it already.
@@ -184,25 +219,9 @@ pub(super) fn write_connection(out: &mut Vec<u8>, keep_alive: bool, request: &Re
 
 #[cfg(test)]
 mod tests {
-    use seaworthy_core::call::RouteId;
-
     use super::*;
 
-    const NEW: Request = Request {
-        length: 0,
-        framing: Framing::None,
-        head_only: false,
-        repeatable: true,
-        safe: true,
-        fingerprint: 0,
-        http_11: true,
-        keep_alive: true,
-        route: RouteId(0),
-        timeout: None,
-        preferred: None,
-        affinity: 0,
-        impersonal: true,
-    };
+    const NEW: Request = Request { impersonal: true, ..Request::PLAIN };
     const OLD: Request = Request { http_11: false, keep_alive: false, ..NEW };
     const LENGTH: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -238,7 +257,7 @@ mod tests {
         let (none, known) = (LENGTH.replace("200", "204"), LENGTH.replace("200", "304"));
         let rows = [
             (LENGTH, &NEW, Framing::Length(5)),
-            (CHUNKED, &NEW, Framing::Chunked),
+            (CHUNKED, &NEW, Framing::CHUNKED),
             (NOTHING, &NEW, Framing::UntilClose),
             (LENGTH, &head, Framing::None),
             (CHUNKED, &head, Framing::None),
@@ -282,7 +301,7 @@ mod tests {
             let stays = (response.keep_alive, response.client_keep_alive);
             assert_eq!(stays, (task, client), "{input} for {request:?}");
             assert_eq!(out.contains("Connection: close\r\n"), !client, "{out}");
-            let chunks = response.framing == Framing::Chunked && request.http_11;
+            let chunks = response.framing == Framing::CHUNKED && request.http_11;
             assert_eq!(out.contains("Transfer-Encoding"), chunks, "{out}");
         }
     }

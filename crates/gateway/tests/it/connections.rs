@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use serde_json::json;
+
 use crate::harness::{End, Gate, Gateway, Task};
 
 #[test]
@@ -201,4 +203,58 @@ fn a_kept_connection_that_says_something_by_itself_is_not_used_again() {
     spoken.pass();
     assert_eq!(client.get("/2").text(), "/2");
     task.until_closed(1);
+}
+
+/// As Node closes an idle connection just when the next request is under way: no GET is lost by it,
+/// and no POST that was sent is sent again.
+#[test]
+fn a_task_that_closes_its_connections_as_it_likes_costs_no_get_and_doubles_no_post() {
+    let task = |number| {
+        Task::new(number, move |request, wire| {
+            let turn = request.target().bytes().fold(0_u32, |sum, byte| sum * 31 + u32::from(byte));
+            // What comes over a fresh connection is always answered.
+            let kept = wire.served > 0;
+            wire.served += 1;
+            match turn % 5 {
+                0 if kept => wire.close(),
+                1 if kept => wire.reset(),
+                2 => {
+                    wire.ok(request.target());
+                    wire.close();
+                }
+                _ => wire.ok(request.target()),
+            }
+        })
+    };
+    let tasks = [task(1), task(2)];
+    // Each try that a stale connection cost is from the budget.
+    let settings = json!({ "retry_budget": { "success_percent": 100, "cap": 1000 } });
+    let gateway = Gateway::with(&settings, &[&tasks[0], &tasks[1]]);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                let mut client = gateway.client();
+                for n in 0..200 {
+                    let target = format!("/{number}/{n}");
+                    if n % 4 == 0 {
+                        let answer = client.post(&target, "", "once");
+                        assert!(matches!(answer.status(), 200 | 502), "{}", answer.head);
+                    } else {
+                        assert_eq!(client.get(&target).text(), target);
+                    }
+                }
+            });
+        }
+    });
+    let mut posts: Vec<String> = tasks
+        .iter()
+        .flat_map(Task::requests)
+        .filter(|request| request.head.starts_with("POST"))
+        .map(|request| request.target().to_owned())
+        .collect();
+    let count = posts.len();
+    posts.sort();
+    posts.dedup();
+    assert_eq!(posts.len(), count, "a POST was sent twice");
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 pub(crate) use client::{Client, End};
 pub(crate) use gate::Gate;
 pub(crate) use message::Message;
-pub(crate) use task::Task;
+pub(crate) use task::{Task, Wire};
 
 /// What has not happened by then does not happen any more. No test that passes waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,5 +1,7 @@
 //! What a proxy changes in a head, and that it changes nothing else.
 
+use serde_json::json;
+
 use crate::harness::{Gateway, Task};
 
 /// Fields that mean something on one connection only.
@@ -21,7 +23,6 @@ fn a_request_loses_and_gains_just_what_a_proxy_must_change() {
         "X-Bytes: \u{e4}\u{ff}\u{80}",
         "X-Seaworthy-Task: mine",
         "X-Spaces: a  b\tc",
-        "Expect: nothing",
         "Trailer: Digest",
         "Range: bytes=0-1",
     ];
@@ -110,4 +111,103 @@ fn a_task_may_name_itself() {
     });
     let gateway = Gateway::of(&[&task]);
     assert_eq!(gateway.get("/").lines(), ["x-seaworthy-task: me", "Content-Length: 0"]);
+}
+
+#[test]
+fn a_service_says_what_becomes_of_the_addresses() {
+    let fields = "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n";
+    let seen = |mode: &str, fields: &str| {
+        let task = Task::good(1);
+        let settings = json!({ "http": { "forwarded": mode } });
+        let gateway = Gateway::of_service(&settings, &[&task]);
+        gateway.client().send(format!("GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n")).answer();
+        let port = gateway.address.port().to_string();
+        let seen = task.requests().remove(0);
+        assert_eq!(seen.field("X-Forwarded-Port"), Some(port.as_str()));
+        ["X-Forwarded-For", "X-Forwarded-Proto"].map(|name| seen.field(name).map(str::to_owned))
+    };
+    let told = |address: &str, proto: &str| {
+        [(!address.is_empty()).then(|| address.to_owned()), Some(proto.to_owned())]
+    };
+    assert_eq!(seen("append", fields), told("10.0.0.1, 127.0.0.1", "http"));
+    assert_eq!(seen("preserve", fields), told("10.0.0.1", "https"));
+    assert_eq!(seen("remove", fields), told("", "http"));
+    assert_eq!(seen("append", ""), told("127.0.0.1", "http"));
+    assert_eq!(seen("preserve", ""), told("", "http"));
+    assert_eq!(seen("remove", ""), told("", "http"));
+}
+
+#[test]
+fn more_addresses_than_are_allowed_are_refused() {
+    let task = Task::good(1);
+    let gateway = Gateway::of(&[&task]);
+    let get = |count| {
+        let addresses = vec!["10.0.0.1"; count].join(", ");
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: {addresses}\r\nX-Forwarded-For: ::1\r\n\r\n"
+        );
+        let answer = gateway.client().send(head).answer();
+        (answer.status(), answer.cause().to_owned())
+    };
+    assert_eq!(get(29).0, 200);
+    assert_eq!(get(30), (463, "too_many_forwarded".to_owned()));
+    assert_eq!(task.requests().len(), 1);
+}
+
+/// The task, the client and the problem document name a request alike.
+#[test]
+fn a_request_has_one_name_everywhere() {
+    let task = Task::new(1, |request, wire| {
+        if request.target() == "/close" {
+            return wire.close();
+        }
+        wire.say("HTTP/1.1 200 OK\r\nX-Request-Id: the-tasks\r\nContent-Length: 0\r\n\r\n");
+    });
+    let get = |gateway: &Gateway, target: &str, id: &str| {
+        let head = format!("POST {target} HTTP/1.1\r\nHost: test\r\nX-Request-Id: {id}\r\n\r\n");
+        let answer = gateway.client().send(head).answer();
+        let seen = task.requests().pop().expect("it came");
+        let id = seen.field("X-Request-Id").expect("it has one").to_owned();
+        assert_eq!(answer.field("X-Request-Id"), Some(id.as_str()));
+        assert_eq!(seen.head.matches("X-Request-Id").count(), 1);
+        if target == "/close" {
+            let problem: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+            assert_eq!(problem["request_id"], id.as_str());
+        }
+        id
+    };
+    let is_ours = |id: &str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let trusting = Gateway::of(&[&task]);
+    for target in ["/", "/close"] {
+        assert_eq!(get(&trusting, target, "mine-1"), "mine-1");
+        for improper in ["", "two words", &"x".repeat(129)] {
+            assert!(is_ours(&get(&trusting, target, improper)), "{improper}");
+        }
+    }
+    assert_ne!(get(&trusting, "/", ""), get(&trusting, "/", ""));
+    drop(trusting);
+    let replacing = Gateway::of_service(&json!({ "http": { "request_id": "replace" } }), &[&task]);
+    assert!(is_ours(&get(&replacing, "/", "mine-1")));
+}
+
+#[test]
+fn a_trace_goes_on_or_begins() {
+    let task = Task::good(1);
+    let gateway = Gateway::of(&[&task]);
+    let seen = |fields: &str| {
+        gateway.client().send(format!("GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n")).answer();
+        let seen = task.requests().pop().expect("it came");
+        assert_eq!(seen.head.to_lowercase().matches("traceparent").count(), 1, "{}", seen.head);
+        let field = |name| seen.field(name).map(str::to_owned);
+        (field("traceparent").expect("there is one"), field("tracestate"))
+    };
+    let proper = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let state = "tracestate: a=b\r\n";
+    let given = format!("Traceparent: {proper}\r\n");
+    assert_eq!(seen(&format!("{given}{state}")), (proper.to_owned(), Some("a=b".to_owned())));
+    for improper in ["", "traceparent: none\r\n", &given.repeat(2), &given.to_uppercase()] {
+        let (begun, state) = seen(&format!("{improper}{state}"));
+        assert_ne!(begun, proper);
+        assert_eq!((begun.len(), state), (55, None), "{improper}");
+    }
 }

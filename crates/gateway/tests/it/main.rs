@@ -3,14 +3,18 @@
 
 mod bodies;
 mod connections;
+mod curl;
 mod deadlines;
 mod framing;
 mod garbage;
 mod harness;
 mod headers;
+mod limits;
 mod policies;
 mod responses;
 mod rotation;
 mod routes;
 mod several;
+mod smuggling;
 mod tries;
+mod upgrades;

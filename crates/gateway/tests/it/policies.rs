@@ -153,6 +153,8 @@ fn instead_of_an_error_comes_an_earlier_answer_that_says_so() {
         assert!(degraded.starts_with("answer=stale;age="), "{degraded}");
         assert_eq!((answer.status(), answer.text(), answer.cause()), (200, "good /a?b", cause));
         assert!(answer.field("Age").is_some());
+        assert_eq!(answer.head.matches("X-Request-Id").count(), 1, "{}", answer.head);
+        assert_ne!(answer.field("X-Request-Id"), good.field("X-Request-Id"));
     };
     let mut client = gateway.client();
     is_stale(&client.get("/a?b"), "task_error");

@@ -74,7 +74,8 @@ impl Dispatcher {
         let Some(&one) = call.tries.get(attempt) else { return };
         let gate = &mut self.gates[call.request.route.0];
         // An interim answer shows that the task lives, and nothing of how the call goes.
-        let outcome = (status >= 200).then(|| gate.outcome(status));
+        let upgraded = status == 101;
+        let outcome = (status >= 200 || upgraded).then(|| gate.outcome(status));
         let passed = call.passed.is_some();
         let again = call.request.safe && !passed && gate.tries_again_on(status);
         if withdraws {
@@ -91,6 +92,9 @@ impl Dispatcher {
         }
         if let Some(call) = self.calls.get(id) {
             call.outcome = outcome.or(call.outcome);
+            // What goes on in another protocol has no end that could be late.
+            call.deadline.take_if(|_| upgraded);
+            self.calls.wake(id);
         }
     }
 

@@ -90,9 +90,12 @@ impl Message {
         self.head.split(' ').nth(1).expect("a request's target")
     }
 
-    /// Its fields as they stand, in order, but for the time that is left: that is never the same.
+    /// Its fields as they stand, in order, but for those of the gateway that are never the same: the
+    /// time that is left, and what is drawn.
     pub(crate) fn lines(&self) -> Vec<&str> {
-        self.all_lines().filter(|line| !line.starts_with("x-request-timeout-ms: ")).collect()
+        let changes = ["x-request-timeout-ms: ", "X-Request-Id: ", "traceparent: "];
+        let stays = |line: &&str| !changes.iter().any(|name| line.starts_with(name));
+        self.all_lines().filter(stays).collect()
     }
 
     fn all_lines(&self) -> impl Iterator<Item = &str> {

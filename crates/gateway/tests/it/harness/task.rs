@@ -30,6 +30,8 @@ pub(crate) struct Wire<'a> {
     pub(crate) stream: BufReader<TcpStream>,
     /// Counts the connections over which requests came: 1, 2, …; 0 before the first request.
     pub(crate) connection: usize,
+    /// For a script that counts what it has answered on this connection.
+    pub(crate) served: usize,
     over: bool,
     state: &'a State,
 }
@@ -196,7 +198,7 @@ impl State {
 
     fn serve(&self, number: usize, stream: TcpStream) {
         let stream = BufReader::new(stream);
-        let mut wire = Wire { stream, connection: 0, over: false, state: self };
+        let mut wire = Wire { stream, connection: 0, served: 0, over: false, state: self };
         wire.run();
         let mut log = self.log.lock().expect("no script panicked");
         log.open.remove(&number);
