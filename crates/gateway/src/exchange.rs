@@ -89,8 +89,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn carry_out(&mut self) -> After {
-        let service = Arc::clone(&self.worker.service);
-        let mut call = service.begin(self.wanted(), self.line);
+        let mut call = self.worker.service.begin(self.wanted(), self.line);
         loop {
             let Some(told) = self.told(&mut call).await else { return After::Reset };
             let tried = match told {
