@@ -17,6 +17,7 @@ use crate::policy::{Ask, Rejection, guard};
 use crate::time::Instant;
 
 pub use dispatcher::Dispatcher;
+pub use gate::Standing;
 pub use route::{Match, PathMatch, Route, RouteId};
 pub use slots::Slots;
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance::Algorithm;
-use crate::call::{self, Dispatcher};
+use crate::call::{self, Dispatcher, RouteId, Standing};
 use crate::endpoints::{Endpoints, Health, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
@@ -85,6 +85,11 @@ impl TargetGroup {
             in_flight: self.dispatcher.in_flight(task),
         };
         Sightings { acknowledged, tasks: known.into_iter().map(sighting).collect() }
+    }
+
+    /// How the policies before `route` stand.
+    pub fn standing(&mut self, now: Instant, route: RouteId) -> Standing {
+        self.dispatcher.standing(now, route)
     }
 
     /// Passes on what the two parts want, the checker's rotation to the dispatcher.

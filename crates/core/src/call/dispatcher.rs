@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::gate::Gate;
+use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::{
     Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId,
@@ -84,6 +84,11 @@ impl Dispatcher {
     /// What stands before the calls of `route`.
     pub fn guard(&self, route: RouteId) -> &Guard {
         self.gates[route.0].guard()
+    }
+
+    /// How the policies before `route` stand.
+    pub fn standing(&mut self, now: Instant, route: RouteId) -> Standing {
+        self.gates[route.0].standing(now)
     }
 
     /// A decision that is not about one call, if one was taken since this was last asked.
