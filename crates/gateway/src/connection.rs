@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use rustix::io::ioctl_fionread;
 use seaworthy_core::fleet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::account::Account;
+use crate::clock::now;
 use crate::exchange::{After, Exchange};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
 use crate::http::request::{self, Forwarded, Request, Terms};
 use crate::service::Line;
-use crate::worker::{Worker, make_room};
+use crate::worker::{Seat, Worker, make_room};
 
 /// A connection without a request is closed after so long, as an ALB does.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,7 +48,7 @@ pub(crate) struct Scratch {
 }
 
 /// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> {
+pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
     client.set_nodelay(true)?;
     let mut client = TcpStream::from_std(client)?;
@@ -54,14 +57,18 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
         port: client.local_addr()?.port().to_string(),
     };
     let mut scratch = Scratch::default();
-    while let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await {
+    while begins(seat, &mut client, &mut scratch).await {
+        // Who serves may be another one than the last time.
+        let worker = &*seat.worker();
+        let mut account = Account::new(now());
+        let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await else { break };
         let after = match read {
-            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
-            Err(fault) => {
-                answer::write(Why::Fault(fault), None, false, &mut scratch.out);
-                if send(&mut client, &scratch.out).await { After::Linger } else { After::Reset }
+            Ok(request) => {
+                Exchange::new(worker, &mut client, request, &mut scratch, &mut account).run().await
             }
+            Err(fault) => refuse(fault, &mut client, &mut scratch, &mut account).await,
         };
+        worker.settle(&account, &forwarded.address, &scratch.head);
         match after {
             After::Next => {}
             After::Close if scratch.input.is_empty() => break,
@@ -75,8 +82,45 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
             }
         }
     }
-    worker.give_back(scratch.input);
+    seat.worker().give_back(scratch.input);
     Ok(())
+}
+
+/// Waits for the first byte of the next request; false if there will be none.
+async fn begins(seat: &Seat, client: &mut TcpStream, scratch: &mut Scratch) -> bool {
+    if scratch.input.is_empty() {
+        // A client that thinks needs no memory meanwhile.
+        seat.worker().give_back(std::mem::take(&mut scratch.input));
+        scratch.shrink();
+        let begins = tokio::select! {
+            biased;
+            ready = timeout(IDLE_TIMEOUT, client.readable()) => matches!(ready, Ok(Ok(()))),
+            // What is on the way already is still answered.
+            () = seat.closes() => ioctl_fionread(&*client).is_ok_and(|bytes| bytes > 0),
+        };
+        if !begins {
+            return false;
+        }
+        scratch.input = seat.worker().buffer();
+    }
+    true
+}
+
+/// Answers what is no request. Its connection ends.
+async fn refuse(
+    fault: Fault,
+    client: &mut TcpStream,
+    scratch: &mut Scratch,
+    account: &mut Account,
+) -> After {
+    let why = Why::Fault(fault);
+    answer::write(why, None, false, &mut scratch.out);
+    account.received = scratch.input.len() as u64;
+    account.sent = scratch.out.len() as u64;
+    // What stands there is of the request before.
+    scratch.head.clear();
+    account.answered(now(), why.status(), Some(why.cause()));
+    if send(client, &scratch.out).await { After::Linger } else { After::Reset }
 }
 
 /// The next request, or what is wrong with it; none if the client has none any more.
@@ -86,13 +130,6 @@ async fn next(
     forwarded: &Forwarded,
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
-    if scratch.input.is_empty() {
-        // A client that thinks needs no memory meanwhile.
-        worker.give_back(std::mem::take(&mut scratch.input));
-        scratch.shrink();
-        timeout(IDLE_TIMEOUT, client.readable()).await.ok()?.ok()?;
-        scratch.input = worker.buffer();
-    }
     let Scratch { input, head, .. } = scratch;
     let fleet::Service { call, sticky_cookie, .. } = &worker.service.config;
     let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref() };
@@ -101,8 +138,9 @@ async fn next(
         if !input.is_empty() {
             match request::read(input, forwarded, terms, head) {
                 Ok(None) => {}
-                Ok(Some(request)) => {
+                Ok(Some(mut request)) => {
                     input.advance(request.length);
+                    request.keep_alive &= !worker.is_closing();
                     return Some(Ok(request));
                 }
                 Err(fault) => return Some(Err(fault)),

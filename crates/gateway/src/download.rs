@@ -7,6 +7,8 @@ use seaworthy_core::call::FailureKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
+use crate::account::Account;
+use crate::clock::now;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
@@ -28,6 +30,7 @@ pub(crate) struct Download<'a> {
     input: BytesMut,
     /// What the client gets next.
     out: &'a mut Vec<u8>,
+    account: &'a mut Account,
     /// An interim answer was passed on.
     answered: bool,
     /// Some of the final answer was passed on.
@@ -68,6 +71,7 @@ impl<'a> Download<'a> {
         to: Try,
         key: Option<&'a Key>,
         out: &'a mut Vec<u8>,
+        account: &'a mut Account,
     ) -> Self {
         let input = worker.buffer();
         Self {
@@ -78,6 +82,7 @@ impl<'a> Download<'a> {
             key,
             input,
             out,
+            account,
             answered: false,
             begun: false,
             copy: None,
@@ -118,9 +123,11 @@ impl<'a> Download<'a> {
             return Err(Received::Replaced(stale));
         }
         self.begun = true;
+        self.account.answered(now(), response.status, None);
         loop {
             self.copy_out();
             client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
+            self.account.sent += self.out.len() as u64;
             self.out.clear();
             if body.is_over() {
                 break;
@@ -189,7 +196,8 @@ impl<'a> Download<'a> {
 
     fn read_head(&mut self) -> Result<Option<Response>, Received> {
         // A client whose request did not come whole cannot send another one.
-        let keep_alive = self.request.keep_alive && self.complete.load(Ordering::Relaxed);
+        let complete = self.complete.load(Ordering::Relaxed);
+        let keep_alive = self.request.keep_alive && complete && !self.worker.is_closing();
         let request = Request { keep_alive, ..*self.request };
         let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
         let from = response::From { task: self.to.task, sticky_cookie };

@@ -7,6 +7,7 @@ use seaworthy_core::call::{self, Failure};
 use seaworthy_core::policy::Ask;
 use tokio::net::TcpStream;
 
+use crate::account::Account;
 use crate::clock::now;
 use crate::connection::{self, Scratch};
 use crate::download::{Download, Received};
@@ -42,6 +43,7 @@ pub(crate) struct Exchange<'a> {
     line: &'a Arc<Line>,
     /// By what its answer is kept, if it may be.
     key: Option<Key>,
+    account: &'a mut Account,
 }
 
 /// How a try went.
@@ -67,15 +69,23 @@ impl<'a> Exchange<'a> {
         client: &'a mut TcpStream,
         request: Request,
         scratch: &'a mut Scratch,
+        account: &'a mut Account,
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
         let upload = Upload::new(head, input, request.framing);
-        Self { worker, client, request, upload, out, line, key }
+        Self { worker, client, request, upload, out, line, key, account }
     }
 
     /// Carries it out.
     pub(crate) async fn run(mut self) -> After {
+        self.account.route = Some(self.request.route);
+        let after = self.carry_out().await;
+        self.account.received = self.request.length as u64 + self.upload.received;
+        after
+    }
+
+    async fn carry_out(&mut self) -> After {
         let Request { route, repeatable, timeout, preferred, .. } = self.request;
         let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
         let request = call::Request { preferred, ..call::Request::new(route, ask) };
@@ -104,6 +114,7 @@ impl<'a> Exchange<'a> {
 
     /// One try. Core's word ends it at any point.
     async fn attempt(&mut self, call: &Call<'_>, to: Try) -> Tried {
+        self.account.tried(to.task);
         tokio::select! {
             biased;
             tried = self.attempt_undisturbed(call, to) => tried,
@@ -119,7 +130,8 @@ impl<'a> Exchange<'a> {
         };
         let complete = AtomicBool::new(false);
         let key = self.key.as_ref();
-        let mut download = Download::new(self.worker, &self.request, &complete, to, key, self.out);
+        let mut download =
+            Download::new(self.worker, &self.request, &complete, to, key, self.out, self.account);
         let end = {
             let (from_task, to_task) = task.split();
             let (from_client, to_client) = self.client.split();
@@ -155,7 +167,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// An answer of our own, or an earlier one of a task.
-    async fn answer(self, why: Why) -> After {
+    async fn answer(&mut self, why: Why) -> After {
         if let Some(key) = self.key.as_ref().filter(|_| matches!(why, Why::Refusal(_)))
             && let Some(stale) = self.worker.service.stale.instead(self.request.route, key)
         {
@@ -163,20 +175,24 @@ impl<'a> Exchange<'a> {
         }
         let stays = self.stays();
         answer::write(why, Some(&self.request), stays, self.out);
+        self.account.answered(now(), why.status(), Some(why.cause()));
         self.send(stays).await
     }
 
-    async fn answer_stale(self, stale: &Stale, cause: &str) -> After {
+    async fn answer_stale(&mut self, stale: &Stale, cause: &'static str) -> After {
         let stays = self.stays();
         stale.write(cause, stays, self.out);
+        // Only a 200 is ever kept.
+        self.account.answered(now(), 200, Some(cause));
         self.send(stays).await
     }
 
     fn stays(&self) -> bool {
-        self.request.keep_alive && self.upload.is_read()
+        self.request.keep_alive && self.upload.is_read() && !self.worker.is_closing()
     }
 
-    async fn send(self, stays: bool) -> After {
+    async fn send(&mut self, stays: bool) -> After {
+        self.account.sent += self.out.len() as u64;
         match connection::send(self.client, self.out).await {
             true if stays => After::Next,
             true => After::Linger,

@@ -14,19 +14,28 @@
 //! goes on with what it knows.
 
 mod acceptor;
+mod access;
+mod account;
+mod admin;
+mod alone;
 mod checks;
 mod clock;
 mod connection;
+mod door;
 mod download;
 mod driver;
 mod error;
 mod exchange;
+mod gateway;
 mod http;
+mod metrics;
 mod run;
+mod running;
 mod service;
 mod stale;
 mod upload;
 mod worker;
 
+pub use alone::{Ended, alone};
 pub use error::Error;
 pub use run::{run, serve};

@@ -1,8 +1,9 @@
 //! A worker: one thread with a runtime of its own, which carries its client connections to the end.
 
+use std::collections::BTreeMap;
 use std::net::TcpStream as StdStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -11,11 +12,15 @@ use seaworthy_core::call::FailureKind;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::pool::{self, Pool};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::Error;
+use crate::access::{Access, Line};
+use crate::account::Account;
 use crate::clock::now;
 use crate::connection;
+use crate::door::Door;
+use crate::metrics::{Accounts, Ledger};
 use crate::service::{Service, Try};
 
 /// So much is read at once, head and body alike.
@@ -25,101 +30,242 @@ const BUFFERS_KEPT: usize = 256;
 /// Kept connections are looked through so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
-/// What the connections to one service share on one worker's thread.
+/// What the requests to one service share on one worker's thread.
 pub(crate) struct Worker {
-    /// Who decides about their requests.
+    /// Who decides about them.
     pub(crate) service: Arc<Service>,
+    /// The service's, at its door.
+    generation: u64,
+    seat: Arc<Shared>,
+    accounts: Accounts,
     pool: Mutex<Pool<TcpStream>>,
     buffers: Mutex<Vec<BytesMut>>,
 }
 
-/// The acceptor's end of a worker.
-pub(crate) struct Handle {
-    clients: mpsc::UnboundedSender<Arrival>,
-    connections: Arc<AtomicUsize>,
+/// A worker's place at one door. The clients that come in there stay with it, whoever serves.
+pub(crate) struct Seat {
+    door: Arc<Door>,
+    worker: Mutex<Arc<Worker>>,
+    shared: Arc<Shared>,
 }
 
-/// A client, and the place of the service it came to.
-struct Arrival {
-    client: StdStream,
-    service: usize,
+/// What all who serve at one seat have in common.
+struct Shared {
+    /// No more requests are taken.
+    closing: AtomicBool,
+    /// Wakes those who wait for one.
+    closes: Notify,
+    ledger: Arc<Ledger>,
+    access: Arc<Access>,
+}
+
+/// The acceptor's end of a worker.
+pub(crate) struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    load: Arc<Load>,
+    ledger: Arc<Ledger>,
+}
+
+/// Client connections of a worker.
+#[derive(Default)]
+struct Load {
+    connections: AtomicUsize,
+    /// Told when the last one has ended.
+    none: Notify,
+}
+
+enum Order {
+    /// A client, and the door by which it came.
+    Serve(StdStream, Arc<Door>),
+    /// The door with this number is shut: whoever came in by it is to leave.
+    Close(u32),
 }
 
 /// Counts a client connection as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted(Arc<Load>);
 
 // === impl Handle ===
 
 impl Handle {
-    /// Starts a worker for these services.
-    pub(crate) fn start(number: usize, services: Vec<Arc<Service>>) -> Result<Self, Error> {
+    /// Starts a worker.
+    pub(crate) fn start(number: usize, access: Arc<Access>) -> Result<Self, Error> {
         let system = |error| Error::System("worker", error);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
-        let (clients, inbox) = mpsc::unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        let run = move || runtime.block_on(run(services, inbox, count));
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (load, ledger) = (Arc::<Load>::default(), Arc::<Ledger>::default());
+        let (count, sets) = (Arc::clone(&load), Arc::clone(&ledger));
+        let run = move || runtime.block_on(run(inbox, count, sets, access));
         thread::Builder::new().name(format!("worker-{number}")).spawn(run).map_err(system)?;
-        Ok(Self { clients, connections })
+        Ok(Self { orders, load, ledger })
     }
 
     /// Client connections it has.
     pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.load.connections.load(Ordering::Relaxed)
     }
 
-    /// One more client for it, which came to the service at this place.
-    pub(crate) fn give(&self, client: StdStream, service: usize) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
+    /// Waits until it has none.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let none = self.load.none.notified();
+            if self.connections() == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
+
+    /// What it has counted.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// One more client for it, which came in by this door.
+    pub(crate) fn give(&self, client: StdStream, door: &Arc<Door>) {
+        self.load.connections.fetch_add(1, Ordering::Relaxed);
         // A worker lives as long as the process.
-        let _ = self.clients.send(Arrival { client, service });
+        let _ = self.orders.send(Order::Serve(client, Arc::clone(door)));
+    }
+
+    /// The clients that came in by this door are to leave: those that wait for nothing at once, the
+    /// others with their next answer.
+    pub(crate) fn close(&self, door: u32) {
+        let _ = self.orders.send(Order::Close(door));
     }
 }
 
 async fn run(
-    services: Vec<Arc<Service>>,
-    mut inbox: mpsc::UnboundedReceiver<Arrival>,
-    connections: Arc<AtomicUsize>,
+    mut inbox: mpsc::UnboundedReceiver<Order>,
+    load: Arc<Load>,
+    ledger: Arc<Ledger>,
+    access: Arc<Access>,
 ) {
-    let workers: Vec<_> = services.into_iter().map(Worker::new).map(Arc::new).collect();
-    for worker in &workers {
-        tokio::spawn(tend(Arc::clone(worker)));
-    }
-    while let Some(Arrival { client, service }) = inbox.recv().await {
-        let counted = Counted(Arc::clone(&connections));
-        let worker = Arc::clone(&workers[service]);
-        // Whatever goes wrong in there, a panic too, ends this connection only.
-        tokio::spawn(async move {
-            let _counted = counted;
-            if let Err(error) = connection::serve(&worker, client).await {
-                eprintln!("gateway: a connection could not be served: {error}");
+    let mut seats: BTreeMap<u32, Arc<Seat>> = BTreeMap::new();
+    let mut renew = tokio::time::interval(EXPIRE_EVERY);
+    loop {
+        let order = tokio::select! {
+            order = inbox.recv() => order,
+            _ = renew.tick() => {
+                // Whoever does not serve any more is let go, also where no request comes.
+                seats.values().for_each(|seat| drop(seat.worker()));
+                continue;
             }
-        });
+        };
+        match order {
+            Some(Order::Serve(client, door)) => {
+                let seat = seats.entry(door.number);
+                let new = || Arc::new(Seat::new(door, Arc::clone(&ledger), Arc::clone(&access)));
+                serve(client, Arc::clone(seat.or_insert_with(new)), Counted(Arc::clone(&load)));
+            }
+            Some(Order::Close(door)) => {
+                if let Some(seat) = seats.remove(&door) {
+                    seat.close();
+                }
+            }
+            None => break,
+        }
     }
 }
 
+/// Whatever goes wrong in there, a panic too, ends this connection only.
+fn serve(client: StdStream, seat: Arc<Seat>, counted: Counted) {
+    tokio::spawn(async move {
+        let _counted = counted;
+        if let Err(error) = connection::serve(&seat, client).await {
+            eprintln!("gateway: a connection could not be served: {error}");
+        }
+    });
+}
+
 /// Lets go of kept connections that are too old, and of those to tasks that drain.
-async fn tend(worker: Arc<Worker>) {
-    let mut staying = worker.service.staying();
+async fn tend(worker: Weak<Worker>, mut staying: watch::Receiver<Vec<TaskId>>) {
     let mut expire = tokio::time::interval(EXPIRE_EVERY);
     loop {
-        tokio::select! {
-            _ = expire.tick() => worker.pool().expire(now()),
-            Ok(()) = staying.changed() => {
-                let tasks = staying.borrow_and_update().clone();
-                worker.pool().retain(|task| tasks.contains(&task));
-            }
+        let tasks = tokio::select! {
+            _ = expire.tick() => None,
+            Ok(()) = staying.changed() => Some(staying.borrow_and_update().clone()),
+        };
+        let Some(worker) = worker.upgrade() else { return };
+        match tasks {
+            None => worker.pool().expire(now()),
+            Some(tasks) => worker.pool().retain(|task| tasks.contains(&task)),
         }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    fn new(door: Arc<Door>, ledger: Arc<Ledger>, access: Arc<Access>) -> Self {
+        let (closing, closes) = (AtomicBool::new(false), Notify::new());
+        let shared = Arc::new(Shared { closing, closes, ledger, access });
+        let worker = Mutex::new(Worker::at(&door, &shared));
+        Self { door, worker, shared }
+    }
+
+    /// Who serves the next request. It is to be given back when that is over.
+    pub(crate) fn worker(&self) -> Arc<Worker> {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.generation != self.door.generation() {
+            *worker = Worker::at(&self.door, &self.shared);
+        }
+        Arc::clone(&worker)
+    }
+
+    /// Whether no more requests are taken.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared.closing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no more requests are taken.
+    pub(crate) async fn closes(&self) {
+        let closes = self.shared.closes.notified();
+        if !self.is_closing() {
+            closes.await;
+        }
+    }
+
+    fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.closes.notify_waiters();
     }
 }
 
 // === impl Worker ===
 
 impl Worker {
-    fn new(service: Arc<Service>) -> Self {
-        let pool = Mutex::new(Pool::new(pool::Config::default()));
-        Self { service, pool, buffers: Mutex::default() }
+    /// Who serves at `door` now. Must be called on the worker's thread.
+    fn at(door: &Door, seat: &Arc<Shared>) -> Arc<Self> {
+        let (generation, service) = door.latest();
+        let staying = service.staying();
+        let worker = Arc::new(Self {
+            generation,
+            accounts: seat.ledger.of(&service),
+            seat: Arc::clone(seat),
+            service,
+            pool: Mutex::new(Pool::new(pool::Config::default())),
+            buffers: Mutex::default(),
+        });
+        tokio::spawn(tend(Arc::downgrade(&worker), staying));
+        worker
+    }
+
+    /// Whether no more requests are taken, so that an answer is to say that it is the last one.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.seat.closing.load(Ordering::Relaxed)
+    }
+
+    /// A request is over: it is counted, and told if it is to be. `head` is as a task gets it.
+    pub(crate) fn settle(&self, account: &Account, client: &str, head: &[u8]) {
+        let now = now();
+        self.accounts.settle(now, account);
+        if self.seat.access.is_on() {
+            let config = &self.service.config;
+            let route = account.route.map(|route| config.call.routes[route.0].name.as_str());
+            let service = &config.name;
+            self.seat.access.write(&Line { account, now, service, route, client, head });
+        }
     }
 
     /// An empty buffer.
@@ -186,7 +332,9 @@ impl Worker {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.none.notify_waiters();
+        }
     }
 }
 

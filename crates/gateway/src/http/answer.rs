@@ -62,6 +62,11 @@ impl Why {
         }
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(self) -> u16 {
+        self.row().0
+    }
+
     /// What stands in `X-Seaworthy-Cause`.
     pub(crate) fn cause(self) -> &'static str {
         self.row().2

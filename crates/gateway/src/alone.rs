@@ -1,0 +1,213 @@
+//! The gateway alone: before tasks that somebody else runs, by a file that can be read again.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use seaworthy_core::endpoints::Sightings;
+use seaworthy_core::fleet::reload::{Change, Register, What, changes};
+use seaworthy_core::fleet::{self, Fleet};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::Error;
+use crate::admin::{self, Reload};
+use crate::run::allow_open_files;
+use crate::running::{Running, bind};
+
+/// How a gateway that was told to stop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request was finished.
+    Finished,
+    /// The stop timeout was over with so many connections left.
+    Cut(usize),
+    /// A second signal, with this number, ended it at once.
+    AtOnce(i32),
+}
+
+/// A gateway alone.
+struct Alone<Read> {
+    fleet: Fleet,
+    /// Reads the file again.
+    read: Read,
+    register: Register,
+    running: Running,
+}
+
+/// The signals that say to stop.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// Carries the requests of the services of `fleet`, whose tasks somebody else runs, until SIGTERM or
+/// SIGINT. At SIGHUP, and when the admin address is asked to, it does as the file that `read` reads
+/// says then.
+///
+/// Where it listens is said on standard output, what is decided on standard error.
+pub fn alone(fleet: Fleet, read: impl FnMut() -> Result<Fleet, String>) -> Result<Ended, Error> {
+    allow_open_files();
+    let system = |error| Error::System("runtime", error);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    runtime.block_on(async {
+        let mut stop = Stop::watch()?;
+        let mut hangup = watch(SignalKind::hangup())?;
+        let (reloads, mut asked) = mpsc::channel(1);
+        let mut alone = Alone::start(fleet, read, reloads)?;
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => drop(alone.reload()),
+                Some(answer) = asked.recv() => drop(answer.send(alone.reload())),
+                _ = stop.said() => break,
+            }
+        }
+        // Who asks from now on is told that nobody listens.
+        drop(asked);
+        let timeout = alone.fleet.gateway.stop_timeout;
+        Ok(tokio::select! {
+            left = alone.running.stop(timeout) => match left {
+                0 => Ended::Finished,
+                left => Ended::Cut(left),
+            },
+            signal = stop.said() => Ended::AtOnce(signal),
+        })
+    })
+}
+
+// === impl Alone ===
+
+impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
+    /// Listens everywhere, or nowhere if that cannot be.
+    fn start(fleet: Fleet, read: Read, reloads: mpsc::Sender<Reload>) -> Result<Self, Error> {
+        let admin = fleet.gateway.admin.map(admin::bind).transpose()?;
+        let bound = fleet.services.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let running = Running::start(&fleet, None)?;
+        let mut alone = Self { fleet, read, register: Register::default(), running };
+        let services = alone.fleet.services.clone();
+        for (service, (listener, address)) in services.into_iter().zip(bound) {
+            alone.open(service, (listener, address));
+        }
+        if let Some((listener, address)) = admin {
+            say("admin", address);
+            admin::start(listener, Arc::clone(&alone.running.gateway), Some(reloads))?;
+        }
+        Ok(alone)
+    }
+
+    /// Reads the file again and does as it says. What is wrong with it leaves all as it was.
+    fn reload(&mut self) -> Result<Vec<String>, String> {
+        let reloaded = self.try_reload();
+        self.running.gateway.reloaded(reloaded.is_ok());
+        match &reloaded {
+            Ok(changes) => {
+                changes.iter().for_each(|change| eprintln!("gateway: reload: {change}"));
+            }
+            Err(problem) => eprintln!("gateway: reload: refused, nothing changes: {problem}"),
+        }
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<Vec<String>, String> {
+        let new = (self.read)()?;
+        let changes = changes(&self.fleet, &new).map_err(|error| error.to_string())?;
+        // All that can fail comes first.
+        let listeners = listeners(&changes, &new).map_err(|error| words(&error))?;
+        let access = &self.running.gateway.access;
+        access.reopen(&new.gateway.access_log).map_err(|error| words(&error))?;
+        self.fleet = new;
+        let mut told: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        if told.is_empty() {
+            told.push("no service has changed".to_owned());
+        }
+        for (change, listener) in changes.iter().zip(listeners) {
+            self.change(change, listener);
+        }
+        Ok(told)
+    }
+
+    fn change(&mut self, change: &Change, listener: Option<(TcpListener, SocketAddr)>) {
+        let name = &change.service;
+        let service = self.fleet.service(name).cloned();
+        let (Some(service), Some(door)) = (service, self.running.door(name).cloned()) else {
+            return match (self.fleet.service(name).cloned(), listener) {
+                (Some(service), Some(listener)) => self.open(service, listener),
+                _ => self.close(name),
+            };
+        };
+        let endpoints = self.register.endpoints(&service, &door.sightings());
+        match change.what {
+            What::BeginsAnew => self.running.replace(service, |new| new.endpoints(endpoints)),
+            _ => door.service().endpoints(endpoints),
+        }
+        if let Some((listener, address)) = listener {
+            say(name, address);
+            self.running.move_to(name, listener);
+        }
+    }
+
+    fn open(&mut self, service: fleet::Service, (listener, address): (TcpListener, SocketAddr)) {
+        say(&service.name, address);
+        let endpoints = self.register.endpoints(&service, &Sightings::default());
+        self.running.open(service, listener, |new| new.endpoints(endpoints));
+    }
+
+    fn close(&mut self, name: &str) {
+        self.running.close(name);
+        self.register.forget(name);
+    }
+}
+
+/// The listening sockets that are new, in the order of `changes`.
+fn listeners(
+    changes: &[Change],
+    new: &Fleet,
+) -> Result<Vec<Option<(TcpListener, SocketAddr)>>, Error> {
+    let listener = |change: &Change| match new.service(&change.service) {
+        Some(service) if change.moves => bind(service).map(Some),
+        _ => Ok(None),
+    };
+    changes.iter().map(listener).collect()
+}
+
+/// An error with all its causes.
+fn words(error: &Error) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        words += &format!(": {cause}");
+        source = cause.source();
+    }
+    words
+}
+
+/// Whoever reads it wants it now: it waits until we listen.
+fn say(who: &str, address: SocketAddr) {
+    let mut stdout = io::stdout().lock();
+    // Nobody may be reading.
+    let _ = writeln!(stdout, "{who} http://{address}").and_then(|()| stdout.flush());
+}
+
+fn watch(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|error| Error::System("signals", error))
+}
+
+// === impl Stop ===
+
+impl Stop {
+    fn watch() -> Result<Self, Error> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: watch(interrupt)?, terminate: watch(terminate)? })
+    }
+
+    /// Waits for one of them; returns its number.
+    async fn said(&mut self) -> i32 {
+        let kind = tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        };
+        kind.as_raw_value()
+    }
+}

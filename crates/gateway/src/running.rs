@@ -1,0 +1,172 @@
+//! A gateway at work, for its own thread: what listens, what is driven, and how it ends.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_core::fleet::{self, Fleet};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::door::Door;
+use crate::driver::Agent;
+use crate::gateway::Gateway;
+use crate::service::Service;
+use crate::{Error, acceptor, driver};
+
+/// The standard library's queue of 128 is soon full when many clients come at once.
+const BACKLOG: i32 = 4096;
+
+/// A gateway at work. Everything in it lives in the runtime of the thread that has it.
+pub(crate) struct Running {
+    pub(crate) gateway: Arc<Gateway>,
+    seed: u64,
+    agent: Option<Agent>,
+    /// By name.
+    open: BTreeMap<String, Open>,
+    /// Doors so far.
+    doors: u32,
+}
+
+/// A service that takes requests.
+struct Open {
+    door: Arc<Door>,
+    driver: JoinHandle<()>,
+    acceptor: Acceptor,
+}
+
+struct Acceptor {
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+// === impl Running ===
+
+impl Running {
+    /// A gateway without services.
+    pub(crate) fn start(fleet: &Fleet, agent: Option<Agent>) -> Result<Self, Error> {
+        let gateway = Gateway::start(&fleet.gateway)?;
+        Ok(Self { gateway, seed: fleet.seed, agent, open: BTreeMap::new(), doors: 0 })
+    }
+
+    /// Who serves under this name.
+    pub(crate) fn door(&self, name: &str) -> Option<&Arc<Door>> {
+        self.open.get(name).map(|open| &open.door)
+    }
+
+    /// One more service, whose clients come to `listener`. `ready` is done before it gets a request.
+    pub(crate) fn open(
+        &mut self,
+        config: fleet::Service,
+        listener: TcpListener,
+        ready: impl FnOnce(&Service),
+    ) {
+        let service = Arc::new(Service::new(config, self.seed));
+        ready(&service);
+        let driver = self.drive(&service);
+        self.doors += 1;
+        let door = Arc::new(Door::new(self.doors, service));
+        self.gateway.open(Arc::clone(&door));
+        let acceptor = self.accept(&door, listener);
+        self.open.insert(door.name.clone(), Open { door, driver, acceptor });
+    }
+
+    /// The service begins anew with these settings. `ready` is done before it gets a request.
+    pub(crate) fn replace(&mut self, config: fleet::Service, ready: impl FnOnce(&Service)) {
+        let service = Arc::new(Service::new(config, self.seed));
+        ready(&service);
+        let driver = self.drive(&service);
+        let Some(open) = self.open.get_mut(&service.config.name) else { return };
+        let (earlier, its_driver) =
+            (open.door.service(), std::mem::replace(&mut open.driver, driver));
+        open.door.replace(service);
+        tokio::spawn(driver::retire(earlier, its_driver));
+    }
+
+    /// From now on the clients of a service come to `listener`.
+    pub(crate) fn move_to(&mut self, name: &str, listener: TcpListener) {
+        let Some(door) = self.door(name).cloned() else { return };
+        let acceptor = self.accept(&door, listener);
+        if let Some(open) = self.open.get_mut(name) {
+            // It takes in those who wait and ends by itself.
+            let _ = std::mem::replace(&mut open.acceptor, acceptor).stop.send(());
+        }
+    }
+
+    /// A service takes no more requests; those it has may finish.
+    pub(crate) fn close(&mut self, name: &str) {
+        let Some(Open { door, driver, acceptor }) = self.open.remove(name) else { return };
+        let gateway = Arc::clone(&self.gateway);
+        tokio::spawn(async move {
+            acceptor.end().await;
+            gateway.close(door.number);
+            let service = door.service();
+            drop(door);
+            driver::retire(service, driver).await;
+        });
+    }
+
+    /// Takes no more clients in, lets those who wait for nothing go, and gives the others so long.
+    /// Returns how many were left.
+    pub(crate) async fn stop(&mut self, timeout: Duration) -> usize {
+        self.gateway.stop();
+        let open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
+        let mut doors = Vec::new();
+        for Open { door, acceptor, .. } in open {
+            acceptor.end().await;
+            doors.push(door);
+        }
+        for door in &doors {
+            self.gateway.workers().iter().for_each(|worker| worker.close(door.number));
+        }
+        let all_idle = async {
+            for worker in self.gateway.workers() {
+                worker.idle().await;
+            }
+        };
+        // Those who are left are counted.
+        let _ = tokio::time::timeout(timeout, all_idle).await;
+        self.gateway.connections()
+    }
+
+    fn drive(&self, service: &Arc<Service>) -> JoinHandle<()> {
+        let (gateway, agent) = (Arc::clone(&self.gateway), self.agent.clone());
+        tokio::spawn(driver::serve(Arc::clone(service), gateway, agent))
+    }
+
+    fn accept(&self, door: &Arc<Door>, listener: TcpListener) -> Acceptor {
+        let (stop, stopped) = oneshot::channel();
+        let (door, gateway) = (Arc::clone(door), Arc::clone(&self.gateway));
+        let ended = tokio::spawn(acceptor::run(listener, door, gateway, stopped));
+        Acceptor { stop, ended }
+    }
+}
+
+// === impl Acceptor ===
+
+impl Acceptor {
+    async fn end(self) {
+        // One that has ended by itself need not be told.
+        let _ = self.stop.send(());
+        let _ = self.ended.await;
+    }
+}
+
+/// A listening socket for a service; returns where it really is.
+pub(crate) fn bind(service: &fleet::Service) -> Result<(TcpListener, SocketAddr), Error> {
+    let key = format!("service.{}.listen", service.name);
+    let error = |source| Error::Listen { key: key.clone(), address: service.listen, source };
+    let listener = StdListener::bind(service.listen).map_err(error)?;
+    rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((adopt(listener)?, address))
+}
+
+/// A listening socket for this thread's runtime.
+pub(crate) fn adopt(listener: StdListener) -> Result<TcpListener, Error> {
+    let system = |error| Error::System("listening socket", error);
+    listener.set_nonblocking(true).map_err(system)?;
+    TcpListener::from_std(listener).map_err(system)
+}
