@@ -3,6 +3,8 @@
 //! A worker never waits for it. What cannot be written fast enough is dropped, counted, and said
 //! once it goes on.
 
+mod line;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,8 +14,6 @@ use std::thread;
 use seaworthy_core::fleet::AccessLog;
 
 use crate::Error;
-
-mod line;
 
 pub(crate) use line::Line;
 
@@ -43,6 +43,16 @@ enum Order {
     Open(Option<Sink>),
 }
 
+/// The other end, on a thread of its own.
+struct Writer {
+    sink: Option<Sink>,
+    counts: Arc<Counts>,
+    /// The last write has failed.
+    failing: bool,
+    /// So many dropped lines were told.
+    told: u64,
+}
+
 /// Where lines go.
 enum Sink {
     Stdout(io::Stdout),
@@ -56,9 +66,9 @@ impl Access {
     pub(crate) fn start(wanted: &AccessLog) -> Result<Self, Error> {
         let (orders, inbox) = mpsc::channel();
         let counts = Arc::new(Counts::default());
-        let theirs = Arc::clone(&counts);
-        let write = move || write(&inbox, &theirs);
-        let spawned = thread::Builder::new().name("access-log".to_owned()).spawn(write);
+        let writer = Writer::new(Arc::clone(&counts));
+        let run = move || writer.run(&inbox);
+        let spawned = thread::Builder::new().name("access-log".to_owned()).spawn(run);
         spawned.map_err(|error| Error::System("access log", error))?;
         let access = Self { on: AtomicBool::new(false), orders: Mutex::new(orders), counts };
         access.open(Sink::open(wanted)?);
@@ -105,37 +115,47 @@ impl Access {
     }
 }
 
-/// Carries out orders until there can be no more.
-fn write(inbox: &mpsc::Receiver<Order>, counts: &Counts) {
-    let mut sink = None;
-    let (mut told, mut failing) = (0, false);
-    let mut batch = Vec::new();
-    while let Ok(order) = inbox.recv() {
-        let mut next = Some(order);
-        // All that waits, as one write.
-        while let Some(Order::Line(line)) = next {
-            batch.extend_from_slice(&line);
-            next = if batch.len() < MOST_BYTES { inbox.try_recv().ok() } else { None };
+// === impl Writer ===
+
+impl Writer {
+    fn new(counts: Arc<Counts>) -> Self {
+        Self { sink: None, counts, failing: false, told: 0 }
+    }
+
+    /// Carries out orders until there can be no more.
+    fn run(mut self, inbox: &mpsc::Receiver<Order>) {
+        let (mut batch, mut lines) = (Vec::new(), 0);
+        while let Ok(order) = inbox.recv() {
+            let mut next = Some(order);
+            // All that waits, as one write.
+            while let Some(Order::Line(line)) = next {
+                batch.extend_from_slice(&line);
+                lines += 1;
+                next = inbox.try_recv().ok();
+            }
+            self.write(&batch, std::mem::take(&mut lines));
+            batch.clear();
+            if let Some(Order::Open(sink)) = next {
+                self.sink = sink;
+            }
         }
-        if let Some(sink) = &mut sink {
-            let failed = Sink::write(sink, &batch).err();
-            if let (Some(error), false) = (&failed, failing) {
+    }
+
+    fn write(&mut self, batch: &[u8], lines: u64) {
+        let failed = self.sink.as_mut().and_then(|sink| sink.write(batch).err());
+        let fails_already = std::mem::replace(&mut self.failing, failed.is_some());
+        self.counts.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+        if let Some(error) = failed {
+            self.counts.dropped.fetch_add(lines, Ordering::Relaxed);
+            if !fails_already {
                 eprintln!("gateway: the access log cannot be written: {error}");
             }
-            failing = failed.is_some();
-            let lines = batch.iter().filter(|byte| **byte == b'\n').count();
-            let lost = if failing { lines as u64 } else { 0 };
-            counts.dropped.fetch_add(lost, Ordering::Relaxed);
+            return;
         }
-        counts.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
-        batch.clear();
-        if let Some(Order::Open(new)) = next {
-            sink = new;
-        }
-        let dropped = counts.dropped.load(Ordering::Relaxed);
-        if dropped > told && !failing {
-            eprintln!("gateway: the access log goes on; {} lines were dropped", dropped - told);
-            told = dropped;
+        let dropped = self.counts.dropped.load(Ordering::Relaxed);
+        let new = dropped - std::mem::replace(&mut self.told, dropped);
+        if new > 0 {
+            eprintln!("gateway: the access log goes on; {new} lines were dropped");
         }
     }
 }
@@ -164,5 +184,49 @@ impl Sink {
             }
             Self::File(file) => file.write_all(bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::fd::AsRawFd;
+
+    use seaworthy_core::time::Instant;
+
+    use super::*;
+    use crate::account::Account;
+
+    /// More lines than can wait, of ten thousand bytes and more each.
+    const LINES: usize = 1000;
+
+    #[test]
+    fn a_log_that_takes_nothing_holds_nobody_up_and_every_line_is_written_or_counted() {
+        let (reader, writer) = io::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        let access = Access::start(&AccessLog::File(path.into())).unwrap();
+        drop(writer);
+        let head = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(10_000)).into_bytes();
+        let account = Account::new(Instant::EPOCH);
+        let (now, client) = (Instant::EPOCH, "127.0.0.1");
+        for _ in 0..LINES {
+            let head = &head[..];
+            access.write(&Line { account: &account, now, service: "s", route: None, client, head });
+        }
+        let dropped = access.dropped() as usize;
+        assert!(dropped > LINES / 4, "{dropped} were dropped");
+        // Ends the writer once it has written what waits, and with it the pipe.
+        drop(access);
+        assert_eq!(BufReader::new(reader).lines().count() + dropped, LINES);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_opened_leaves_the_other_as_it_is() {
+        let access = Access::start(&AccessLog::Stdout).unwrap();
+        let error = access.reopen(&AccessLog::File("/no/such/place".into())).unwrap_err();
+        assert_eq!(error.to_string(), "gateway.access_log: /no/such/place: cannot be opened");
+        assert!(access.is_on());
+        access.reopen(&AccessLog::Off).unwrap();
+        assert!(!access.is_on());
     }
 }

@@ -109,5 +109,7 @@ async fn reload(State(admin): State<Admin>) -> (StatusCode, String) {
 }
 
 fn lines(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
 }

@@ -103,7 +103,9 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         self.running.gateway.reloaded(reloaded.is_ok());
         match &reloaded {
             Ok(changes) => {
-                changes.iter().for_each(|change| eprintln!("gateway: reload: {change}"));
+                for change in changes {
+                    eprintln!("gateway: reload: {change}");
+                }
             }
             Err(problem) => eprintln!("gateway: reload: refused, nothing changes: {problem}"),
         }
@@ -174,13 +176,9 @@ fn listeners(
 
 /// An error with all its causes.
 fn words(error: &Error) -> String {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        words += &format!(": {cause}");
-        source = cause.source();
-    }
-    words
+    let first: &dyn std::error::Error = error;
+    let causes = std::iter::successors(Some(first), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Whoever reads it wants it now: it waits until we listen.

@@ -148,7 +148,9 @@ async fn run(
             order = inbox.recv() => order,
             _ = renew.tick() => {
                 // Whoever does not serve any more is let go, also where no request comes.
-                seats.values().for_each(|seat| drop(seat.worker()));
+                for seat in seats.values() {
+                    seat.worker();
+                }
                 continue;
             }
         };

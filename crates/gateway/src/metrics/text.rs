@@ -1,4 +1,4 @@
-//! The two texts in which metrics are told: Prometheus 0.0.4 and OpenMetrics 1.0.0.
+//! The two texts in which metrics are told: Prometheus 0.0.4 and `OpenMetrics` 1.0.0.
 
 use std::fmt::Display;
 use std::fmt::Write as _;

@@ -8,21 +8,22 @@ use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_gateway::Ended;
 
 /// Balances requests over tasks that you run yourself, at addresses that stand in a file
-///
-/// A file needs no more than this:
-///
-///   [service.shop]
-///   listen = "127.0.0.1:8080"
-///   targets = ["127.0.0.1:8001", "127.0.0.1:8002"]
-///   health.path = "/health"
-///
-/// Once it listens, it says where, on standard output; what it decides, and why, it says on standard
-/// error. Send it SIGHUP when the file has changed: no connection is dropped, and a file with a
-/// mistake in it changes nothing. Send it SIGTERM to stop it: requests that are under way are
-/// finished. `seaworthy check FILE` says what is likely wrong with a file.
 #[derive(Debug, clap::Args)]
 #[command(
-    verbatim_doc_comment,
+    long_about = "\
+Balances requests over tasks that you run yourself, at addresses that stand in a file
+
+A file needs no more than this:
+
+  [service.shop]
+  listen = \"127.0.0.1:8080\"
+  targets = [\"127.0.0.1:8001\", \"127.0.0.1:8002\"]
+  health.path = \"/health\"
+
+Once it listens, it says where, on standard output. What it decides, and why, it says on standard error. \
+Send it SIGHUP when the file has changed: no connection is dropped, and a file with a mistake in it \
+changes nothing. Send it SIGTERM to stop it: requests that are under way are finished. `seaworthy check \
+FILE` says what is likely wrong with a file.",
     after_help = "Exit codes:
   0    it was told to stop, and every request was finished
   1    it was told to stop, and the stop timeout was over before all were

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod dependencies;
 mod drill;
+mod gateway;
 mod services;
 mod target;
 mod world;

@@ -25,7 +25,7 @@ impl RawGateway {
         Ok(Gateway {
             workers: workers.transpose()?,
             admin: self.admin,
-            access_log: read_access_log(self.access_log)?,
+            access_log: read_access_log(self.access_log.as_deref())?,
             // As long as a task has between SIGTERM and SIGKILL. Zero: nobody is waited for.
             stop_timeout: duration_or_zero(
                 "stop_timeout",
@@ -37,8 +37,8 @@ impl RawGateway {
 }
 
 /// Off by default: at full load it is more work than carrying the requests.
-fn read_access_log(written: Option<String>) -> Result<AccessLog, ConfigError> {
-    Ok(match written.as_deref() {
+fn read_access_log(written: Option<&str>) -> Result<AccessLog, ConfigError> {
+    Ok(match written {
         None | Some("off") => AccessLog::Off,
         Some("-") => AccessLog::Stdout,
         Some(path) if !path.is_empty() && !path.contains('\0') => AccessLog::File(path.into()),
