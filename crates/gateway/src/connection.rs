@@ -57,9 +57,10 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
         port: client.local_addr()?.port().to_string(),
     };
     let mut scratch = Scratch::default();
-    while begins(seat, &mut client, &mut scratch).await {
+    while begins(seat, &client, &scratch).await {
         // Who serves may be another one than the last time.
         let worker = &*seat.worker();
+        scratch.begin(worker);
         let mut account = Account::new(now());
         let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await else { break };
         let after = match read {
@@ -69,6 +70,7 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
             Err(fault) => refuse(fault, &mut client, &mut scratch, &mut account).await,
         };
         worker.settle(&account, &forwarded.address, &scratch.head);
+        scratch.rest(worker);
         match after {
             After::Next => {}
             After::Close if scratch.input.is_empty() => break,
@@ -82,28 +84,20 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
             }
         }
     }
-    seat.worker().give_back(scratch.input);
     Ok(())
 }
 
 /// Waits for the first byte of the next request; false if there will be none.
-async fn begins(seat: &Seat, client: &mut TcpStream, scratch: &mut Scratch) -> bool {
-    if scratch.input.is_empty() {
-        // A client that thinks needs no memory meanwhile.
-        seat.worker().give_back(std::mem::take(&mut scratch.input));
-        scratch.shrink();
-        let begins = tokio::select! {
-            biased;
-            ready = timeout(IDLE_TIMEOUT, client.readable()) => matches!(ready, Ok(Ok(()))),
-            // What is on the way already is still answered.
-            () = seat.closes() => ioctl_fionread(&*client).is_ok_and(|bytes| bytes > 0),
-        };
-        if !begins {
-            return false;
-        }
-        scratch.input = seat.worker().buffer();
+async fn begins(seat: &Seat, client: &TcpStream, scratch: &Scratch) -> bool {
+    if !scratch.input.is_empty() {
+        return true;
     }
-    true
+    tokio::select! {
+        biased;
+        ready = timeout(IDLE_TIMEOUT, client.readable()) => matches!(ready, Ok(Ok(()))),
+        // What is on the way already is still answered.
+        () = seat.closes() => ioctl_fionread(client).is_ok_and(|bytes| bytes > 0),
+    }
 }
 
 /// Answers what is no request. Its connection ends.
@@ -186,6 +180,21 @@ async fn linger(client: &mut TcpStream, input: &mut BytesMut) {
 // === impl Scratch ===
 
 impl Scratch {
+    /// A request begins.
+    fn begin(&mut self, worker: &Worker) {
+        if self.input.capacity() == 0 {
+            self.input = worker.buffer();
+        }
+    }
+
+    /// A client that thinks needs no memory meanwhile.
+    fn rest(&mut self, worker: &Worker) {
+        if self.input.is_empty() {
+            worker.give_back(std::mem::take(&mut self.input));
+            self.shrink();
+        }
+    }
+
     /// Lets go of buffers that a long message has left behind.
     fn shrink(&mut self) {
         for buffer in [&mut self.head, &mut self.out] {

@@ -69,9 +69,10 @@ pub(crate) async fn serve(service: Arc<Service>, gateway: Arc<Gateway>, agent: O
 
 /// Has `driver` go on with a service that serves no new requests until its last one is over.
 pub(crate) async fn retire(service: Arc<Service>, driver: JoinHandle<()>) {
-    let service = Arc::downgrade(&service);
-    // The driver's own.
-    while service.strong_count() > 1 {
+    let waited_for = Arc::downgrade(&service);
+    drop(service);
+    // The driver's own is left.
+    while waited_for.strong_count() > 1 {
         tokio::time::sleep(HEARTBEAT).await;
     }
     driver.abort();

@@ -71,11 +71,9 @@ impl Gateway {
 
     /// One less. Its requests may finish, and its clients are told that no more are taken.
     pub(crate) fn close(&self, number: u32) {
-        let mut doors = self.lock();
-        doors.retain(|door| door.number != number);
+        self.lock().retain(|door| door.number != number);
         for worker in &self.workers {
             worker.close(number);
-            worker.ledger().prune(|name| doors.iter().any(|door| door.name == name));
         }
     }
 

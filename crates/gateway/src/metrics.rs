@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::account::Account;
+use crate::door::Door;
 use crate::service::Service;
 use histogram::Histogram;
 
@@ -94,9 +95,14 @@ impl Ledger {
         Accounts { routes: routes.chain([String::new()]).map(&mut set).collect() }
     }
 
-    /// Lets go of the sets that nobody has and `wanted` does not want either.
-    pub(crate) fn prune(&self, wanted: impl Fn(&str) -> bool) {
-        self.lock().retain(|(service, _), set| Arc::strong_count(set) > 1 || wanted(service));
+    /// Lets go of the sets of services and routes that are not there any more.
+    fn prune(&self, doors: &[Arc<Door>]) {
+        let is_of = |(name, route): &Key, door: &Arc<Door>| {
+            let routes = &door.service().config.call.routes;
+            door.name == *name && (route.is_empty() || routes.iter().any(|r| r.name == *route))
+        };
+        let wanted = |key: &Key| doors.iter().any(|door| is_of(key, door));
+        self.lock().retain(|key, set| Arc::strong_count(set) > 1 || wanted(key));
     }
 
     fn sets(&self) -> Vec<(Key, Arc<Counts>)> {

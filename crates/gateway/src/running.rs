@@ -170,3 +170,51 @@ pub(crate) fn adopt(listener: StdListener) -> Result<TcpListener, Error> {
     listener.set_nonblocking(true).map_err(system)?;
     TcpListener::from_std(listener).map_err(system)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::time::Instant;
+
+    use seaworthy_core::fleet::RawFleet;
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Otherwise its checks would go on for ever, beside those of the new one.
+    #[tokio::test]
+    async fn whoever_does_not_serve_any_more_goes_although_clients_stay() {
+        let raw = json!({ "service": { "s": { "targets": ["127.0.0.1:1"] } } });
+        let raw: RawFleet = serde_json::from_value(raw).unwrap();
+        let fleet = Fleet::of_others(raw).unwrap();
+        let mut running = Running::start(&fleet, None).unwrap();
+        let service = &fleet.services[0];
+        let (listener, address) = bind(service).unwrap();
+        running.open(service.clone(), listener, |_| {});
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut answer = [0; 12];
+        client.write_all(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n").await.unwrap();
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 503");
+
+        let earlier = Arc::downgrade(&running.door("s").unwrap().service());
+        running.replace(service.clone(), |_| {});
+        gone(&earlier).await;
+        let latest = Arc::downgrade(&running.door("s").unwrap().service());
+        running.close("s");
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+        gone(&latest).await;
+    }
+
+    async fn gone(service: &Weak<Service>) {
+        let begin = Instant::now();
+        while service.strong_count() > 0 {
+            assert!(begin.elapsed() < PATIENCE, "it never goes");
+            tokio::task::yield_now().await;
+        }
+    }
+}

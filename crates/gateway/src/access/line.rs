@@ -145,7 +145,7 @@ mod tests {
         let now = account.begun + Duration::from_micros(2_500);
         let (service, client) = ("store", "127.0.0.1");
         let line = Line { account, now, service, route: Some("default"), client, head }.json();
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(memchr::memchr_iter(b'\n', &line).count(), 1);
         let mut value: Value = serde_json::from_slice(&line).unwrap();
         assert!(value["time"].as_str().unwrap().ends_with('Z'));
         value["time"] = Value::Null;

@@ -31,7 +31,9 @@ pub(crate) fn page(gateway: &Gateway, format: Format) -> String {
     let mut text = Text::new(format);
     process(gateway, &mut text);
     let mut sums: BTreeMap<Key, Sum> = BTreeMap::new();
+    let doors = gateway.doors();
     for worker in gateway.workers() {
+        worker.ledger().prune(&doors);
         for (key, set) in worker.ledger().sets() {
             sums.entry(key).or_default().add(&set);
         }

@@ -46,7 +46,7 @@ fn what_it_sees_is_told_at_the_admin_address() {
         let labels: Vec<_> = family.labels.into_iter().collect();
         writeln!(names, "{} {name} {}", family.kind, labels.join(" ")).unwrap();
     }
-    expect![[r#"
+    expect![[r"
         counter seaworthy_access_log_dropped_lines_total 
         gauge seaworthy_breaker_state route service state
         gauge seaworthy_build_info version
@@ -67,7 +67,7 @@ fn what_it_sees_is_told_at_the_admin_address() {
         gauge seaworthy_retry_budget_left route service
         gauge seaworthy_task_in_rotation service task
         counter seaworthy_tries_total reason route service
-    "#]]
+    "]]
     .assert_eq(&names);
     let (kind, page) = told("application/openmetrics-text; version=1.0.0");
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");

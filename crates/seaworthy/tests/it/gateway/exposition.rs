@@ -1,6 +1,6 @@
 //! Reads a page of metrics as strictly as the format's specification has it.
 //!
-//! Source: Prometheus documentation, "Exposition formats"; OpenMetrics 1.0.0.
+//! Source: Prometheus documentation, "Exposition formats"; `OpenMetrics` 1.0.0.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,19 +23,22 @@ pub(crate) fn read(page: &str) -> BTreeMap<String, Family> {
     let mut name = String::new();
     for line in page.lines().filter(|line| *line != "# EOF") {
         if let Some(help) = line.strip_prefix("# HELP ") {
-            name = help.split_once(' ').expect("help has words").0.to_owned();
+            help.split_once(' ').expect("help has words").0.clone_into(&mut name);
             assert!(is_name(&name), "{line}");
             let new = families.insert(name.clone(), Family::default()).is_none();
             assert!(new, "{name} stands in one place");
         } else if let Some(told) = line.strip_prefix("# TYPE ") {
             let (of, kind) = told.split_once(' ').expect("a type");
             assert_eq!(of, name, "the type stands behind the help");
-            families.get_mut(of).expect("it was just told").kind = kind.to_owned();
+            let family = families.get_mut(of).expect("it was just told");
+            kind.clone_into(&mut family.kind);
         } else {
             families.get_mut(&name).expect("a family comes first").take(&name, line);
         }
     }
-    families.iter().for_each(|(name, family)| family.check(name));
+    for (name, family) in &families {
+        family.check(name);
+    }
     families
 }
 
