@@ -7,14 +7,13 @@ use std::sync::Arc;
 use seaworthy_core::endpoints::Sightings;
 use seaworthy_core::fleet::reload::{Change, Register, What, changes};
 use seaworthy_core::fleet::{self, Fleet};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::admin::{self, Reload};
 use crate::run::allow_open_files;
-use crate::running::{Running, bind};
+use crate::running::{Bound, Running};
 
 /// How a gateway that was told to stop has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +82,13 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
     /// Listens everywhere, or nowhere if that cannot be.
     fn start(fleet: Fleet, read: Read, reloads: mpsc::Sender<Reload>) -> Result<Self, Error> {
         let admin = fleet.gateway.admin.map(admin::bind).transpose()?;
-        let bound = fleet.services.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let bound = fleet.services.iter().map(|service| Bound::at(service, None));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
         let running = Running::start(&fleet, None)?;
         let mut alone = Self { fleet, read, register: Register::default(), running };
         let services = alone.fleet.services.clone();
-        for (service, (listener, address)) in services.into_iter().zip(bound) {
-            alone.open(service, (listener, address));
+        for (service, bound) in services.into_iter().zip(bound) {
+            alone.open(service, bound);
         }
         if let Some((listener, address)) = admin {
             say("admin", address);
@@ -116,7 +116,7 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         let new = (self.read)()?;
         let changes = changes(&self.fleet, &new).map_err(|error| error.to_string())?;
         // All that can fail comes first.
-        let listeners = listeners(&changes, &new).map_err(|error| words(&error))?;
+        let bound = self.bind(&changes, &new).map_err(|error| words(&error))?;
         let access = &self.running.gateway.access;
         access.reopen(&new.gateway.access_log).map_err(|error| words(&error))?;
         self.fleet = new;
@@ -124,54 +124,49 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         if told.is_empty() {
             told.push("no service has changed".to_owned());
         }
-        for (change, listener) in changes.iter().zip(listeners) {
-            self.change(change, listener);
+        for (change, bound) in changes.iter().zip(bound) {
+            self.change(change, bound);
         }
         Ok(told)
     }
 
-    fn change(&mut self, change: &Change, listener: Option<(TcpListener, SocketAddr)>) {
-        let name = &change.service;
-        let service = self.fleet.service(name).cloned();
-        let (Some(service), Some(door)) = (service, self.running.door(name).cloned()) else {
-            return match (self.fleet.service(name).cloned(), listener) {
-                (Some(service), Some(listener)) => self.open(service, listener),
-                _ => self.close(name),
-            };
+    /// The listening sockets that are new, in the order of `changes`.
+    fn bind(&self, changes: &[Change], new: &Fleet) -> Result<Vec<Option<Bound>>, Error> {
+        let bind = |change: &Change| match new.service(&change.service) {
+            Some(service) if change.moves => Bound::at(service, Some(&self.running)).map(Some),
+            _ => Ok(None),
         };
-        let endpoints = self.register.endpoints(&service, &door.sightings());
-        match change.what {
-            What::BeginsAnew => self.running.replace(service, |new| new.endpoints(endpoints)),
-            _ => door.service().endpoints(endpoints),
-        }
-        if let Some((listener, address)) = listener {
-            say(name, address);
-            self.running.move_to(name, listener);
+        changes.iter().map(bind).collect()
+    }
+
+    fn change(&mut self, change: &Change, bound: Option<Bound>) {
+        let name = &change.service;
+        let (service, door) = (self.fleet.service(name).cloned(), self.running.door(name).cloned());
+        match (service, door, bound) {
+            (Some(service), Some(door), bound) => {
+                let endpoints = self.register.endpoints(&service, &door.sightings());
+                match change.what {
+                    What::BeginsAnew => self.running.replace(service, |s| s.endpoints(endpoints)),
+                    _ => door.service().endpoints(endpoints),
+                }
+                if let Some(bound) = bound {
+                    say(name, bound.address);
+                    self.running.move_to(name, bound);
+                }
+            }
+            (Some(service), None, Some(bound)) => self.open(service, bound),
+            _ => {
+                self.running.close(name);
+                self.register.forget(name);
+            }
         }
     }
 
-    fn open(&mut self, service: fleet::Service, (listener, address): (TcpListener, SocketAddr)) {
-        say(&service.name, address);
+    fn open(&mut self, service: fleet::Service, bound: Bound) {
+        say(&service.name, bound.address);
         let endpoints = self.register.endpoints(&service, &Sightings::default());
-        self.running.open(service, listener, |new| new.endpoints(endpoints));
+        self.running.open(service, bound, |new| new.endpoints(endpoints));
     }
-
-    fn close(&mut self, name: &str) {
-        self.running.close(name);
-        self.register.forget(name);
-    }
-}
-
-/// The listening sockets that are new, in the order of `changes`.
-fn listeners(
-    changes: &[Change],
-    new: &Fleet,
-) -> Result<Vec<Option<(TcpListener, SocketAddr)>>, Error> {
-    let listener = |change: &Change| match new.service(&change.service) {
-        Some(service) if change.moves => bind(service).map(Some),
-        _ => Ok(None),
-    };
-    changes.iter().map(listener).collect()
 }
 
 /// An error with all its causes.

@@ -8,9 +8,9 @@
 //!            time, checks, agent
 //! ```
 //!
-//! A client comes in by a [`Door`](door::Door) and stays with it; who serves behind it may change.
-//! `run` is the gateway of a fleet, `alone` the one of a file, and both have a [`Running`](running::Running):
-//! what listens and is driven. `admin`, `metrics` and `access` watch.
+//! A client comes in by a `door` and stays with it; who serves behind it may change. [`run`](fn@run) is
+//! the gateway of a fleet, [`alone`](fn@alone) that of a file, and both have what listens and is driven
+//! as `running`. `admin`, `metrics` and `access` watch.
 //!
 //! The data path is our own, on one current-thread runtime per worker, because what it costs per
 //! request is a promise of the project. What HTTP means stands in `http`, without any I/O; what is

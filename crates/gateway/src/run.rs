@@ -16,7 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seaworthy_core::fleet::Fleet;
 use tokio::net::UnixDatagram;
 
-use crate::running::{Running, adopt};
+use crate::running::{Bound, Running};
 use crate::{Error, admin, driver};
 
 /// Carries the requests of the fleet in a run directory, until it is killed.
@@ -56,7 +56,7 @@ pub fn serve(
         }
         for (service, listener) in fleet.services.into_iter().zip(listeners) {
             // The agent says who its tasks are.
-            running.open(service, adopt(listener)?, |_| {});
+            running.open(service, Bound::adopt(listener)?, |_| {});
         }
         tokio::select! {
             ended = driver::link(gateway, agent) => ended,

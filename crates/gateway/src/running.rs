@@ -35,6 +35,16 @@ struct Open {
     door: Arc<Door>,
     driver: JoinHandle<()>,
     acceptor: Acceptor,
+    /// The same socket as the acceptor's, for another service that is to listen there.
+    spare: StdListener,
+}
+
+/// A listening socket that nobody accepts from yet.
+pub(crate) struct Bound {
+    listener: TcpListener,
+    spare: StdListener,
+    /// Where it really is.
+    pub(crate) address: SocketAddr,
 }
 
 struct Acceptor {
@@ -56,11 +66,11 @@ impl Running {
         self.open.get(name).map(|open| &open.door)
     }
 
-    /// One more service, whose clients come to `listener`. `ready` is done before it gets a request.
+    /// One more service, whose clients come to `bound`. `ready` is done before it gets a request.
     pub(crate) fn open(
         &mut self,
         config: fleet::Service,
-        listener: TcpListener,
+        bound: Bound,
         ready: impl FnOnce(&Service),
     ) {
         let service = Arc::new(Service::new(config, self.seed));
@@ -69,8 +79,9 @@ impl Running {
         self.doors += 1;
         let door = Arc::new(Door::new(self.doors, service));
         self.gateway.open(Arc::clone(&door));
-        let acceptor = self.accept(&door, listener);
-        self.open.insert(door.name.clone(), Open { door, driver, acceptor });
+        let acceptor = self.accept(&door, bound.listener);
+        let open = Open { door, driver, acceptor, spare: bound.spare };
+        self.open.insert(open.door.name.clone(), open);
     }
 
     /// The service begins anew with these settings. `ready` is done before it gets a request.
@@ -85,11 +96,12 @@ impl Running {
         tokio::spawn(driver::retire(earlier, its_driver));
     }
 
-    /// From now on the clients of a service come to `listener`.
-    pub(crate) fn move_to(&mut self, name: &str, listener: TcpListener) {
+    /// From now on the clients of a service come to `bound`.
+    pub(crate) fn move_to(&mut self, name: &str, bound: Bound) {
         let Some(door) = self.door(name).cloned() else { return };
-        let acceptor = self.accept(&door, listener);
+        let acceptor = self.accept(&door, bound.listener);
         if let Some(open) = self.open.get_mut(name) {
+            open.spare = bound.spare;
             // It takes in those who wait and ends by itself.
             let _ = std::mem::replace(&mut open.acceptor, acceptor).stop.send(());
         }
@@ -97,7 +109,9 @@ impl Running {
 
     /// A service takes no more requests; those it has may finish.
     pub(crate) fn close(&mut self, name: &str) {
-        let Some(Open { door, driver, acceptor }) = self.open.remove(name) else { return };
+        let Some(Open { door, driver, acceptor, spare: _ }) = self.open.remove(name) else {
+            return;
+        };
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
             acceptor.end().await;
@@ -114,7 +128,8 @@ impl Running {
         self.gateway.stop();
         let open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
         let mut doors = Vec::new();
-        for Open { door, acceptor, .. } in open {
+        for Open { door, acceptor, spare, .. } in open {
+            drop(spare);
             acceptor.end().await;
             doors.push(door);
         }
@@ -154,21 +169,34 @@ impl Acceptor {
     }
 }
 
-/// A listening socket for a service; returns where it really is.
-pub(crate) fn bind(service: &fleet::Service) -> Result<(TcpListener, SocketAddr), Error> {
-    let key = format!("service.{}.listen", service.name);
-    let error = |source| Error::Listen { key: key.clone(), address: service.listen, source };
-    let listener = StdListener::bind(service.listen).map_err(error)?;
-    rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
-    let address = listener.local_addr().map_err(error)?;
-    Ok((adopt(listener)?, address))
-}
+// === impl Bound ===
 
-/// A listening socket for this thread's runtime.
-pub(crate) fn adopt(listener: StdListener) -> Result<TcpListener, Error> {
-    let system = |error| Error::System("listening socket", error);
-    listener.set_nonblocking(true).map_err(system)?;
-    TcpListener::from_std(listener).map_err(system)
+impl Bound {
+    /// Listens for a service. An address at which another one listens is taken over from it.
+    pub(crate) fn at(service: &fleet::Service, running: Option<&Running>) -> Result<Self, Error> {
+        let address = service.listen;
+        let key = format!("service.{}.listen", service.name);
+        let error = |source| Error::Listen { key: key.clone(), address, source };
+        let spares = running.iter().flat_map(|running| running.open.values()).map(|o| &o.spare);
+        let is_there = |spare: &&StdListener| spare.local_addr().is_ok_and(|at| at == address);
+        if let Some(spare) = spares.into_iter().find(is_there) {
+            return Self::adopt(spare.try_clone().map_err(error)?);
+        }
+        let listener = StdListener::bind(address).map_err(error)?;
+        rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
+        Self::adopt(listener)
+    }
+
+    /// Takes a socket that listens already.
+    pub(crate) fn adopt(listener: StdListener) -> Result<Self, Error> {
+        let system = |error| Error::System("listening socket", error);
+        listener.set_nonblocking(true).map_err(system)?;
+        Ok(Self {
+            address: listener.local_addr().map_err(system)?,
+            spare: listener.try_clone().map_err(system)?,
+            listener: TcpListener::from_std(listener).map_err(system)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -193,8 +221,9 @@ mod tests {
         let fleet = Fleet::of_others(raw).unwrap();
         let mut running = Running::start(&fleet, None).unwrap();
         let service = &fleet.services[0];
-        let (listener, address) = bind(service).unwrap();
-        running.open(service.clone(), listener, |_| {});
+        let bound = Bound::at(service, None).unwrap();
+        let address = bound.address;
+        running.open(service.clone(), bound, |_| {});
         let mut client = TcpStream::connect(address).await.unwrap();
         let mut answer = [0; 12];
         client.write_all(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n").await.unwrap();

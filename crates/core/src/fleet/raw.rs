@@ -175,11 +175,26 @@ impl Fleet {
             range::name(&key, &name)?;
             Service::read(name, service, whose).map_err(|error| error.below(key))
         };
-        Ok(Self {
+        let fleet = Self {
             seed: number("seed", raw.seed, 1, 0..=u64::MAX)?,
             gateway: raw.gateway.read().map_err(|error| error.below("gateway"))?,
             services: raw.service.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
+        };
+        fleet.check_addresses()?;
+        Ok(fleet)
+    }
+
+    /// Nobody could say whose a client is.
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        for (n, service) in self.services.iter().enumerate() {
+            let same = |other: &&Service| other.listen == service.listen && other.listen.port() > 0;
+            if let Some(other) = self.services[..n].iter().find(same) {
+                let problem = format!("{} is where `{}` listens, too", service.listen, other.name);
+                let key = format!("service.{}.listen", service.name);
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -335,6 +335,7 @@ fn a_service_that_somebody_else_runs_has_targets_and_no_tasks_of_ours() {
             service.s.targets = [{ address = "127.0.0.1:1", revision = 0 }]  | service.s.targets[1].revision: 0 is out of range; allowed is 1 to 4294967295
             service.s.targets = [8001]                                       | invalid type: integer `8001`, expected an address, such as "127.0.0.1:8001", or a table with `address`
             service.s.balancing = "least_outstanding_requests"               | good
+            service.t = { targets = ["127.0.0.1:1"], listen = "127.0.0.1:8080" }; service.s.listen = "127.0.0.1:8080" | service.t.listen: 127.0.0.1:8080 is where `s` listens, too
             service.s.command = ["store"]                                    | service.s.command: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
             service.s.desired_count = 2                                      | service.s.desired_count: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
             service.s.stop_timeout = "1s"                                    | service.s.stop_timeout: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
