@@ -192,6 +192,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::fd::AsRawFd;
 
+    use seaworthy_core::call::RouteId;
     use seaworthy_core::time::Instant;
 
     use super::*;
@@ -207,7 +208,7 @@ mod tests {
         let access = Access::start(&AccessLog::File(path.into())).unwrap();
         drop(writer);
         let head = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(10_000)).into_bytes();
-        let account = Account::new(Instant::EPOCH);
+        let account = Account::new(RouteId(0), Instant::EPOCH);
         let (now, client) = (Instant::EPOCH, "127.0.0.1");
         for _ in 0..LINES {
             let head = &head[..];

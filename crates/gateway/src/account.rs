@@ -1,63 +1,75 @@
-//! What became of one request, for whoever counts or writes it down.
+//! What a request was, once it is over: for metrics and the access log.
+
+use std::time::Duration;
 
 use seaworthy_core::call::RouteId;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 
-/// What became of one request.
-#[derive(Clone, Copy, Debug)]
+use crate::clock::now;
+use crate::service::Try;
+
+/// What a request was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// The policies it went by; none if its head was not taken.
-    pub(crate) route: Option<RouteId>,
-    /// The status its client got; 0 if it got none.
-    pub(crate) status: u16,
+    /// The policies it went by.
+    pub(crate) route: RouteId,
+    /// What the client got; none if it got no whole head.
+    pub(crate) status: Option<u16>,
     /// Why the answer was ours, if it was.
     pub(crate) cause: Option<&'static str>,
-    /// The task whose answer it was, or that was tried last.
+    /// Whose answer it was; or the last one that was tried.
     pub(crate) task: Option<TaskId>,
-    /// How often it was sent to a task.
-    pub(crate) tries: u32,
-    /// One of these tries was a second one at the same time.
-    pub(crate) hedged: bool,
-    /// Bytes of its head and body that came from the client.
+    /// Tries because an earlier one had failed,
+    pub(crate) retries: u32,
+    /// and because one took its time.
+    pub(crate) hedges: u32,
+    /// Bytes of the request's body,
     pub(crate) received: u64,
-    /// Bytes of the answer that went to the client.
+    /// and of the answer, its head included.
     pub(crate) sent: u64,
-    /// Its first byte was there.
+    /// When its head had come.
     pub(crate) begun: Instant,
-    /// The head of its answer was there.
-    pub(crate) answered: Option<Instant>,
+    /// From then to the head of the answer.
+    pub(crate) to_head: Option<Duration>,
 }
 
 // === impl Account ===
 
 impl Account {
-    /// A request whose first byte is there.
-    pub(crate) fn new(begun: Instant) -> Self {
+    /// Nothing has come of it yet.
+    pub(crate) fn new(route: RouteId, begun: Instant) -> Self {
         Self {
-            route: None,
-            status: 0,
+            route,
+            status: None,
             cause: None,
             task: None,
-            tries: 0,
-            hedged: false,
+            retries: 0,
+            hedges: 0,
             received: 0,
             sent: 0,
             begun,
-            answered: None,
+            to_head: None,
         }
     }
 
-    /// It is tried at `task`.
-    pub(crate) fn tried(&mut self, task: TaskId) {
-        self.tries += 1;
-        self.task = Some(task);
+    /// One more task is asked.
+    pub(crate) fn tried(&mut self, to: Try) {
+        self.task = Some(to.task);
+        self.retries += u32::from(to.attempt.0 > 1);
     }
 
-    /// Its client gets an answer with this status; `cause` if it is ours.
-    pub(crate) fn answered(&mut self, now: Instant, status: u16, cause: Option<&'static str>) {
-        self.answered = Some(now);
-        self.status = status;
-        self.cause = cause;
+    /// A task's answer is the client's.
+    pub(crate) fn answered(&mut self, task: TaskId, status: u16) {
+        self.task = Some(task);
+        self.status = Some(status);
+        self.to_head = Some(now().since(self.begun));
+    }
+
+    /// The answer is ours.
+    pub(crate) fn ours(&mut self, status: u16, cause: &'static str) {
+        self.status = Some(status);
+        self.cause = Some(cause);
+        self.to_head = Some(now().since(self.begun));
     }
 }

@@ -61,13 +61,11 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
         // Who serves may be another one than the last time.
         let worker = &*seat.worker();
         scratch.begin(worker);
-        let mut account = Account::new(now());
+        let mut unread = Account::new(worker.no_route(), now());
         let Some(read) = next(worker, &mut client, &forwarded, &mut scratch).await else { break };
-        let after = match read {
-            Ok(request) => {
-                Exchange::new(worker, &mut client, request, &mut scratch, &mut account).run().await
-            }
-            Err(fault) => refuse(fault, &mut client, &mut scratch, &mut account).await,
+        let (after, account) = match read {
+            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
+            Err(fault) => (refuse(fault, &mut client, &mut scratch, &mut unread).await, unread),
         };
         worker.settle(&account, &forwarded.address, &scratch.head);
         scratch.rest(worker);
@@ -109,11 +107,10 @@ async fn refuse(
 ) -> After {
     let why = Why::Fault(fault);
     answer::write(why, None, false, &mut scratch.out);
-    account.received = scratch.input.len() as u64;
     account.sent = scratch.out.len() as u64;
     // What stands there is of the request before.
     scratch.head.clear();
-    account.answered(now(), why.status(), Some(why.cause()));
+    account.ours(why.status(), why.cause());
     if send(client, &scratch.out).await { After::Linger } else { After::Reset }
 }
 

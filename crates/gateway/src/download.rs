@@ -8,7 +8,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use crate::account::Account;
-use crate::clock::now;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
@@ -123,7 +122,7 @@ impl<'a> Download<'a> {
             return Err(Received::Replaced(stale));
         }
         self.begun = true;
-        self.account.answered(now(), response.status, None);
+        self.account.answered(self.to.task, response.status);
         loop {
             self.copy_out();
             client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;

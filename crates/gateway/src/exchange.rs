@@ -43,7 +43,7 @@ pub(crate) struct Exchange<'a> {
     line: &'a Arc<Line>,
     /// By what its answer is kept, if it may be.
     key: Option<Key>,
-    account: &'a mut Account,
+    account: Account,
 }
 
 /// How a try went.
@@ -69,20 +69,19 @@ impl<'a> Exchange<'a> {
         client: &'a mut TcpStream,
         request: Request,
         scratch: &'a mut Scratch,
-        account: &'a mut Account,
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
         let upload = Upload::new(head, input, request.framing);
+        let account = Account::new(request.route, now());
         Self { worker, client, request, upload, out, line, key, account }
     }
 
     /// Carries it out.
-    pub(crate) async fn run(mut self) -> After {
-        self.account.route = Some(self.request.route);
+    pub(crate) async fn run(mut self) -> (After, Account) {
         let after = self.carry_out().await;
-        self.account.received = self.request.length as u64 + self.upload.received;
-        after
+        self.account.received = self.upload.received;
+        (after, self.account)
     }
 
     async fn carry_out(&mut self) -> After {
@@ -114,7 +113,7 @@ impl<'a> Exchange<'a> {
 
     /// One try. Core's word ends it at any point.
     async fn attempt(&mut self, call: &Call<'_>, to: Try) -> Tried {
-        self.account.tried(to.task);
+        self.account.tried(to);
         tokio::select! {
             biased;
             tried = self.attempt_undisturbed(call, to) => tried,
@@ -130,8 +129,15 @@ impl<'a> Exchange<'a> {
         };
         let complete = AtomicBool::new(false);
         let key = self.key.as_ref();
-        let mut download =
-            Download::new(self.worker, &self.request, &complete, to, key, self.out, self.account);
+        let mut download = Download::new(
+            self.worker,
+            &self.request,
+            &complete,
+            to,
+            key,
+            self.out,
+            &mut self.account,
+        );
         let end = {
             let (from_task, to_task) = task.split();
             let (from_client, to_client) = self.client.split();
@@ -175,7 +181,7 @@ impl<'a> Exchange<'a> {
         }
         let stays = self.stays();
         answer::write(why, Some(&self.request), stays, self.out);
-        self.account.answered(now(), why.status(), Some(why.cause()));
+        self.account.ours(why.status(), why.cause());
         self.send(stays).await
     }
 
@@ -183,7 +189,7 @@ impl<'a> Exchange<'a> {
         let stays = self.stays();
         stale.write(cause, stays, self.out);
         // Only a 200 is ever kept.
-        self.account.answered(now(), 200, Some(cause));
+        self.account.ours(200, cause);
         self.send(stays).await
     }
 

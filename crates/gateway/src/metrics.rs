@@ -119,9 +119,8 @@ impl Ledger {
 impl Accounts {
     /// Counts a request that is over.
     pub(crate) fn settle(&self, now: Instant, account: &Account) {
-        let last = self.routes.len() - 1;
-        let set = &self.routes[account.route.map_or(last, |route| route.0)];
-        set.statuses[place(account.status)].add(1);
+        let set = &self.routes[account.route.0];
+        set.statuses[account.status.map_or(NONE, place)].add(1);
         set.duration.add(now.since(account.begun));
         set.tries.add(account);
         set.received.add(account.received);
@@ -137,8 +136,7 @@ impl Accounts {
 fn place(status: u16) -> usize {
     match status.checked_sub(FIRST_STATUS).map(usize::from) {
         Some(place) if place < OTHER => place,
-        Some(_) => OTHER,
-        None => NONE,
+        _ => OTHER,
     }
 }
 
@@ -155,10 +153,9 @@ fn status(place: usize) -> String {
 
 impl Tries {
     fn add(&self, account: &Account) {
-        let hedges = u32::from(account.hedged);
-        self.first.add(u64::from(account.tries.min(1)));
-        self.hedges.add(u64::from(hedges));
-        self.retries.add(u64::from(account.tries.saturating_sub(1 + hedges)));
+        self.first.add(u64::from(account.task.is_some()));
+        self.retries.add(account.retries.into());
+        self.hedges.add(account.hedges.into());
     }
 }
 
@@ -211,16 +208,7 @@ mod tests {
     #[test]
     fn each_status_has_a_place_of_its_own_as_far_as_there_are_any() {
         let told = [0, 99, 100, 200, 599, 600, 999].map(|n| status(place(n)));
-        assert_eq!(told, ["none", "none", "100", "200", "599", "other", "other"]);
-    }
-
-    #[test]
-    fn tries_are_told_apart() {
-        let tries = Tries::default();
-        for (count, hedged) in [(0, false), (1, false), (3, false), (2, true), (3, true)] {
-            tries.add(&Account { tries: count, hedged, ..Account::new(Instant::EPOCH) });
-        }
-        let Tries { first, retries, hedges } = &tries;
-        assert_eq!((first.get(), retries.get(), hedges.get()), (4, 3, 2));
+        assert_eq!(told, ["other", "other", "100", "200", "599", "other", "other"]);
+        assert_eq!(status(NONE), "none");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use seaworthy_core::call::FailureKind;
+use seaworthy_core::call::{FailureKind, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::pool::{self, Pool};
 use tokio::net::TcpStream;
@@ -137,13 +137,18 @@ impl Worker {
         self.seat.closing.load(Ordering::Relaxed)
     }
 
+    /// Stands for the route of a request whose head was not taken.
+    pub(crate) fn no_route(&self) -> RouteId {
+        RouteId(self.service.config.call.routes.len())
+    }
+
     /// A request is over: it is counted, and told if it is to be. `head` is as a task gets it.
     pub(crate) fn settle(&self, account: &Account, client: &str, head: &[u8]) {
         let now = now();
         self.accounts.settle(now, account);
         if self.seat.access.is_on() {
             let config = &self.service.config;
-            let route = account.route.map(|route| config.call.routes[route.0].name.as_str());
+            let route = config.call.routes.get(account.route.0).map(|route| &*route.name);
             let service = &config.name;
             self.seat.access.write(&Line { account, now, service, route, client, head });
         }

@@ -33,12 +33,12 @@ struct Json<'a> {
     method: Option<Cow<'a, str>>,
     target: Option<Cow<'a, str>>,
     host: Option<Cow<'a, str>>,
-    status: u16,
+    status: Option<u16>,
     cause: Option<&'a str>,
     task: Option<String>,
-    tries: u32,
-    hedged: bool,
-    answered_ms: Option<f64>,
+    retries: u32,
+    hedges: u32,
+    head_ms: Option<f64>,
     duration_ms: f64,
     received_bytes: u64,
     sent_bytes: u64,
@@ -52,7 +52,7 @@ struct Json<'a> {
 impl Line<'_> {
     /// As JSON, with a line feed behind it. Bytes that are no text are replaced.
     pub(crate) fn json(&self) -> Vec<u8> {
-        let Account { begun, answered, .. } = *self.account;
+        let account = self.account;
         let mut words = self
             .head
             .split(|byte| *byte == b'\r')
@@ -67,15 +67,15 @@ impl Line<'_> {
             method: word(),
             target: word(),
             host: field(self.head, b"host").map(String::from_utf8_lossy),
-            status: self.account.status,
-            cause: self.account.cause,
-            task: self.account.task.map(|task| task.to_string()),
-            tries: self.account.tries,
-            hedged: self.account.hedged,
-            answered_ms: answered.map(|at| milliseconds(at.since(begun))),
-            duration_ms: milliseconds(self.now.since(begun)),
-            received_bytes: self.account.received,
-            sent_bytes: self.account.sent,
+            status: account.status,
+            cause: account.cause,
+            task: account.task.map(|task| task.to_string()),
+            retries: account.retries,
+            hedges: account.hedges,
+            head_ms: account.to_head.map(milliseconds),
+            duration_ms: milliseconds(self.now.since(account.begun)),
+            received_bytes: account.received,
+            sent_bytes: account.sent,
             client: self.client,
             request_id: field(self.head, b"x-request-id").map(String::from_utf8_lossy),
             trace_id: field(self.head, b"traceparent").and_then(trace_id),
@@ -136,6 +136,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use seaworthy_core::call::RouteId;
     use seaworthy_core::endpoints::TaskId;
     use serde_json::{Value, json};
 
@@ -154,16 +155,21 @@ mod tests {
 
     #[test]
     fn a_line_tells_all_of_a_request() {
-        let mut account = Account::new(Instant::EPOCH);
-        account.tried(TaskId(2));
-        account.answered(Instant::EPOCH + Duration::from_millis(1), 200, None);
-        (account.received, account.sent) = (10, 20);
+        let account = Account {
+            status: Some(200),
+            task: Some(TaskId(2)),
+            retries: 1,
+            received: 10,
+            sent: 20,
+            to_head: Some(Duration::from_millis(1)),
+            ..Account::new(RouteId(0), Instant::EPOCH)
+        };
         let head = b"GET /a?b=%22 HTTP/1.1\r\nHost: example.com\r\nX-Request-Id: r-1\r\n\
             traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n";
         let expected = json!({
             "time": null, "service": "store", "route": "default", "method": "GET",
             "target": "/a?b=%22", "host": "example.com", "status": 200, "cause": null,
-            "task": "task-2", "tries": 1, "hedged": false, "answered_ms": 1.0, "duration_ms": 2.5,
+            "task": "task-2", "retries": 1, "hedges": 0, "head_ms": 1.0, "duration_ms": 2.5,
             "received_bytes": 10, "sent_bytes": 20, "client": "127.0.0.1", "request_id": "r-1",
             "trace_id": "0af7651916cd43dd8448eb211c80319c",
         });
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn any_bytes_make_one_line_of_json() {
-        let account = Account::new(Instant::EPOCH);
+        let account = Account::new(RouteId(0), Instant::EPOCH);
         let line = told(&account, b"GET /\"\xff\\\t\x01 HTTP/1.1\r\nHost: \"\xc3\r\n\r\n");
         assert_eq!(line["target"], "/\"\u{fffd}\\\t\u{1}");
         assert_eq!(line["host"], "\"\u{fffd}");

@@ -81,13 +81,13 @@ fn requests(sums: &BTreeMap<Key, Sum>, text: &mut Text) {
             text.sample("_total", &labels, count);
         }
     }
-    let help = "From the first byte of a request to the last one of its answer.";
+    let help = "From the end of a request's head to the last byte of its answer.";
     text.family("seaworthy_request_duration_seconds", Kind::Histogram, help);
     for ((service, route), sum) in sums {
         let labels = [("service", &**service), ("route", &**route)];
         duration(&sum.duration, &labels, text);
     }
-    let help = "Bytes of requests that came from clients.";
+    let help = "Bytes of bodies that came from clients.";
     text.family("seaworthy_request_bytes", Kind::Counter, help);
     for ((service, route), sum) in sums {
         text.sample("_total", &[("service", service), ("route", route)], sum.received);
