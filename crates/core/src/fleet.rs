@@ -113,8 +113,11 @@ impl Fleet {
         self.gateway.stop_timeout /= scale;
         for service in &mut self.services {
             service.durations(|duration| *duration /= scale);
-            for budget in service.call.routes.iter_mut().filter_map(|route| route.budget.as_mut()) {
-                budget.per_second = budget.per_second.saturating_mul(scale);
+            for route in &mut service.call.routes {
+                let hedge = route.hedge.as_mut().map(|hedge| &mut hedge.budget);
+                for budget in route.budget.iter_mut().chain(hedge) {
+                    budget.per_second = budget.per_second.saturating_mul(scale);
+                }
             }
         }
         self
@@ -153,6 +156,7 @@ impl Service {
         for route in &mut call.routes {
             change(&mut route.outlasts);
             route.guard.timeout.iter_mut().for_each(&change);
+            route.hedge.iter_mut().for_each(|hedge| change(&mut hedge.at_least));
             route.fallback.iter_mut().for_each(|fallback| change(&mut fallback.stale_if_error));
             route.guard.breaker.iter_mut().for_each(|breaker| breaker.durations(&change));
         }

@@ -17,6 +17,8 @@ pub mod budget;
 pub mod bulkhead;
 pub mod fallback;
 pub mod guard;
+pub mod hedge;
+mod latencies;
 pub mod per_key;
 mod recent;
 pub mod retry;

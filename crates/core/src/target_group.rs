@@ -87,6 +87,11 @@ impl TargetGroup {
         Sightings { acknowledged, tasks: known.into_iter().map(sighting).collect() }
     }
 
+    /// Calls that wait because no task may get them.
+    pub fn queued(&self) -> usize {
+        self.dispatcher.queued()
+    }
+
     /// How the policies before `route` stand.
     pub fn standing(&mut self, now: Instant, route: RouteId) -> Standing {
         self.dispatcher.standing(now, route)

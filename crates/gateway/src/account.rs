@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_core::call::RouteId;
+use seaworthy_core::call::{Reason, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 
@@ -56,7 +56,11 @@ impl Account {
     /// One more task is asked.
     pub(crate) fn tried(&mut self, to: Try) {
         self.task = Some(to.task);
-        self.retries += u32::from(to.attempt.0 > 1);
+        match to.why {
+            Reason::First => {}
+            Reason::Retry => self.retries += 1,
+            Reason::Hedge => self.hedges += 1,
+        }
     }
 
     /// A task's answer is the client's.

@@ -7,7 +7,6 @@ use seaworthy_core::call::FailureKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use crate::account::Account;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
 use crate::http::request::Request;
@@ -19,26 +18,33 @@ use crate::worker::{Worker, make_room};
 /// One answer on its way.
 pub(crate) struct Download<'a> {
     worker: &'a Worker,
-    request: &'a Request,
-    /// Whether all of the request was sent.
-    complete: &'a AtomicBool,
-    to: Try,
-    /// By what the answer is kept, if it may be.
-    key: Option<&'a Key>,
+    request: Request,
+    pub(crate) to: Try,
     /// What came from the task and was not taken yet.
     input: BytesMut,
     /// What the client gets next.
-    out: &'a mut Vec<u8>,
-    account: &'a mut Account,
+    out: Vec<u8>,
+    /// What is left of the body.
+    body: Body,
     /// An interim answer was passed on.
-    answered: bool,
+    hinted: bool,
     /// Some of the final answer was passed on.
     begun: bool,
+    /// Bytes that were passed on.
+    sent: u64,
     /// All of the answer, if it may be kept.
     copy: Option<Vec<u8>>,
 }
 
-/// How it went.
+/// Between whom an answer goes.
+pub(crate) struct Ends<'a, 'b> {
+    pub(crate) task: &'a mut ReadHalf<'b>,
+    pub(crate) client: &'a mut WriteHalf<'b>,
+    /// Whether all of the request was sent.
+    pub(crate) complete: &'a AtomicBool,
+}
+
+/// What became of an answer that is the client's.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// All of it was passed on.
@@ -49,12 +55,7 @@ pub(crate) enum Received {
         client_stays: bool,
     },
     /// The task did not answer properly.
-    Failed {
-        /// How.
-        kind: FailureKind,
-        /// Some of an answer had come.
-        answered: bool,
-    },
+    Failed(FailureKind),
     /// The task's answer is an error, and an earlier one stands in for it.
     Replaced(Stale),
     /// The client is not there any more.
@@ -62,82 +63,109 @@ pub(crate) enum Received {
 }
 
 impl<'a> Download<'a> {
-    /// An answer of which nothing has come.
-    pub(crate) fn new(
-        worker: &'a Worker,
-        request: &'a Request,
-        complete: &'a AtomicBool,
-        to: Try,
-        key: Option<&'a Key>,
-        out: &'a mut Vec<u8>,
-        account: &'a mut Account,
-    ) -> Self {
-        let input = worker.buffer();
-        Self {
-            worker,
-            request,
-            complete,
-            to,
-            key,
-            input,
-            out,
-            account,
-            answered: false,
-            begun: false,
-            copy: None,
-        }
+    /// An answer of which nothing has come. `out` is used again.
+    pub(crate) fn new(worker: &'a Worker, request: Request, to: Try, out: Vec<u8>) -> Self {
+        let (input, body) = (worker.buffer(), Body::new(Framing::None));
+        let (hinted, begun, sent, copy) = (false, false, 0, None);
+        Self { worker, request, to, input, out, body, hinted, begun, sent, copy }
     }
 
-    /// Whether some of the final answer was passed on to the client.
+    /// Some of the final answer was passed on to the client.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
     }
 
-    /// Receives the whole answer and passes it on.
-    pub(crate) async fn receive(
-        &mut self,
-        mut task: ReadHalf<'_>,
-        mut client: WriteHalf<'_>,
-        call: &Call<'_>,
-    ) -> Received {
-        let passed = self.pass(&mut task, &mut client, call).await;
-        passed.unwrap_or_else(|early| early)
+    /// Some of an answer has come.
+    pub(crate) fn has_come(&self) -> bool {
+        self.hinted || self.begun || !self.input.is_empty()
     }
 
-    async fn pass(
+    /// Bytes that were passed on to the client.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// All of the answer, if it may be kept. To be asked when it is whole.
+    pub(crate) fn copy(&mut self) -> Option<Vec<u8>> {
+        self.copy.take()
+    }
+
+    /// The buffer for what the client gets, for the next answer.
+    pub(crate) fn into_out(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The next head, an interim one or the final one, with what has come of its body behind it:
+    /// the next thing that the client gets. `complete` says whether all of the request was sent.
+    pub(crate) async fn head(
         &mut self,
         task: &mut ReadHalf<'_>,
-        client: &mut WriteHalf<'_>,
+        complete: &AtomicBool,
+    ) -> Result<Response, FailureKind> {
+        loop {
+            if !self.input.is_empty()
+                && let Some(response) = self.read_head(complete)?
+            {
+                return Ok(response);
+            }
+            make_room(&mut self.input);
+            if !matches!(task.read_buf(&mut self.input).await, Ok(1..)) {
+                return Err(FailureKind::Closed);
+            }
+        }
+    }
+
+    /// Passes on the answer that begins with this head.
+    pub(crate) async fn pass(
+        &mut self,
+        first: Response,
+        ends: Ends<'_, '_>,
         call: &Call<'_>,
-    ) -> Result<Received, Received> {
-        let response = self.head(task, client).await?;
+        key: Option<&Key>,
+    ) -> Received {
+        let Ends { task, client, complete } = ends;
+        let mut response = first;
+        while response.interim {
+            if self.request.http_11 {
+                self.hinted = true;
+                if self.send(client).await.is_err() {
+                    return Received::ClientGone;
+                }
+            }
+            response = match self.head(task, complete).await {
+                Ok(next) => next,
+                Err(kind) => return Received::Failed(kind),
+            };
+            // It is passed on whatever it says; core is to know how the call goes.
+            call.head(self.to.attempt, response.status, response.withdraws);
+        }
+        if let Some(stale) = self.instead(response.status, key) {
+            return Received::Replaced(stale);
+        }
         self.copy = response.storable.then(Vec::new);
-        let mut body = Body::new(response.framing);
-        self.take(&mut body, response.unwrap_chunks)?;
-        if !call.head(self.to.attempt, response.status) {
-            // Core has given the call up just now, and its word ends this.
-            return std::future::pending().await;
-        }
-        if let Some(stale) = self.instead(response.status) {
-            return Err(Received::Replaced(stale));
-        }
+        self.pass_final(response, task, client).await.unwrap_or_else(|early| early)
+    }
+
+    async fn pass_final(
+        &mut self,
+        response: Response,
+        task: &mut ReadHalf<'_>,
+        client: &mut WriteHalf<'_>,
+    ) -> Result<Received, Received> {
         self.begun = true;
-        self.account.answered(self.to.task, response.status);
         loop {
             self.copy_out();
-            client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
-            self.account.sent += self.out.len() as u64;
-            self.out.clear();
-            if body.is_over() {
+            self.send(client).await?;
+            if self.body.is_over() {
                 break;
             }
             make_room(&mut self.input);
             match task.read_buf(&mut self.input).await {
                 Ok(1..) => {}
                 Ok(0) if response.framing == Framing::UntilClose => break,
-                _ => return Err(self.failed(FailureKind::Closed)),
+                _ => return Err(Received::Failed(FailureKind::Closed)),
             }
-            self.take(&mut body, response.unwrap_chunks)?;
+            self.take(response.unwrap_chunks).map_err(Received::Failed)?;
         }
         Ok(Received::Whole {
             // What comes after the answer was not asked for.
@@ -146,87 +174,59 @@ impl<'a> Download<'a> {
         })
     }
 
-    /// All of the answer, if it may be kept. To be asked when it is whole.
-    pub(crate) fn copy(&mut self) -> Option<Vec<u8>> {
-        self.copy.take()
+    async fn send(&mut self, client: &mut WriteHalf<'_>) -> Result<(), Received> {
+        client.write_all(&self.out).await.map_err(|_| Received::ClientGone)?;
+        self.sent += self.out.len() as u64;
+        self.out.clear();
+        Ok(())
     }
 
     fn copy_out(&mut self) {
         if let Some(copy) = &mut self.copy {
-            copy.extend_from_slice(self.out);
+            copy.extend_from_slice(&self.out);
         }
         self.copy.take_if(|copy| copy.len() > stale::LONGEST);
     }
 
     /// What stands in for an answer with this status.
-    fn instead(&self, status: u16) -> Option<Stale> {
+    fn instead(&self, status: u16, key: Option<&Key>) -> Option<Stale> {
         let Service { config, stale, .. } = &*self.worker.service;
         let route = self.request.route;
         let failed = config.call.routes[route.0].guard.failure_status.matches(status);
-        let key = self.key.as_ref().filter(|_| failed && !self.answered)?;
-        stale.instead(route, key)
+        stale.instead(route, key.filter(|_| failed && !self.hinted)?)
     }
 
-    /// The head of the final answer; interim ones are passed on.
-    async fn head(
-        &mut self,
-        task: &mut ReadHalf<'_>,
-        client: &mut WriteHalf<'_>,
-    ) -> Result<Response, Received> {
-        loop {
-            let read = if self.input.is_empty() { None } else { self.read_head()? };
-            match read {
-                Some(response) if response.interim => {
-                    if self.request.http_11 {
-                        self.answered = true;
-                        client.write_all(self.out).await.map_err(|_| Received::ClientGone)?;
-                    }
-                    continue;
-                }
-                Some(response) => return Ok(response),
-                None => {}
-            }
-            make_room(&mut self.input);
-            if !matches!(task.read_buf(&mut self.input).await, Ok(1..)) {
-                return Err(self.failed(FailureKind::Closed));
-            }
-        }
-    }
-
-    fn read_head(&mut self) -> Result<Option<Response>, Received> {
+    fn read_head(&mut self, complete: &AtomicBool) -> Result<Option<Response>, FailureKind> {
         // A client whose request did not come whole cannot send another one.
-        let complete = self.complete.load(Ordering::Relaxed);
+        let complete = complete.load(Ordering::Relaxed);
         let keep_alive = self.request.keep_alive && complete && !self.worker.is_closing();
-        let request = Request { keep_alive, ..*self.request };
+        let request = Request { keep_alive, ..self.request };
         let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
         let from = response::From { task: self.to.task, sticky_cookie };
-        let read = response::read(&self.input, &request, from, self.out);
-        let response = read.map_err(|_: Fault| self.failed(FailureKind::Malformed))?;
+        let read = response::read(&self.input, &request, from, &mut self.out);
+        let response = read.map_err(|_: Fault| FailureKind::Malformed)?;
         if let Some(response) = response {
             self.input.advance(response.length);
+            self.body = Body::new(response.framing);
+            self.take(response.unwrap_chunks)?;
         }
         Ok(response)
     }
 
     /// Moves what has come of the body to what the client gets next.
-    fn take(&mut self, body: &mut Body, unwrap_chunks: bool) -> Result<(), Received> {
-        let out = &mut *self.out;
-        let taken = body.take(&self.input, |data| {
+    fn take(&mut self, unwrap_chunks: bool) -> Result<(), FailureKind> {
+        let out = &mut self.out;
+        let taken = self.body.take(&self.input, |data| {
             if unwrap_chunks {
                 out.extend_from_slice(data);
             }
         });
-        let length = taken.map_err(|_| self.failed(FailureKind::Malformed))?;
+        let length = taken.map_err(|_: Fault| FailureKind::Malformed)?;
         if !unwrap_chunks {
             self.out.extend_from_slice(&self.input[..length]);
         }
         self.input.advance(length);
         Ok(())
-    }
-
-    fn failed(&self, kind: FailureKind) -> Received {
-        let answered = self.answered || self.begun || !self.input.is_empty();
-        Received::Failed { kind, answered }
     }
 }
 

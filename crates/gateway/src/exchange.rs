@@ -1,16 +1,19 @@
-//! One request and its answer: from core's `Try` to the last byte, as often as core wants it tried.
+//! One request and its answer: from core's first word to the last byte.
 
+mod race;
+
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use seaworthy_core::call::{self, Failure};
+use seaworthy_core::call::{self, Attempt, Failure};
 use seaworthy_core::policy::Ask;
 use tokio::net::TcpStream;
 
 use crate::account::Account;
 use crate::clock::now;
 use crate::connection::{self, Scratch};
-use crate::download::{Download, Received};
+use crate::download::{Download, Ends, Received};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
 use crate::http::request::Request;
@@ -46,19 +49,19 @@ pub(crate) struct Exchange<'a> {
     account: Account,
 }
 
-/// How a try went.
+/// What a try has come to.
 enum Tried {
     /// The whole answer was passed on.
-    Done(After),
+    Done(Attempt, After),
     /// The whole answer was an error, and another one is to be passed on.
-    Replaced(Stale),
+    Replaced(Attempt, Stale),
     /// Core is to say what next.
-    Failed(Failure),
+    Failed(Attempt, Failure),
     /// The client is not there any more.
     Gone,
     /// The request's body is malformed; whether the final answer has begun.
     Fault(Fault, bool),
-    /// Core has something to say before the try is over.
+    /// Core has said something before the try was over.
     Told,
 }
 
@@ -85,33 +88,55 @@ impl<'a> Exchange<'a> {
     }
 
     async fn carry_out(&mut self) -> After {
-        let Request { route, repeatable, timeout, preferred, .. } = self.request;
-        let ask = Ask { repeatable, deadline: timeout.map(|timeout| now() + timeout) };
-        let request = call::Request { preferred, ..call::Request::new(route, ask) };
-        let mut call = self.worker.service.begin(request, self.line);
+        let service = Arc::clone(&self.worker.service);
+        let mut call = service.begin(self.wanted(), self.line);
         loop {
-            match call.told().await {
+            let Some(told) = self.told(&mut call).await else { return After::Reset };
+            let tried = match told {
                 Told::Answer(refusal) => return self.answer(Why::Refusal(refusal)).await,
-                Told::Abort => return After::Reset,
-                Told::Try(to) => match self.attempt(&call, to).await {
-                    Tried::Done(after) => {
-                        call.done(to.attempt);
-                        return after;
-                    }
-                    Tried::Replaced(stale) => {
-                        call.done(to.attempt);
-                        return self.answer_stale(&stale, "task_error").await;
-                    }
-                    Tried::Failed(failure) => call.failed(to.attempt, failure),
-                    Tried::Gone | Tried::Fault(_, true) => return After::Reset,
-                    Tried::Fault(fault, false) => return self.answer(Why::Fault(fault)).await,
-                    Tried::Told => {}
-                },
+                // Only a race keeps an answer.
+                Told::Abort | Told::Pass => return After::Reset,
+                Told::Try(to) if self.request.safe => self.race(&mut call, to).await,
+                Told::Try(to) => self.attempt(&call, to).await,
+            };
+            match tried {
+                Tried::Done(attempt, after) => {
+                    call.done(attempt);
+                    return after;
+                }
+                Tried::Replaced(attempt, stale) => {
+                    call.done(attempt);
+                    return self.answer_stale(&stale, "task_error").await;
+                }
+                Tried::Failed(attempt, failure) => call.failed(attempt, failure),
+                Tried::Gone | Tried::Fault(_, true) => return After::Reset,
+                Tried::Fault(fault, false) => return self.answer(Why::Fault(fault)).await,
+                Tried::Told => {}
             }
         }
     }
 
-    /// One try. Core's word ends it at any point.
+    /// What core is to know.
+    fn wanted(&self) -> call::Request {
+        let Request { route, repeatable, timeout, preferred, safe, fingerprint, .. } = self.request;
+        let deadline = timeout.map(|timeout| self.account.begun + timeout);
+        let bytes = self.upload.bytes();
+        let ask = Ask { repeatable, deadline };
+        call::Request { safe, preferred, fingerprint, bytes, ..call::Request::new(route, ask) }
+    }
+
+    /// Core's next word; none if the client goes away before it comes.
+    async fn told(&mut self, call: &mut Call<'_>) -> Option<Told> {
+        let (from_client, _) = self.client.split();
+        let mut watched = pin!(self.upload.watch(from_client));
+        tokio::select! {
+            biased;
+            told = call.told() => Some(told),
+            () = &mut watched => None,
+        }
+    }
+
+    /// One try of a request that is sent to one task at a time. Core's word ends it at any point.
     async fn attempt(&mut self, call: &Call<'_>, to: Try) -> Tried {
         self.account.tried(to);
         tokio::select! {
@@ -125,49 +150,74 @@ impl<'a> Exchange<'a> {
         self.upload.start_over(to.deadline.map(|deadline| deadline.since(now())));
         let (mut task, reused) = match self.worker.connect(to).await {
             Ok(connection) => connection,
-            Err(kind) => return Tried::Failed(self.upload.failure(kind, false, false)),
+            Err(kind) => return Tried::Failed(to.attempt, self.upload.failure(kind, false, false)),
         };
         let complete = AtomicBool::new(false);
-        let key = self.key.as_ref();
-        let mut download = Download::new(
-            self.worker,
-            &self.request,
-            &complete,
-            to,
-            key,
-            self.out,
-            &mut self.account,
-        );
+        let out = std::mem::take(self.out);
+        let mut download = Download::new(self.worker, self.request, to, out);
         let end = {
-            let (from_task, to_task) = task.split();
-            let (from_client, to_client) = self.client.split();
+            let (mut from_task, to_task) = task.split();
+            let (from_client, mut to_client) = self.client.split();
+            let (key, account) = (self.key.as_ref(), &mut self.account);
+            let receive = async {
+                let head = match download.head(&mut from_task, &complete).await {
+                    Ok(head) => head,
+                    Err(kind) => return Received::Failed(kind),
+                };
+                if !call.head(to.attempt, head.status, head.withdraws) {
+                    // Core has given the call up just now, and its word ends this.
+                    return std::future::pending().await;
+                }
+                account.answered(to.task, head.status);
+                let (task, client, complete) = (&mut from_task, &mut to_client, &complete);
+                download.pass(head, Ends { task, client, complete }, call, key).await
+            };
             tokio::select! {
                 biased;
                 cut = self.upload.send(from_client, to_task, &complete) => Err(cut),
-                received = download.receive(from_task, to_client, call) => Ok(received),
+                received = receive => Ok(received),
             }
         };
         match end {
             Err(Cut::Fault(fault)) => Tried::Fault(fault, download.has_begun()),
-            Err(Cut::Gone) | Ok(Received::ClientGone) => Tried::Gone,
-            Ok(Received::Replaced(stale)) => Tried::Replaced(stale),
-            Ok(Received::Failed { kind, answered }) => {
-                Tried::Failed(self.upload.failure(kind, answered, reused))
+            Err(Cut::Gone) => Tried::Gone,
+            Ok(Received::Failed(kind)) => {
+                let failure = self.upload.failure(kind, download.has_come(), reused);
+                *self.out = download.into_out();
+                Tried::Failed(to.attempt, failure)
             }
-            Ok(Received::Whole { task_stays, client_stays }) => {
-                let sent = complete.load(Ordering::Relaxed);
+            Ok(received) => self.received(received, download, task, complete.into_inner()),
+        }
+    }
+
+    /// What is left to do when an answer was the client's.
+    fn received(
+        &mut self,
+        received: Received,
+        mut download: Download<'_>,
+        task: TcpStream,
+        request_sent: bool,
+    ) -> Tried {
+        let to = download.to;
+        self.account.sent = download.sent();
+        match received {
+            Received::ClientGone | Received::Failed(_) => Tried::Gone,
+            Received::Replaced(stale) => Tried::Replaced(to.attempt, stale),
+            Received::Whole { task_stays, client_stays } => {
                 if let (Some(answer), Some(key)) = (download.copy(), &self.key) {
                     let route = self.request.route;
                     self.worker.service.stale.keep(route, key.clone(), answer);
                 }
-                if task_stays && sent {
+                *self.out = download.into_out();
+                if task_stays && request_sent {
                     self.worker.keep(to.task, task);
                 }
-                Tried::Done(match (client_stays, sent) {
+                let after = match (client_stays, request_sent) {
                     (true, true) => After::Next,
                     (false, true) => After::Close,
                     (_, false) => After::Linger,
-                })
+                };
+                Tried::Done(to.attempt, after)
             }
         }
     }
@@ -188,7 +238,6 @@ impl<'a> Exchange<'a> {
     async fn answer_stale(&mut self, stale: &Stale, cause: &'static str) -> After {
         let stays = self.stays();
         stale.write(cause, stays, self.out);
-        // Only a 200 is ever kept.
         self.account.ours(200, cause);
         self.send(stays).await
     }

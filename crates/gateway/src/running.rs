@@ -216,7 +216,8 @@ mod tests {
     /// Otherwise its checks would go on for ever, beside those of the new one.
     #[tokio::test]
     async fn whoever_does_not_serve_any_more_goes_although_clients_stay() {
-        let raw = json!({ "service": { "s": { "targets": ["127.0.0.1:1"] } } });
+        let service = json!({ "targets": ["127.0.0.1:1"], "call": { "timeout": "10ms" } });
+        let raw = json!({ "service": { "s": service } });
         let raw: RawFleet = serde_json::from_value(raw).unwrap();
         let fleet = Fleet::of_others(raw).unwrap();
         let mut running = Running::start(&fleet, None).unwrap();
@@ -228,7 +229,7 @@ mod tests {
         let mut answer = [0; 12];
         client.write_all(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n").await.unwrap();
         client.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 503");
+        assert_eq!(&answer, b"HTTP/1.1 504", "it has waited for a task");
 
         let earlier = Arc::downgrade(&running.door("s").unwrap().service());
         running.replace(service.clone(), |_| {});

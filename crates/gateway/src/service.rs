@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure, Refusal, RouteId, Slots, Standing};
+use seaworthy_core::call::{
+    self, Attempt, CallId, Failure, Reason, Refusal, RouteId, Slots, Standing,
+};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
@@ -52,6 +54,9 @@ struct Desk {
     addresses: Vec<(TaskId, SocketAddr)>,
     /// By slot of the call.
     lines: Vec<Option<Arc<Line>>>,
+    /// A call that tells of a head just now: whether it is passed on is said at once and not laid
+    /// down.
+    hears: Option<CallId>,
     chores: VecDeque<Chore>,
 }
 
@@ -69,8 +74,10 @@ struct Inbox {
 /// What a call is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told {
-    /// Send it there.
+    /// Send it there; what is under way goes on.
     Try(Try),
+    /// The answer that is kept is the client's.
+    Pass,
     /// Answer ourselves.
     Answer(Refusal),
     /// Break off.
@@ -87,6 +94,8 @@ pub(crate) struct Try {
     pub(crate) deadline: Option<Instant>,
     /// Not over a kept connection.
     pub(crate) fresh: bool,
+    /// Why it is sent.
+    pub(crate) why: Reason,
 }
 
 /// What the driver is to do.
@@ -185,6 +194,11 @@ impl Service {
         shared.group.sightings(shared.group.version())
     }
 
+    /// Calls that wait because no task may get them.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().group.queued()
+    }
+
     /// How the policies before `route` stand.
     pub(crate) fn standing(&self, route: RouteId) -> Standing {
         self.lock().group.standing(now(), route)
@@ -241,11 +255,16 @@ impl Desk {
 
     fn tell(&mut self, action: call::Action) {
         let (call, told) = match action {
-            call::Action::Try { call, attempt, task, deadline, fresh } => {
+            call::Action::Try { call, attempt, task, deadline, fresh, why } => {
                 let known = self.addresses.iter().find(|(other, _)| *other == task);
                 let (_, address) = *known.expect("a task in rotation has an address");
-                (call, Told::Try(Try { attempt, task, address, deadline, fresh }))
+                (call, Told::Try(Try { attempt, task, address, deadline, fresh, why }))
             }
+            call::Action::Pass { call, .. } if self.hears == Some(call) => {
+                self.hears = None;
+                return;
+            }
+            call::Action::Pass { call, .. } => (call, Told::Pass),
             call::Action::Answer { call, why } => (call, Told::Answer(why)),
             call::Action::Abort { call } => (call, Told::Abort),
         };
@@ -302,17 +321,31 @@ impl Call<'_> {
 
     /// Waits until [`told`](Self::told) has something.
     pub(crate) async fn is_told(&self) {
-        std::future::poll_fn(|context| self.line.poll(context)).await;
+        std::future::poll_fn(|context| self.poll_told(context)).await;
     }
 
-    /// The head of an answer came. True if it may go to the client; false if core has given the
-    /// call up, in which case the client is to get another answer.
-    pub(crate) fn head(&self, attempt: Attempt, status: u16) -> bool {
+    /// What it was told, if it is one of these.
+    pub(crate) fn told_if(&self, is_wanted: impl Fn(&mut Told) -> bool) -> Option<Told> {
+        self.line.lock().told.take_if(is_wanted)
+    }
+
+    /// The same, as a poll.
+    pub(crate) fn poll_told(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.line.poll(context)
+    }
+
+    /// The head of an answer came. True if it is for the client, now; if not, it is to be kept.
+    pub(crate) fn head(&self, attempt: Attempt, status: u16, withdraws: bool) -> bool {
         let mut shared = self.service.lock();
-        let input = call::Input::Head { call: self.id, attempt, status };
+        shared.desk.hears = Some(self.id);
+        let input = call::Input::Head { call: self.id, attempt, status, withdraws };
         self.service.tell(&mut shared, Input::Call(input));
-        // Nothing more is said while the lock is held.
-        self.line.lock().told.is_none()
+        let passes = shared.desk.hears.take().is_none();
+        if passes {
+            // What was said before, such as another try, does not count any more.
+            self.line.take();
+        }
+        passes
     }
 
     /// A try failed.

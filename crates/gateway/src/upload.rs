@@ -69,6 +69,22 @@ impl<'a> Upload<'a> {
         }
     }
 
+    /// The parts of a request whose head is all of it: the head without what a try adds, the whole
+    /// head, and the input behind it.
+    pub(crate) fn head_only(&mut self) -> (&[u8], &[u8], &mut BytesMut) {
+        (&self.out[..self.bare_head], &self.out[..self.head], self.input)
+    }
+
+    /// Watches the client while nothing can be sent.
+    pub(crate) async fn watch(&mut self, client: ReadHalf<'_>) {
+        watch(self.input, client).await;
+    }
+
+    /// Bytes that a request holds while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.out.len() + self.input.len()
+    }
+
     /// All of the request has come from the client.
     pub(crate) fn is_read(&self) -> bool {
         self.body.is_over()
@@ -84,12 +100,16 @@ impl<'a> Upload<'a> {
     pub(crate) fn start_over(&mut self, left: Option<Duration>) {
         self.begun = false;
         self.out.truncate(self.bare_head);
-        if let Some(left) = left {
-            fields::write(self.out, timeout::HEADER, timeout::to_header(left).as_bytes());
-        }
-        self.out.extend_from_slice(END);
+        end_head(self.out, left);
         self.head = self.out.len();
         self.out.extend_from_slice(&self.sent);
+    }
+
+    /// A copy of the head for a try beside the one under way.
+    pub(crate) fn another_head(bare_head: &[u8], left: Option<Duration>) -> Vec<u8> {
+        let mut head = bare_head.to_vec();
+        end_head(&mut head, left);
+        head
     }
 
     /// Sends all of it, says so in `complete`, then watches the client. Returns only if there is no
@@ -119,7 +139,8 @@ impl<'a> Upload<'a> {
                 return Cut::Gone;
             }
         }
-        self.watch(client).await
+        watch(self.input, client).await;
+        Cut::Gone
     }
 
     /// Moves what has come of the body from the input to what is written next.
@@ -148,20 +169,29 @@ impl<'a> Upload<'a> {
         self.out.truncate(self.head);
         Ok(())
     }
+}
 
-    /// Waits for the client to go away. One that has only stopped sending still wants its answer.
-    async fn watch(&mut self, client: ReadHalf<'_>) -> Cut {
-        while self.input.len() < READ_AHEAD && client.readable().await.is_ok() {
-            make_room(self.input);
-            match client.try_read_buf(self.input) {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Cut::Gone,
-            }
+/// Waits for the client to go away, and reads ahead. One that has only stopped sending still wants
+/// its answer.
+pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>) {
+    while input.len() < READ_AHEAD && client.readable().await.is_ok() {
+        make_room(input);
+        match client.try_read_buf(input) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
         }
-        std::future::pending().await
     }
+    std::future::pending::<()>().await;
+}
+
+/// Ends a head with how much time is left.
+fn end_head(head: &mut Vec<u8>, left: Option<Duration>) {
+    if let Some(left) = left {
+        fields::write(head, timeout::HEADER, timeout::to_header(left).as_bytes());
+    }
+    head.extend_from_slice(END);
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 //! One service's calls as a machine: which task, try again or not, until when.
 
-use std::collections::{BTreeSet, VecDeque};
+mod tries;
 
+use std::collections::VecDeque;
+
+use super::calls::{Call, Calls};
 use super::gate::{Gate, Standing};
 use super::loads::Loads;
-use super::{
-    Action, Attempt, CallId, Config, Failure, FailureKind, Input, Refusal, Request, RouteId,
-};
+use super::queue::Queue;
+use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
 use crate::balance::Algorithm;
 use crate::endpoints::TaskId;
+use crate::health::Rotation;
 use crate::machine::{Machine, soonest};
-use crate::policy::guard::{Guard, Pass};
-use crate::policy::{Ask, Outcome, Rejection};
+use crate::policy::guard::Guard;
+use crate::policy::{Outcome, Rejection};
 use crate::random::{Stream, draw};
 use crate::record::Record;
 use crate::time::Instant;
@@ -19,40 +22,20 @@ use crate::time::Instant;
 /// Owns every call of one service until it is over.
 ///
 /// A call is over when the dispatcher was told `Done` or `ClientGone`, or has asked for `Answer` or
-/// `Abort`. Inputs about a call that is over, or about an earlier try, are ignored.
+/// `Abort`. Inputs about a call or a try that is over are ignored.
 ///
-/// The order is fixed: is there a task at all, then the guard of the call's route (deadline, breaker,
-/// bulkhead), then which task. All tries of a call pass the guard once and count there as one.
+/// The order is fixed: is there a task that may get it (if not, it waits in the queue), then the
+/// guard of the call's route (deadline, breaker, bulkhead), then which task. All tries of a call pass
+/// the guard once and count there as one.
 #[derive(Debug)]
 pub struct Dispatcher {
     /// By route.
     gates: Vec<Gate>,
     loads: Loads,
-    /// By slot.
-    calls: Vec<Option<Call>>,
-    deadlines: BTreeSet<(Instant, u32)>,
+    calls: Calls,
+    queue: Queue,
     actions: VecDeque<Action>,
-}
-
-#[derive(Debug)]
-struct Call {
-    id: CallId,
-    route: RouteId,
-    repeatable: bool,
-    pass: Pass,
-    attempt: Attempt,
-    /// The last try began then.
-    tried: Instant,
-    task: TaskId,
-    /// How the call went, by the status of its answer, once that came.
-    answered: Option<Outcome>,
-    /// A try was sent and came back without an answer: perhaps the request kills tasks, so there is
-    /// one more try and never a third.
-    lost_one: bool,
-    /// A kept connection has proven stale, and others may be as old: no more of them.
-    fresh: bool,
-    /// Tasks that need not be tried again.
-    failed: Vec<TaskId>,
+    seen: VecDeque<Seen>,
 }
 
 // === impl Dispatcher ===
@@ -64,15 +47,21 @@ impl Dispatcher {
         Self {
             gates: config.routes.into_iter().enumerate().map(gate).collect(),
             loads: Loads::new(algorithm),
-            calls: Vec::new(),
-            deadlines: BTreeSet::new(),
+            calls: Calls::default(),
+            queue: Queue::new(config.queue),
             actions: VecDeque::new(),
+            seen: VecDeque::new(),
         }
     }
 
     /// Requests sent to `task` and not yet finished.
     pub fn in_flight(&self, task: TaskId) -> u32 {
         self.loads.in_flight(task)
+    }
+
+    /// Calls that wait until a task may get them.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// Every task that is in rotation or still has requests in flight, in ascending order, with
@@ -96,132 +85,147 @@ impl Dispatcher {
         self.gates.iter_mut().find_map(Gate::poll_record)
     }
 
+    /// What a try has shown of its task, in order.
+    pub fn poll_seen(&mut self) -> Option<Seen> {
+        self.seen.pop_front()
+    }
+
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
-        let Request { route, ask, preferred, .. } = request;
-        let pass = match self.admit(now, route, &ask) {
-            Ok(pass) => pass,
-            Err(why) => return self.actions.push_back(Action::Answer { call: id, why }),
+        let deadline = self.gates[request.route.0].deadline(now, request.ask.deadline);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return self.answer(id, Refusal::Deadline);
+        }
+        self.calls.insert(Call::new(id, request, deadline));
+        if !self.go_on(now, id) {
+            self.wait(now, id);
+        }
+    }
+
+    /// Sends a call to a task, for the first time or again, or answers it; false if no task may get
+    /// it now.
+    fn go_on(&mut self, now: Instant, id: CallId) -> bool {
+        let Some(task) = self.choose(now, id) else { return false };
+        let Some(call) = self.calls.get(id) else { return true };
+        let gate = &mut self.gates[call.request.route.0];
+        let (why, may) = match (&call.pass, call.last) {
+            (None, _) => match gate.admit(now, &call.request.ask) {
+                Ok(pass) => {
+                    call.pass = Some(pass);
+                    (Reason::First, true)
+                }
+                Err(why) => {
+                    self.close(now, id, Outcome::Cancelled);
+                    self.answer(id, rejected(why));
+                    return true;
+                }
+            },
+            (Some(_), last) => {
+                let sent = last.is_none_or(|(_, sent)| sent);
+                (Reason::Retry, gate.may_try_again(now, call.sent, sent))
+            }
         };
-        let task = self.loads.first(preferred).expect("it passes only if there is a task");
-        let slot = id.slot as usize;
-        if self.calls.len() <= slot {
-            self.calls.resize_with(slot + 1, || None);
+        if may {
+            self.launch(now, id, task, why);
+        } else {
+            self.give_up(now, id);
         }
-        if let Some(deadline) = pass.deadline() {
-            self.deadlines.insert((deadline, id.slot));
-        }
-        let call = Call {
-            id,
-            route,
-            repeatable: ask.repeatable,
-            pass,
-            attempt: Attempt(0),
-            tried: now,
-            task,
-            answered: None,
-            lost_one: false,
-            fresh: false,
-            failed: Vec::new(),
+        true
+    }
+
+    /// Puts a call into the queue until a task may get it; answers it if that is full.
+    fn wait(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let bytes = call.request.bytes;
+        call.ticket = match call.pass {
+            None => self.queue.push_back(id, bytes),
+            Some(_) => self.queue.push_front(id, bytes),
         };
-        self.calls[slot] = Some(call);
-        self.attempt(now, id, task);
+        if call.ticket.is_none() {
+            self.give_up(now, id);
+        }
     }
 
-    fn admit(&mut self, now: Instant, route: RouteId, ask: &Ask) -> Result<Pass, Refusal> {
-        // Without a task there is nothing to pass to, and nothing to learn about the service.
-        if !self.loads.any_in_rotation() {
-            return Err(Refusal::NoTask);
-        }
-        self.gates[route.0].admit(now, ask).map_err(|why| match why {
-            Rejection::DeadlinePassed => Refusal::Deadline,
-            why => Refusal::Rejected(why),
-        })
+    /// Why a call that has not been tried waits.
+    fn in_queue(&self) -> Refusal {
+        if self.loads.any_in_rotation() { Refusal::Busy } else { Refusal::NoTask }
     }
 
-    fn attempt(&mut self, now: Instant, id: CallId, task: TaskId) {
-        let Some(call) = self.calls[id.slot as usize].as_mut() else { return };
-        call.attempt = Attempt(call.attempt.0 + 1);
-        call.tried = now;
-        call.task = task;
-        let (attempt, deadline, fresh) = (call.attempt, call.pass.deadline(), call.fresh);
-        self.loads.take(task);
-        self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh });
+    fn rotate(&mut self, now: Instant, rotation: &Rotation) {
+        self.loads.rotate(now, rotation);
+        // Where nobody listened before, somebody may now.
+        for id in self.queue.calls() {
+            if let Some(call) = self.calls.get(id) {
+                call.failures.iter_mut().for_each(|failed| failed.again = true);
+            }
+        }
     }
 
-    fn head(&mut self, id: CallId, attempt: Attempt, status: u16) {
-        let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
-        call.answered = Some(self.gates[call.route.0].outcome(status));
+    /// Serves those that wait, as far as there are tasks for them.
+    fn serve_queue(&mut self, now: Instant) {
+        while let Some(id) = self.queue.first()
+            && self.go_on(now, id)
+        {
+            // A call that waits no longer has left the queue: by its try or by its end.
+            debug_assert_ne!(self.queue.first(), Some(id));
+        }
     }
 
-    fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
-        let Some(call) = of_try(&mut self.calls, id, attempt) else { return };
-        if call.answered.is_some() {
-            self.end(now, id, Outcome::Failure);
-            return self.actions.push_back(Action::Abort { call: id });
-        }
-        // A kept connection that turns out closed says nothing about the task.
-        let stale = failure.reused && failure.kind == FailureKind::Closed && !failure.answered;
-        if !stale {
-            call.failed.push(call.task);
-        }
-        let may_repeat = call.may_repeat(failure);
-        call.lost_one |= failure.sent;
-        call.fresh |= stale;
-        let (task, route, failed) = (call.task, call.route, call.failed.clone());
-        self.loads.release(task);
-        // A task whose connection went stale may be just dying: any other one is the better bet.
-        let others = [&failed[..], &[task]].concat();
-        let next = may_repeat
-            .then(|| self.loads.pick(&others).or_else(|| self.loads.pick(&failed)))
-            .flatten();
-        let gate = &mut self.gates[route.0];
-        if let Some(next) = next.filter(|_| gate.may_try_again(now, attempt.0, failure.sent)) {
-            return self.attempt(now, id, next);
-        }
-        if let Some(call) = self.forget(id) {
-            self.settle(now, call, Outcome::Failure);
-        }
-        let why = Refusal::Failed(failure.kind);
+    fn time_is_up(&mut self, now: Instant, id: CallId) {
+        let in_queue = self.in_queue();
+        let Some(call) = self.calls.get(id) else { return };
+        let why = match call.ticket {
+            Some(_) => call.refusal(in_queue),
+            None => Refusal::Deadline,
+        };
+        let action = match call.outcome {
+            Some(_) => Action::Abort { call: id },
+            None => Action::Answer { call: id, why },
+        };
+        self.tell_overdue(now, id);
+        self.abandon(now, id, Outcome::Timeout);
+        self.actions.push_back(action);
+    }
+
+    fn answer(&mut self, id: CallId, why: Refusal) {
         self.actions.push_back(Action::Answer { call: id, why });
     }
 
     /// The work of a call has ended.
-    fn end(&mut self, now: Instant, id: CallId, outcome: Outcome) {
-        let Some(call) = self.forget(id) else { return };
-        self.loads.release(call.task);
-        self.settle(now, call, outcome);
+    fn close(&mut self, now: Instant, id: CallId, outcome: Outcome) {
+        let Some(mut call) = self.forget(now, id) else { return };
+        if let Some(pass) = call.pass.take() {
+            self.gates[call.request.route.0].settle(now, pass, outcome);
+        }
     }
 
-    /// Nobody waits for a call any more; its task may go on with it. Whether its answer had begun.
-    fn abandon(&mut self, now: Instant, id: CallId, how: Outcome) -> Option<bool> {
-        let call = self.forget(id)?;
-        self.loads.release(call.task);
-        self.gates[call.route.0].abandon(now, call.pass, call.tried, how);
-        Some(call.answered.is_some())
+    /// Nobody waits for a call any more; its tasks may go on with it.
+    fn abandon(&mut self, now: Instant, id: CallId, how: Outcome) {
+        let Some(call) = self.calls.get(id) else { return };
+        let sent = call.tries.last_since();
+        let Some(mut call) = self.forget(now, id) else { return };
+        if let Some(pass) = call.pass.take() {
+            self.gates[call.request.route.0].abandon(now, pass, sent, how);
+        }
     }
 
-    fn forget(&mut self, id: CallId) -> Option<Call> {
-        of(&mut self.calls, id)?;
-        let call = self.calls[id.slot as usize].take()?;
-        if let Some(deadline) = call.pass.deadline() {
-            self.deadlines.remove(&(deadline, id.slot));
+    /// Takes a call out of everything in which it is counted, but for its guard.
+    fn forget(&mut self, now: Instant, id: CallId) -> Option<Call> {
+        let mut call = self.calls.remove(id)?;
+        if let Some(ticket) = call.ticket.take() {
+            self.queue.leave(ticket);
+        }
+        while let Some(one) = call.tries.take(|_| true) {
+            self.loads.release(now, one.task);
         }
         Some(call)
     }
+}
 
-    fn settle(&mut self, now: Instant, call: Call, outcome: Outcome) {
-        self.gates[call.route.0].settle(now, call.pass, outcome);
+fn rejected(why: Rejection) -> Refusal {
+    match why {
+        Rejection::DeadlinePassed => Refusal::Deadline,
+        why => Refusal::Rejected(why),
     }
-}
-
-/// The call with this name, if it is not over.
-fn of(calls: &mut [Option<Call>], id: CallId) -> Option<&mut Call> {
-    calls.get_mut(id.slot as usize)?.as_mut().filter(|call| call.id == id)
-}
-
-/// The same, if this is its last try.
-fn of_try(calls: &mut [Option<Call>], id: CallId, attempt: Attempt) -> Option<&mut Call> {
-    of(calls, id).filter(|call| call.attempt == attempt)
 }
 
 // === impl Machine for Dispatcher ===
@@ -235,33 +239,34 @@ impl Machine for Dispatcher {
         self.handle_timeout(now);
         match input {
             Input::Begin { call, request } => self.begin(now, call, request),
-            Input::Head { call, attempt, status } => self.head(call, attempt, status),
+            Input::Head { call, attempt, status, withdraws } => {
+                self.head(now, call, attempt, status, withdraws);
+            }
             Input::Failed { call, attempt, failure } => self.failed(now, call, attempt, failure),
             Input::Done { call: id, attempt } => {
-                if let Some(call) = of_try(&mut self.calls, id, attempt) {
-                    let outcome = call.answered.unwrap_or(Outcome::Success);
-                    self.end(now, id, outcome);
+                if let Some(call) = self.calls.of_try(id, attempt) {
+                    let outcome = call.outcome.unwrap_or(Outcome::Success);
+                    self.close(now, id, outcome);
                 }
             }
-            Input::ClientGone { call } => {
-                self.abandon(now, call, Outcome::Cancelled);
-            }
-            Input::Rotate(rotation) => self.loads.rotate(&rotation),
+            Input::ClientGone { call } => self.abandon(now, call, Outcome::Cancelled),
+            Input::Rotate(rotation) => self.rotate(now, &rotation),
         }
+        self.serve_queue(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(_, slot)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)
-        {
-            self.deadlines.pop_first();
-            let Some(id) = self.calls[slot as usize].as_ref().map(|call| call.id) else { continue };
-            let action = match self.abandon(now, id, Outcome::Timeout) {
-                Some(true) => Action::Abort { call: id },
-                _ => Action::Answer { call: id, why: Refusal::Deadline },
-            };
-            self.actions.push_back(action);
+        while let Some(id) = self.calls.due(now) {
+            let over =
+                self.calls.get(id).is_some_and(|call| call.deadline.is_some_and(|at| at <= now));
+            if over {
+                self.time_is_up(now, id);
+            } else {
+                self.hedge(now, id);
+            }
         }
         self.gates.iter_mut().for_each(|gate| gate.handle_timeout(now));
+        self.serve_queue(now);
     }
 
     fn poll_action(&mut self) -> Option<Action> {
@@ -270,15 +275,6 @@ impl Machine for Dispatcher {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let abandoned = self.gates.iter().filter_map(Gate::poll_timeout).min();
-        soonest(self.deadlines.first().map(|&(deadline, _)| deadline), abandoned)
-    }
-}
-
-// === impl Call ===
-
-impl Call {
-    fn may_repeat(&self, failure: Failure) -> bool {
-        let again = self.repeatable && failure.replayable && !self.lost_one;
-        !failure.sent || (again && !failure.answered)
+        soonest(self.calls.next_wake(), abandoned)
     }
 }

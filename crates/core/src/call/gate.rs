@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::Route;
 use crate::health::Matcher;
+use crate::machine::soonest;
 use crate::policy::breaker::State;
 use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
+use crate::policy::hedge::Hedge;
 use crate::policy::{Ask, Outcome, Policy, Rejection};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
@@ -18,7 +20,10 @@ pub(super) struct Gate {
     name: String,
     guard: Guard,
     budget: Option<Budget>,
+    hedge: Option<Hedge>,
     failure_status: Matcher,
+    retry_status: Option<Matcher>,
+    timeout: Option<Duration>,
     tries: u32,
     outlasts: Duration,
     /// Work that nobody waits for any more, by when it must have ended.
@@ -49,7 +54,10 @@ impl Gate {
     pub(super) fn new(route: Route, seed: u64) -> Self {
         Self {
             name: route.name,
+            hedge: route.hedge.map(Hedge::new),
             failure_status: route.guard.failure_status.clone(),
+            retry_status: route.retry_status,
+            timeout: route.guard.timeout,
             guard: Guard::new(route.guard, seed),
             // It is full, so it does not matter since when.
             budget: route.budget.map(|config| Budget::new(Instant::EPOCH, config)),
@@ -88,24 +96,65 @@ impl Gate {
         if self.failure_status.matches(status) { Outcome::Failure } else { Outcome::Success }
     }
 
-    /// Whether a call may be tried once more after `tries`. A try of which a task has seen something
-    /// may cost it as much as any other, so it is taken from the budget.
-    pub(super) fn may_try_again(&mut self, now: Instant, tries: u32, sent: bool) -> bool {
-        let within_budget = |budget: &mut Budget| !sent || budget.withdraw(now).is_ok();
-        tries < self.tries && self.budget.as_mut().is_none_or(within_budget)
+    /// The earlier of the caller's deadline and our own, for a call that begins.
+    pub(super) fn deadline(&self, now: Instant, asked: Option<Instant>) -> Option<Instant> {
+        soonest(asked, self.timeout.map(|timeout| now + timeout))
+    }
+
+    /// A call may take so long.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether a safe request is tried again when it is answered with this status: a failure, and one
+    /// that another task may not share.
+    pub(super) fn tries_again_on(&self, status: u16) -> bool {
+        self.failure_status.matches(status)
+            && self.retry_status.as_ref().is_some_and(|statuses| statuses.matches(status))
+    }
+
+    /// Whether a call may be tried once more after it was sent so often. A try of which a task has
+    /// seen something may cost it as much as any other, so it is taken from the budget.
+    pub(super) fn may_try_again(&mut self, now: Instant, sent: u32, seen: bool) -> bool {
+        let within_budget = |budget: &mut Budget| !seen || budget.withdraw(now).is_ok();
+        sent < self.tries && self.budget.as_mut().is_none_or(within_budget)
+    }
+
+    /// After so long a safe request without an answer is sent once more.
+    pub(super) fn hedge_delay(&mut self, now: Instant) -> Option<Duration> {
+        self.hedge.as_mut()?.delay(now)
+    }
+
+    /// Whether it may be, when it was sent so often.
+    pub(super) fn may_hedge(&mut self, now: Instant, sent: u32) -> bool {
+        sent < self.tries && self.hedge.as_mut().is_some_and(|hedge| hedge.withdraw(now))
+    }
+
+    /// An answer began after so long, or had not begun when another one did.
+    pub(super) fn record(&mut self, now: Instant, latency: Duration) {
+        if let Some(hedge) = &mut self.hedge {
+            hedge.record(now, latency);
+        }
     }
 
     /// The work of a call has ended, as far as anybody can tell.
     pub(super) fn settle(&mut self, now: Instant, pass: Pass, outcome: Outcome) {
-        if let (Some(budget), Outcome::Success) = (&mut self.budget, outcome) {
-            budget.deposit(now);
+        if outcome == Outcome::Success {
+            self.budget.iter_mut().for_each(|budget| budget.deposit(now));
+            self.hedge.iter_mut().for_each(|hedge| hedge.deposit(now));
         }
         self.guard.settle(now, pass, outcome);
     }
 
-    /// Nobody waits for a call that a task got at `sent`: perhaps it still works on it.
-    pub(super) fn abandon(&mut self, now: Instant, mut pass: Pass, sent: Instant, how: Outcome) {
-        let until = sent + self.outlasts;
+    /// Nobody waits for a call that a task got at `sent`, if one did: perhaps it still works on it.
+    pub(super) fn abandon(
+        &mut self,
+        now: Instant,
+        mut pass: Pass,
+        sent: Option<Instant>,
+        how: Outcome,
+    ) {
+        let until = sent.map_or(now, |sent| sent + self.outlasts);
         if until <= now {
             return self.settle(now, pass, how);
         }

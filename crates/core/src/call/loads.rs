@@ -1,8 +1,20 @@
 //! What each task of a service carries.
 
+use std::time::Duration;
+
 use crate::balance::{Algorithm, Balancer, Candidate};
 use crate::endpoints::TaskId;
 use crate::health::{Member, Rotation};
+use crate::time::Instant;
+
+/// What a task is chosen by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pick<'a> {
+    pub(super) preferred: Option<TaskId>,
+    pub(super) affinity: u64,
+    pub(super) safe: bool,
+    pub(super) not: &'a [TaskId],
+}
 
 /// Tasks and their requests in flight, and whose turn it is.
 #[derive(Debug)]
@@ -41,29 +53,29 @@ impl Loads {
         self.tasks.iter().any(|load| load.in_rotation)
     }
 
-    /// `preferred` if it is in rotation, or whose turn it is.
-    pub(super) fn first(&mut self, preferred: Option<TaskId>) -> Option<TaskId> {
-        let open = |load: &&Load| load.in_rotation && Some(load.task) == preferred;
-        let preferred = self.tasks.iter().find(open).map(|load| load.task);
-        preferred.or_else(|| self.pick(&[]))
-    }
-
-    /// Chooses among the tasks in rotation that are not in `failed`.
-    pub(super) fn pick(&mut self, failed: &[TaskId]) -> Option<TaskId> {
-        let open = |load: &&Load| load.in_rotation && !failed.contains(&load.task);
+    pub(super) fn pick(&mut self, _now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
+        let open = |load: &&Load| load.in_rotation && !pick.not.contains(&load.task);
+        let is_preferred = |load: &&Load| open(load) && Some(load.task) == pick.preferred;
+        if let Some(preferred) = self.tasks.iter().find(is_preferred) {
+            return Some(preferred.task);
+        }
         let candidate = |load: &Load| Candidate { task: load.task, in_flight: load.in_flight };
         self.balancer.pick(self.tasks.iter().filter(open).map(candidate))
     }
 
     /// One more request is in flight.
-    pub(super) fn take(&mut self, task: TaskId) {
+    pub(super) fn take(&mut self, _now: Instant, task: TaskId) {
         if let Some(load) = self.tasks.iter_mut().find(|load| load.task == task) {
             load.in_flight += 1;
         }
     }
 
+    pub(super) fn answered(&mut self, _now: Instant, _task: TaskId, _latency: Duration) {}
+    pub(super) fn overtaken(&mut self, _now: Instant, _task: TaskId, _waited: Duration) {}
+    pub(super) fn failed(&mut self, _now: Instant, _task: TaskId) {}
+
     /// One less is.
-    pub(super) fn release(&mut self, task: TaskId) {
+    pub(super) fn release(&mut self, _now: Instant, task: TaskId) {
         let Some(at) = self.tasks.iter().position(|load| load.task == task) else { return };
         let load = &mut self.tasks[at];
         load.in_flight -= 1;
@@ -72,7 +84,7 @@ impl Loads {
         }
     }
 
-    pub(super) fn rotate(&mut self, rotation: &Rotation) {
+    pub(super) fn rotate(&mut self, _now: Instant, rotation: &Rotation) {
         for load in &mut self.tasks {
             load.in_rotation = rotation.contains(load.task);
         }

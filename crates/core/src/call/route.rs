@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::Matcher;
 use crate::policy::guard::{self, Finding};
-use crate::policy::{budget, fallback};
+use crate::policy::{budget, fallback, hedge};
 
 /// One kind of requests to a service, and the policies they go by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +17,12 @@ pub struct Route {
     pub matches: Match,
     /// Deadline, breaker and bulkhead of a call, all its tries together.
     pub guard: guard::Config,
-    /// Tries in all, the first one included. A call whose connection was refused costs the task
-    /// nothing, so this may be as large as the fleet.
+    /// A call is sent so often at most. A try of which no task has seen anything does not count.
     pub tries: u32,
+    /// Safe requests are tried again on these statuses; none if an answer always counts.
+    pub retry_status: Option<Matcher>,
+    /// When a safe request is sent once more although the first try goes on; none if never.
+    pub hedge: Option<hedge::Config>,
     /// What tries that may cost a task something are taken from; none if they are not bounded.
     pub budget: Option<budget::Config>,
     /// A task goes on with a request for so long at most when nobody waits for it any more: until

@@ -334,6 +334,8 @@ fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
     Ok(crate::call::Config {
         connect_timeout: duration("connect_timeout", limit, Duration::from_secs(10))
             .map_err(|error| error.below("call"))?,
+        queue: (raw.call.queue.clone().unwrap_or_default().read())
+            .map_err(|error| error.below("call.queue"))?,
         routes: route::read(&policies, &raw.route)?,
     })
 }

@@ -53,8 +53,8 @@ const NANOS: u128 = 1_000_000_000;
 impl Default for Config {
     fn default() -> Self {
         // A fifth more calls is what Finagle, Envoy and failsafe-go allow. One a second helps a
-        // quiet service and is no load; ten are enough for one task that dies.
-        Self { success_percent: 20, per_second: 1, cap: 10 }
+        // quiet service and is no load; a hundred are what one busy task has in flight when it dies.
+        Self { success_percent: 20, per_second: 1, cap: 100 }
     }
 }
 

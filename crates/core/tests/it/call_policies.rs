@@ -37,15 +37,15 @@ fn a_breaker_counts_calls_by_their_status_and_tells_what_it_decides() {
     shell(with_breaker).check(&expect![[r#"
         rotate 1 |
         get a    | a try 1 on task-1
-        a error  |
+        a error  | a passes 1
         a done   |
         get b    | b try 1 on task-1
         b cut    | b answered: the task closed the connection early
         get c    | c try 1 on task-1
-        c head   |
+        c head   | c passes 1
         c done   |
         get d    | d try 1 on task-1
-        d head   |
+        d head   | d passes 1
         d done   | service: breaker: route default: closed -> open until 5.000s: 2 of 4 failed, 50% is too many
         get e    | e answered: the breaker is open, trials begin in 5.0s
         get f    | f answered: the breaker is open, trials begin in 5.0s
@@ -53,7 +53,7 @@ fn a_breaker_counts_calls_by_their_status_and_tells_what_it_decides() {
         get g    | g try 1 on task-1
                  | service: breaker: route default: open until 5.000s -> half-open: the open time is over
         get h    | h answered: the breaker is half-open; trials taken: 1
-        g head   |
+        g head   | g passes 1
         g done   | service: breaker: route default: half-open -> closed: 1 of 1 trials succeeded, 0 failed
         get i    | i try 1 on task-1
     "#]]);
@@ -109,7 +109,7 @@ fn all_tries_of_a_call_are_one_call_for_its_policies() {
         a lost       | a try 3 on task-3
         bulkhead     | 1 running, 0 abandoned
         get b        | b answered: the bulkhead is full: 1 of 1 calls run
-        a head       |
+        a head       | a passes 3
         a done       |
         bulkhead     | 0 running, 0 abandoned
     "#]]);
@@ -166,9 +166,9 @@ fn tries_that_cost_a_task_something_come_from_the_budget() {
         get c        | c try 1 on task-2
         c refused    | c try 2 on task-3
         c refused    | c try 3 on task-1
-        a head       |
+        a head       | a passes 2
         a done       |
-        c head       |
+        c head       | c passes 3
         c done       |
         get d        | d try 1 on task-2
         d lost       | d try 2 on task-3

@@ -84,7 +84,7 @@ impl World {
                 self.tell(None);
             }
             Step::Head(n, status) => {
-                self.of(n, |call, attempt| Input::Head { call, attempt, status });
+                self.of(n, |call, attempt| Input::Head { call, attempt, status, withdraws: false });
             }
             Step::Lost(n) => self.failed(n, true),
             Step::Refused(n) => self.failed(n, false),
@@ -134,6 +134,7 @@ impl World {
                     let known = self.open.iter_mut().find(|(id, _)| *id == call);
                     known.expect("only calls that are open are tried").1 = attempt.0;
                 }
+                Action::Pass { .. } => {}
                 Action::Answer { call, .. } | Action::Abort { call } => {
                     self.open.retain(|(id, _)| *id != call);
                     self.slots.give_back(call);

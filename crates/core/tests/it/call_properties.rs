@@ -14,8 +14,8 @@ pub(crate) const TASKS: u32 = 5;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Rotate(Vec<u32>),
-    Begin { repeatable: bool, deadline: Option<u64> },
-    Head(usize),
+    Begin { repeatable: bool, safe: bool, deadline: Option<u64> },
+    Head(usize, u16),
     Failed(usize, Failure),
     Done(usize),
     ClientGone(usize),
@@ -43,11 +43,13 @@ fn failure() -> impl Strategy<Value = Failure> {
 
 fn step() -> impl Strategy<Value = Step> {
     let rotation = prop::sample::subsequence((1..=TASKS).collect::<Vec<_>>(), 0..=TASKS as usize);
-    let begin = (any::<bool>(), prop::option::of(0..20_000u64));
+    let begin = (any::<bool>(), any::<bool>(), prop::option::of(0..20_000u64));
     prop_oneof![
         2 => rotation.prop_map(Step::Rotate),
-        8 => begin.prop_map(|(repeatable, deadline)| Step::Begin { repeatable, deadline }),
-        3 => any::<usize>().prop_map(Step::Head),
+        8 => begin
+            .prop_map(|(repeatable, safe, deadline)| Step::Begin { repeatable, safe, deadline }),
+        6 => (any::<usize>(), prop::sample::select(&[200, 200, 103, 404, 500][..]))
+            .prop_map(|(call, status)| Step::Head(call, status)),
         8 => (any::<usize>(), failure()).prop_map(|(call, how)| Step::Failed(call, how)),
         3 => any::<usize>().prop_map(Step::Done),
         1 => any::<usize>().prop_map(Step::ClientGone),
@@ -69,15 +71,16 @@ proptest! {
     fn every_call_ends_once_and_nothing_stays_counted(
         algorithm in algorithm(),
         tries in 1..5u32,
+        queue in any::<bool>(),
         steps in prop::collection::vec(step(), 0..120),
     ) {
-        let mut observer = Observer::new(algorithm, tries);
+        let mut observer = Observer::new(algorithm, tries, queue);
         observer.step(&Step::Rotate((1..=TASKS).collect()));
         for step in &steps {
             observer.step(step);
         }
-        while observer.open.len() > 3 {
-            observer.step(&Step::Done(0));
+        for n in (3..observer.open.len()).rev() {
+            observer.finish(n);
         }
         observer.step(&Step::Wait(10_000));
         prop_assert!(observer.open.is_empty(), "{:?}", observer.open);
@@ -92,7 +95,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..120),
     ) {
         let log = |spurious: bool| {
-            let mut observer = Observer::new(algorithm, 3);
+            let mut observer = Observer::new(algorithm, 3, true);
             let wanted = |step: &&Step| spurious || !matches!(step, Step::Spurious);
             steps.iter().filter(wanted).for_each(|step| observer.step(step));
             observer.log
@@ -116,14 +119,14 @@ proptest! {
             30..40,
         ),
     ) {
-        let mut observer = Observer::new(Algorithm::RoundRobin, 3);
+        let mut observer = Observer::new(Algorithm::RoundRobin, 3, false);
         let mut fair = [0.0; TASKS as usize + 1];
         for (tasks, length) in &changes {
             observer.step(&Step::Rotate(tasks.clone()));
             for n in 0..*length {
-                observer.step(&Step::Begin { repeatable: true, deadline: None });
+                observer.step(&Step::Begin { repeatable: true, safe: false, deadline: None });
                 if observer.open.len() > n % 7 {
-                    observer.step(&Step::Done(n));
+                    observer.finish(n);
                 }
             }
             for task in tasks {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use expect_test::Expect;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{
-    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Request, RouteId,
-    Slots,
+    Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
+    RouteId, Slots,
 };
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -91,8 +91,10 @@ impl Shell {
         let (call, last) = self.calls[name];
         let attempt = Attempt(attempt.map_or(last, |a| a.parse().expect("a try's number")));
         let input = match event {
-            "head" => Input::Head { call, attempt, status: 200 },
-            "error" => Input::Head { call, attempt, status: 500 },
+            "head" => head(call, attempt, 200),
+            "error" => head(call, attempt, 500),
+            "hint" => head(call, attempt, 103),
+            "withdraws" => Input::Head { call, attempt, status: 200, withdraws: true },
             "done" => Input::Done { call, attempt },
             "client-gone" => Input::ClientGone { call },
             how => Input::Failed { call, attempt, failure: failure(how) },
@@ -126,9 +128,15 @@ impl Shell {
 
     fn describe(&mut self, action: Action) -> String {
         let (call, what, last) = match action {
-            Action::Try { call, attempt, task, fresh, .. } => {
+            Action::Try { call, attempt, task, fresh, why, .. } => {
                 let fresh = if fresh { ", fresh" } else { "" };
-                (call, format!("try {} on {task}{fresh}", attempt.0), Some(attempt.0))
+                let hedge = if why == Reason::Hedge { ", hedge" } else { "" };
+                (call, format!("try {} on {task}{fresh}{hedge}", attempt.0), Some(attempt.0))
+            }
+            Action::Pass { call, attempt } => {
+                let known = self.calls.values().find(|(id, _)| *id == call);
+                let last = known.expect("only calls that were begun are spoken of").1;
+                (call, format!("passes {}", attempt.0), Some(last))
             }
             Action::Answer { call, why } => (call, format!("answered: {why}"), None),
             Action::Abort { call } => (call, "aborted".to_owned(), None),
@@ -141,6 +149,10 @@ impl Shell {
         }
         format!("{name} {what}")
     }
+}
+
+fn head(call: CallId, attempt: Attempt, status: u16) -> Input {
+    Input::Head { call, attempt, status, withdraws: false }
 }
 
 /// How a try fails, in one word.

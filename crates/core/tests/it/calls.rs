@@ -16,7 +16,7 @@ fn a_call_is_sent_answered_and_over() {
         rotate 1 2 |
         get a      | a try 1 on task-1
         post b     | b try 1 on task-2
-        a head     |
+        a head     | a passes 1
         a done     |
         b done     |
         get c      | c try 1 on task-1
@@ -50,7 +50,7 @@ fn a_repeatable_request_without_a_byte_of_answer_is_tried_again() {
         rotate 1 2 3 |
         get a        | a try 1 on task-1
         a lost       | a try 2 on task-2
-        a head       |
+        a head       | a passes 2
         a done       |
     "#]]);
 }
@@ -89,7 +89,7 @@ fn after_a_byte_of_answer_nothing_is_repeated() {
         get b        | b try 1 on task-2
         b garbled    | b answered: the task's answer was malformed
         get c        | c try 1 on task-3
-        c head       |
+        c head       | c passes 1
         c cut        | c aborted
     "#]]);
 }
@@ -126,7 +126,7 @@ fn tries_are_counted_whatever_they_cost() {
         get a            | a try 1 on task-1
         a refused        | a try 2 on task-2
         a refused        | a try 3 on task-3
-        a refused        | a answered: the task refused the connection
+        a refused        | a try 4 on task-4
     "#]]);
 }
 
@@ -139,7 +139,7 @@ fn one_deadline_holds_for_all_tries() {
         get c until 30s | c try 1 on task-1
         get d until 90s | d try 1 on task-2
         at 29s          |
-        b head          |
+        b head          | b passes 1
         a refused       | a try 2 on task-2
         at 30s          | c answered: the deadline passed
         at 60s          | a answered: the deadline passed
@@ -182,7 +182,7 @@ fn a_client_that_goes_away_ends_its_call() {
         a client-gone |
         a lost        |
         get b         | b try 1 on task-1
-        b head        |
+        b head        | b passes 1
         b client-gone |
         at 60s        |
     "#]]);
@@ -202,7 +202,7 @@ fn what_belongs_to_an_earlier_try_or_call_is_ignored() {
         get b           | b try 1 on task-1
         a#2 lost        |
         a#1 client-gone |
-        b head          |
+        b head          | b passes 1
         at 60s          | b aborted
     "#]]);
 }
@@ -226,7 +226,7 @@ fn a_task_out_of_rotation_keeps_what_it_has_and_gets_nothing_new() {
         get a      | a try 1 on task-1
         rotate 2   |
         get b      | b try 1 on task-2
-        a head     |
+        a head     | a passes 1
         a done     |
     "#]]);
 }

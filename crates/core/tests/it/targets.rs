@@ -306,6 +306,7 @@ impl Shell {
                     checks.push(task.to_string());
                     continue;
                 }
+                Action::Call(call::Action::Pass { attempt, .. }) => format!("pass {}", attempt.0),
                 Action::Call(call::Action::Try { task, .. }) => format!("try {task}"),
                 Action::Call(call::Action::Answer { why, .. }) => why.to_string(),
                 Action::Call(call::Action::Abort { .. }) => "abort".to_owned(),

@@ -45,6 +45,7 @@ impl Why {
             Self::Fault(Fault::Tunnel) => (501, "Not Implemented", "tunnel"),
             Self::Fault(Fault::Version) => (505, "HTTP Version Not Supported", "unknown_version"),
             Self::Refusal(Refusal::NoTask) => (503, "Service Unavailable", "no_task"),
+            Self::Refusal(Refusal::Busy) => (503, "Service Unavailable", "tasks_busy"),
             Self::Refusal(Refusal::Failed(FailureKind::Refused)) => {
                 (502, "Bad Gateway", "task_refused")
             }
@@ -62,7 +63,7 @@ impl Why {
         }
     }
 
-    /// The status of the answer.
+    /// Its status.
     pub(crate) fn status(self) -> u16 {
         self.row().0
     }

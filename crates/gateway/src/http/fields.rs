@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     IdempotencyKey,
     /// `X-Seaworthy-Task`: whose answer it is.
     Task,
+    /// `X-Seaworthy-Withdraw`: the task wants no more requests. Ours to hear.
+    Withdraw,
     /// `X-Request-Timeout-Ms`: how long its sender waits. The next hop is told what is left of it.
     Timeout,
     /// `Cookie`: may name the task that the client is used to.
@@ -58,7 +60,7 @@ const MOST_OPTIONS: usize = 32;
 
 impl Kind {
     pub(crate) fn of(name: &str) -> Self {
-        const KINDS: [(&str, Kind); 16] = [
+        const KINDS: [(&str, Kind); 17] = [
             ("te", Kind::HopByHop),
             ("host", Kind::Host),
             ("cookie", Kind::Cookie),
@@ -75,6 +77,7 @@ impl Kind {
             ("x-forwarded-proto", Kind::Forwarded),
             (timeout::HEADER, Kind::Timeout),
             ("transfer-encoding", Kind::TransferEncoding),
+            ("x-seaworthy-withdraw", Kind::Withdraw),
         ];
         // Comparing lengths first leaves at most three names to look at.
         let same = |other: &str| other.len() == name.len() && other.eq_ignore_ascii_case(name);

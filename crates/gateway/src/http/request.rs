@@ -23,8 +23,12 @@ pub(crate) struct Request {
     pub(crate) head_only: bool,
     /// Sending it twice does what sending it once does.
     pub(crate) repeatable: bool,
+    /// Nothing changes by it, and its head is all of it.
+    pub(crate) safe: bool,
     /// The client takes HTTP/1.1.
     pub(crate) http_11: bool,
+    /// Requests for the same thing have the same one.
+    pub(crate) fingerprint: u64,
     /// The client wants to send more on this connection.
     pub(crate) keep_alive: bool,
     /// The policies it goes by.
@@ -134,6 +138,8 @@ impl Head<'_> {
         }
         // Source: RFC 9110, section 9.2.2.
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+        // Source: RFC 9110, section 9.2.1.
+        let safe = ["GET", "HEAD", "OPTIONS", "TRACE"].contains(&self.method);
         let route = terms.call.route(self.method, target);
         let keeps = terms.call.routes[route.0].fallback.is_some();
         Ok(Request {
@@ -143,7 +149,9 @@ impl Head<'_> {
             head_only: self.method == "HEAD",
             repeatable: idempotent.contains(&self.method)
                 || self.of(Kind::IdempotencyKey).next().is_some(),
+            safe: safe && framing == Framing::None,
             http_11: self.http_11,
+            fingerprint: fingerprint(&[self.method, target]),
             keep_alive: !self.options.close && (self.http_11 || self.options.keep_alive),
             route,
             timeout: self.of(Kind::Timeout).find_map(|field| timeout::from_header(field.value)),
@@ -241,6 +249,19 @@ impl Head<'_> {
     }
 }
 
+/// Tells apart what is asked for; quick, and not to be relied on for more.
+fn fingerprint(parts: &[&str]) -> u64 {
+    // The mixing step of rustc's hash.
+    let mix =
+        |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let words = parts.iter().flat_map(|part| part.as_bytes().chunks(8));
+    words.fold(0, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(word))
+    })
+}
+
 /// Whether it is a host, or a host and a port, or nothing. Source: RFC 3986, section 3.2.
 fn is_host(host: &[u8]) -> bool {
     let proper = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
@@ -283,14 +304,16 @@ mod tests {
 
     #[test]
     fn what_matters_of_a_request_is_read_as_it_was_meant() {
-        let request = |head| rewrite(head).unwrap().unwrap().0;
+        let request = |head| Request { fingerprint: 0, ..rewrite(head).unwrap().unwrap().0 };
         let got = request(b"GET / HTTP/1.1\r\nHost:\r\n\r\n");
         let expected = Request {
             length: 25,
             framing: Framing::None,
             head_only: false,
             repeatable: true,
+            safe: true,
             http_11: true,
+            fingerprint: 0,
             keep_alive: true,
             route: RouteId(0),
             timeout: None,
@@ -305,7 +328,10 @@ mod tests {
         assert_eq!(old, Request { head_only: true, ..expected });
         let posted = request(b"POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n");
         let framing = Framing::Length(7);
-        assert_eq!(posted, Request { length: 38, framing, repeatable: false, ..expected });
+        assert_eq!(
+            posted,
+            Request { length: 38, framing, repeatable: false, safe: false, ..expected }
+        );
     }
 
     #[test]

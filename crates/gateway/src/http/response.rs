@@ -27,6 +27,8 @@ pub(crate) struct Response {
     pub(crate) client_keep_alive: bool,
     /// The client does not know chunks: only the data is for it.
     pub(crate) unwrap_chunks: bool,
+    /// Its task wants no more requests.
+    pub(crate) withdraws: bool,
     /// It is good for everybody who asks the same, and may be given when it is stale.
     pub(crate) storable: bool,
 }
@@ -98,12 +100,19 @@ fn judge(
         keep_alive: certain && !options.close && (http_11 || options.keep_alive),
         client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks,
         unwrap_chunks,
+        withdraws: withdraws(head.headers),
         storable: request.impersonal
             && status == 200
             && !until_close
             && request.keep_alive
             && is_for_everybody(head.headers),
     })
+}
+
+/// `X-Seaworthy-Withdraw: true`, as Envoy's `x-envoy-immediate-health-check-fail`.
+fn withdraws(fields: &[httparse::Header<'_>]) -> bool {
+    let says = |field: &&httparse::Header<'_>| Kind::of(field.name) == Kind::Withdraw;
+    fields.iter().find(says).is_some_and(|field| field.value.eq_ignore_ascii_case(b"true"))
 }
 
 /// Source: RFC 9111, sections 3 and 4.2.4.
@@ -136,7 +145,7 @@ fn rewrite(
     for field in head.headers.iter() {
         let kind = Kind::of(field.name);
         match kind {
-            Kind::Connection | Kind::HopByHop => {}
+            Kind::Connection | Kind::HopByHop | Kind::Withdraw => {}
             Kind::ContentLength | Kind::TransferEncoding => declared = Some(field),
             _ if options.name(head.headers, field.name) => {}
             _ => {
@@ -184,6 +193,8 @@ mod tests {
         framing: Framing::None,
         head_only: false,
         repeatable: true,
+        safe: true,
+        fingerprint: 0,
         http_11: true,
         keep_alive: true,
         route: RouteId(0),

@@ -41,6 +41,7 @@ pub(crate) fn page(gateway: &Gateway, format: Format) -> String {
     requests(&sums, &mut text);
     tries(&sums, &mut text);
     tasks(gateway, &mut text);
+    queues(gateway, &mut text);
     policies(gateway, &mut text);
     decisions(gateway, &mut text);
     text.end()
@@ -142,6 +143,14 @@ fn tasks(gateway: &Gateway, text: &mut Text) {
     text.family("seaworthy_task_in_rotation", Kind::Gauge, "Whether a task gets new requests.");
     for (service, task, seen) in &samples {
         text.sample("", &[("service", service), ("task", task)], u8::from(seen.in_rotation));
+    }
+}
+
+fn queues(gateway: &Gateway, text: &mut Text) {
+    let help = "Requests that wait because no task may get them.";
+    text.family("seaworthy_queue_length", Kind::Gauge, help);
+    for door in gateway.doors() {
+        text.sample("", &[("service", &door.name)], door.service().queued());
     }
 }
 

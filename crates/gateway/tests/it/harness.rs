@@ -66,6 +66,10 @@ impl Gateway {
         let mut service = json!({ "command": ["none"], "health": health });
         let settings = settings.as_object().expect("settings").clone();
         service.as_object_mut().expect("a service").extend(settings);
+        // Most tests want to see what a client is told when nothing can be had.
+        if service["call"]["queue"].is_null() {
+            service["call"]["queue"] = json!({ "enabled": false });
+        }
         let fleet: RawFleet = serde_json::from_value(json!({ "service": { "test": service } }))
             .expect("a fleet as written");
         let fleet = Fleet::try_from(fleet).expect("a fleet as meant");

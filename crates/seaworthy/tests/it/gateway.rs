@@ -57,6 +57,7 @@ fn what_it_sees_is_told_at_the_admin_address() {
         gauge seaworthy_client_connections worker
         counter seaworthy_client_connections_accepted_total service
         counter seaworthy_decisions_total cause decision service
+        gauge seaworthy_queue_length service
         gauge seaworthy_ready 
         counter seaworthy_refusals_total cause route service
         counter seaworthy_reloads_total result

@@ -70,6 +70,10 @@ impl RawRoute {
             let problem = "is of a service only: its connections are for all its routes";
             return Err(ConfigError::new("call.connect_timeout", problem));
         }
+        if self.call.queue.is_some() {
+            let problem = "is of a service only: what its calls wait for are its tasks";
+            return Err(ConfigError::new("call.queue", problem));
+        }
         // What it leaves out, it has from its service.
         let policies = RawPolicies {
             call: self.call.or(&service.call),
@@ -116,7 +120,7 @@ impl RawRoute {
 impl RawPolicies {
     fn read(&self, name: String, matches: Match) -> Result<Route, ConfigError> {
         let call = self.call.read().map_err(|error| error.below("call"))?;
-        let Call { timeout, tries, failure_status, outlasts, budget } = call;
+        let Call { timeout, tries, failure_status, outlasts, retry_status, budget, hedge } = call;
         let breaker = self.breaker.as_ref().map_or(Ok(None), RawBreaker::read);
         let bulkhead = self.bulkhead.as_ref().map_or(Ok(None), RawBulkhead::read);
         let fallback = self.fallback.as_ref().map_or(Ok(None), RawFallback::read);
@@ -131,6 +135,8 @@ impl RawPolicies {
             matches,
             guard,
             tries,
+            retry_status,
+            hedge,
             budget: Some(budget),
             outlasts,
             fallback: fallback.map_err(|error| error.below("fallback"))?,

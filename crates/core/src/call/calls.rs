@@ -1,0 +1,161 @@
+//! Every call of one service that is not over.
+
+use std::collections::BTreeSet;
+
+use super::queue::Ticket;
+use super::tries::Tries;
+use super::{Attempt, CallId, FailedHow, FailureKind, Refusal, Request};
+use crate::endpoints::TaskId;
+use crate::machine::soonest;
+use crate::policy::Outcome;
+use crate::policy::guard::Pass;
+use crate::time::Instant;
+
+/// The calls by slot, and when the time is to be looked at for each.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    calls: Vec<Option<Call>>,
+    wakes: BTreeSet<(Instant, u32)>,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) request: Request,
+    pub(super) deadline: Option<Instant>,
+    /// From the route's guard; none as long as it waits for its first try.
+    pub(super) pass: Option<Pass>,
+    /// Its place in the queue, while it waits there.
+    pub(super) ticket: Option<Ticket>,
+    /// What is under way.
+    pub(super) tries: Tries,
+    /// Tries so far,
+    pub(super) attempts: u32,
+    /// and those of which a task has seen something, or may yet.
+    pub(super) sent: u32,
+    /// What went wrong so far.
+    pub(super) failures: Vec<Failed>,
+    /// The kind of the last failure, and whether it was sent.
+    pub(super) last: Option<(FailureKind, bool)>,
+    /// A try was sent and came back without an answer: perhaps the request kills tasks, so there is
+    /// one more try and never a third.
+    pub(super) lost_one: bool,
+    /// A kept connection has proven stale, and others may be as old: no more of them.
+    pub(super) fresh: bool,
+    /// It is sent once more at this moment, if it has no answer by then.
+    pub(super) hedge_at: Option<Instant>,
+    /// Whose answer the client gets, once that is known.
+    pub(super) passed: Option<Attempt>,
+    /// How the call goes, by the status of that answer, once its final head has come.
+    pub(super) outcome: Option<Outcome>,
+    /// As it stands in `wakes`.
+    wakes: Option<Instant>,
+}
+
+/// A try that has failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    pub(super) task: TaskId,
+    /// What is still to be told of it.
+    pub(super) how: Option<FailedHow>,
+    /// If there is no other task, this one may be tried again.
+    pub(super) again: bool,
+}
+
+// === impl Calls ===
+
+impl Calls {
+    /// The call with this name, if it is not over.
+    pub(super) fn get(&mut self, id: CallId) -> Option<&mut Call> {
+        self.calls.get_mut(id.slot as usize)?.as_mut().filter(|call| call.id == id)
+    }
+
+    /// The same, if this try of it is under way.
+    pub(super) fn of_try(&mut self, id: CallId, attempt: Attempt) -> Option<&mut Call> {
+        self.get(id).filter(|call| call.tries.get(attempt).is_some())
+    }
+
+    pub(super) fn insert(&mut self, call: Call) {
+        let slot = call.id.slot as usize;
+        if self.calls.len() <= slot {
+            self.calls.resize_with(slot + 1, || None);
+        }
+        let id = call.id;
+        self.calls[slot] = Some(call);
+        self.wake(id);
+    }
+
+    pub(super) fn remove(&mut self, id: CallId) -> Option<Call> {
+        self.get(id)?;
+        let call = self.calls[id.slot as usize].take()?;
+        if let Some(at) = call.wakes {
+            self.wakes.remove(&(at, id.slot));
+        }
+        Some(call)
+    }
+
+    /// Notes when the time is to be looked at for this call, if that has changed.
+    pub(super) fn wake(&mut self, id: CallId) {
+        let Some(call) = self.calls[id.slot as usize].as_mut() else { return };
+        let at = soonest(call.deadline, call.hedge_at);
+        if at == call.wakes {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut call.wakes, at) {
+            self.wakes.remove(&(before, id.slot));
+        }
+        if let Some(at) = at {
+            self.wakes.insert((at, id.slot));
+        }
+    }
+
+    /// A call for which the time has come.
+    pub(super) fn due(&self, now: Instant) -> Option<CallId> {
+        let &(_, slot) = self.wakes.first().filter(|(at, _)| *at <= now)?;
+        self.calls[slot as usize].as_ref().map(|call| call.id)
+    }
+
+    /// When the time is to be looked at next.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// A call of which nothing was tried.
+    pub(super) fn new(id: CallId, request: Request, deadline: Option<Instant>) -> Self {
+        Self {
+            id,
+            request,
+            deadline,
+            pass: None,
+            ticket: None,
+            tries: Tries::default(),
+            attempts: 0,
+            sent: 0,
+            failures: Vec::new(),
+            last: None,
+            lost_one: false,
+            fresh: false,
+            hedge_at: None,
+            passed: None,
+            outcome: None,
+            wakes: None,
+        }
+    }
+
+    /// Tasks that another try is not for: those that work on it, and those that have failed, or only
+    /// those of them that are not worth a second look.
+    pub(super) fn avoid(&self, even_second_looks: bool) -> impl Iterator<Item = TaskId> {
+        let failed = self.failures.iter().filter(move |failed| even_second_looks || !failed.again);
+        self.tries.iter().map(|one| one.task).chain(failed.map(|failed| failed.task))
+    }
+
+    /// What its client is told when there is nothing better.
+    pub(super) fn refusal(&self, in_queue: Refusal) -> Refusal {
+        self.last.map_or(in_queue, |(kind, _)| Refusal::Failed(kind))
+    }
+}

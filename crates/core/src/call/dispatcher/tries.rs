@@ -1,0 +1,275 @@
+//! The tries of a call: where the next one goes, what an answer or a failure leads to.
+
+use std::time::Duration;
+
+use super::Dispatcher;
+use crate::call::calls::{Call, Failed};
+use crate::call::loads::Pick;
+use crate::call::tries::Try;
+use crate::call::{
+    Action, Attempt, CallId, FailedHow, Failure, FailureKind, How, Reason, Request, Seen,
+};
+use crate::endpoints::TaskId;
+use crate::policy::Outcome;
+use crate::time::Instant;
+
+impl Dispatcher {
+    /// The task for the next try of a call. One that has lost a connection is the last resort: it
+    /// may be just dying, but the next connection may also find it started again.
+    pub(super) fn choose(&mut self, now: Instant, id: CallId) -> Option<TaskId> {
+        let call = self.calls.get(id)?;
+        let pick = call.pick();
+        if call.failures.is_empty() {
+            return self.loads.pick(now, &pick);
+        }
+        let not: Vec<TaskId> = call.avoid(true).collect();
+        let but: Vec<TaskId> = call.avoid(false).collect();
+        let other = self.loads.pick(now, &Pick { not: &not, ..pick });
+        other.or_else(|| self.loads.pick(now, &Pick { not: &but, ..pick }))
+    }
+
+    pub(super) fn launch(&mut self, now: Instant, id: CallId, task: TaskId, why: Reason) {
+        let Some(call) = self.calls.get(id) else { return };
+        if let Some(ticket) = call.ticket.take() {
+            self.queue.leave(ticket);
+        }
+        call.attempts += 1;
+        call.sent += 1;
+        let attempt = Attempt(call.attempts);
+        call.tries.push(Try { attempt, task, since: now, is_kept: false });
+        let gate = &mut self.gates[call.request.route.0];
+        let wait = call.request.safe.then(|| gate.hedge_delay(now)).flatten();
+        call.hedge_at = wait.map(|wait| now + wait);
+        let (deadline, fresh) = (call.deadline, call.fresh);
+        self.calls.wake(id);
+        self.loads.take(now, task);
+        self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh, why });
+    }
+
+    /// Sends a call once more, although it is under way: its answer is late.
+    pub(super) fn hedge(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        call.hedge_at = None;
+        let (route, sent, is_late) = (call.request.route.0, call.sent, call.tries.any_open());
+        let not: Vec<TaskId> = call.avoid(true).collect();
+        let pick = Pick { preferred: None, not: &not, ..call.pick() };
+        let task = if is_late { self.loads.pick(now, &pick) } else { None };
+        self.calls.wake(id);
+        if let Some(task) = task
+            && self.gates[route].may_hedge(now, sent)
+        {
+            self.launch(now, id, task, Reason::Hedge);
+        }
+    }
+
+    /// The head of an answer: it is the client's, or it is kept while another task is asked.
+    pub(super) fn head(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        attempt: Attempt,
+        status: u16,
+        withdraws: bool,
+    ) {
+        let Some(call) = self.calls.of_try(id, attempt) else { return };
+        let Some(&one) = call.tries.get(attempt) else { return };
+        let gate = &mut self.gates[call.request.route.0];
+        // An interim answer shows that the task lives, and nothing of how the call goes.
+        let outcome = (status >= 200).then(|| gate.outcome(status));
+        let passed = call.passed.is_some();
+        let again = call.request.safe && !passed && gate.tries_again_on(status);
+        if withdraws {
+            self.tell(id, one.task, How::Withdrawn);
+        }
+        if again {
+            return self.keep(now, id, one, status);
+        }
+        if let Some(outcome) = outcome {
+            self.judge(now, id, one, status, outcome);
+        }
+        if !passed {
+            self.pass(now, id, attempt);
+        }
+        if let Some(call) = self.calls.get(id) {
+            call.outcome = outcome.or(call.outcome);
+        }
+    }
+
+    /// What an answer that is the client's shows of the tasks.
+    fn judge(&mut self, now: Instant, id: CallId, one: Try, status: u16, outcome: Outcome) {
+        if outcome != Outcome::Success {
+            self.loads.failed(now, one.task);
+            let what = FailedHow::Status(status);
+            return self.tell(id, one.task, How::Failed { what, blamed: false });
+        }
+        let latency = now.since(one.since);
+        self.loads.answered(now, one.task, latency);
+        self.tell(id, one.task, How::Answered(latency));
+        let Some(call) = self.calls.get(id) else { return };
+        self.gates[call.request.route.0].record(now, latency);
+        let late = |other: &&Try| other.attempt != one.attempt && !other.is_kept;
+        let late: Vec<Try> = call.tries.iter().filter(late).copied().collect();
+        let failures = std::mem::take(&mut call.failures);
+        for Failed { task, how, .. } in failures {
+            if let Some(what) = how {
+                self.tell(id, task, How::Failed { what, blamed: true });
+            }
+        }
+        for other in late {
+            self.overtaken(now, id, other);
+        }
+    }
+
+    fn overtaken(&mut self, now: Instant, id: CallId, late: Try) {
+        let waited: Duration = now.since(late.since);
+        self.loads.overtaken(now, late.task, waited);
+        self.tell(id, late.task, How::Overtaken(waited));
+        if let Some(call) = self.calls.get(id) {
+            self.gates[call.request.route.0].record(now, waited);
+        }
+    }
+
+    /// The answer of `attempt` is the client's, and all other tries are broken off.
+    fn pass(&mut self, now: Instant, id: CallId, attempt: Attempt) {
+        let Some(call) = self.calls.get(id) else { return };
+        (call.passed, call.hedge_at) = (Some(attempt), None);
+        while let Some(other) = call.tries.take(|one| one.attempt != attempt) {
+            self.loads.release(now, other.task);
+        }
+        self.calls.wake(id);
+        self.actions.push_back(Action::Pass { call: id, attempt });
+    }
+
+    /// An answer that is worth another try: it is the client's only if there is no better one.
+    fn keep(&mut self, now: Instant, id: CallId, one: Try, status: u16) {
+        self.loads.failed(now, one.task);
+        let Some(call) = self.calls.get(id) else { return };
+        if let Some(older) = call.tries.take(|one| one.is_kept) {
+            self.loads.release(now, older.task);
+        }
+        call.tries.keep(one.attempt);
+        let how = Some(FailedHow::Status(status));
+        call.failures.push(Failed { task: one.task, how, again: false });
+        call.last = None;
+        self.try_again(now, id, false);
+    }
+
+    pub(super) fn failed(&mut self, now: Instant, id: CallId, attempt: Attempt, failure: Failure) {
+        let Some(call) = self.calls.of_try(id, attempt) else { return };
+        let Some(one) = call.tries.take(|one| one.attempt == attempt) else { return };
+        // After an interim answer alone the client can still be told.
+        let (passed, begun) = (call.passed.is_some(), call.outcome.is_some());
+        let again = call.may_repeat(failure) && !passed;
+        call.note(one.task, failure);
+        self.loads.release(now, one.task);
+        if failure.kind == FailureKind::Refused {
+            self.tell(id, one.task, How::Refused);
+        } else if !failure.is_stale() {
+            self.loads.failed(now, one.task);
+        }
+        if begun {
+            self.tell_failures(id);
+            self.close(now, id, Outcome::Failure);
+            return self.actions.push_back(Action::Abort { call: id });
+        }
+        if again {
+            self.try_again(now, id, true);
+        } else {
+            self.give_up(now, id);
+        }
+    }
+
+    /// Another try, unless one is under way. If there is no task for it, the call may wait.
+    fn try_again(&mut self, now: Instant, id: CallId, may_wait: bool) {
+        let Some(call) = self.calls.get(id) else { return };
+        if call.tries.any_open() {
+            return;
+        }
+        let nothing_kept = call.tries.kept().is_none();
+        if self.go_on(now, id) {
+            return;
+        }
+        if may_wait && nothing_kept {
+            self.wait(now, id);
+        } else {
+            self.give_up(now, id);
+        }
+    }
+
+    /// No further try: what is under way, the last answer that came, or one of our own.
+    pub(super) fn give_up(&mut self, now: Instant, id: CallId) {
+        let in_queue = self.in_queue();
+        let Some(call) = self.calls.get(id) else { return };
+        if call.tries.any_open() {
+            return;
+        }
+        let (kept, why) = (call.tries.kept(), call.refusal(in_queue));
+        call.outcome = Some(Outcome::Failure);
+        self.tell_failures(id);
+        if let Some(attempt) = kept {
+            return self.pass(now, id, attempt);
+        }
+        self.close(now, id, Outcome::Failure);
+        self.answer(id, why);
+    }
+
+    /// Tells what went wrong with a call that no task has answered properly. If several have failed,
+    /// it is the request's fault.
+    fn tell_failures(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let failures = std::mem::take(&mut call.failures);
+        if let [Failed { task, how: Some(what), .. }] = failures[..] {
+            self.tell(id, task, How::Failed { what, blamed: false });
+        }
+    }
+
+    /// The deadline of a call has passed. If it was the caller's own, that says nothing of its task.
+    pub(super) fn tell_overdue(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let own = self.gates[call.request.route.0].timeout();
+        let open = call.tries.iter().find(|one| !one.is_kept && call.passed.is_none()).copied();
+        let Some(one) = open.filter(|one| own.is_some_and(|own| now.since(one.since) >= own))
+        else {
+            return;
+        };
+        self.loads.failed(now, one.task);
+        self.tell(id, one.task, How::Failed { what: FailedHow::Deadline, blamed: false });
+    }
+
+    fn tell(&mut self, id: CallId, task: TaskId, how: How) {
+        let Some(call) = self.calls.get(id) else { return };
+        let fingerprint = call.request.fingerprint;
+        self.seen.push_back(Seen { task, how, fingerprint });
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// What its tasks are chosen by.
+    fn pick(&self) -> Pick<'static> {
+        let Request { preferred, affinity, safe, .. } = self.request;
+        Pick { preferred, affinity, safe, not: &[] }
+    }
+
+    fn may_repeat(&self, failure: Failure) -> bool {
+        let again = self.request.ask.repeatable && failure.replayable && !self.lost_one;
+        !failure.sent || (again && !failure.answered)
+    }
+
+    /// Remembers a failure.
+    fn note(&mut self, task: TaskId, failure: Failure) {
+        let stale = failure.is_stale() && !self.fresh;
+        let lost = failure.kind == FailureKind::Closed && failure.sent;
+        // That nobody listens is told at once; that a kept connection was closed says nothing.
+        let told = stale || failure.kind == FailureKind::Refused;
+        let how = (!told).then_some(FailedHow::Broken(failure.kind));
+        self.failures.push(Failed { task, how, again: stale || lost });
+        self.last = Some((failure.kind, failure.sent));
+        self.lost_one |= failure.sent;
+        self.fresh |= stale;
+        if !failure.sent {
+            self.sent -= 1;
+        }
+    }
+}
