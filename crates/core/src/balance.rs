@@ -1,88 +1,183 @@
 //! Who gets the next request.
+//!
+//! Every algorithm divides requests by weight when nothing else speaks against it, and each one is
+//! capped in the same way while a task starts slowly. Draws come by seed and ordinal, so
+//! the same inputs give the same choices.
+
+mod affinity;
+mod pulse;
+mod ramp;
+mod target;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoints::TaskId;
+use crate::random::{Stream, draw, unit};
+use crate::time::Instant;
+
+pub use affinity::Affinity;
+pub(crate) use target::{Target, Welcome};
 
 /// How a task is chosen among those in rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
-    /// Each in turn.
+    /// Each in turn, as often as its weight says. Source: nginx, smooth weighted round robin.
     RoundRobin,
-    /// The one with the fewest requests in flight; among equals, each in turn.
+    /// The one with the fewest requests in flight for its weight; among equals, each in turn.
     LeastOutstandingRequests,
+    /// By lot.
+    WeightedRandom,
+    /// Each in turn, but for a task that is clearly slower than another one, drawn by lot: its turn
+    /// is passed on. Source: Mitzenmacher, "The power of two choices in randomized load balancing"
+    /// (2001); Finagle's peak EWMA.
+    LatencyAware,
+    /// Requests with the same [`Affinity`] reach the same task as long as it is there, and no other
+    /// requests move when it goes. Source: Thaler and Ravishankar, "Using name-based mappings to
+    /// increase hit rates" (1998), rendezvous hashing.
+    ConsistentHash,
 }
 
-/// A task that may be chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The task.
-    pub task: TaskId,
-    /// Requests sent to it and not yet finished.
-    pub in_flight: u32,
+/// How the requests of a service are divided among its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// How a task is chosen.
+    pub algorithm: Algorithm,
+    /// What is hashed by a consistent hash, and only there.
+    pub affinity: Option<Affinity>,
+    /// A task that enters the rotation has its full share only after so long. Zero: at once.
+    pub slow_start: Duration,
+    /// So many requests a task has in flight at most; none if that is not bounded.
+    pub most_in_flight: Option<u32>,
 }
 
-/// Chooses, and remembers whose turn it was.
+/// Chooses among tasks. What it knows of each stands in its [`Target`].
 #[derive(Debug)]
-pub struct Balancer {
+pub(crate) struct Balancer {
     algorithm: Algorithm,
-    /// A turn is remembered by task and not by position, so that a task that comes or goes shifts
-    /// nobody's turn.
-    last: TaskId,
+    seed: u64,
+    /// Choices so far.
+    count: u64,
 }
+
+/// A turn is passed on if it costs more than so many times what another task costs …
+const CLEARLY: u64 = 3;
+/// … and so many nanoseconds more: among tasks that are all quick it does not matter who is quicker.
+const SLACK: u64 = 2_000_000;
+/// Into so many parts the claim to a turn is divided.
+const PARTS: i64 = 4;
+
+// === impl Config ===
+
+impl Config {
+    /// This algorithm, and nothing else.
+    pub const fn plain(algorithm: Algorithm) -> Self {
+        Self { algorithm, affinity: None, slow_start: Duration::ZERO, most_in_flight: None }
+    }
+}
+
+// === impl Balancer ===
 
 impl Balancer {
-    /// A balancer whose first turn is the lowest task's.
-    pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, last: TaskId(0) }
+    /// Nothing has been chosen yet.
+    pub(crate) fn new(algorithm: Algorithm, seed: u64) -> Self {
+        Self { algorithm, seed, count: 0 }
     }
 
-    /// The task for the next request; none if there is no candidate.
-    pub fn pick(&mut self, candidates: impl Iterator<Item = Candidate>) -> Option<TaskId> {
-        let last = self.last;
-        // Those after the last one come first, in ascending order; then it starts over.
-        let turn = |c: &Candidate| (c.task <= last, c.task);
-        let chosen = match self.algorithm {
-            Algorithm::RoundRobin => candidates.min_by_key(turn),
-            Algorithm::LeastOutstandingRequests => {
-                candidates.min_by_key(|c| (c.in_flight, turn(c)))
-            }
-        }?;
-        self.last = chosen.task;
-        Some(chosen.task)
+    /// The place in `targets` of the task for the next request. `open` has the places of those that
+    /// may get it, in ascending order, at least one; it is spoiled.
+    pub(crate) fn pick(
+        &mut self,
+        now: Instant,
+        targets: &mut [Target],
+        open: &mut Vec<usize>,
+        affinity: u64,
+    ) -> usize {
+        self.count += 1;
+        if let [only] = open[..] {
+            return only;
+        }
+        match self.algorithm {
+            Algorithm::RoundRobin => open[turn(targets, open)],
+            Algorithm::LeastOutstandingRequests => least(targets, open),
+            Algorithm::WeightedRandom => self.lot(targets, open),
+            Algorithm::LatencyAware => self.quick(now, targets, open),
+            Algorithm::ConsistentHash => hashed(targets, open, affinity),
+        }
     }
+
+    fn draw_below(&self, bound: u64) -> u64 {
+        let drawn = u128::from(draw(self.seed, Stream::Balance, self.count));
+        ((drawn * u128::from(bound)) >> 64) as u64
+    }
+
+    fn lot(&self, targets: &[Target], open: &[usize]) -> usize {
+        let weight = |at: &usize| u64::from(targets[*at].weight());
+        let mut left = self.draw_below(open.iter().map(weight).sum());
+        let hit = |at: &&usize| {
+            let hit = left < weight(at);
+            left = left.saturating_sub(weight(at));
+            hit
+        };
+        *open.iter().find(hit).expect("what is drawn is less than the sum")
+    }
+
+    fn quick(&self, now: Instant, targets: &mut [Target], open: &[usize]) -> usize {
+        let turn = turn(targets, open);
+        let drawn = self.draw_below(open.len() as u64 - 1) as usize;
+        let other = open[drawn + usize::from(drawn >= turn)];
+        let [mine, others] = [open[turn], other].map(|at| targets[at].cost(now));
+        if mine <= others.saturating_mul(CLEARLY).saturating_add(SLACK) {
+            return open[turn];
+        }
+        // It has its turn back in part, from the one that has it now, so that all have their share in
+        // the end. Not the whole of it: one that is slow for long would get all that it was spared.
+        let weight = |at: &usize| i64::from(targets[*at].weight());
+        let back = open.iter().map(weight).sum::<i64>() - weight(&open[turn]);
+        targets[open[turn]].claim += back * (PARTS - 1);
+        targets[other].claim -= back * (PARTS - 1);
+        other
+    }
+}
+
+/// Whose turn it is, as a place in `open`. Everybody's claim grows by its weight, and whoever has the
+/// largest pays for all. A task that is not there neither gains nor loses.
+fn turn(targets: &mut [Target], open: &[usize]) -> usize {
+    let (mut sum, mut first) = (0, 0);
+    for (n, &at) in open.iter().enumerate() {
+        let weight = i64::from(targets[at].weight()) * PARTS;
+        targets[at].claim += weight;
+        sum += weight;
+        if targets[at].claim > targets[open[first]].claim {
+            first = n;
+        }
+    }
+    targets[open[first]].claim -= sum;
+    first
+}
+
+fn least(targets: &mut [Target], open: &mut Vec<usize>) -> usize {
+    // In flight for each weight, compared as fractions.
+    let load = |at: usize| (u64::from(targets[at].in_flight()), u64::from(targets[at].weight()));
+    let least =
+        open.iter().map(|at| load(*at)).reduce(|a, b| if b.0 * a.1 < a.0 * b.1 { b } else { a });
+    let (in_flight, weight) = least.expect("somebody is open");
+    open.retain(|at| load(*at).0 * weight == in_flight * load(*at).1);
+    open[turn(targets, open)]
+}
+
+/// The highest score counts. By these scores each task has its weight's share of all affinities.
+/// Source: Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005), logarithmic method.
+fn hashed(targets: &[Target], open: &[usize], affinity: u64) -> usize {
+    let score = |at: usize| {
+        let drawn = unit(affinity, Stream::Affinity, u64::from(targets[at].task().0));
+        -f64::from(targets[at].weight()) / libm::log(drawn)
+    };
+    let score = |at: &usize| (*at, score(*at));
+    let best = open.iter().map(score).reduce(|a, b| if b.1 > a.1 { b } else { a });
+    best.expect("somebody is open").0
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn picks(algorithm: Algorithm, rounds: &[&[(u32, u32)]]) -> Vec<u32> {
-        let mut balancer = Balancer::new(algorithm);
-        let candidates = |round: &[(u32, u32)]| {
-            let candidate = |&(task, in_flight)| Candidate { task: TaskId(task), in_flight };
-            round.iter().map(candidate).collect::<Vec<_>>()
-        };
-        rounds
-            .iter()
-            .filter_map(|r| balancer.pick(candidates(r).into_iter()))
-            .map(|t| t.0)
-            .collect()
-    }
-
-    #[test]
-    fn round_robin_keeps_its_turn_when_tasks_come_and_go() {
-        let (all, without_2, with_4) =
-            (&[(1, 0), (2, 0), (3, 0)][..], &[(1, 0), (3, 0)][..], &[(1, 0), (3, 0), (4, 0)][..]);
-        let rounds = [all, all, without_2, without_2, with_4, with_4, with_4, &[]];
-        assert_eq!(picks(Algorithm::RoundRobin, &rounds), [1, 2, 3, 1, 3, 4, 1]);
-    }
-
-    #[test]
-    fn least_outstanding_takes_turns_among_equals() {
-        let rounds =
-            [&[(1, 2), (2, 0), (3, 0)][..], &[(1, 2), (2, 0), (3, 0)], &[(1, 0), (2, 1), (3, 1)]];
-        assert_eq!(picks(Algorithm::LeastOutstandingRequests, &rounds), [2, 3, 1]);
-    }
-}
+mod tests;

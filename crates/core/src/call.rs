@@ -12,6 +12,7 @@ mod seen;
 mod slots;
 mod tries;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,9 +25,11 @@ use crate::time::Instant;
 pub use dispatcher::Dispatcher;
 pub use failure::{Failure, FailureKind, Refusal};
 pub use gate::Standing;
+pub use loads::{Loads, Pick};
 pub use queue::Config as Queue;
 pub use request::Request;
-pub use route::{Match, PathMatch, Route, RouteId};
+pub(crate) use route::path;
+pub use route::{FieldMatch, HostMatch, Match, PathMatch, Route, RouteId};
 pub use seen::{FailedHow, How, Seen};
 pub use slots::Slots;
 
@@ -173,13 +176,23 @@ impl Config {
             budget: None,
             outlasts: Duration::ZERO,
             fallback: None,
+            weights: BTreeMap::new(),
         };
         Self { connect_timeout: timeout, queue: None, routes: vec![route] }
     }
 
-    /// The route for a request with this method and target.
-    pub fn route(&self, method: &str, target: &str) -> RouteId {
-        let first = self.routes.iter().position(|route| route.matches.is_for(method, target));
-        RouteId(first.unwrap_or(self.routes.len() - 1))
+    /// The route for a request with this method, target (path and query) and host (perhaps with a
+    /// port). `has` says whether it has a field of this name, with this value if one is given.
+    pub fn route(
+        &self,
+        method: &str,
+        target: &str,
+        host: &str,
+        has: impl Fn(&str, Option<&str>) -> bool,
+    ) -> RouteId {
+        // The last is for all.
+        let special = &self.routes[..self.routes.len() - 1];
+        let first = special.iter().position(|r| r.matches.is_for(method, target, host, &has));
+        RouteId(first.unwrap_or(special.len()))
     }
 }

@@ -14,9 +14,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance::Algorithm;
 use crate::cluster::plan::Revision;
-use crate::{call, cluster, health};
+use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
 pub use raw::{RawFleet, RawService};
@@ -84,8 +83,8 @@ pub struct Service {
     pub cluster: cluster::Config,
     /// How tasks are checked.
     pub health: health::Config,
-    /// How a task is chosen.
-    pub balancing: Algorithm,
+    /// How requests are divided among tasks.
+    pub balancing: balance::Config,
     /// The cookie by which a client comes back to the task that answered it first, if it does.
     pub sticky_cookie: Option<String>,
     /// How a call is carried out, by route.
@@ -139,7 +138,7 @@ impl Service {
     }
 
     fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { cluster, health, call, .. } = self;
+        let Self { cluster, health, balancing, call, .. } = self;
         let durations = [
             &mut cluster.provisioning.0,
             &mut cluster.provisioning.1,
@@ -150,6 +149,7 @@ impl Service {
             &mut cluster.restart_backoff.1,
             &mut health.interval,
             &mut health.timeout,
+            &mut balancing.slow_start,
             &mut call.connect_timeout,
         ];
         durations.into_iter().for_each(&change);

@@ -19,6 +19,12 @@ pub enum Stream {
     Link,
     /// The seed of each further flow of a load.
     Flows,
+    /// Which task gets a request, where that is drawn.
+    Balance,
+    /// Which task's number is best for an affinity.
+    Affinity,
+    /// Which revision gets a call.
+    Revisions,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::balance::Algorithm;
+use crate::balance;
 use crate::call::{self, Dispatcher, RouteId, Standing};
 use crate::endpoints::{Endpoints, Health, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
@@ -55,12 +55,12 @@ impl TargetGroup {
     pub fn new(
         health: health::Config,
         call: call::Config,
-        algorithm: Algorithm,
+        balancing: balance::Config,
         seed: u64,
     ) -> Self {
         Self {
             checker: Checker::new(health),
-            dispatcher: Dispatcher::new(call, algorithm, seed),
+            dispatcher: Dispatcher::new(call, balancing, seed),
             actions: VecDeque::new(),
         }
     }

@@ -1,9 +1,13 @@
-//! A guard allocates when it is made and never again. A program of its own, for it counts the
+//! A guard allocates when it is made and never again, a balancer when tasks come. A program of its own, for it counts the
 //! allocations of a whole thread.
 
 use std::time::Duration;
 
 use allocation_counter::measure;
+use seaworthy_core::balance::{self, Algorithm};
+use seaworthy_core::call::{Loads, Pick};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::health::Rotation;
 use seaworthy_core::policy::breaker::{self, Opening, Ramp, Window};
 use seaworthy_core::policy::guard::{Config, Guard};
 use seaworthy_core::policy::{Ask, Outcome, Policy, adaptive, bulkhead};
@@ -52,6 +56,32 @@ fn no_call_allocates_whatever_becomes_of_it() {
             assert!(metrics.rejected.open > 0 && metrics.rejected.ramp > 0);
             assert!(metrics.transitions_lost > 0, "the story is long enough");
         }
+    }
+}
+
+#[test]
+fn no_choice_of_a_task_allocates() {
+    use Algorithm::{ConsistentHash, LatencyAware, LeastOutstandingRequests, WeightedRandom};
+    for algorithm in [LatencyAware, LeastOutstandingRequests, WeightedRandom, ConsistentHash] {
+        let slow_start = Duration::from_secs(1);
+        let mut loads =
+            Loads::new(balance::Config { slow_start, ..balance::Config::plain(algorithm) }, 1);
+        let tasks = [1, 2, 3].map(TaskId);
+        loads.rotate(Instant::EPOCH, &Rotation::of(tasks[..1].iter().copied()));
+        loads.rotate(Instant::EPOCH, &Rotation::of(tasks));
+        let story = |loads: &mut Loads| {
+            for n in 0..10_000 {
+                let now = Instant::EPOCH + Duration::from_millis(n);
+                let pick = Pick { affinity: n, safe: true, not: &tasks[..1], ..Pick::default() };
+                let task = loads.pick(now, &pick).expect("two are left");
+                loads.take(now, task);
+                loads.answered(now, task, Duration::from_millis(n % 7));
+                loads.release(now, task, true);
+            }
+        };
+        // The memory for a choice is there from the first one on.
+        story(&mut loads);
+        assert_eq!(measure(|| story(&mut loads)).count_total, 0, "{algorithm:?}");
     }
 }
 

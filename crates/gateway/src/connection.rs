@@ -122,8 +122,9 @@ async fn next(
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
     let Scratch { input, head, .. } = scratch;
-    let fleet::Service { call, sticky_cookie, .. } = &worker.service.config;
-    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref() };
+    let fleet::Service { call, sticky_cookie, balancing, .. } = &worker.service.config;
+    let affinity = balancing.affinity.as_ref();
+    let terms = Terms { call, sticky_cookie: sticky_cookie.as_deref(), affinity };
     let deadline = Instant::now() + HEAD_TIMEOUT;
     loop {
         if !input.is_empty() {

@@ -118,11 +118,12 @@ impl<'a> Exchange<'a> {
 
     /// What core is to know.
     fn wanted(&self) -> call::Request {
-        let Request { route, repeatable, timeout, preferred, safe, fingerprint, .. } = self.request;
+        let Request { route, repeatable, timeout, preferred, .. } = self.request;
+        let Request { affinity, safe, fingerprint, .. } = self.request;
         let deadline = timeout.map(|timeout| self.account.begun + timeout);
         let bytes = self.upload.bytes();
         let ask = Ask { repeatable, deadline };
-        call::Request { safe, preferred, fingerprint, bytes, ..call::Request::new(route, ask) }
+        call::Request { route, ask, safe, preferred, affinity, fingerprint, bytes }
     }
 
     /// Core's next word; none if the client goes away before it comes.

@@ -122,7 +122,7 @@ impl Service {
     /// A service without tasks. `seed` draws what its policies draw.
     pub(crate) fn new(config: fleet::Service, seed: u64) -> Self {
         let (health, call) = (config.health.clone(), config.call.clone());
-        let group = TargetGroup::new(health, call, config.balancing, seed);
+        let group = TargetGroup::new(health, call, config.balancing.clone(), seed);
         Self {
             shared: Mutex::new(Shared {
                 group,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::queue::Ticket;
 use super::tries::Tries;
 use super::{Attempt, CallId, FailedHow, FailureKind, Refusal, Request};
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::machine::soonest;
 use crate::policy::Outcome;
@@ -23,6 +24,8 @@ pub(super) struct Calls {
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) request: Request,
+    /// It goes to tasks of this one, as long as there are any.
+    pub(super) revision: Option<Revision>,
     pub(super) deadline: Option<Instant>,
     /// From the route's guard; none as long as it waits for its first try.
     pub(super) pass: Option<Pass>,
@@ -126,10 +129,16 @@ impl Calls {
 
 impl Call {
     /// A call of which nothing was tried.
-    pub(super) fn new(id: CallId, request: Request, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(
+        id: CallId,
+        request: Request,
+        revision: Option<Revision>,
+        deadline: Option<Instant>,
+    ) -> Self {
         Self {
             id,
             request,
+            revision,
             deadline,
             pass: None,
             ticket: None,

@@ -9,7 +9,7 @@ use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::queue::Queue;
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
-use crate::balance::Algorithm;
+use crate::balance;
 use crate::endpoints::TaskId;
 use crate::health::Rotation;
 use crate::machine::{Machine, soonest};
@@ -34,6 +34,8 @@ pub struct Dispatcher {
     loads: Loads,
     calls: Calls,
     queue: Queue,
+    /// Calls so far.
+    begun: u64,
     actions: VecDeque<Action>,
     seen: VecDeque<Seen>,
 }
@@ -41,14 +43,15 @@ pub struct Dispatcher {
 // === impl Dispatcher ===
 
 impl Dispatcher {
-    /// A dispatcher without any task in rotation. `seed` draws the breakers' jitter.
-    pub fn new(config: Config, algorithm: Algorithm, seed: u64) -> Self {
+    /// A dispatcher without any task in rotation. `seed` is for what is drawn.
+    pub fn new(config: Config, balancing: balance::Config, seed: u64) -> Self {
         let gate = |(n, route)| Gate::new(route, draw(seed, Stream::OpenTime, n as u64));
         Self {
             gates: config.routes.into_iter().enumerate().map(gate).collect(),
-            loads: Loads::new(algorithm),
+            loads: Loads::new(balancing, seed),
             calls: Calls::default(),
             queue: Queue::new(config.queue),
+            begun: 0,
             actions: VecDeque::new(),
             seen: VecDeque::new(),
         }
@@ -95,7 +98,9 @@ impl Dispatcher {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return self.answer(id, Refusal::Deadline);
         }
-        self.calls.insert(Call::new(id, request, deadline));
+        self.begun += 1;
+        let revision = self.gates[request.route.0].revision(self.begun);
+        self.calls.insert(Call::new(id, request, revision, deadline));
         if !self.go_on(now, id) {
             self.wait(now, id);
         }
@@ -215,7 +220,7 @@ impl Dispatcher {
             self.queue.leave(ticket);
         }
         while let Some(one) = call.tries.take(|_| true) {
-            self.loads.release(now, one.task);
+            self.loads.release(now, one.task, one.heard);
         }
         Some(call)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Route;
+use crate::cluster::plan::Revision;
 use crate::health::Matcher;
 use crate::machine::soonest;
 use crate::policy::breaker::State;
@@ -11,6 +12,7 @@ use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
 use crate::policy::hedge::Hedge;
 use crate::policy::{Ask, Outcome, Policy, Rejection};
+use crate::random::{Stream, draw};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) struct Gate {
     timeout: Option<Duration>,
     tries: u32,
     outlasts: Duration,
+    weights: BTreeMap<Revision, u32>,
+    seed: u64,
     /// Work that nobody waits for any more, by when it must have ended.
     abandoned: BTreeMap<(Instant, u64), Pass>,
     /// Abandoned so far, which tells those of one moment apart.
@@ -50,7 +54,7 @@ pub struct Standing {
 // === impl Gate ===
 
 impl Gate {
-    /// Nothing has passed yet. `seed` draws the breaker's jitter.
+    /// Nothing has passed yet. `seed` is for what is drawn.
     pub(super) fn new(route: Route, seed: u64) -> Self {
         Self {
             name: route.name,
@@ -63,6 +67,8 @@ impl Gate {
             budget: route.budget.map(|config| Budget::new(Instant::EPOCH, config)),
             tries: route.tries,
             outlasts: route.outlasts,
+            weights: route.weights,
+            seed,
             abandoned: BTreeMap::new(),
             count: 0,
         }
@@ -89,6 +95,19 @@ impl Gate {
 
     pub(super) fn admit(&mut self, now: Instant, ask: &Ask) -> Result<Pass, Rejection> {
         self.guard.admit(now, ask)
+    }
+
+    /// Of which revision the task of the `ordinal`-th call is to be, if that matters.
+    pub(super) fn revision(&self, ordinal: u64) -> Option<Revision> {
+        let sum: u64 = self.weights.values().map(|weight| u64::from(*weight)).sum();
+        let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
+        let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
+        let hit = |(_, weight): &(&Revision, &u32)| {
+            let hit = left < u64::from(**weight);
+            left = left.saturating_sub(u64::from(**weight));
+            hit
+        };
+        self.weights.iter().find(hit).map(|(revision, _)| *revision)
     }
 
     /// How an answer with this status went.
@@ -181,5 +200,23 @@ impl Gate {
         let transition = self.guard.breaker()?.poll_transition()?;
         let cause = Cause::Breaker { route: self.name.clone(), transition };
         Some(Record { at: transition.at, task: None, decision: Decision::Switch, cause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Config;
+
+    #[test]
+    fn revisions_are_drawn_by_weight() {
+        let mut route = Config::plain(Duration::from_secs(1), 1).routes.remove(0);
+        assert_eq!(Gate::new(route.clone(), 1).revision(1), None, "they do not matter");
+        route.weights = [(1, 90), (2, 0), (3, 10)].into();
+        let gate = Gate::new(route, 1);
+        let drawn: Vec<_> = (0..10_000).filter_map(|ordinal| gate.revision(ordinal)).collect();
+        let count = |revision| drawn.iter().filter(|drawn| **drawn == revision).count();
+        assert_eq!((drawn.len(), count(2)), (10_000, 0));
+        assert!(count(3).abs_diff(1000) < 100, "{} of 3", count(3));
     }
 }

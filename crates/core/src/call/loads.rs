@@ -1,98 +1,211 @@
-//! What each task of a service carries.
+//! What each task of a service carries, and which tasks may get a call at all.
 
 use std::time::Duration;
 
-use crate::balance::{Algorithm, Balancer, Candidate};
+use crate::balance::{Balancer, Config, Target, Welcome};
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
-use crate::health::{Member, Rotation};
+use crate::health::Rotation;
 use crate::time::Instant;
 
-/// What a task is chosen by.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pick<'a> {
-    pub(super) preferred: Option<TaskId>,
-    pub(super) affinity: u64,
-    pub(super) safe: bool,
-    pub(super) not: &'a [TaskId],
-}
-
-/// Tasks and their requests in flight, and whose turn it is.
+/// The tasks of a service with their requests in flight, and the balancer that chooses among them.
 #[derive(Debug)]
-pub(super) struct Loads {
+pub struct Loads {
+    config: Config,
     balancer: Balancer,
-    /// In ascending order; kept while in rotation or busy.
-    tasks: Vec<Load>,
+    /// In ascending order of task; kept while in rotation or busy.
+    targets: Vec<Target>,
+    /// Places of those that may get a call, while one is chosen. Kept for its memory alone.
+    open: Vec<usize>,
 }
 
-/// What one task carries.
-#[derive(Debug)]
-struct Load {
-    task: TaskId,
-    in_flight: u32,
-    in_rotation: bool,
+/// For which call a task is chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pick<'a> {
+    /// The task its client is used to: it is chosen if it may get the call.
+    pub preferred: Option<TaskId>,
+    /// From [`Affinity::of`](crate::balance::Affinity::of), for a consistent hash.
+    pub affinity: u64,
+    /// Only tasks of this revision, as long as one is in rotation.
+    pub revision: Option<Revision>,
+    /// It may be sent to a task that perhaps fails it.
+    pub safe: bool,
+    /// None of these.
+    pub not: &'a [TaskId],
+}
+
+/// Which tasks may get a call.
+#[derive(Clone, Copy, Debug)]
+struct Choice<'a> {
+    not: &'a [TaskId],
+    /// Just these; any if there is none.
+    revision: Option<Revision>,
+    most_in_flight: u32,
+    /// Those on trial, because nobody else is left, or only the others.
+    on_trial: bool,
 }
 
 // === impl Loads ===
 
 impl Loads {
-    /// No task at all.
-    pub(super) fn new(algorithm: Algorithm) -> Self {
-        Self { balancer: Balancer::new(algorithm), tasks: Vec::new() }
+    /// No task at all. `seed` is for what is drawn.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let balancer = Balancer::new(config.algorithm, seed);
+        Self { config, balancer, targets: Vec::new(), open: Vec::new() }
     }
 
-    pub(super) fn in_flight(&self, task: TaskId) -> u32 {
-        self.tasks.iter().find(|load| load.task == task).map_or(0, |load| load.in_flight)
+    /// Requests sent to `task` and not yet finished.
+    pub fn in_flight(&self, task: TaskId) -> u32 {
+        self.targets.iter().find(|target| target.task() == task).map_or(0, Target::in_flight)
     }
 
-    pub(super) fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> {
-        self.tasks.iter().map(|load| (load.task, load.in_rotation))
+    /// Every task that is in rotation or busy, in ascending order, with whether it is in rotation.
+    pub fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> {
+        self.targets.iter().map(|target| (target.task(), target.in_rotation()))
     }
 
     /// Whether anybody may get a call.
-    pub(super) fn any_in_rotation(&self) -> bool {
-        self.tasks.iter().any(|load| load.in_rotation)
+    pub fn any_in_rotation(&self) -> bool {
+        self.targets.iter().any(Target::in_rotation)
     }
 
-    pub(super) fn pick(&mut self, _now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
-        let open = |load: &&Load| load.in_rotation && !pick.not.contains(&load.task);
-        let is_preferred = |load: &&Load| open(load) && Some(load.task) == pick.preferred;
-        if let Some(preferred) = self.tasks.iter().find(is_preferred) {
-            return Some(preferred.task);
-        }
-        let candidate = |load: &Load| Candidate { task: load.task, in_flight: load.in_flight };
-        self.balancer.pick(self.tasks.iter().filter(open).map(candidate))
+    /// Whether somebody is in rotation, and a plain call would find nobody all the same: each has as
+    /// many requests as it may have.
+    pub fn full(&self) -> bool {
+        let choice = self.choice(&Pick::default());
+        self.any_in_rotation() && !self.targets.iter().any(|target| choice.has(target))
     }
 
-    /// One more request is in flight.
-    pub(super) fn take(&mut self, _now: Instant, task: TaskId) {
-        if let Some(load) = self.tasks.iter_mut().find(|load| load.task == task) {
-            load.in_flight += 1;
+    /// Chooses a task for a call, if one may get it. A task on trial gets the first safe call; then
+    /// the task counts that the client is used to, and then the algorithm.
+    pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
+        let choice = self.choice(pick);
+        let tried = |target: &&Target| choice.is_about(target) && target.wants_trial();
+        if let Some(target) = self.targets.iter().find(tried).filter(|_| pick.safe) {
+            return Some(target.task());
+        }
+        // Whoever is used to a task is used to its revision.
+        let free = Choice { revision: None, on_trial: false, ..choice };
+        let used_to = |target: &&Target| Some(target.task()) == pick.preferred;
+        if let Some(target) = self.targets.iter().find(used_to).filter(|t| free.has(t)) {
+            return Some(target.task());
+        }
+        self.open(now, choice);
+        if self.open.is_empty() {
+            return None;
+        }
+        let at = self.balancer.pick(now, &mut self.targets, &mut self.open, pick.affinity);
+        Some(self.targets[at].task())
+    }
+
+    /// One more request of `task` is in flight.
+    pub fn take(&mut self, now: Instant, task: TaskId) {
+        if let Some(target) = self.target(task) {
+            target.take(now);
         }
     }
 
-    pub(super) fn answered(&mut self, _now: Instant, _task: TaskId, _latency: Duration) {}
-    pub(super) fn overtaken(&mut self, _now: Instant, _task: TaskId, _waited: Duration) {}
-    pub(super) fn failed(&mut self, _now: Instant, _task: TaskId) {}
-
-    /// One less is.
-    pub(super) fn release(&mut self, _now: Instant, task: TaskId) {
-        let Some(at) = self.tasks.iter().position(|load| load.task == task) else { return };
-        let load = &mut self.tasks[at];
-        load.in_flight -= 1;
-        if load.in_flight == 0 && !load.in_rotation {
-            self.tasks.remove(at);
+    /// The head of a proper answer of `task` came, so long after its request was sent.
+    pub fn answered(&mut self, now: Instant, task: TaskId, latency: Duration) {
+        if let Some(target) = self.target(task) {
+            target.answered(now, latency);
         }
     }
 
-    pub(super) fn rotate(&mut self, _now: Instant, rotation: &Rotation) {
-        for load in &mut self.tasks {
-            load.in_rotation = rotation.contains(load.task);
+    /// A request to `task` had an error for an answer, or none. Of each try either this or
+    /// [`Self::answered`] is told, or nothing if nobody waited for it any more.
+    pub fn failed(&mut self, now: Instant, task: TaskId) {
+        if let Some(target) = self.target(task) {
+            target.failed(now);
         }
-        self.tasks.retain(|load| load.in_rotation || load.in_flight > 0);
-        for &Member { task, .. } in &rotation.members {
-            if let Err(at) = self.tasks.binary_search_by_key(&task, |load| load.task) {
-                self.tasks.insert(at, Load { task, in_flight: 0, in_rotation: true });
+    }
+
+    /// No answer of `task` had begun after `waited`, when another task's came: it would have taken
+    /// longer, and nobody knows how much. It counts as twice as long.
+    pub fn overtaken(&mut self, now: Instant, task: TaskId, waited: Duration) {
+        self.answered(now, task, waited * 2);
+    }
+
+    /// One request of `task` less is in flight. `heard`: it was told how it went.
+    pub fn release(&mut self, now: Instant, task: TaskId, heard: bool) {
+        let Some(at) = self.targets.iter().position(|target| target.task() == task) else { return };
+        let target = &mut self.targets[at];
+        target.release(now, heard);
+        if target.in_flight() == 0 && !target.in_rotation() {
+            self.targets.remove(at);
+        }
+    }
+
+    /// Who may get calls from now on.
+    pub fn rotate(&mut self, now: Instant, rotation: &Rotation) {
+        for target in self.targets.iter_mut().filter(|t| !rotation.contains(t.task())) {
+            target.leave();
+        }
+        self.targets.retain(|target| target.in_rotation() || target.in_flight() > 0);
+        let welcome = Welcome::among(now, self.config.slow_start, &self.targets);
+        for member in &rotation.members {
+            let at = self.targets.binary_search_by_key(&member.task, Target::task);
+            let at = at.unwrap_or_else(|at| {
+                self.targets.insert(at, Target::new(now, *member));
+                at
+            });
+            self.targets[at].enter(now, *member, welcome);
+        }
+    }
+
+    fn target(&mut self, task: TaskId) -> Option<&mut Target> {
+        self.targets.iter_mut().find(|target| target.task() == task)
+    }
+
+    fn choice<'a>(&self, pick: &Pick<'a>) -> Choice<'a> {
+        let has = |revision: &Revision| {
+            self.targets.iter().any(|t| t.in_rotation() && t.member().revision == *revision)
+        };
+        let choice = Choice {
+            not: pick.not,
+            revision: pick.revision.filter(has),
+            most_in_flight: self.config.most_in_flight.unwrap_or(u32::MAX),
+            on_trial: false,
+        };
+        let plain = |target: &Target| choice.is_about(target) && !target.member().on_trial;
+        Choice { on_trial: !self.targets.iter().any(plain), ..choice }
+    }
+
+    /// Finds the tasks among which the algorithm chooses. Slow start holds one back only as long as
+    /// another one is there.
+    fn open(&mut self, now: Instant, choice: Choice<'_>) {
+        let slow_start = self.config.slow_start;
+        let present = self.targets.iter().filter(|target| target.in_rotation());
+        let weights = present.map(|target| u64::from(target.member().weight)).sum();
+        let places = |target: &(usize, &mut Target)| choice.has(target.1);
+        self.open.clear();
+        for (at, target) in self.targets.iter_mut().enumerate().filter(places) {
+            if target.may_take(now, slow_start, weights) {
+                self.open.push(at);
             }
+        }
+        if self.open.is_empty() {
+            let places = self.targets.iter().enumerate().filter(|(_, target)| choice.has(target));
+            self.open.extend(places.map(|(at, _)| at));
         }
     }
 }
+
+// === impl Choice ===
+
+impl Choice<'_> {
+    fn is_about(&self, target: &Target) -> bool {
+        target.in_rotation()
+            && self.revision.is_none_or(|revision| revision == target.member().revision)
+            && !self.not.contains(&target.task())
+    }
+
+    fn has(&self, target: &Target) -> bool {
+        self.is_about(target)
+            && target.member().on_trial == self.on_trial
+            && target.in_flight() < self.most_in_flight
+    }
+}
+
+#[cfg(test)]
+mod tests;

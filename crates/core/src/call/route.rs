@@ -1,9 +1,11 @@
 //! Routes: which policies a request goes by.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
 use crate::health::Matcher;
 use crate::policy::guard::{self, Finding};
 use crate::policy::{budget, fallback, hedge};
@@ -30,6 +32,8 @@ pub struct Route {
     pub outlasts: Duration,
     /// Answers that may stand in for an error, if any.
     pub fallback: Option<fallback::Config>,
+    /// How its calls are divided among revisions. Empty: as the balancer has it.
+    pub weights: BTreeMap<Revision, u32>,
 }
 
 /// Which requests a route is for. All parts must match.
@@ -39,6 +43,31 @@ pub struct Match {
     pub path: PathMatch,
     /// One of these; any if there is none.
     pub methods: Vec<String>,
+    /// The host, without its port.
+    pub host: HostMatch,
+    /// All of these.
+    pub fields: Vec<FieldMatch>,
+}
+
+/// Which hosts a route is for. Source: Kubernetes Gateway API, `Hostname`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostMatch {
+    /// All.
+    Any,
+    /// Just this one, in lower case.
+    Exact(String),
+    /// All below this one, and not itself: `example.com` for `*.example.com`.
+    Below(String),
+}
+
+/// A field of the head that a request must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldMatch {
+    /// In any case.
+    pub name: String,
+    /// Just this one; any if there is none.
+    pub value: Option<String>,
 }
 
 /// Which paths a route is for.
@@ -78,29 +107,85 @@ impl Route {
 
 impl Match {
     /// For every request.
-    pub const ANY: Self = Self { path: PathMatch::Any, methods: Vec::new() };
+    pub const ANY: Self = Self {
+        path: PathMatch::Any,
+        methods: Vec::new(),
+        host: HostMatch::Any,
+        fields: Vec::new(),
+    };
 
-    /// Whether it is for a request with this method and target (path and query).
-    pub fn is_for(&self, method: &str, target: &str) -> bool {
-        let path = target.split_once('?').map_or(target, |(path, _)| path);
-        let method_matches = self.methods.is_empty() || self.methods.iter().any(|m| m == method);
-        method_matches && self.path.is_for(path)
+    /// Whether it is for a request; see [`Config::route`](super::Config::route).
+    pub fn is_for(
+        &self,
+        method: &str,
+        target: &str,
+        host: &str,
+        has: impl Fn(&str, Option<&str>) -> bool,
+    ) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|m| m == method))
+            && self.path.is_for(path(target))
+            && self.host.is_for(without_port(host))
+            && self.fields.iter().all(|field| has(&field.name, field.value.as_deref()))
     }
-}
 
-impl Match {
     /// Whether it is for every request that `other` is for.
     pub fn covers(&self, other: &Self) -> bool {
         let all_methods = self.methods.is_empty()
             || (!other.methods.is_empty()
                 && other.methods.iter().all(|method| self.methods.contains(method)));
-        let all_paths = match (&self.path, &other.path) {
-            (PathMatch::Any, _) => true,
-            (_, PathMatch::Any) => false,
-            (PathMatch::Exact(_), other) => self.path == *other,
-            (prefix, PathMatch::Exact(other) | PathMatch::Prefix(other)) => prefix.is_for(other),
-        };
-        all_methods && all_paths
+        let said = |field: &FieldMatch| other.fields.iter().any(|o| field.covers(o));
+        all_methods
+            && self.path.covers(&other.path)
+            && self.host.covers(&other.host)
+            && self.fields.iter().all(said)
+    }
+}
+
+/// A target without its query.
+pub(crate) fn path(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
+}
+
+/// A colon in brackets is of an address. Source: RFC 3986, section 3.2.2.
+fn without_port(host: &str) -> &str {
+    let port = host.rfind(':').filter(|colon| !host[*colon..].contains(']'));
+    port.map_or(host, |colon| &host[..colon])
+}
+
+// === impl HostMatch ===
+
+impl HostMatch {
+    fn is_for(&self, host: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => host.eq_ignore_ascii_case(exact),
+            Self::Below(domain) => {
+                let start = host.len().checked_sub(domain.len());
+                let split = start.and_then(|start| host.split_at_checked(start));
+                split.is_some_and(|(below, end)| {
+                    end.eq_ignore_ascii_case(domain) && below.len() > 1 && below.ends_with('.')
+                })
+            }
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Any) | (Self::Exact(_), Self::Below(_)) => false,
+            (_, Self::Exact(host)) => self.is_for(host),
+            (Self::Below(_), Self::Below(domain)) => self == other || self.is_for(domain),
+        }
+    }
+}
+
+// === impl FieldMatch ===
+
+impl FieldMatch {
+    /// Whether what `other` asks for is enough for this one.
+    fn covers(&self, other: &Self) -> bool {
+        self.name.eq_ignore_ascii_case(&other.name)
+            && (self.value.is_none() || self.value == other.value)
     }
 }
 
@@ -118,66 +203,16 @@ impl PathMatch {
             }
         }
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Any) => false,
+            (Self::Exact(_), other) => self == other,
+            (prefix, Self::Exact(other) | Self::Prefix(other)) => prefix.is_for(other),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_ends_where_a_part_of_the_path_ends() {
-        let is_for = |prefix: &str, target: &str| {
-            let path = PathMatch::Prefix(prefix.to_owned());
-            Match { path, methods: vec![] }.is_for("GET", target)
-        };
-        for prefix in ["/products", "/products/"] {
-            assert!(is_for(prefix, "/products"));
-            assert!(is_for(prefix, "/products/1?q=/"));
-            assert!(is_for(prefix, "/products?q=lamp"));
-            assert!(!is_for(prefix, "/productsale"));
-            assert!(!is_for(prefix, "/"));
-        }
-        assert!(is_for("/", "/anything"));
-    }
-
-    /// 100 permits give a window of 10 s enough outcomes when a call holds one for a second, and too
-    /// few when its work goes on for a minute more.
-    #[test]
-    fn work_that_outlasts_its_call_starves_the_breaker_as_a_long_timeout_does() {
-        let mut route = crate::call::Config::plain(Duration::from_secs(1), 1).routes.remove(0);
-        route.guard.breaker = Some(crate::policy::breaker::Config::default());
-        route.guard.bulkhead = Some(crate::policy::bulkhead::Config::Fixed(10));
-        assert_eq!(route.findings(None), []);
-        route.outlasts = Duration::from_secs(60);
-        assert!(matches!(route.findings(None)[..], [Finding::Starved(_)]));
-    }
-
-    #[test]
-    fn a_wider_rule_covers_a_narrower_one() {
-        let rule = |path: PathMatch, methods: &[&str]| Match {
-            path,
-            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
-        };
-        let prefix = |path: &str| PathMatch::Prefix(path.to_owned());
-        let exact = |path: &str| PathMatch::Exact(path.to_owned());
-        let wide = rule(prefix("/x"), &[]);
-        for narrow in [prefix("/x"), prefix("/x/y"), exact("/x"), exact("/x/y")] {
-            assert!(wide.covers(&rule(narrow.clone(), &["GET"])), "{narrow:?}");
-        }
-        assert!(!wide.covers(&rule(prefix("/xy"), &[])));
-        assert!(!wide.covers(&rule(PathMatch::Any, &["GET"])));
-        assert!(!rule(exact("/x"), &[]).covers(&wide));
-        assert!(!rule(prefix("/x"), &["GET"]).covers(&wide));
-        assert!(Match::ANY.covers(&wide));
-    }
-
-    #[test]
-    fn path_and_method_must_both_match() {
-        let path = PathMatch::Exact("/a".to_owned());
-        let rule = Match { path, methods: vec!["GET".to_owned(), "HEAD".to_owned()] };
-        assert!(rule.is_for("GET", "/a?b"));
-        assert!(!rule.is_for("POST", "/a"));
-        assert!(!rule.is_for("GET", "/a/b"));
-        assert!(Match::ANY.is_for("DELETE", "*"));
-    }
-}
+mod tests;

@@ -13,6 +13,8 @@ pub(super) struct Try {
     pub(super) since: Instant,
     /// Its answer came, and is kept until another try has a better one.
     pub(super) is_kept: bool,
+    /// How its task did was said to the balancer.
+    pub(super) heard: bool,
 }
 
 /// Usually there is one, and it takes no memory of its own.
@@ -49,12 +51,9 @@ impl Tries {
         Some(self.more.remove(at))
     }
 
-    /// The answer of this one is kept from now on.
-    pub(super) fn keep(&mut self, attempt: Attempt) {
+    pub(super) fn get_mut(&mut self, attempt: Attempt) -> Option<&mut Try> {
         let mut all = self.one.iter_mut().chain(&mut self.more);
-        if let Some(one) = all.find(|one| one.attempt == attempt) {
-            one.is_kept = true;
-        }
+        all.find(|one| one.attempt == attempt)
     }
 
     /// The one whose answer is kept.

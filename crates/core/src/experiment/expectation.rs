@@ -187,7 +187,7 @@ fn uneven(drill: &Drill, cell: Cell, evidence: &Evidence) -> Option<String> {
     let one = 1.0 / evidence.answers_before.max(1) as f64;
     let tolerated = (even * EVENNESS).max(one);
     let off = |share: &f64| (share - even).abs() > tolerated;
-    let promised = service.balancing == Algorithm::RoundRobin
+    let promised = service.balancing.algorithm == Algorithm::RoundRobin
         && service.sticky_cookie.is_none()
         && !shares.is_empty();
     (promised && shares.iter().any(off)).then(|| {

@@ -1,6 +1,7 @@
 //! A fleet as written: unknown keys are refused, what is left out gets its default here and
 //! nowhere else.
 
+mod balancing;
 mod breaker;
 mod bulkhead;
 mod call;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use super::range::{self, SHORTEST, duration, number, span};
 use super::written::{Number, Span, Written};
 use super::{ConfigError, Fleet, Service};
+use balancing::RawWeights;
 use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
@@ -24,7 +26,7 @@ use gateway::RawGateway;
 use route::{RawPolicies, RawRoute};
 use target::RawTarget;
 
-use crate::balance::Algorithm;
+use crate::balance::{Affinity, Algorithm};
 use crate::health::Matcher;
 use crate::{cluster, health};
 
@@ -60,6 +62,10 @@ pub struct RawService {
     deregistration_delay: Option<Written>,
     restart_backoff: Option<Span>,
     balancing: Option<Algorithm>,
+    affinity: Option<Affinity>,
+    slow_start: Option<Written>,
+    most_in_flight: Option<Number>,
+    weights: Option<RawWeights>,
     sticky_cookie: Option<String>,
     #[serde(default)]
     health: RawHealth,
@@ -129,6 +135,10 @@ impl RawService {
         put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
         put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
         put(&mut self.balancing, changes.balancing.as_ref());
+        put(&mut self.affinity, changes.affinity.as_ref());
+        put(&mut self.slow_start, changes.slow_start.as_ref());
+        put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
+        put(&mut self.weights, changes.weights.as_ref());
         put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
         put(&mut self.health.path, changes.health.path.as_ref());
         put(&mut self.health.matcher, changes.health.matcher.as_ref());
@@ -203,6 +213,7 @@ impl Fleet {
 impl Service {
     fn read(name: String, mut raw: RawService, whose: Whose) -> Result<Self, ConfigError> {
         let call = read_call(&raw)?;
+        let balancing = balancing::read(&raw)?;
         let (command, targets) = match whose {
             Whose::Ours => (read_command(&raw)?, Vec::new()),
             Whose::Others => (Vec::new(), target::read(&raw)?),
@@ -223,7 +234,7 @@ impl Service {
             health: read_health(&raw.health).map_err(|error| error.below("health"))?,
             call,
             cluster,
-            balancing: raw.balancing.unwrap_or(Algorithm::RoundRobin),
+            balancing,
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
@@ -330,6 +341,7 @@ fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {
         breaker: raw.breaker.clone(),
         bulkhead: raw.bulkhead.clone(),
         fallback: raw.fallback.clone(),
+        weights: raw.weights.clone(),
     };
     Ok(crate::call::Config {
         connect_timeout: duration("connect_timeout", limit, Duration::from_secs(10))

@@ -163,15 +163,15 @@ fn tries_that_cost_a_task_something_come_from_the_budget() {
         a lost       | a try 2 on task-2
         get b        | b try 1 on task-3
         b lost       | b answered: the task closed the connection early
-        get c        | c try 1 on task-2
-        c refused    | c try 2 on task-3
-        c refused    | c try 3 on task-1
+        get c        | c try 1 on task-1
+        c refused    | c try 2 on task-2
+        c refused    | c try 3 on task-3
         a head       | a passes 2
         a done       |
         c head       | c passes 3
         c done       |
-        get d        | d try 1 on task-2
-        d lost       | d try 2 on task-3
+        get d        | d try 1 on task-3
+        d lost       | d try 2 on task-2
         get e        | e try 1 on task-1
         e lost       | e answered: the task closed the connection early
     "#]]);
@@ -184,8 +184,8 @@ fn a_client_comes_back_to_its_task_as_long_as_that_is_in_rotation() {
         get a used-to 2 | a try 1 on task-2
         get b used-to 2 | b try 1 on task-2
         a refused       | a try 2 on task-1
-        get c           | c try 1 on task-2
+        get c           | c try 1 on task-3
         rotate 1 3      |
-        get d used-to 2 | d try 1 on task-3
+        get d used-to 2 | d try 1 on task-1
     "#]]);
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{
     Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Request, RouteId,
     Slots,
@@ -62,7 +62,7 @@ impl World {
         route.guard.breaker = Some(breaker::Config { minimum_calls: 5, ..Default::default() });
         route.budget = Some(budget::Config { success_percent: 0, per_second: 0, cap: CAP });
         route.outlasts = OUTLASTS;
-        let dispatcher = Dispatcher::new(config, Algorithm::RoundRobin, 1);
+        let dispatcher = Dispatcher::new(config, balance::Config::plain(Algorithm::RoundRobin), 1);
         let (slots, open) = (Slots::default(), Vec::new());
         let mut world = Self { now: Instant::EPOCH, dispatcher, slots, open, costly: 0 };
         let tasks = (1..=4).map(TaskId);

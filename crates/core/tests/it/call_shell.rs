@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use expect_test::Expect;
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{
     Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
-    RouteId, Slots,
+    RouteId, Seen, Slots,
 };
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -24,17 +24,25 @@ pub(crate) struct Shell {
     /// With the try that was last asked for.
     calls: BTreeMap<String, (CallId, u32)>,
     wanted: Vec<String>,
+    /// Whether it is told what tries have shown.
+    tells_seen: bool,
 }
 
 impl Shell {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config, Algorithm::RoundRobin, 1),
+            dispatcher: Dispatcher::new(config, balance::Config::plain(Algorithm::RoundRobin), 1),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             wanted: Vec::new(),
+            tells_seen: false,
         }
+    }
+
+    /// Tells what tries have shown as well.
+    pub(crate) fn telling_seen(self) -> Self {
+        Self { tells_seen: true, ..self }
     }
 
     /// Plays the script in `expect`.
@@ -51,6 +59,14 @@ impl Shell {
                 self.drive(Some(Input::Rotate(rotation)));
             }
             ["get" | "post", name] => self.begin(name, words[0] == "get", None, None),
+            // Its task may be asked beside another one.
+            ["look", name] => {
+                let ask = Ask { repeatable: true, deadline: None };
+                let request = Request { safe: true, bytes: 100, ..Request::new(RouteId(0), ask) };
+                self.begin_with(name, request);
+            }
+            // So that it is known what is usual.
+            ["usual", times, latency] => self.usual(times, latency),
             ["get", name, "until", moment] => {
                 self.begin(name, true, Some(golden::moment(moment)), None);
             }
@@ -78,11 +94,25 @@ impl Shell {
         deadline: Option<Instant>,
         preferred: Option<TaskId>,
     ) {
+        let ask = Ask { repeatable, deadline };
+        self.begin_with(name, Request { preferred, ..Request::new(RouteId(0), ask) });
+    }
+
+    fn begin_with(&mut self, name: &str, request: Request) {
         let call = self.slots.take();
         self.calls.insert(name.to_owned(), (call, 0));
-        let ask = Ask { repeatable, deadline };
-        let request = Request { preferred, ..Request::new(RouteId(0), ask) };
         self.drive(Some(Input::Begin { call, request }));
+    }
+
+    fn usual(&mut self, times: &str, latency: &str) {
+        let latency = golden::moment(latency).since(Instant::EPOCH);
+        for _ in 0..times.parse().expect("a number") {
+            self.step("get usual");
+            self.wait(self.now + latency);
+            self.tell("usual", "head");
+            self.tell("usual", "done");
+        }
+        self.wanted.clear();
     }
 
     /// `a head` is about the last try of `a`, `a#1 head` about its first one.
@@ -93,6 +123,7 @@ impl Shell {
         let input = match event {
             "head" => head(call, attempt, 200),
             "error" => head(call, attempt, 500),
+            "unavailable" => head(call, attempt, 503),
             "hint" => head(call, attempt, 103),
             "withdraws" => Input::Head { call, attempt, status: 200, withdraws: true },
             "done" => Input::Done { call, attempt },
@@ -120,6 +151,11 @@ impl Shell {
         for action in actions {
             let wanted = self.describe(action);
             self.wanted.push(wanted);
+        }
+        while let Some(Seen { task, how, fingerprint: _ }) = self.dispatcher.poll_seen() {
+            if self.tells_seen {
+                self.wanted.push(format!("{task} {how:?}"));
+            }
         }
         while let Some(record) = self.dispatcher.poll_record() {
             self.wanted.push(record.to_string());

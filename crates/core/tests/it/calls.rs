@@ -75,7 +75,7 @@ fn a_query_of_death_gets_one_more_try_and_never_a_third() {
         a lost         | a answered: the task closed the connection early
         get b          | b try 1 on task-3
         b lost         | b try 2 on task-4
-        b refused      | b try 3 on task-1
+        b refused      | b try 3 on task-2
         b lost         | b answered: the task closed the connection early
     "#]]);
 }
@@ -199,7 +199,7 @@ fn what_belongs_to_an_earlier_try_or_call_is_ignored() {
         a#1 lost        |
         a#3 done        |
         a done          |
-        get b           | b try 1 on task-1
+        get b           | b try 1 on task-2
         a#2 lost        |
         a#1 client-gone |
         b head          | b passes 1

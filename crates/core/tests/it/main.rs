@@ -2,10 +2,14 @@
 
 #![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod balance;
+mod balance_properties;
+mod balance_world;
 mod call_policies;
 mod call_policy_properties;
 mod call_properties;
 mod call_shell;
+mod call_tries;
 mod calls;
 mod cluster_properties;
 mod files;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind};
 use seaworthy_core::call::{Input, Queue, Reason, Refusal, Request, RouteId, Slots};
 use seaworthy_core::endpoints::TaskId;
@@ -70,7 +70,7 @@ impl Observer {
         config.routes[0].hedge = Some(hedge::Config::default());
         Self {
             now: Instant::EPOCH,
-            dispatcher: Dispatcher::new(config, algorithm, 1),
+            dispatcher: Dispatcher::new(config, balance::Config::plain(algorithm), 1),
             tries,
             queue,
             algorithm,

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call;
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, TaskId, Wanted};
 use seaworthy_core::health::{Config, Failing, Matcher, ProbeId, Probed};
@@ -72,7 +72,7 @@ impl Observer {
         let call = call::Config::plain(Duration::from_secs(1), 1);
         Self {
             now: Instant::EPOCH,
-            group: TargetGroup::new(health, call, Algorithm::RoundRobin, 1),
+            group: TargetGroup::new(health, call, balance::Config::plain(Algorithm::RoundRobin), 1),
             latest: Endpoints::default(),
             probes: Vec::new(),
             log: Vec::new(),

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use seaworthy_core::balance::Algorithm;
+use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{self, Attempt, CallId, Slots};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, TaskId, Wanted};
 use seaworthy_core::health::{Config, Failing, Matcher, ProbeId, Probed};
@@ -243,7 +243,7 @@ impl Shell {
         let call = call::Config::plain(seconds(600), 1);
         Self {
             now: Instant::EPOCH,
-            group: TargetGroup::new(health, call, Algorithm::RoundRobin, 1),
+            group: TargetGroup::new(health, call, balance::Config::plain(Algorithm::RoundRobin), 1),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             probes: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use httparse::{Header, Status};
+use seaworthy_core::balance::Affinity;
 use seaworthy_core::call::{self, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::policy::timeout;
@@ -37,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<Duration>,
     /// The task its client is used to.
     pub(crate) preferred: Option<TaskId>,
+    /// For a consistent hash: requests that belong together have the same one.
+    pub(crate) affinity: u64,
     /// Its answer may be kept, and another one's given: its route has a fallback, and nothing in it
     /// is about its client.
     pub(crate) impersonal: bool,
@@ -49,6 +52,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) call: &'a call::Config,
     /// The cookie that names the task a client is used to.
     pub(crate) sticky_cookie: Option<&'a str>,
+    /// What requests to the same task have in common, if that matters.
+    pub(crate) affinity: Option<&'a Affinity>,
 }
 
 /// What is said of a client to the task.
@@ -91,7 +96,11 @@ pub(crate) fn read(
         return Err(Fault::LineTooLong);
     }
     let target = head.split_target()?;
-    let request = head.judge(length, target.1, terms)?;
+    let mut request = head.judge(length, target, terms)?;
+    if let Some(affinity) = terms.affinity {
+        let field = |name: &str| head.named(name).next().map(|field| field.value);
+        request.affinity = affinity.of(target.1, &forwarded.address, field);
+    }
     out.clear();
     head.rewrite(&request, target, forwarded, out);
     Ok(Some(request))
@@ -126,21 +135,30 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn judge(&self, length: usize, target: &str, terms: Terms<'_>) -> Result<Request, Fault> {
+    fn judge(
+        &self,
+        length: usize,
+        (authority, target): (Option<&str>, &str),
+        terms: Terms<'_>,
+    ) -> Result<Request, Fault> {
         let framing = fields::framing(self.fields)?.unwrap_or(Framing::None);
         if framing == Framing::Chunked && !self.http_11 {
             return Err(Fault::Malformed("a request of HTTP/1.0 cannot be chunked"));
         }
         let mut hosts = self.of(Kind::Host);
-        let host = hosts.next().map(|field| is_host(field.value));
-        if hosts.next().is_some() || !host.unwrap_or(!self.http_11) {
+        let host = hosts.next().map(|field| field.value);
+        if hosts.next().is_some() || !host.map_or(!self.http_11, is_host) {
             return Err(Fault::Malformed("a request has just one Host field, with a host in it"));
         }
         // Source: RFC 9110, section 9.2.2.
         let idempotent = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
         // Source: RFC 9110, section 9.2.1.
         let safe = ["GET", "HEAD", "OPTIONS", "TRACE"].contains(&self.method);
-        let route = terms.call.route(self.method, target);
+        let host = authority.or(host.and_then(|host| str::from_utf8(host).ok())).unwrap_or("");
+        let has = |name: &str, value: Option<&str>| {
+            self.named(name).any(|f| value.is_none_or(|value| f.value == value.as_bytes()))
+        };
+        let route = terms.call.route(self.method, target, host, has);
         let keeps = terms.call.routes[route.0].fallback.is_some();
         Ok(Request {
             impersonal: keeps && framing == Framing::None && self.is_impersonal(),
@@ -156,6 +174,7 @@ impl Head<'_> {
             route,
             timeout: self.of(Kind::Timeout).find_map(|field| timeout::from_header(field.value)),
             preferred: terms.sticky_cookie.and_then(|name| self.preferred(name)),
+            affinity: 0,
         })
     }
 
@@ -167,6 +186,10 @@ impl Head<'_> {
 
     fn of(&self, kind: Kind) -> impl Iterator<Item = &Header<'_>> {
         self.fields.iter().filter(move |field| Kind::of(field.name) == kind)
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &Header<'_>> {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// The task named by the cookie of this name.
@@ -284,7 +307,7 @@ mod tests {
     fn rewrite(input: &[u8]) -> Result<Option<(Request, Vec<u8>)>, Fault> {
         let forwarded = Forwarded { address: "10.0.0.1".into(), port: "80".into() };
         let call = call::Config::plain(Duration::from_secs(1), 1);
-        let terms = Terms { call: &call, sticky_cookie: Some("task") };
+        let terms = Terms { call: &call, sticky_cookie: Some("task"), affinity: None };
         let mut out = Vec::new();
         Ok(read(input, &forwarded, terms, &mut out)?.map(|request| (request, out)))
     }
@@ -318,6 +341,7 @@ mod tests {
             route: RouteId(0),
             timeout: None,
             preferred: None,
+            affinity: 0,
             impersonal: false,
         };
         assert_eq!(got, expected);

@@ -200,6 +200,7 @@ mod tests {
         route: RouteId(0),
         timeout: None,
         preferred: None,
+        affinity: 0,
         impersonal: true,
     };
     const OLD: Request = Request { http_11: false, keep_alive: false, ..NEW };

@@ -11,4 +11,5 @@ mod headers;
 mod policies;
 mod responses;
 mod rotation;
+mod routes;
 mod tries;

@@ -36,7 +36,7 @@ impl Dispatcher {
         call.attempts += 1;
         call.sent += 1;
         let attempt = Attempt(call.attempts);
-        call.tries.push(Try { attempt, task, since: now, is_kept: false });
+        call.tries.push(Try { attempt, task, since: now, is_kept: false, heard: false });
         let gate = &mut self.gates[call.request.route.0];
         let wait = call.request.safe.then(|| gate.hedge_delay(now)).flatten();
         call.hedge_at = wait.map(|wait| now + wait);
@@ -97,6 +97,7 @@ impl Dispatcher {
 
     /// What an answer that is the client's shows of the tasks.
     fn judge(&mut self, now: Instant, id: CallId, one: Try, status: u16, outcome: Outcome) {
+        self.heard(id, one.attempt);
         if outcome != Outcome::Success {
             self.loads.failed(now, one.task);
             let what = FailedHow::Status(status);
@@ -122,10 +123,17 @@ impl Dispatcher {
 
     fn overtaken(&mut self, now: Instant, id: CallId, late: Try) {
         let waited: Duration = now.since(late.since);
+        self.heard(id, late.attempt);
         self.loads.overtaken(now, late.task, waited);
         self.tell(id, late.task, How::Overtaken(waited));
         if let Some(call) = self.calls.get(id) {
             self.gates[call.request.route.0].record(now, waited);
+        }
+    }
+
+    fn heard(&mut self, id: CallId, attempt: Attempt) {
+        if let Some(one) = self.calls.get(id).and_then(|call| call.tries.get_mut(attempt)) {
+            one.heard = true;
         }
     }
 
@@ -134,7 +142,7 @@ impl Dispatcher {
         let Some(call) = self.calls.get(id) else { return };
         (call.passed, call.hedge_at) = (Some(attempt), None);
         while let Some(other) = call.tries.take(|one| one.attempt != attempt) {
-            self.loads.release(now, other.task);
+            self.loads.release(now, other.task, other.heard);
         }
         self.calls.wake(id);
         self.actions.push_back(Action::Pass { call: id, attempt });
@@ -145,9 +153,11 @@ impl Dispatcher {
         self.loads.failed(now, one.task);
         let Some(call) = self.calls.get(id) else { return };
         if let Some(older) = call.tries.take(|one| one.is_kept) {
-            self.loads.release(now, older.task);
+            self.loads.release(now, older.task, older.heard);
         }
-        call.tries.keep(one.attempt);
+        if let Some(one) = call.tries.get_mut(one.attempt) {
+            (one.is_kept, one.heard) = (true, true);
+        }
         let how = Some(FailedHow::Status(status));
         call.failures.push(Failed { task: one.task, how, again: false });
         call.last = None;
@@ -161,11 +171,13 @@ impl Dispatcher {
         let (passed, begun) = (call.passed.is_some(), call.outcome.is_some());
         let again = call.may_repeat(failure) && !passed;
         call.note(one.task, failure);
-        self.loads.release(now, one.task);
+        let is_its_fault = failure.kind != FailureKind::Refused && !failure.is_stale();
+        if is_its_fault {
+            self.loads.failed(now, one.task);
+        }
+        self.loads.release(now, one.task, is_its_fault || one.heard);
         if failure.kind == FailureKind::Refused {
             self.tell(id, one.task, How::Refused);
-        } else if !failure.is_stale() {
-            self.loads.failed(now, one.task);
         }
         if begun {
             self.tell_failures(id);
@@ -232,6 +244,7 @@ impl Dispatcher {
         else {
             return;
         };
+        self.heard(id, one.attempt);
         self.loads.failed(now, one.task);
         self.tell(id, one.task, How::Failed { what: FailedHow::Deadline, blamed: false });
     }
@@ -249,7 +262,7 @@ impl Call {
     /// What its tasks are chosen by.
     fn pick(&self) -> Pick<'static> {
         let Request { preferred, affinity, safe, .. } = self.request;
-        Pick { preferred, affinity, safe, not: &[] }
+        Pick { preferred, affinity, revision: self.revision, safe, not: &[] }
     }
 
     fn may_repeat(&self, failure: Failure) -> bool {

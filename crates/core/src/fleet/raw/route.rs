@@ -1,11 +1,14 @@
 //! Policies as written, for a service and for each of its routes.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::balancing::RawWeights;
 use super::breaker::RawBreaker;
 use super::bulkhead::RawBulkhead;
 use super::call::{Call, RawCall, RawFallback};
-use crate::call::{Match, PathMatch, Route};
+use crate::call::{FieldMatch, HostMatch, Match, PathMatch, Route};
 use crate::fleet::ConfigError;
 use crate::fleet::range;
 use crate::policy::guard::{self, Severity};
@@ -17,6 +20,7 @@ pub(super) struct RawPolicies {
     pub(super) breaker: Option<RawBreaker>,
     pub(super) bulkhead: Option<RawBulkhead>,
     pub(super) fallback: Option<RawFallback>,
+    pub(super) weights: Option<RawWeights>,
 }
 
 /// `[[service.NAME.route]]`
@@ -28,6 +32,10 @@ pub(super) struct RawRoute {
     path_prefix: Option<String>,
     #[serde(default)]
     methods: Vec<String>,
+    host: Option<String>,
+    #[serde(default)]
+    headers: Vec<String>,
+    weights: Option<RawWeights>,
     #[serde(default)]
     call: RawCall,
     breaker: Option<RawBreaker>,
@@ -80,30 +88,45 @@ impl RawRoute {
             breaker: self.breaker.clone().or_else(|| service.breaker.clone()),
             bulkhead: self.bulkhead.clone().or_else(|| service.bulkhead.clone()),
             fallback: self.fallback.clone().or_else(|| service.fallback.clone()),
+            weights: self.weights.clone().or_else(|| service.weights.clone()),
         };
         policies.read(self.name.clone(), self.read_match()?)
     }
 
     fn read_match(&self) -> Result<Match, ConfigError> {
-        let path = match (&self.path, &self.path_prefix) {
+        let matches = Match {
+            path: self.read_path()?,
+            methods: self.read_methods()?,
+            host: self.host.as_deref().map_or(Ok(HostMatch::Any), read_host)?,
+            fields: self.headers.iter().map(|text| read_field(text)).collect::<Result<_, _>>()?,
+        };
+        if matches == Match::ANY {
+            let problem =
+                "is missing; allowed is this, `path_prefix`, `methods`, `host` or `headers`";
+            return Err(ConfigError::new("path", problem));
+        }
+        Ok(matches)
+    }
+
+    fn read_path(&self) -> Result<PathMatch, ConfigError> {
+        match (&self.path, &self.path_prefix) {
             (Some(path), None) => {
                 range::path("path", path)?;
-                PathMatch::Exact(path.clone())
+                Ok(PathMatch::Exact(path.clone()))
             }
             (None, Some(prefix)) => {
                 range::path("path_prefix", prefix)?;
-                PathMatch::Prefix(prefix.clone())
+                Ok(PathMatch::Prefix(prefix.clone()))
             }
-            (None, None) if !self.methods.is_empty() => PathMatch::Any,
-            (None, None) => {
-                let problem = "is missing; allowed is this, `path_prefix` or `methods`";
-                return Err(ConfigError::new("path", problem));
-            }
+            (None, None) => Ok(PathMatch::Any),
             (Some(_), Some(_)) => {
                 let problem = "is given beside `path`; allowed is just one of them";
-                return Err(ConfigError::new("path_prefix", problem));
+                Err(ConfigError::new("path_prefix", problem))
             }
-        };
+        }
+    }
+
+    fn read_methods(&self) -> Result<Vec<String>, ConfigError> {
         let proper = |method: &&String| {
             !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())
         };
@@ -111,8 +134,37 @@ impl RawRoute {
             let problem = format!("`{wrong}` is no method; allowed are words such as \"GET\"");
             return Err(ConfigError::new("methods", problem));
         }
-        Ok(Match { path, methods: self.methods.clone() })
+        Ok(self.methods.clone())
     }
+}
+
+fn read_host(text: &str) -> Result<HostMatch, ConfigError> {
+    let (below, host) = text.strip_prefix("*.").map_or((false, text), |domain| (true, domain));
+    let proper = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = !host.starts_with('.') && host.bytes().all(proper);
+    let is_address = !below && host.starts_with('[') && host.ends_with(']');
+    if host.is_empty() || !(is_name || is_address) {
+        let problem = format!(
+            "`{text}` is no host; allowed is one without a port, such as \"example.com\", or all below one, \
+             such as \"*.example.com\""
+        );
+        return Err(ConfigError::new("host", problem));
+    }
+    let host = host.to_ascii_lowercase();
+    Ok(if below { HostMatch::Below(host) } else { HostMatch::Exact(host) })
+}
+
+/// `NAME` or `NAME: VALUE`
+fn read_field(text: &str) -> Result<FieldMatch, ConfigError> {
+    let (name, value) = text.split_once(':').map_or((text, None), |(n, v)| (n, Some(v.trim())));
+    range::token("headers", name)?;
+    if value.is_some_and(|value| value.is_empty() || value.contains(|c: char| c.is_ascii_control()))
+    {
+        let problem =
+            format!("{text:?} has no proper value; allowed is \"NAME\" or \"NAME: VALUE\"");
+        return Err(ConfigError::new("headers", problem));
+    }
+    Ok(FieldMatch { name: name.to_owned(), value: value.map(str::to_owned) })
 }
 
 // === impl RawPolicies ===
@@ -140,6 +192,7 @@ impl RawPolicies {
             budget: Some(budget),
             outlasts,
             fallback: fallback.map_err(|error| error.below("fallback"))?,
+            weights: self.weights.as_ref().map_or(Ok(BTreeMap::new()), RawWeights::read)?,
         };
         // What is merely doubtful is for `seaworthy check`.
         let findings = route.findings(None);

@@ -19,8 +19,8 @@ fn what_is_left_out_is_as_ecs_and_alb_have_it() {
         s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
         Config { path: "/", matcher: Matcher { ranges: [(200, 200)] }, interval: 30s, timeout: 5s, healthy_threshold: 5, unhealthy_threshold: 2 }
-        RoundRobin None 10s
-        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 20, per_second: 1, cap: 100 }), outlasts: 0ns, fallback: None }
+        Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
+        Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 20, per_second: 1, cap: 100 }), outlasts: 0ns, fallback: None, weights: {} }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -44,7 +44,11 @@ const EVERYTHING: &str = r#"
         stop_timeout = "30s"
         deregistration_delay = "1m 30s"
         restart_backoff = "2s"
-        balancing = "least_outstanding_requests"
+        balancing = "consistent_hash"
+        affinity.header = "X-User"
+        slow_start = "20s"
+        most_in_flight = 50
+        weights = { "1" = 1 }
         health.path = "/health?deep=1"
         health.matcher = "200,204-206"
         health.interval = "1s"
@@ -77,6 +81,9 @@ const EVERYTHING: &str = r#"
         name = "search"
         path_prefix = "/products"
         methods = ["GET", "HEAD"]
+        host = "*.Shop.example"
+        headers = ["X-Beta", "X-Plan: gold"]
+        weights = { "1" = 90, "2" = 10 }
         call.timeout = "1s"
         breaker.enabled = false
         bulkhead.adaptive = { smallest = 2, initial = 4, largest = 8, tolerance_percent = 200 }
@@ -91,9 +98,9 @@ fn a_file_that_says_everything_is_meant_as_written() {
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
         Config { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] }, interval: 1s, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10 }
-        LeastOutstandingRequests Some("task") 1ms
-        Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
-        Route { name: "default", matches: Match { path: Any, methods: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None }
+        Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
+        Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"], host: Below("shop.example"), fields: [FieldMatch { name: "X-Beta", value: None }, FieldMatch { name: "X-Plan", value: Some("gold") }] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 90, 2: 10} }
+        Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 1} }
     "#]].assert_eq(&told(&fleet));
 }
 
@@ -108,13 +115,13 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `sticky_cookie`, `health`, `call`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
         service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 1 to 100
         service.s.environment.N = 1          | line 2, column 27: invalid type: integer `1`, expected a string
-        service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected `round_robin` or `least_outstanding_requests`
+        service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected one of `round_robin`, `least_outstanding_requests`, `weighted_random`, `latency_aware`, `consistent_hash`
         service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `path`, `matcher`, `interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`
         service.s.health.interval = 5        | line 2, column 29: invalid type: integer `5`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
         service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected a string
@@ -250,7 +257,7 @@ fn policies_that_cannot_work_are_refused() {
         service.s.sticky_cookie = "a b"                                  | service.s.sticky_cookie: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
         service.s.call.outlasts = "0s"                                   | good
         service.s.call.retry_budget.cap = -1                             | service.s.call.retry_budget.cap: -1 is out of range; allowed is 0 to 1000000
-        service.s.route = [{ name = "a" }]                               | service.s.route[1].path: is missing; allowed is this, `path_prefix` or `methods`
+        service.s.route = [{ name = "a" }]                               | service.s.route[1].path: is missing; allowed is this, `path_prefix`, `methods`, `host` or `headers`
         service.s.route = [{ name = "default", path = "/" }]             | service.s.route[1].name: `default` is taken; allowed is a name of its own
         service.s.route = [{ name = "a", path = "/" }, { name = "a", path = "/b" }] | service.s.route[2].name: `a` is taken; allowed is a name of its own
         service.s.route = [{ name = "a", path = "/", path_prefix = "/" }] | service.s.route[1].path_prefix: is given beside `path`; allowed is just one of them
@@ -262,6 +269,36 @@ fn policies_that_cannot_work_are_refused() {
     "#]]);
 }
 
+#[test]
+fn requests_are_divided_in_one_way_and_by_what_there_is() {
+    check(&expect![[r#"
+        service.s.balancing = "round_robin"                              | good
+        service.s.balancing = "least_outstanding_requests"; service.s.slow_start = "30s" | good
+        service.s.balancing = "weighted_random"; service.s.weights = { "2" = 1, "3" = 0 } | good
+        service.s.balancing = "consistent_hash"                          | service.s.affinity: is missing; allowed is "path", "source" or { header = "NAME" }: what is hashed by `consistent_hash`
+        service.s.balancing = "consistent_hash"; service.s.affinity = "path" | good
+        service.s.balancing = "consistent_hash"; service.s.affinity = "cookie" | line 3, column 22: unknown variant `cookie`, expected one of `path`, `source`, `header`
+        service.s.balancing = "consistent_hash"; service.s.affinity = { header = "X User" } | service.s.affinity.header: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
+        service.s.affinity = "source"                                    | service.s.affinity: means nothing without `balancing = "consistent_hash"`; allowed is both
+        service.s.slow_start = "2h"                                      | service.s.slow_start: 2h is out of range; allowed is 0s to 1h
+        service.s.most_in_flight = 0                                     | service.s.most_in_flight: 0 is out of range; allowed is 1 to 1000000
+        service.s.weights = {}                                           | service.s.weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.weights = { "1" = 0 }                                  | service.s.weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.weights = { one = 1 }                                  | service.s.weights: `one` is no revision; allowed are 1, 2, …
+        service.s.weights = { "01" = 1 }                                 | service.s.weights: `01` is no revision; allowed are 1, 2, …
+        service.s.weights = { "1" = -1 }                                 | service.s.weights.1: -1 is out of range; allowed is 0 to 1000000
+        service.s.route = [{ name = "a", host = "a.test", weights = {} }] | service.s.route[1].weights: leave nothing to anybody; allowed is at least one weight of 1 or more
+        service.s.route = [{ name = "a", host = "a.test" }]              | good
+        service.s.route = [{ name = "a", host = "[::1]" }]               | good
+        service.s.route = [{ name = "a", host = "a.test:80" }]           | service.s.route[1].host: `a.test:80` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", host = "*" }]                   | service.s.route[1].host: `*` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", host = "a.*" }]                 | service.s.route[1].host: `a.*` is no host; allowed is one without a port, such as "example.com", or all below one, such as "*.example.com"
+        service.s.route = [{ name = "a", headers = ["X-A: b"] }]         | good
+        service.s.route = [{ name = "a", headers = ["X A"] }]            | service.s.route[1].headers: is no name; allowed are 1 to 63 letters, digits and !#$%&'*+-.^_`|~
+        service.s.route = [{ name = "a", headers = ["X-A:"] }]           | service.s.route[1].headers: "X-A:" has no proper value; allowed is "NAME" or "NAME: VALUE"
+    "#]]);
+}
+
 proptest! {
     /// Whatever is accepted can be reckoned with: no limit overflows, no duration becomes nothing.
     #[test]
@@ -270,7 +307,7 @@ proptest! {
         minimum in any::<Option<u32>>(),
         maximum in any::<Option<u32>>(),
         small in (0..120u32, 0..120u32, 90..450u32),
-        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 6),
+        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 7),
         scale in 1..1_000u32,
     ) {
         let mut lines = vec![GOOD.to_owned()];
@@ -281,7 +318,7 @@ proptest! {
         ];
         lines.extend(numbers.map(|(key, value)| format!("service.s.{key} = {value}")));
         let keys = ["provisioning", "start_timeout", "stop_timeout", "restart_backoff",
-            "health.timeout", "call.timeout"];
+            "health.timeout", "call.timeout", "slow_start"];
         for (key, (number, unit)) in keys.iter().zip(&durations) {
             // Half of them are left as they are, or hardly any file would be read.
             if number % 2 == 0 {

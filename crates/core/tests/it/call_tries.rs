@@ -1,0 +1,245 @@
+//! Several tries of one call: hedges, retries on a status, the queue, and what tries show of tasks.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use seaworthy_core::call::{Config, Queue};
+use seaworthy_core::policy::{budget, hedge};
+
+use crate::call_shell::Shell;
+
+#[test]
+fn a_late_answer_is_asked_for_once_more_and_the_first_one_counts() {
+    check(&expect![[r#"
+        rotate 1 2     |
+        usual 20 0.01s |
+        look a         | a try 1 on task-1
+        at 0.215s      | a try 2 on task-2, hedge
+        a#2 head       | a passes 2
+        a#1 head       |
+        a done         |
+        look b         | b try 1 on task-2
+        at 0.22s       |
+        b head         | b passes 1
+        b done         |
+        at 0.3s        |
+    "#]]);
+}
+
+#[test]
+fn before_it_is_known_what_is_usual_nothing_is_hedged() {
+    check(&expect![[r#"
+        rotate 1 2     |
+        usual 19 0.01s |
+        look a         | a try 1 on task-2
+        at 5s          |
+    "#]]);
+}
+
+#[test]
+fn only_what_is_safe_is_hedged() {
+    check(&expect![[r#"
+        rotate 1 2     |
+        usual 20 0.01s |
+        get a          | a try 1 on task-1
+        post b         | b try 1 on task-2
+        at 5s          |
+    "#]]);
+}
+
+#[test]
+fn hedges_come_from_their_own_budget() {
+    check(&expect![[r#"
+        rotate 1 2 3   |
+        usual 20 0.01s |
+        look a         | a try 1 on task-3
+        look b         | b try 1 on task-1
+        look c         | c try 1 on task-2
+        at 1s          | a try 2 on task-1, hedge
+                       | b try 2 on task-3, hedge
+    "#]]);
+}
+
+#[test]
+fn if_one_of_two_fails_the_other_one_is_waited_for() {
+    check(&expect![[r#"
+        rotate 1 2 3   |
+        usual 20 0.01s |
+        look a         | a try 1 on task-3
+        at 1s          | a try 2 on task-1, hedge
+                       | a try 3 on task-2, hedge
+        a#1 lost       |
+        a#2 error      |
+        a#3 head       | a passes 3
+        a done         |
+    "#]]);
+}
+
+#[test]
+fn a_safe_request_is_tried_again_on_a_status() {
+    check(&expect![[r#"
+        rotate 1 2 3 |
+        look a       | a try 1 on task-1
+        a error      | a try 2 on task-2
+        a head       | a passes 2
+        a done       |
+        get b        | b try 1 on task-3
+        b error      | b passes 1
+        b done       |
+    "#]]);
+}
+
+#[test]
+fn if_every_try_fails_the_last_answer_is_passed_on() {
+    check(&expect![[r#"
+        rotate 1 2 3  |
+        look a        | a try 1 on task-1
+        a error       | a try 2 on task-2
+        a unavailable | a try 3 on task-3
+        a error       | a passes 3
+        a done        |
+        rotate 1 2    |
+        look b        | b try 1 on task-2
+        b unavailable | b try 2 on task-1
+        b lost        | b try 3 on task-1
+        b done        |
+    "#]]);
+}
+
+#[test]
+fn after_an_interim_answer_there_is_no_other_try_and_the_client_can_still_be_told() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        look a     | a try 1 on task-1
+        a hint     | a passes 1
+        a lost     | a answered: the task closed the connection early
+        look b     | b try 1 on task-2
+        b hint     | b passes 1
+        b error    |
+        b done     |
+        look c     | c try 1 on task-1
+        c hint     | c passes 1
+        c head     |
+        c lost     | c aborted
+    "#]]);
+}
+
+#[test]
+fn calls_wait_while_no_task_may_get_them_and_are_served_in_their_order() {
+    check(&expect![[r#"
+        look a   |
+        post b   |
+        look c   |
+        look d   | d answered: no task is in rotation
+        rotate 1 | a try 1 on task-1
+                 | b try 1 on task-1
+                 | c try 1 on task-1
+        b head   | b passes 1
+        b done   |
+    "#]]);
+}
+
+#[test]
+fn a_call_leaves_the_queue_by_its_deadline_or_with_its_client() {
+    check(&expect![[r#"
+        get a until 1s |
+        get b          |
+        b client-gone  |
+        at 1s          | a answered: no task is in rotation
+        rotate 1       |
+    "#]]);
+}
+
+/// Both of two tasks are killed: what was in flight waits for the new ones.
+#[test]
+fn what_a_killed_fleet_had_in_flight_waits_and_is_tried_again() {
+    check(&expect![[r#"
+        rotate 1 2 |
+        look a     | a try 1 on task-1
+        post b     | b try 1 on task-2
+        a lost     | a try 2 on task-2
+        b lost     | b answered: the task closed the connection early
+        look c     | c try 1 on task-1
+        c refused  | c try 2 on task-2
+        a refused  | a try 3 on task-1
+        c refused  |
+        rotate     |
+        a refused  |
+        rotate 3   | a try 4 on task-3
+                   | c try 3 on task-3
+        a head     | a passes 4
+        c head     | c passes 3
+    "#]]);
+}
+
+#[test]
+fn what_another_task_does_well_is_this_ones_fault_and_what_none_does_is_the_requests() {
+    check_seen(&expect![[r#"
+        rotate 1 2 3 |
+        look a       | a try 1 on task-1
+        a error      | a try 2 on task-2
+        a head       | a passes 2
+                     | task-2 Answered(0ns)
+                     | task-1 Failed { what: Status(500), blamed: true }
+        a done       |
+        look b       | b try 1 on task-3
+        b error      | b try 2 on task-2
+        b error      | b try 3 on task-1
+        b error      | b passes 3
+        b done       |
+        post c       | c try 1 on task-1
+        c error      | c passes 1
+                     | task-1 Failed { what: Status(500), blamed: false }
+        c done       |
+        look d       | d try 1 on task-2
+        d refused    | d try 2 on task-3
+                     | task-2 Refused
+        d withdraws  | d passes 2
+                     | task-3 Withdrawn
+                     | task-3 Answered(0ns)
+    "#]]);
+}
+
+#[test]
+fn a_task_that_is_overtaken_was_at_least_so_slow() {
+    check_seen(&expect![[r#"
+        rotate 1 2     |
+        usual 20 0.01s |
+        look a         | a try 1 on task-1
+        at 1s          | a try 2 on task-2, hedge
+        a#2 head       | a passes 2
+                       | task-2 Answered(789.51424ms)
+                       | task-1 Overtaken(800ms)
+    "#]]);
+}
+
+#[test]
+fn a_deadline_is_the_tasks_fault_only_if_it_is_the_routes_own() {
+    check_seen(&expect![[r#"
+        rotate 1 2     |
+        get a until 1s | a try 1 on task-1
+        get b          | b try 1 on task-2
+        at 1s          | a answered: the deadline passed
+        at 60s         | b answered: the deadline passed
+                       | task-2 Failed { what: Deadline, blamed: false }
+    "#]]);
+}
+
+fn check(expect: &Expect) {
+    shell().check(expect);
+}
+
+fn check_seen(expect: &Expect) {
+    shell().telling_seen().check(expect);
+}
+
+/// Three tries; a hedge after ten milliseconds, and no more than two of them.
+fn shell() -> Shell {
+    let mut config = Config::plain(Duration::from_secs(60), 3);
+    config.queue = Some(Queue { most_calls: 3, most_bytes: 250 });
+    let route = &mut config.routes[0];
+    route.retry_status = Some("500,503".parse().expect("statuses"));
+    let budget = budget::Config { success_percent: 0, per_second: 0, cap: 2 };
+    route.hedge = Some(hedge::Config { budget, ..hedge::Config::default() });
+    Shell::new(config)
+}
