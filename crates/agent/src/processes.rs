@@ -42,6 +42,22 @@ impl Identity {
     pub fn kill(self) -> bool {
         self.is_alive() && signal_group(self.pid, Signal::KILL)
     }
+
+    /// SIGSTOP to its whole process group: it stands still, and keeps all that it has; false if it
+    /// is not there.
+    pub fn stop(self) -> bool {
+        self.is_alive() && signal_group(self.pid, Signal::STOP)
+    }
+
+    /// SIGCONT to its whole process group; false if it is not there.
+    pub fn go_on(self) -> bool {
+        self.is_alive() && signal_group(self.pid, Signal::CONT)
+    }
+
+    /// Whether it stands still.
+    pub fn is_stopped(self) -> bool {
+        self.is_alive() && Stat::read(self.pid).is_some_and(|stat| stat.state == 'T')
+    }
 }
 
 // === impl Stat ===

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::plan::Revision;
+use crate::health::passive::Ejection;
 
 /// What one side tells the other about one service of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,16 @@ pub struct Endpoint {
     /// Of which revision of its service it is.
     pub revision: Revision,
     /// What the last gateway thought of it, so that a verdict outlives the gateway.
-    pub inherited: Option<Health>,
+    pub inherited: Option<Inherited>,
+}
+
+/// The verdicts of an earlier gateway on one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// That of its checks.
+    pub health: Health,
+    /// That of its requests, if it was out for them.
+    pub ejection: Option<Ejection>,
 }
 
 /// Whether the way of control wants an endpoint to get new requests.
@@ -97,6 +107,8 @@ pub struct Sighting {
     pub task: TaskId,
     /// The verdict of its checks.
     pub health: Health,
+    /// The verdict of its requests, if it is out for them.
+    pub ejection: Option<Ejection>,
     /// Whether it may get the next request: healthy, or let in because nobody is.
     pub in_rotation: bool,
     /// Requests sent to it and not yet finished.
@@ -143,6 +155,20 @@ impl Endpoint {
     /// In rotation, with nothing special about it and no verdict on it yet.
     pub fn new(task: TaskId, address: SocketAddr) -> Self {
         Self { task, address, wanted: Wanted::InRotation, weight: 1, revision: 1, inherited: None }
+    }
+}
+
+// === impl Inherited ===
+
+impl From<Health> for Inherited {
+    fn from(health: Health) -> Self {
+        Self { health, ejection: None }
+    }
+}
+
+impl From<&Sighting> for Inherited {
+    fn from(seen: &Sighting) -> Self {
+        Self { health: seen.health, ejection: seen.ejection }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod load;
 pub mod numbers;
 mod raw;
 pub mod reading;
+mod task_fault;
 
 use std::fmt;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use filling::Filling;
 pub use findings::{Calls, Findings};
 pub use link::LinkFault;
 pub use raw::RawDrill;
+pub use task_fault::TaskFault;
 
 /// A drill as meant: every configuration is put through every schedule; each pair is a cell.
 #[derive(Clone, Debug)]
@@ -162,6 +164,14 @@ impl Schedule {
     pub fn linked(&self) -> impl Iterator<Item = usize> {
         self.faults.iter().filter_map(|fault| match fault.kind {
             FaultKind::Link { to, .. } => Some(to),
+            _ => None,
+        })
+    }
+
+    /// The services of which the way between gateway and tasks can be disturbed.
+    pub fn relayed(&self) -> impl Iterator<Item = usize> {
+        self.faults.iter().filter_map(|fault| match fault.kind {
+            FaultKind::Task { service, fault, .. } => fault.on_the_way().map(|_| service),
             _ => None,
         })
     }

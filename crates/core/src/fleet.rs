@@ -148,11 +148,13 @@ impl Service {
             &mut cluster.restart_backoff.0,
             &mut cluster.restart_backoff.1,
             &mut health.interval,
+            &mut health.fast_interval,
             &mut health.timeout,
             &mut balancing.slow_start,
             &mut call.connect_timeout,
         ];
         durations.into_iter().for_each(&change);
+        health.passive.iter_mut().for_each(|rules| rules.durations(&change));
         for route in &mut call.routes {
             change(&mut route.outlasts);
             route.guard.timeout.iter_mut().for_each(&change);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoints::TaskId;
 use crate::health::Failing;
+use crate::health::passive::Fault;
 use crate::policy::breaker::Transition;
 use crate::time::Instant;
 
@@ -33,6 +34,8 @@ pub enum Decision {
     Launch,
     /// It may get requests.
     EnterRotation,
+    /// It gets one request, and how that goes decides whether it gets more.
+    Trial,
     /// It gets no new requests.
     LeaveRotation,
     /// It is to go, in the one right way: drained first.
@@ -90,6 +93,31 @@ pub enum Cause {
         threshold: u32,
         /// How the last one failed.
         last: Failing,
+    },
+    /// Nobody listens at its address.
+    NobodyListens,
+    /// It said so itself.
+    Withdrew,
+    /// Its requests show that it is bad.
+    Ejected {
+        /// What they show.
+        fault: Fault,
+        /// Which ejection in a row it is: 1, 2, …
+        times: u32,
+        /// For so long.
+        length: Duration,
+    },
+    /// It was out for long enough.
+    EjectionOver {
+        /// How long it was.
+        length: Duration,
+    },
+    /// Its trial went well.
+    TrialPassed,
+    /// Nobody has tried it.
+    TrialUnused {
+        /// In all this time.
+        waited: Duration,
     },
     /// An earlier gateway had come to this verdict.
     Inherited,
@@ -170,6 +198,7 @@ impl fmt::Display for Decision {
             Self::Start => "start",
             Self::Launch => "launch",
             Self::EnterRotation => "enter rotation",
+            Self::Trial => "on trial",
             Self::LeaveRotation => "leave rotation",
             Self::Retire => "retire",
             Self::Terminate => "SIGTERM",
@@ -197,10 +226,18 @@ impl fmt::Display for Cause {
             Self::ChecksFail { failures, threshold, last } => {
                 write!(f, "{failures} of {threshold} checks failed in a row, the last one {last}")
             }
+            Self::NobodyListens => write!(f, "it refused a connection"),
+            Self::Withdrew => write!(f, "it wants no more requests"),
+            Self::Ejected { fault, times, length } => {
+                write!(f, "{fault}: ejected for {length:?}, number {times} in a row")
+            }
+            Self::EjectionOver { length } => write!(f, "it was ejected for {length:?}"),
+            Self::TrialPassed => write!(f, "its trial request went well"),
+            Self::TrialUnused { waited } => write!(f, "no trial request came in {waited:?}"),
             Self::Inherited => write!(f, "the verdict of an earlier gateway"),
             Self::NobodyHealthy => write!(f, "no task is healthy, so all are used"),
             Self::OthersHealthy => write!(f, "others are healthy again"),
-            Self::EveryoneLooksBad => write!(f, "every task looks bad, so none is replaced"),
+            Self::EveryoneLooksBad => write!(f, "every task looks bad, so it is held against none"),
             Self::Drained => write!(f, "drained, nothing in flight"),
             Self::DeregistrationDelayOver { in_flight } => {
                 write!(f, "deregistration delay over with {in_flight} in flight")

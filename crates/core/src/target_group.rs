@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance;
 use crate::call::{self, Dispatcher, RouteId, Standing};
-use crate::endpoints::{Endpoints, Health, Sighting, Sightings, TaskId};
+use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
 use crate::record::Record;
@@ -70,19 +70,23 @@ impl TargetGroup {
         self.checker.version()
     }
 
-    /// What the agent is to know. `acknowledged` is the shell's to say: the version that every
+    /// What the agent is to know `now`. `acknowledged` is the shell's to say: the version that every
     /// worker has taken up.
-    pub fn sightings(&self, acknowledged: u64) -> Sightings {
-        let verdicts: BTreeMap<TaskId, Health> = self.checker.verdicts().collect();
+    pub fn sightings(&self, now: Instant, acknowledged: u64) -> Sightings {
+        let verdicts: BTreeMap<TaskId, Inherited> = self.checker.verdicts(now).collect();
         let in_rotation: BTreeMap<TaskId, bool> = self.dispatcher.tasks().collect();
         let mut known: Vec<TaskId> = verdicts.keys().chain(in_rotation.keys()).copied().collect();
         known.sort_unstable();
         known.dedup();
-        let sighting = |task| Sighting {
-            task,
-            health: verdicts.get(&task).copied().unwrap_or(Health::Initial),
-            in_rotation: in_rotation.get(&task).copied().unwrap_or(false),
-            in_flight: self.dispatcher.in_flight(task),
+        let sighting = |task| {
+            let verdict = verdicts.get(&task).copied().unwrap_or(Health::Initial.into());
+            Sighting {
+                task,
+                health: verdict.health,
+                ejection: verdict.ejection,
+                in_rotation: in_rotation.get(&task).copied().unwrap_or(false),
+                in_flight: self.dispatcher.in_flight(task),
+            }
         };
         Sightings { acknowledged, tasks: known.into_iter().map(sighting).collect() }
     }
@@ -97,8 +101,24 @@ impl TargetGroup {
         self.dispatcher.standing(now, route)
     }
 
-    /// Passes on what the two parts want, the checker's rotation to the dispatcher.
+    /// Passes on what the two parts want: what the dispatcher has seen to the checker, and the
+    /// checker's rotation to the dispatcher.
     fn settle(&mut self, now: Instant) {
+        while let Some(seen) = self.dispatcher.poll_seen() {
+            self.checker.handle(now, health::Input::Seen(seen));
+            self.pass_on(now);
+        }
+        self.pass_on(now);
+        while let Some(action) = self.dispatcher.poll_action() {
+            self.actions.push_back(Action::Call(action));
+        }
+        while let Some(record) = self.dispatcher.poll_record() {
+            self.actions.push_back(Action::Record(record));
+        }
+    }
+
+    /// Passes on what the checker wants.
+    fn pass_on(&mut self, now: Instant) {
         while let Some(action) = self.checker.poll_action() {
             match action {
                 health::Action::Probe { probe, task, address, deadline } => {
@@ -109,12 +129,6 @@ impl TargetGroup {
                 }
                 health::Action::Record(record) => self.actions.push_back(Action::Record(record)),
             }
-        }
-        while let Some(action) = self.dispatcher.poll_action() {
-            self.actions.push_back(Action::Call(action));
-        }
-        while let Some(record) = self.dispatcher.poll_record() {
-            self.actions.push_back(Action::Record(record));
         }
     }
 }

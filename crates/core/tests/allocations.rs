@@ -1,13 +1,16 @@
-//! A guard allocates when it is made and never again, a balancer when tasks come. A program of its own, for it counts the
-//! allocations of a whole thread.
+//! A guard allocates when it is made and never again, a balancer when tasks come, and a checker for no
+//! request that shows what is known. A program of its own, for it counts the allocations of a whole
+//! thread.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use allocation_counter::measure;
 use seaworthy_core::balance::{self, Algorithm};
-use seaworthy_core::call::{Loads, Pick};
-use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::health::Rotation;
+use seaworthy_core::call::{How, Loads, Pick, Seen};
+use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, TaskId};
+use seaworthy_core::health::{self, Check, Checker, Input, Rotation, passive};
+use seaworthy_core::machine::Machine;
 use seaworthy_core::policy::breaker::{self, Opening, Ramp, Window};
 use seaworthy_core::policy::guard::{Config, Guard};
 use seaworthy_core::policy::{Ask, Outcome, Policy, adaptive, bulkhead};
@@ -83,6 +86,34 @@ fn no_choice_of_a_task_allocates() {
         story(&mut loads);
         assert_eq!(measure(|| story(&mut loads)).count_total, 0, "{algorithm:?}");
     }
+}
+
+#[test]
+fn no_request_that_goes_well_allocates_where_tasks_are_checked() {
+    let mut checker = Checker::new(health::Config {
+        check: Check::Tcp,
+        interval: Duration::from_secs(3600),
+        fast_interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1800),
+        healthy_threshold: 2,
+        unhealthy_threshold: 3,
+        passive: Some(passive::Config::default()),
+    });
+    let healthy = |n: u16| Endpoint {
+        inherited: Some(Health::Healthy.into()),
+        ..Endpoint::new(TaskId(n.into()), (Ipv4Addr::LOCALHOST, 9000 + n).into())
+    };
+    let endpoints = Endpoints { version: 1, tasks: [1, 2, 3].map(healthy).to_vec() };
+    checker.handle(Instant::EPOCH, Input::Endpoints(endpoints));
+    let mut requests = || {
+        for n in 0..100_000 {
+            let now = Instant::EPOCH + Duration::from_millis(n);
+            let how = How::Answered(Duration::from_millis(n % 150));
+            let seen = Seen { task: TaskId((n % 3) as u32 + 1), how, fingerprint: n };
+            checker.handle(now, Input::Seen(seen));
+        }
+    };
+    assert_eq!(measure(&mut requests).count_total, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One cell, live: a fleet of its own, the load, the faults at their times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -23,9 +23,9 @@ use crate::exec::Runner;
 use crate::faults::{Faults, links};
 use crate::job::Job;
 use crate::link::Link;
-use crate::load::progress::Progress;
-use crate::load::{Destination, Generator, Order};
+use crate::load::{self, Destination, Generator, Order, Progress};
 use crate::output::last_lines;
+use crate::relay;
 use crate::view::{Picture, View};
 use crate::watch::Watch;
 
@@ -88,7 +88,8 @@ pub(crate) async fn run(
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
-    let mut faults = Faults::new(schedule, links, subject.services.clone(), runner);
+    let mut faults =
+        Faults::new(schedule, links, subject.services.clone(), runner, directory.to_owned());
     let (samples, begin) = run.load(&mut watch, &mut faults, generator, view).await?;
     run.settle(&mut watch, &mut faults).await.map_err(lost)?;
     Ok(Findings::of(&job.drill, cell, &samples, &watch.course, &faults.arrivals(begin)))
@@ -110,6 +111,13 @@ impl Run<'_> {
             })
             .collect();
         fleet.services.iter_mut().for_each(|service| service.environment.extend(urls.clone()));
+        // All cells of a drill have the same way to go.
+        for place in
+            self.job.drill.schedules.iter().flat_map(Schedule::relayed).collect::<BTreeSet<_>>()
+        {
+            let command = &mut fleet.services[place].command;
+            *command = relay::before(&self.job.program, command);
+        }
         let log = File::create(&self.log).map_err(Error::Directory)?;
         let setup = Setup { fleet, directory: directory.to_owned() };
         let started = Fleet::start(&self.job.program, &setup, Stdio::from(log));
@@ -151,6 +159,7 @@ impl Run<'_> {
         Order {
             flows: load.flows.iter().map(destination).collect(),
             planned: load.schedule(self.seed, self.schedule.duration),
+            connections: load::CONNECTIONS,
             objective: objective.clone(),
             progress: self.progress.clone(),
         }

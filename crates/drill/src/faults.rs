@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Method;
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::{Exec, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::exec::Runner;
+use crate::gray::{Victim, disturb};
 use crate::link::{FaultId, Link};
+use crate::relay::socket;
 use crate::watch::{Watch, send};
 
 /// A task that is asked to misbehave says so within this.
@@ -34,6 +38,8 @@ pub(crate) struct Faults {
     /// Where each service takes requests.
     services: Vec<SocketAddr>,
     runner: Runner,
+    /// Of the fleet.
+    directory: PathBuf,
     /// What is to be healed, and when.
     healing: Vec<Healing>,
     /// Those who know whether a fault has taken effect.
@@ -54,6 +60,10 @@ enum Disturbance {
         to: usize,
         id: FaultId,
     },
+    Task {
+        /// Dropped when it is over: then the task is mended, and the fault proven or not.
+        over: oneshot::Sender<()>,
+    },
     Exec {
         /// Undoes it, if anything does.
         heal: Option<Vec<String>>,
@@ -68,18 +78,20 @@ enum Disturbance {
 
 impl Faults {
     /// Of a schedule. `links` are by the place of their service; `services` is where each service
-    /// takes requests.
+    /// takes requests; `directory` is the fleet's run directory.
     pub(crate) fn new(
         schedule: &Schedule,
         links: BTreeMap<usize, Link>,
         services: Vec<SocketAddr>,
         runner: Runner,
+        directory: PathBuf,
     ) -> Self {
         Self {
             coming: schedule.faults.iter().cloned().collect(),
             links,
             services,
             runner,
+            directory,
             healing: Vec::new(),
             proofs: JoinSet::new(),
             healers: JoinSet::new(),
@@ -156,6 +168,15 @@ impl Faults {
                 let number = watch.course.inflict(at, fault, met);
                 self.proofs.spawn(async move { (number, ask(addresses, path).await) });
             }
+            FaultKind::Task { service, tasks, fault: how } => {
+                let met = tasks.among(&watch.course.in_rotation_of(service));
+                let victims = met.iter().filter_map(|task| self.victim(*task, watch)).collect();
+                let end = fault.end();
+                let number = watch.course.inflict(at, fault, met);
+                let (over, lasts) = oneshot::channel();
+                self.healing.push(Healing { at: end, number, what: Disturbance::Task { over } });
+                self.proofs.spawn(async move { (number, disturb(how, victims, lasts).await) });
+            }
             FaultKind::QueryOfDeath { service, path } => {
                 let address = self.services[service];
                 watch.course.inflict(at, fault, Vec::new());
@@ -175,6 +196,11 @@ impl Faults {
             }
         }
         Ok(())
+    }
+
+    fn victim(&self, task: TaskId, watch: &Watch) -> Option<Victim> {
+        let relay = socket(&self.directory, watch.address(task)?.port());
+        Some(Victim { process: watch.process(task)?, relay })
     }
 
     fn exec(&mut self, number: usize, exec: Exec, end: Duration) {
@@ -210,6 +236,7 @@ impl Faults {
                     };
                     watch.course.told(number, effect);
                 }
+                Disturbance::Task { over } => drop(over),
                 Disturbance::Exec { heal, over, done } => {
                     drop(over);
                     let Some(heal) = heal else { continue };
@@ -283,7 +310,7 @@ pub(crate) fn links(schedules: &[Schedule], seed: u64) -> io::Result<BTreeMap<us
     let mut links = BTreeMap::new();
     for place in schedules.iter().flat_map(Schedule::linked) {
         if let std::collections::btree_map::Entry::Vacant(entry) = links.entry(place) {
-            entry.insert(Link::start(seed.wrapping_add(place as u64))?);
+            entry.insert(Link::start(0, seed.wrapping_add(place as u64))?);
         }
     }
     Ok(links)

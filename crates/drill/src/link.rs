@@ -49,13 +49,14 @@ pub(crate) struct Link {
 // === impl Link ===
 
 impl Link {
-    /// Listens on loopback. Which requests a fault meets is drawn with `seed`.
-    pub(crate) fn start(seed: u64) -> io::Result<Self> {
+    /// Listens on a port of loopback; 0 asks the kernel for one. Which requests a fault meets is
+    /// drawn with `seed`.
+    pub(crate) fn start(port: u16, seed: u64) -> io::Result<Self> {
         let most = acceptor::most_connections()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _within = runtime.enter();
-            acceptor::listen()?
+            acceptor::listen(port)?
         };
         let address = listener.local_addr()?;
         let control = Arc::new(Control::new(seed));

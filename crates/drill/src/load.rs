@@ -22,36 +22,41 @@ use seaworthy_core::experiment::numbers::Sample;
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 
-use progress::Progress;
 use sender::Sender;
 
+pub use progress::Progress;
+
+/// As many connections as a drill's load opens: a process can usually have 1,024 descriptors.
+pub const CONNECTIONS: usize = 900;
 /// The priority of the generator's thread: the lower the sooner.
 const NICE: i32 = -10;
 
 /// What a generator is to do.
-pub(crate) struct Order {
+pub struct Order {
     /// Where each flow of the load goes, and what it asks for.
-    pub(crate) flows: Vec<Destination>,
+    pub flows: Vec<Destination>,
     /// When, and of which flow.
-    pub(crate) planned: Vec<Planned>,
+    pub planned: Vec<Planned>,
+    /// There are never more connections than this; a request beyond it fails.
+    pub connections: usize,
     /// What counts as a success.
-    pub(crate) objective: Objective,
+    pub objective: Objective,
     /// Told of every outcome.
-    pub(crate) progress: Arc<Progress>,
+    pub progress: Arc<Progress>,
 }
 
 /// Where a flow goes, and what it asks for.
-pub(crate) struct Destination {
+pub struct Destination {
     /// Where to send.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// Who is asked.
-    pub(crate) host: String,
+    pub host: String,
     /// What is asked for.
-    pub(crate) flow: Flow,
+    pub flow: Flow,
 }
 
 /// A generator at work. Dropping it ends the load.
-pub(crate) struct Generator {
+pub struct Generator {
     begin: Option<oneshot::Receiver<Instant>>,
     samples: oneshot::Receiver<io::Result<Vec<Sample>>>,
     /// The thread ends when this is dropped.
@@ -63,7 +68,7 @@ pub(crate) struct Generator {
 
 impl Generator {
     /// Opens connections, and begins soon after.
-    pub(crate) fn start(order: Order) -> io::Result<Self> {
+    pub fn start(order: Order) -> io::Result<Self> {
         let (tell, begin) = oneshot::channel();
         let (done, samples) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
@@ -84,7 +89,7 @@ impl Generator {
     }
 
     /// The first moment of the load; told shortly before it comes.
-    pub(crate) async fn begin(&mut self) -> io::Result<Instant> {
+    pub async fn begin(&mut self) -> io::Result<Instant> {
         let begin = self.begin.take().expect("it is asked for once");
         match begin.await {
             Ok(begin) => Ok(begin),
@@ -94,7 +99,7 @@ impl Generator {
     }
 
     /// All samples, in the order of their intended sends, when the last one is known. Cancel safe.
-    pub(crate) async fn samples(&mut self) -> io::Result<Vec<Sample>> {
+    pub async fn samples(&mut self) -> io::Result<Vec<Sample>> {
         if let Ok(samples) = (&mut self.samples).await {
             return samples;
         }

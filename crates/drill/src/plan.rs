@@ -30,7 +30,7 @@ impl Plan {
     pub(crate) fn of(job: &Job) -> Self {
         let cell = |(cell, _): (Cell, u32)| {
             let services = job.drill.configurations[cell.configuration].services();
-            let interval = services.iter().map(|service| service.health.interval).max();
+            let interval = services.iter().map(|service| service.health.fast_interval).max();
             let fill = interval.unwrap_or_default();
             job.drill.schedules[cell.schedule].duration + fill + AROUND_A_CELL
         };

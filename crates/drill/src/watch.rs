@@ -21,6 +21,7 @@ use seaworthy_core::experiment::course::Course;
 use seaworthy_core::health;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
+use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::load::pool::{connect, exchange};
@@ -52,7 +53,7 @@ pub(crate) struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    /// Watches by way of the agent, and asks tasks for the path of their service's health checks.
+    /// Watches by way of the agent, and checks tasks as their service's health checks do.
     pub(crate) fn new(control: Option<Control>, health: Vec<health::Config>) -> Self {
         Self {
             control,
@@ -89,7 +90,7 @@ impl Watch {
     ) -> Result<Vec<TaskId>, Error> {
         let mut done = true;
         for task in &tasks {
-            let process = self.processes.get(task).copied();
+            let process = self.process(*task);
             self.doomed.extend(process.map(|process| (*task, process)));
             match (how, &mut self.control) {
                 (Ending::Stop, Some(control)) => control.stop(*task).await?,
@@ -104,6 +105,11 @@ impl Watch {
     /// Where a task listens.
     pub(crate) fn address(&self, task: TaskId) -> Option<SocketAddr> {
         self.ports.get(&task).map(|port| (Ipv4Addr::LOCALHOST, *port).into())
+    }
+
+    /// The process of a task that runs.
+    pub(crate) fn process(&self, task: TaskId) -> Option<Identity> {
+        self.processes.get(&task).copied()
     }
 
     fn take(&mut self, update: Update) {
@@ -135,8 +141,11 @@ impl Watch {
         let health = self.health[place].clone();
         let asking = self.answers.spawn(async move {
             loop {
-                let answer = tokio::time::timeout(health.timeout, ask(address, &health.path)).await;
-                if answer.is_ok_and(|status| status.is_some_and(|s| health.matcher.matches(s))) {
+                let answer =
+                    tokio::time::timeout(health.timeout, ask(address, &health.check)).await;
+                if let Ok(Some(probed)) = answer
+                    && health.check.failing(probed).is_none()
+                {
                     return (task, now());
                 }
                 tokio::time::sleep(ASK_EVERY).await;
@@ -165,9 +174,16 @@ async fn update(control: &mut Option<Control>) -> Result<Update, Error> {
     }
 }
 
-/// The status of an answer to `GET path` over a fresh connection.
-async fn ask(address: SocketAddr, path: &str) -> Option<u16> {
-    send(Method::GET, address, path).await
+/// What comes of a check like the gateway's, if anything does.
+async fn ask(address: SocketAddr, check: &health::Check) -> Option<health::Probed> {
+    match check {
+        health::Check::Tcp => {
+            TcpStream::connect(address).await.ok().map(|_| health::Probed::Opened)
+        }
+        health::Check::Http { path, .. } => {
+            send(Method::GET, address, path).await.map(health::Probed::Status)
+        }
+    }
 }
 
 /// The status of an answer over a fresh connection.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use seaworthy_core::health::{Failing, Probed};
+use seaworthy_core::health::{Check, Failing, Probed};
 use seaworthy_core::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,18 +14,34 @@ use crate::clock::now;
 /// The head of the answer is looked for in so many bytes.
 const LONGEST_HEAD: usize = 32 << 10;
 
-/// `GET path` of `address`, with an answer by `deadline`.
-pub(crate) async fn probe(address: SocketAddr, path: &str, deadline: Instant) -> Probed {
+/// Checks `address`, with a result by `deadline`.
+pub(crate) async fn probe(address: SocketAddr, check: &Check, deadline: Instant) -> Probed {
     let limit: Duration = deadline.since(now());
-    match tokio::time::timeout(limit, ask(address, path)).await {
-        Ok(Ok(status)) => Probed::Status(status),
+    match tokio::time::timeout(limit, ask(address, check)).await {
+        Ok(Ok(probed)) => probed,
         Ok(Err(failing)) => Probed::Failed(failing),
         Err(_) => Probed::Failed(Failing::Timeout),
     }
 }
 
-async fn ask(address: SocketAddr, path: &str) -> Result<u16, Failing> {
-    let mut stream = TcpStream::connect(address).await.map_err(|_| Failing::Refused)?;
+async fn ask(address: SocketAddr, check: &Check) -> Result<Probed, Failing> {
+    let mut stream = TcpStream::connect(address).await.map_err(|error| failing(&error))?;
+    match check {
+        Check::Tcp => Ok(Probed::Opened),
+        Check::Http { path, .. } => get(&mut stream, address, path).await.map(Probed::Status),
+    }
+}
+
+/// That nobody listens is a fact, and of that error alone.
+fn failing(error: &io::Error) -> Failing {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failing::Refused,
+        _ => Failing::Closed,
+    }
+}
+
+/// The status of the answer to `GET path`.
+async fn get(stream: &mut TcpStream, address: SocketAddr, path: &str) -> Result<u16, Failing> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: seaworthy-health-check\r\n\
          Connection: close\r\n\r\n"

@@ -57,10 +57,9 @@ fn take(gateway: &Gateway, about: About<Endpoints>, agent: &UnixDatagram) {
 
 /// Does what one service wants done, when it is due.
 pub(crate) async fn serve(service: Arc<Service>, gateway: Arc<Gateway>, agent: Option<Agent>) {
-    let path = service.config.health.path.as_str().into();
     loop {
         service.due().await;
-        let decided = carry_out(&service, &path, &gateway.decisions);
+        let decided = carry_out(&service, &gateway.decisions);
         if let (true, Some(agent)) = (decided, &agent) {
             report(&service, agent);
         }
@@ -79,7 +78,7 @@ pub(crate) async fn retire(service: Arc<Service>, driver: JoinHandle<()>) {
 }
 
 /// Does what is due; true if a decision was taken.
-fn carry_out(service: &Arc<Service>, path: &Arc<str>, decisions: &Decisions) -> bool {
+fn carry_out(service: &Arc<Service>, decisions: &Decisions) -> bool {
     let mut decided = false;
     for chore in service.tick() {
         match chore {
@@ -90,9 +89,10 @@ fn carry_out(service: &Arc<Service>, path: &Arc<str>, decisions: &Decisions) -> 
                 decided = true;
             }
             Chore::Probe { probe, address, deadline } => {
-                let (service, path) = (Arc::clone(service), Arc::clone(path));
+                let service = Arc::clone(service);
                 tokio::spawn(async move {
-                    let result = checks::probe(address, &path, deadline).await;
+                    let check = &service.config.health.check;
+                    let result = checks::probe(address, check, deadline).await;
                     service.probed(probe, result);
                 });
             }

@@ -191,7 +191,7 @@ impl Service {
     /// taken up, all have.
     pub(crate) fn sightings(&self) -> Sightings {
         let shared = self.lock();
-        shared.group.sightings(shared.group.version())
+        shared.group.sightings(now(), shared.group.version())
     }
 
     /// Calls that wait because no task may get them.

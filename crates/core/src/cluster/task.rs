@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::plan::{Revision, Seen, Standing};
 use super::{State, View};
-use crate::endpoints::{Endpoint, Health, Sightings, TaskId, Wanted};
+use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
 use crate::time::Instant;
 
 /// A task that is not gone.
@@ -13,8 +13,8 @@ pub(super) struct Task {
     pub(super) id: TaskId,
     pub(super) revision: Revision,
     pub(super) phase: Phase,
-    /// The verdict last seen.
-    pub(super) health: Health,
+    /// The verdicts last seen.
+    pub(super) verdict: Inherited,
     /// Whether a check ever passed.
     pub(super) passed: bool,
     /// Whether it was last seen in rotation.
@@ -44,7 +44,7 @@ impl Task {
             Phase::Provisioning { .. } | Phase::Launching { .. } => Standing::Coming,
             Phase::Draining { .. } | Phase::Stopping { .. } => Standing::Leaving,
             Phase::Running { .. } if !self.passed => Standing::Coming,
-            Phase::Running { .. } if self.health == Health::Unhealthy => Standing::Failing,
+            Phase::Running { .. } if self.verdict.health == Health::Unhealthy => Standing::Failing,
             Phase::Running { .. } => Standing::Serving,
         };
         Seen { task: self.id, revision: self.revision, standing }
@@ -71,7 +71,7 @@ impl Task {
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         // `Initial` is no verdict, so there is none to inherit.
-        let inherited = Some(self.health).filter(|health| *health != Health::Initial);
+        let inherited = Some(self.verdict).filter(|verdict| verdict.health != Health::Initial);
         let revision = self.revision;
         Some(Endpoint { task: self.id, address, wanted, weight: 1, revision, inherited })
     }
@@ -85,7 +85,7 @@ impl Task {
         if sighting.health == Health::Initial {
             return false;
         }
-        self.health = sighting.health;
+        self.verdict = Inherited { health: sighting.health, ejection: sighting.ejection };
         !std::mem::replace(&mut self.passed, true)
     }
 }

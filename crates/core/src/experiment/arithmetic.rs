@@ -11,9 +11,9 @@ use super::{Configuration, Schedule, Which};
 /// stopped or killed.
 ///
 /// A task that a fault takes at `t` is replaced at `t` + provisioning + the task's own start + up to
-/// one health interval; `starts` are the shortest and the longest own start. The fleet is down from
-/// the fault that takes its last task until a replacement is in rotation. The bounds come from all
-/// replacements being as quick, or as slow, as they can be.
+/// one interval between the checks of a new task; `starts` are the shortest and the longest own
+/// start. The fleet is down from the fault that takes its last task until a replacement is in
+/// rotation. The bounds come from all replacements being as quick, or as slow, as they can be.
 pub fn outage(
     configuration: &Configuration,
     entry: usize,
@@ -26,7 +26,7 @@ pub fn outage(
     let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, fault.ends(entry)?)));
     let faults: Vec<_> = faults.collect();
     let quick = longest_down(count, &faults, shortest + *starts.start());
-    let slow = longest_down(count, &faults, longest + *starts.end() + service.health.interval);
+    let slow = longest_down(count, &faults, longest + *starts.end() + service.health.fast_interval);
     (quick.max(slow) > Duration::ZERO).then(|| quick.min(slow)..=quick.max(slow))
 }
 

@@ -335,9 +335,10 @@ fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
         FaultKind::End { how: Ending::Stop, .. } => stop_timeout + EXIT_MARGIN,
         FaultKind::End { how: Ending::Kill, .. } => EXIT_MARGIN,
         FaultKind::QueryOfDeath { .. } => QUERY_MARGIN,
-        FaultKind::Ask { .. } | FaultKind::Link { .. } | FaultKind::Exec(_) => {
-            fault.lasts + PROOF_MARGIN
-        }
+        FaultKind::Ask { .. }
+        | FaultKind::Task { .. }
+        | FaultKind::Link { .. }
+        | FaultKind::Exec(_) => fault.lasts + PROOF_MARGIN,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::LinkFault;
+use super::{LinkFault, TaskFault};
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -37,6 +37,15 @@ pub enum FaultKind {
         tasks: Which,
         /// `POST` of this path.
         path: String,
+    },
+    /// Tasks go on, and badly.
+    Task {
+        /// Of this service,
+        service: usize,
+        /// these.
+        tasks: Which,
+        /// How.
+        fault: TaskFault,
     },
     /// The way to a service is disturbed, between its callers and the gateway.
     Link {
@@ -107,8 +116,10 @@ impl Fault {
     pub(super) fn faster(&mut self, scale: u32) {
         self.at /= scale;
         self.lasts /= scale;
-        if let FaultKind::Link { fault: LinkFault::Latency(latency), .. } = &mut self.kind {
-            *latency /= scale;
+        match &mut self.kind {
+            FaultKind::Link { fault: LinkFault::Latency(latency), .. }
+            | FaultKind::Task { fault: TaskFault::Slow(latency), .. } => *latency /= scale,
+            _ => {}
         }
     }
 }
@@ -152,6 +163,7 @@ impl fmt::Display for FaultKind {
         match self {
             Self::End { how, tasks, .. } => write!(f, "{how} of {tasks}"),
             Self::Ask { tasks, path, .. } => write!(f, "POST {path} to {tasks}"),
+            Self::Task { fault, tasks, .. } => write!(f, "{fault} of {tasks}"),
             Self::Link { fault, .. } => write!(f, "{fault}"),
             Self::QueryOfDeath { path, .. } => write!(f, "query of death {path}"),
             Self::Exec(exec) => write!(f, "`{}`", exec.command.join(" ")),

@@ -24,6 +24,9 @@ pub enum LinkFault {
         /// So large a share of the requests.
         share: Share,
     },
+    /// Of each answer the head and half of what is there with it is passed on; then the connection
+    /// is closed. An answer that ends with its connection only looks shorter.
+    HalfAnswers,
     /// Some requests are taken and not passed on as long as the fault lasts; then they are.
     Stalls {
         /// So large a share of them.
@@ -38,7 +41,7 @@ impl LinkFault {
     /// drawn independently; of two of one kind, the larger share includes the smaller.
     pub fn meets(&self, seed: u64, ordinal: u64) -> bool {
         let (kind, share) = match *self {
-            Self::Latency(_) => return true,
+            Self::Latency(_) | Self::HalfAnswers => return true,
             Self::Errors { share, .. } => (0, share),
             Self::Resets { share } => (1, share),
             Self::Stalls { share } => (2, share),
@@ -62,7 +65,7 @@ impl LinkFault {
     pub fn latency(on: impl IntoIterator<Item = Self>) -> Duration {
         on.into_iter().fold(Duration::ZERO, |sum, fault| match fault {
             Self::Latency(latency) => sum.saturating_add(latency),
-            Self::Errors { .. } | Self::Resets { .. } | Self::Stalls { .. } => sum,
+            _ => sum,
         })
     }
 }
@@ -74,6 +77,7 @@ impl fmt::Display for LinkFault {
             Self::Latency(latency) => write!(f, "latency of {latency:?}"),
             Self::Errors { status, share } => write!(f, "{status} for {share} of the requests"),
             Self::Resets { share } => write!(f, "resets of {share} of the requests"),
+            Self::HalfAnswers => write!(f, "half answers"),
             Self::Stalls { share } => write!(f, "stalls of {share} of the requests"),
         }
     }

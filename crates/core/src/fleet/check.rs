@@ -29,6 +29,7 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
         let mut add = |below: &str, severity, text| {
             findings.push(Finding { key: format!("{key}{below}"), severity, text });
         };
+        verdicts(service, &mut add);
         if service.targets.is_empty() {
             start(service, &mut add);
             retirement(service, &mut add);
@@ -56,28 +57,30 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
 
 type Add<'a> = &'a mut dyn FnMut(&str, Severity, String);
 
-/// A new task must have passed a check before its patience is over, and the first check comes up to
-/// one interval after its process starts.
+/// A new task must have passed a check before its patience is over, and the next check comes up to
+/// one fast interval after it is ready.
 fn start(service: &Service, add: Add<'_>) {
     let (patience, health) = (service.cluster.start_timeout, &service.health);
-    if patience <= health.interval {
+    if patience <= health.fast_interval {
         let text = format!(
             "a task is given up {} after its start, and if its first check comes too early the next one \
              comes {} later: no task that needs a moment to start ever gets a request",
             say(patience),
-            say(health.interval)
+            say(health.fast_interval)
         );
         add(".start_timeout", Severity::Refused, text);
     }
     let count = service.cluster.desired_count;
-    let noticed = health.interval * health.unhealthy_threshold + health.timeout;
+    // The first check is up to one interval away; once one has failed they come faster.
+    let again = health.fast_interval.max(health.timeout) * (health.unhealthy_threshold - 1);
+    let noticed = health.interval + again + health.timeout;
     let (shortest, longest) = service.cluster.provisioning;
     let text = format!(
         "a task that hangs leaves the rotation after up to {}; one that dies is replaced within {} to {} \
          and its own start: meanwhile {} of {count} tasks serve",
         say(noticed),
         say(shortest),
-        say(longest + health.interval),
+        say(longest + health.fast_interval),
         count - 1,
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
@@ -96,6 +99,19 @@ fn standing(service: &Service, add: Add<'_>) {
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
     add(".targets", severity, text);
+}
+
+/// Verdicts of requests that can never be carried out.
+fn verdicts(service: &Service, add: Add<'_>) {
+    let (count, rules) = (service.cluster.desired_count, service.health.passive);
+    let kept = rules.map_or(1, |rules| rules.minimum_in_rotation);
+    if kept > 1 && kept >= count {
+        let text = format!(
+            "{kept} tasks are kept in rotation whatever their requests show, and there are {count}: none is \
+             ever ejected"
+        );
+        add(".health.passive.minimum_in_rotation", Severity::Warning, text);
+    }
 }
 
 /// The one way to retire a task: drained first, then SIGTERM, then SIGKILL.

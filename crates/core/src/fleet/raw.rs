@@ -6,6 +6,7 @@ mod breaker;
 mod bulkhead;
 mod call;
 mod gateway;
+mod health;
 mod route;
 mod target;
 
@@ -23,12 +24,12 @@ use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
 use gateway::RawGateway;
+use health::RawHealth;
 use route::{RawPolicies, RawRoute};
 use target::RawTarget;
 
 use crate::balance::{Affinity, Algorithm};
-use crate::health::Matcher;
-use crate::{cluster, health};
+use crate::cluster;
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
@@ -76,18 +77,6 @@ pub struct RawService {
     fallback: Option<RawFallback>,
     #[serde(default)]
     route: Vec<RawRoute>,
-}
-
-/// `[service.NAME.health]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-struct RawHealth {
-    path: Option<String>,
-    matcher: Option<Matcher>,
-    interval: Option<Written>,
-    timeout: Option<Written>,
-    healthy_threshold: Option<Number>,
-    unhealthy_threshold: Option<Number>,
 }
 
 /// Who runs the tasks of a service.
@@ -140,12 +129,7 @@ impl RawService {
         put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
         put(&mut self.weights, changes.weights.as_ref());
         put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
-        put(&mut self.health.path, changes.health.path.as_ref());
-        put(&mut self.health.matcher, changes.health.matcher.as_ref());
-        put(&mut self.health.interval, changes.health.interval.as_ref());
-        put(&mut self.health.timeout, changes.health.timeout.as_ref());
-        put(&mut self.health.healthy_threshold, changes.health.healthy_threshold.as_ref());
-        put(&mut self.health.unhealthy_threshold, changes.health.unhealthy_threshold.as_ref());
+        self.health = changes.health.or(&self.health);
         self.call = changes.call.or(&self.call);
         put(&mut self.breaker, changes.breaker.as_ref());
         put(&mut self.bulkhead, changes.bulkhead.as_ref());
@@ -231,7 +215,7 @@ impl Service {
             name,
             // Loopback unless told otherwise, on a port of the kernel's choice.
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
-            health: read_health(&raw.health).map_err(|error| error.below("health"))?,
+            health: raw.health.read().map_err(|error| error.below("health"))?,
             call,
             cluster,
             balancing,
@@ -303,27 +287,6 @@ fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
             config.minimum_healthy_percent, config.maximum_percent,
         );
         return Err(ConfigError::new("minimum_healthy_percent", problem));
-    }
-    Ok(config)
-}
-
-fn read_health(raw: &RawHealth) -> Result<health::Config, ConfigError> {
-    // The interval, the timeout and the thresholds are ALB's defaults.
-    let config = health::Config {
-        path: raw.path.clone().unwrap_or_else(|| "/".to_owned()),
-        matcher: raw.matcher.clone().unwrap_or_else(|| Matcher::only(200)),
-        interval: duration("interval", raw.interval, Duration::from_secs(30))?,
-        timeout: duration("timeout", raw.timeout, Duration::from_secs(5))?,
-        healthy_threshold: number("healthy_threshold", raw.healthy_threshold, 5, 1..=10)?,
-        unhealthy_threshold: number("unhealthy_threshold", raw.unhealthy_threshold, 2, 1..=10)?,
-    };
-    range::path("path", &config.path)?;
-    if config.timeout >= config.interval {
-        let problem = format!(
-            "{:?} is not less than the interval of {:?}, so checks would overlap",
-            config.timeout, config.interval
-        );
-        return Err(ConfigError::new("timeout", problem));
     }
     Ok(config)
 }

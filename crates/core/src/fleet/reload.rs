@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::{ConfigError, Fleet, Service};
-use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId, Wanted};
+use crate::endpoints::{Endpoint, Endpoints, Inherited, Sightings, TaskId, Wanted};
 
 /// What becomes of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Register {
                 wanted: Wanted::InRotation,
                 weight: target.weight,
                 revision: target.revision,
-                inherited: seen.of(task).map(|seen| seen.health),
+                inherited: seen.of(task).map(Inherited::from),
             });
         }
         tasks.sort_by_key(|endpoint| endpoint.task);
@@ -191,11 +191,12 @@ mod tests {
             let fleet = fleet(text);
             let endpoints = fleet.services.iter().map(|s| register.endpoints(s, seen));
             let told = endpoints.flat_map(|e| e.tasks);
-            told.map(|e| (e.task.0, e.address.port(), e.inherited)).collect::<Vec<_>>()
+            told.map(|e| (e.task.0, e.address.port(), e.inherited.map(|i| i.health)))
+                .collect::<Vec<_>>()
         };
         let none = Sightings::default();
         let (task, health) = (TaskId(2), Health::Unhealthy);
-        let second = Sighting { task, health, in_rotation: false, in_flight: 0 };
+        let second = Sighting { task, health, ejection: None, in_rotation: false, in_flight: 0 };
         let seen = Sightings { acknowledged: 0, tasks: vec![second] };
         let first = "service.a.targets = ['127.0.0.1:1', '127.0.0.1:2']\n";
         assert_eq!(names(first, &none), [(1, 1, None), (2, 2, None)]);

@@ -1,13 +1,19 @@
-//! The checks of one service's tasks as a machine.
+//! The checks of one service's tasks as a machine, with what requests show of them.
+
+mod rotation;
+mod target;
+mod traffic;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::{Config, Failing, Member, Probed, Rotation};
-use crate::endpoints::{Endpoint, Endpoints, Health, TaskId, Wanted};
+use super::{Config, Failing, Probed, Rotation};
+use crate::call::Seen;
+use crate::endpoints::{Endpoint, Endpoints, Health, Inherited, TaskId};
 use crate::machine::Machine;
-use crate::record::{Cause, Decision, Record};
+use crate::record::Record;
 use crate::time::Instant;
+use target::Target;
 
 /// Names one check, so that its result finds its task again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,12 +26,14 @@ pub enum Input {
     Endpoints(Endpoints),
     /// A check's result.
     Probed(ProbeId, Probed),
+    /// What a request has shown.
+    Seen(Seen),
 }
 
 /// What the checker wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Ask `GET path` of `address` on a fresh connection; report by `deadline`.
+    /// Check `address` on a fresh connection; report by `deadline`.
     Probe {
         /// To be given back with the result.
         probe: ProbeId,
@@ -47,26 +55,15 @@ pub enum Action {
 pub struct Checker {
     config: Config,
     version: u64,
+    /// In ascending order.
     targets: Vec<Target>,
     rotation: Rotation,
-    /// Whether the rotation holds unhealthy tasks because no other is left.
+    /// Whether the rotation holds tasks that look bad because no other is left.
     fail_open: bool,
+    /// Everyone looked bad: nobody is ejected before.
+    quiet_until: Instant,
     last_probe: u64,
     actions: VecDeque<Action>,
-}
-
-/// One task as its checks see it.
-#[derive(Debug)]
-struct Target {
-    endpoint: Endpoint,
-    health: Health,
-    /// Results in a row that contradict the verdict.
-    streak: u32,
-    next_probe: Instant,
-    /// The check under way, and when it has failed.
-    outstanding: Option<(ProbeId, Instant)>,
-    /// Why it is, or is not, in rotation.
-    cause: Cause,
 }
 
 // === impl Checker ===
@@ -80,6 +77,7 @@ impl Checker {
             targets: Vec::new(),
             rotation: Rotation::default(),
             fail_open: false,
+            quiet_until: Instant::EPOCH,
             last_probe: 0,
             actions: VecDeque::new(),
         }
@@ -90,9 +88,9 @@ impl Checker {
         self.version
     }
 
-    /// The verdict on each registered task, in ascending order.
-    pub fn verdicts(&self) -> impl Iterator<Item = (TaskId, Health)> {
-        self.targets.iter().map(|t| (t.endpoint.task, t.health))
+    /// The verdicts on each registered task, in ascending order.
+    pub fn verdicts(&self, now: Instant) -> impl Iterator<Item = (TaskId, Inherited)> {
+        self.targets.iter().map(move |target| (target.endpoint.task, target.verdict(now)))
     }
 
     fn register(&mut self, now: Instant, endpoints: Endpoints) {
@@ -106,94 +104,62 @@ impl Checker {
                 t.endpoint.task == endpoint.task && t.endpoint.address == endpoint.address
             };
             let target = match known.iter().position(same) {
-                Some(at) => Target { endpoint, ..known.swap_remove(at) },
-                None => Target::new(now, endpoint),
+                Some(at) => known.swap_remove(at).renewed(endpoint),
+                None => Target::new(now, endpoint, self.config.passive),
             };
             self.targets.push(target);
         }
         self.targets.sort_by_key(|t| t.endpoint.task);
     }
 
-    fn judge(&mut self, probe: ProbeId, result: Probed) {
+    fn judge(&mut self, now: Instant, probe: ProbeId, result: Probed) {
         let under_way = |t: &&mut Target| t.outstanding.is_some_and(|(id, _)| id == probe);
         let Some(target) = self.targets.iter_mut().find(under_way) else { return };
         target.outstanding = None;
-        let failing = match result {
-            Probed::Status(status) if self.config.matcher.matches(status) => None,
-            Probed::Status(status) => Some(Failing::Status(status)),
-            Probed::Failed(failing) => Some(failing),
-        };
-        match failing {
-            None => target.pass(self.config.healthy_threshold),
-            Some(failing) => target.fail(self.config.unhealthy_threshold, failing),
+        match self.config.check.failing(result) {
+            None => target.pass(now, self.config.healthy_threshold),
+            Some(failing) => {
+                target.fail(self.config.unhealthy_threshold, failing);
+                let is_fact = self.config.passive.is_some() && target.health != Health::Initial;
+                if is_fact && failing == Failing::Refused {
+                    target.desert();
+                }
+            }
         }
     }
 
-    /// A check without an answer by its deadline has failed, whatever comes of it later.
-    fn give_up(&mut self, now: Instant) {
+    /// What the time alone decides: a check without an answer by its deadline has failed, whatever
+    /// comes of it later; and ejections end.
+    fn catch_up(&mut self, now: Instant) {
         for target in &mut self.targets {
-            if target.outstanding.take_if(|(_, deadline)| *deadline <= now).is_some() {
-                target.fail(self.config.unhealthy_threshold, Failing::Timeout);
-            }
+            target.give_up(now, self.config.unhealthy_threshold);
+            target.move_on(now);
         }
     }
 
     /// Sends the checks that are due.
     fn probe(&mut self, now: Instant) {
-        for target in self.targets.iter_mut().filter(|target| target.next_probe <= now) {
+        for target in &mut self.targets {
+            if target.next_probe(&self.config).is_none_or(|at| at > now) {
+                continue;
+            }
             self.last_probe += 1;
             let (probe, deadline) = (ProbeId(self.last_probe), now + self.config.timeout);
             target.outstanding = Some((probe, deadline));
-            target.next_probe = now + self.config.interval;
+            target.probed = Some(now);
             let Endpoint { task, address, .. } = target.endpoint;
             self.actions.push_back(Action::Probe { probe, task, address, deadline });
         }
     }
 
-    fn rotate(&mut self, now: Instant) {
-        let wanted = || self.targets.iter().filter(|t| t.endpoint.wanted == Wanted::InRotation);
-        let of = |health| wanted().filter(move |t| t.health == health).map(Target::member);
-        let mut members: Vec<Member> = of(Health::Healthy).collect();
-        let fail_open = members.is_empty();
-        if fail_open {
-            members.extend(of(Health::Unhealthy));
+    /// Almost every request shows what is known already, and is to cost nothing more.
+    fn take(&mut self, now: Instant, seen: Seen) {
+        if self.poll_timeout().is_some_and(|due| due <= now) {
+            self.handle_timeout(now);
         }
-        if members != self.rotation.members {
-            let before = std::mem::replace(&mut self.rotation, Rotation { members });
-            self.explain(now, &before, fail_open);
-            self.actions.push_back(Action::Rotate(self.rotation.clone()));
+        if self.see(now, seen) {
+            self.handle_timeout(now);
         }
-        self.fail_open = fail_open;
-    }
-
-    /// One record for each task that left or entered, against the rotation of `before`.
-    fn explain(&mut self, now: Instant, before: &Rotation, fail_open: bool) {
-        let after = &self.rotation;
-        let gone = |member: &&Member| !after.contains(member.task);
-        let left = before.members.iter().filter(gone).map(|&Member { task, .. }| {
-            // One that is `Initial` again is so at another address: the one in rotation is gone.
-            let registered = |t: &&Target| {
-                t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial
-            };
-            let target = self.targets.iter().find(|t| t.endpoint.task == task);
-            let cause = match target.filter(registered) {
-                Some(_) if self.fail_open => Cause::OthersHealthy,
-                Some(target) => target.cause.clone(),
-                None => Cause::Deregistered,
-            };
-            (task, Decision::LeaveRotation, cause)
-        });
-        let entering =
-            |t: &&Target| after.contains(t.endpoint.task) && !before.contains(t.endpoint.task);
-        let entered = self.targets.iter().filter(entering).map(|target| {
-            let cause = if fail_open { Cause::NobodyHealthy } else { target.cause.clone() };
-            (target.endpoint.task, Decision::EnterRotation, cause)
-        });
-        let record = |(task, decision, cause)| {
-            Action::Record(Record { at: now, task: Some(task), decision, cause })
-        };
-        let records: Vec<Action> = left.chain(entered).map(record).collect();
-        self.actions.extend(records);
     }
 }
 
@@ -204,16 +170,20 @@ impl Machine for Checker {
     type Action = Action;
 
     fn handle(&mut self, now: Instant, input: Input) {
-        self.give_up(now);
+        if let Input::Seen(seen) = input {
+            return self.take(now, seen);
+        }
+        self.catch_up(now);
         match input {
             Input::Endpoints(endpoints) => self.register(now, endpoints),
-            Input::Probed(probe, result) => self.judge(probe, result),
+            Input::Probed(probe, result) => self.judge(now, probe, result),
+            Input::Seen(_) => unreachable!("it was taken"),
         }
         self.handle_timeout(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.give_up(now);
+        self.catch_up(now);
         self.probe(now);
         self.rotate(now);
     }
@@ -223,57 +193,6 @@ impl Machine for Checker {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let due = |t: &Target| t.outstanding.map_or(t.next_probe, |(_, end)| end.min(t.next_probe));
-        self.targets.iter().map(due).min()
-    }
-}
-
-// === impl Target ===
-
-impl Target {
-    fn new(now: Instant, endpoint: Endpoint) -> Self {
-        Self {
-            health: endpoint.inherited.unwrap_or(Health::Initial),
-            endpoint,
-            streak: 0,
-            next_probe: now,
-            outstanding: None,
-            cause: Cause::Inherited,
-        }
-    }
-
-    fn member(&self) -> Member {
-        let Endpoint { task, weight, revision, .. } = self.endpoint;
-        Member { task, weight, revision, on_trial: false }
-    }
-
-    fn pass(&mut self, healthy_threshold: u32) {
-        let threshold = match self.health {
-            Health::Healthy => return self.streak = 0,
-            Health::Unhealthy => healthy_threshold,
-            Health::Initial => 1,
-        };
-        // Failures before the first pass are no argument against it.
-        self.streak = if self.health == Health::Initial { 1 } else { self.streak + 1 };
-        if self.streak >= threshold {
-            self.cause = Cause::ChecksPass { passes: self.streak, threshold };
-            self.health = Health::Healthy;
-            self.streak = 0;
-        }
-    }
-
-    fn fail(&mut self, threshold: u32, last: Failing) {
-        if self.health == Health::Unhealthy {
-            return self.streak = 0;
-        }
-        self.streak += 1;
-        if self.streak >= threshold {
-            self.cause = Cause::ChecksFail { failures: self.streak, threshold, last };
-            // A task that never passed is not yet a bad one: it is still starting.
-            if self.health == Health::Healthy {
-                self.health = Health::Unhealthy;
-                self.streak = 0;
-            }
-        }
+        self.targets.iter().map(|target| target.due(&self.config)).min()
     }
 }

@@ -26,7 +26,7 @@ mod metrics;
 mod share;
 mod transition;
 mod verdict;
-mod window;
+pub(crate) mod window;
 
 use std::collections::VecDeque;
 

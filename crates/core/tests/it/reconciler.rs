@@ -8,6 +8,7 @@ use expect_test::{Expect, expect};
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
 use seaworthy_core::cluster::{Config, Numbers};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
+use seaworthy_core::health::passive::Ejection;
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::record::Exit;
 use seaworthy_core::time::Instant;
@@ -116,8 +117,47 @@ fn a_task_is_drained_when_the_snapshot_without_it_is_acknowledged_and_no_other()
     "#]]);
 }
 
+/// That nothing is in flight is what is waited for, and not how long it takes.
+#[test]
+fn a_task_that_drains_is_stopped_when_its_last_request_has_ended_and_not_before() {
+    check(&expect![[r#"
+        port 9001     | launch task-1 on 9001
+        port 9002     | launch task-2 on 9002
+        launched 1    | publish 1: 1
+        launched 2    | publish 2: 1 2
+        healthy 1 2   |
+        in-flight 2 3 |
+        want 1        | publish 3: 1 2-draining
+        acknowledge 3 |
+        at 19s        |
+        in-flight 2 1 |
+        acknowledge 2 | publish 3: 1 2-draining
+        in-flight 2 0 | SIGTERM task-2
+    "#]]);
+}
+
+/// A new gateway begins with nothing, and is told what the last one thought.
+#[test]
+fn the_verdicts_last_seen_are_given_to_the_next_gateway() {
+    check(&expect![[r#"
+        port 9001   | launch task-1 on 9001
+        port 9002   | launch task-2 on 9002
+        launched 1  | publish 1: 1
+        launched 2  | publish 2: 1 2
+        healthy 1 2 |
+        ejected 1 3 |
+        ejected 1 2 |
+        forget      | publish 2: 1-out-for-2s 2
+        forget      | publish 2: 1-out-for-2s 2
+        healthy 1 2 |
+        forget      | publish 2: 1 2
+    "#]]);
+}
+
 fn check(expect: &Expect) {
     let mut shell = Shell {
+        ejected: None,
+        in_flight: None,
         now: Instant::EPOCH,
         reconciler: Reconciler::new(config(2), 1, Numbers::of(0, 1)),
         healthy: Vec::new(),
@@ -144,6 +184,10 @@ struct Shell {
     now: Instant,
     reconciler: Reconciler,
     healthy: Vec<TaskId>,
+    /// A task that is out for what its requests show, and for how many seconds.
+    ejected: Option<(TaskId, u64)>,
+    /// A task with so many requests in flight.
+    in_flight: Option<(TaskId, u32)>,
     published: Endpoints,
     wanted: Vec<String>,
 }
@@ -163,8 +207,19 @@ impl Shell {
             }
             ["healthy", ref names @ ..] => {
                 self.healthy = names.iter().map(|name| task(name)).collect();
+                self.ejected = None;
                 self.acknowledge(self.published.version);
             }
+            ["ejected", name, seconds] => {
+                self.ejected = Some((task(name), seconds.parse().expect("seconds")));
+                self.acknowledge(self.published.version);
+            }
+            ["in-flight", name, count] => {
+                self.in_flight = Some((task(name), count.parse().expect("a number of requests")));
+                self.acknowledge(self.published.version);
+            }
+            // As a gateway that was just started.
+            ["forget"] => self.tell(Event::Sightings(Sightings::default())),
             ["acknowledge", version] => self.acknowledge(version.parse().expect("a version")),
             ["at", moment] => {
                 self.now = golden::moment(moment);
@@ -184,8 +239,18 @@ impl Shell {
     }
 
     fn acknowledge(&mut self, acknowledged: u64) {
-        let health = Health::Healthy;
-        let sighting = |&task: &TaskId| Sighting { task, health, in_rotation: true, in_flight: 0 };
+        let sighting = |&task: &TaskId| {
+            let out = self.ejected.filter(|(ejected, _)| *ejected == task);
+            let left = out.map(|(_, seconds)| Duration::from_secs(seconds));
+            let busy = self.in_flight.filter(|(busy, _)| *busy == task);
+            Sighting {
+                task,
+                health: Health::Healthy,
+                ejection: left.map(|left| Ejection { times: 2, left }),
+                in_rotation: out.is_none(),
+                in_flight: busy.map_or(0, |(_, count)| count),
+            }
+        };
         let tasks = self.healthy.iter().map(sighting).collect();
         self.tell(Event::Sightings(Sightings { acknowledged, tasks }));
     }
@@ -208,11 +273,16 @@ impl Shell {
     }
 }
 
-/// `publish 3: 1 2-draining`
+/// `publish 3: 1 2-draining 3-out-for-5s`
 fn told(endpoints: &Endpoints) -> String {
-    let one = |Endpoint { task, wanted, .. }: &Endpoint| match wanted {
-        Wanted::InRotation => format!(" {}", task.0),
-        Wanted::Draining => format!(" {}-draining", task.0),
+    let one = |endpoint: &Endpoint| {
+        let ejection = endpoint.inherited.and_then(|inherited| inherited.ejection);
+        let out = ejection.map_or(String::new(), |e| format!("-out-for-{:?}", e.left));
+        let wanted = match endpoint.wanted {
+            Wanted::InRotation => "",
+            Wanted::Draining => "-draining",
+        };
+        format!(" {}{wanted}{out}", endpoint.task.0)
     };
     let tasks: String = endpoints.tasks.iter().map(one).collect();
     format!("publish {}:{tasks}", endpoints.version)

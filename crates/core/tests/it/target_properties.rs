@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call;
-use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, TaskId, Wanted};
-use seaworthy_core::health::{Config, Failing, Matcher, ProbeId, Probed};
+use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Inherited, Sighting, TaskId, Wanted};
+use seaworthy_core::health::{Check, Config, Failing, Matcher, ProbeId, Probed};
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::target_group::{Action, Input, TargetGroup};
 use seaworthy_core::time::Instant;
@@ -24,10 +24,10 @@ enum Step {
 fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
     let health = prop_oneof![
         3 => Just(None),
-        1 => Just(Some(Health::Healthy)),
-        1 => Just(Some(Health::Unhealthy)),
+        1 => Just(Some(Health::Healthy.into())),
+        1 => Just(Some(Health::Unhealthy.into())),
     ];
-    let endpoint = |(task, (draining, inherited)): (u32, (bool, Option<Health>))| {
+    let endpoint = |(task, (draining, inherited)): (u32, (bool, Option<Inherited>))| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9000 + task as u16));
         let wanted = if draining { Wanted::Draining } else { Wanted::InRotation };
         Endpoint { wanted, inherited, ..Endpoint::new(TaskId(task), address) }
@@ -62,12 +62,13 @@ struct Observer {
 impl Observer {
     fn new() -> Self {
         let health = Config {
-            path: "/".into(),
-            matcher: Matcher::only(200),
+            check: Check::Http { path: "/".into(), matcher: Matcher::only(200) },
             interval: Duration::from_secs(3),
+            fast_interval: Duration::from_secs(3),
             timeout: Duration::from_secs(1),
             healthy_threshold: 3,
             unhealthy_threshold: 2,
+            passive: None,
         };
         let call = call::Config::plain(Duration::from_secs(1), 1);
         Self {
@@ -124,7 +125,7 @@ impl Observer {
 
     fn check(&self) {
         assert_eq!(self.group.version(), self.latest.version);
-        let seen = self.group.sightings(0).tasks;
+        let seen = self.group.sightings(self.now, 0).tasks;
         let registered = self.latest.tasks.iter().map(|endpoint| endpoint.task);
         assert!(seen.iter().map(|seen| seen.task).eq(registered));
         let wanted = |seen: &&Sighting| {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{self, Attempt, CallId, Slots};
-use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, TaskId, Wanted};
-use seaworthy_core::health::{Config, Failing, Matcher, ProbeId, Probed};
+use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Inherited, Sighting, TaskId, Wanted};
+use seaworthy_core::health::passive::{self, Ejection};
+use seaworthy_core::health::{Check, Config, Failing, Matcher, ProbeId, Probed};
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::policy::Ask;
 use seaworthy_core::target_group::{Action, Input, TargetGroup};
@@ -213,6 +214,37 @@ fn an_unhealthy_task_that_drains_does_not_come_back_by_failing_open() {
     "#]]);
 }
 
+#[test]
+fn a_verdict_of_requests_is_told_with_what_is_left_and_taken_over_from_there() {
+    let rules = Some(passive::Config::default());
+    let group = || {
+        let health = Config { passive: rules, ..health() };
+        TargetGroup::new(health, call(), balance::Config::plain(Algorithm::RoundRobin), 1)
+    };
+    let register = |group: &mut TargetGroup, left| {
+        let ejection = Some(Ejection { times: 2, left: Duration::from_secs(left) });
+        let out = Some(Inherited { health: Health::Healthy, ejection });
+        let tasks = vec![Endpoint { inherited: out, ..endpoint("1") }, endpoint("2=healthy")];
+        group.handle(Instant::EPOCH, Input::Endpoints(Endpoints { version: 1, tasks }));
+    };
+    let seen = |group: &TargetGroup, millis| {
+        let now = Instant::EPOCH + Duration::from_millis(millis);
+        let seen = group.sightings(now, 1).of(TaskId(1)).cloned().expect("it is known");
+        (
+            seen.in_rotation,
+            seen.ejection.map(|ejection| (ejection.times, ejection.left.as_millis())),
+        )
+    };
+    let (mut first, mut second) = (group(), group());
+    register(&mut first, 3);
+    assert_eq!(seen(&first, 0), (false, Some((2, 3000))));
+    assert_eq!(seen(&first, 1000), (false, Some((2, 2000))));
+    register(&mut second, 2);
+    assert_eq!(seen(&second, 0), (false, Some((2, 2000))));
+    second.handle_timeout(Instant::EPOCH + Duration::from_secs(2));
+    assert_eq!(seen(&second, 2000), (true, Some((2, 0))));
+}
+
 fn check(expect: &Expect) {
     let mut shell = Shell::new();
     golden::check(expect, |step| shell.step(step));
@@ -231,19 +263,14 @@ struct Shell {
 
 impl Shell {
     fn new() -> Self {
-        let seconds = Duration::from_secs;
-        let health = Config {
-            path: "/".into(),
-            matcher: Matcher::only(200),
-            interval: seconds(10),
-            timeout: seconds(4),
-            healthy_threshold: 3,
-            unhealthy_threshold: 2,
-        };
-        let call = call::Config::plain(seconds(600), 1);
         Self {
             now: Instant::EPOCH,
-            group: TargetGroup::new(health, call, balance::Config::plain(Algorithm::RoundRobin), 1),
+            group: TargetGroup::new(
+                health(),
+                call(),
+                balance::Config::plain(Algorithm::RoundRobin),
+                1,
+            ),
             slots: Slots::default(),
             calls: BTreeMap::new(),
             probes: BTreeMap::new(),
@@ -320,12 +347,29 @@ impl Shell {
 
     fn sightings(&mut self) {
         let told = |seen: Sighting| {
-            let Sighting { task, health, in_rotation, in_flight } = seen;
+            let Sighting { task, health, in_rotation, in_flight, .. } = seen;
             let place = if in_rotation { "in" } else { "out" };
             format!("{task} {health:?} {place} with {in_flight}")
         };
-        self.wanted.extend(self.group.sightings(0).tasks.into_iter().map(told));
+        self.wanted.extend(self.group.sightings(self.now, 0).tasks.into_iter().map(told));
     }
+}
+
+/// As an ALB checks: in one interval, and by nothing else.
+fn health() -> Config {
+    Config {
+        check: Check::Http { path: "/".into(), matcher: Matcher::only(200) },
+        interval: Duration::from_secs(10),
+        fast_interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(4),
+        healthy_threshold: 3,
+        unhealthy_threshold: 2,
+        passive: None,
+    }
+}
+
+fn call() -> call::Config {
+    call::Config::plain(Duration::from_secs(600), 1)
 }
 
 /// `1`, `1=healthy`, `1=unhealthy`, `1-draining`, `1@9999`
@@ -335,8 +379,8 @@ fn endpoint(word: &str) -> Endpoint {
     let port =
         word.split_once('@').map_or(9000 + task.0 as u16, |(_, p)| p.parse().expect("a port"));
     let inherited = match word.split_once('=') {
-        Some((_, "healthy")) => Some(Health::Healthy),
-        Some((_, "unhealthy")) => Some(Health::Unhealthy),
+        Some((_, "healthy")) => Some(Health::Healthy.into()),
+        Some((_, "unhealthy")) => Some(Health::Unhealthy.into()),
         _ => None,
     };
     let wanted = if word.ends_with("-draining") { Wanted::Draining } else { Wanted::InRotation };

@@ -121,6 +121,7 @@ impl World {
             Sighting {
                 task: endpoint.task,
                 health,
+                ejection: None,
                 in_rotation: health == Health::Healthy && endpoint.wanted == Wanted::InRotation,
                 in_flight: process.map_or(0, |process| process.in_flight),
             }

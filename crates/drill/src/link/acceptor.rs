@@ -38,10 +38,12 @@ fn most(open_files: Option<u64>) -> usize {
     usize::try_from(allowed).map_or(MOST_CONNECTIONS, |allowed| allowed.clamp(1, MOST_CONNECTIONS))
 }
 
-/// On a port of the kernel's choice. To be called within a runtime.
-pub(super) fn listen() -> io::Result<TcpListener> {
+/// On this port; 0 asks the kernel for one. To be called within a runtime.
+pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    // A task that went may have left connections on it.
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
     socket.listen(BACKLOG)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_agent::clock::{now, sleep_until};
@@ -41,6 +42,8 @@ enum Content {
     End,
     /// It has reset the connection.
     Reset,
+    /// The first half of an answer.
+    Half(BytesMut),
 }
 
 impl<'a> Answers<'a> {
@@ -73,18 +76,25 @@ impl<'a> Answers<'a> {
 
     fn take(&mut self, read: &io::Result<usize>) {
         let content = match read {
+            Ok(1..) if self.turn.halved.get() => Content::Half(half(self.input.split())),
             Ok(1..) => Content::Bytes(self.input.split()),
             Ok(0) => Content::End,
             Err(_) => Content::Reset,
         };
         self.ended = !matches!(content, Content::Bytes(_));
-        // The end of a connection on which nothing was asked is nobody's answer.
-        let idle = self.ended && !self.turn.asked.get();
-        let latency =
-            if idle { self.control.latency() } else { self.control.hold(&self.turn.counted) };
-        let due = now() + latency;
+        let due = now() + self.latency();
         self.bytes += read.as_ref().copied().unwrap_or(0);
         self.held.push_back(Piece { due, content });
+    }
+
+    /// How long what was read now is held.
+    fn latency(&self) -> Duration {
+        if self.turn.spared.get() {
+            return Duration::ZERO;
+        }
+        // The end of a connection on which nothing was asked is nobody's answer.
+        let idle = self.ended && !self.turn.asked.get();
+        if idle { self.control.latency() } else { self.control.hold(&self.turn.counted) }
     }
 
     async fn pass_first(&mut self, caller: &mut WriteHalf<'_>) -> Result<(), Cut> {
@@ -99,10 +109,21 @@ impl<'a> Answers<'a> {
             }
             Content::End => caller.shutdown().await?,
             Content::Reset => return Err(Cut::Reset),
+            Content::Half(bytes) => {
+                caller.write_all_buf(bytes).await?;
+                return Err(Cut::Halved);
+            }
         }
         self.held.pop_front();
         Ok(())
     }
+}
+
+/// The head of an answer and half of what came with it; less of the head, if not even that is whole.
+fn half(mut piece: BytesMut) -> BytesMut {
+    let head = piece.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
+    piece.truncate(head + (piece.len() - head) / 2);
+    piece
 }
 
 /// Returns when the first piece is due. Cancel safe.

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -23,6 +24,10 @@ const PIECE: usize = 16 << 10;
 pub(super) struct Turn {
     /// Bytes from the caller belong to a request that has begun.
     pub(super) asked: Cell<bool>,
+    /// That request is a health check of the gateway's: nothing is done to it.
+    pub(super) spared: Cell<bool>,
+    /// Its answer is cut in half.
+    pub(super) halved: Cell<bool>,
     /// The latest latency at which that request was counted.
     pub(super) counted: Cell<Option<FaultId>>,
 }
@@ -32,6 +37,8 @@ pub(super) struct Turn {
 pub(super) enum Cut {
     /// The connection is reset.
     Reset,
+    /// The connection is closed: half of an answer was passed on.
+    Halved,
     /// The caller is answered with this status, then the connection is closed.
     Refused(u16),
     /// Nothing is passed on until this is healed; then it goes on.
@@ -47,6 +54,10 @@ pub(super) async fn run(control: &Control, mut caller: TcpStream) {
         Err(Cut::Refused(status)) => {
             // A caller that does not take it has gone: there is nobody left to tell.
             let _ = refusal::send(&mut caller, requests.into_input(), status).await;
+        }
+        Err(Cut::Halved) => {
+            // So that what was passed on is not taken back by a reset.
+            let _ = caller.shutdown().await;
         }
         // (A stall is waited out and ends nothing.)
         Err(Cut::Reset | Cut::Stalled(_)) => {

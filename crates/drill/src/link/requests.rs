@@ -15,6 +15,9 @@ use super::conversation::{Cut, Turn, make_room};
 /// Of a stalled request at most so much is taken.
 const MOST_STALLED: usize = 256 << 10;
 
+/// What the gateway's health checks say of themselves.
+const CHECK: &[u8] = b"\r\nUser-Agent: seaworthy-health-check\r\n";
+
 /// The direction of the requests.
 pub(super) struct Requests<'a> {
     control: &'a Control,
@@ -82,7 +85,11 @@ impl<'a> Requests<'a> {
         }
         if !self.turn.asked.replace(true) {
             self.turn.counted.set(None);
-            self.begin()?;
+            self.turn.halved.set(false);
+            self.turn.spared.set(is_check(&self.input));
+            if !self.turn.spared.get() {
+                self.begin()?;
+            }
         }
         Ok(true)
     }
@@ -93,7 +100,16 @@ impl<'a> Requests<'a> {
             Some((_, LinkFault::Errors { status, .. })) => Err(Cut::Refused(status)),
             Some((_, LinkFault::Resets { .. })) => Err(Cut::Reset),
             Some((id, LinkFault::Stalls { .. })) => Err(Cut::Stalled(id)),
+            Some((_, LinkFault::HalfAnswers)) => {
+                self.turn.halved.set(true);
+                Ok(())
+            }
             Some((_, LinkFault::Latency(_))) | None => Ok(()),
         }
     }
+}
+
+/// Whether a request is a health check of our gateway's, as far as it has come.
+fn is_check(input: &[u8]) -> bool {
+    input.windows(CHECK.len()).any(|field| field == CHECK)
 }

@@ -1,6 +1,7 @@
 //! The link between real sockets. What comes when is asserted as an order of events.
 
 mod harness;
+mod tasks;
 mod transparent;
 
 use std::io::ErrorKind;

@@ -9,7 +9,7 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// Requests that succeeded and failed so far, by their intended send. Shared between threads.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     slices: Vec<[AtomicU32; 2]>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Tally {
 
 impl Progress {
     /// Of a load of `duration`, of which nothing is known yet.
-    pub(crate) fn new(duration: Duration) -> Self {
+    pub fn new(duration: Duration) -> Self {
         let slices = duration.as_nanos().div_ceil(SLICE.as_nanos()) as usize;
         Self { slices: (0..slices).map(|_| Default::default()).collect() }
     }

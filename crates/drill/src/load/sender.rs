@@ -22,9 +22,6 @@ use super::{Destination, Order};
 
 /// So many connections are open before the load begins.
 const CONNECTIONS_AT_FIRST: usize = 16;
-/// There are never more connections than this: a process can usually have 1,024 descriptors. A
-/// request beyond it fails.
-const MOST_CONNECTIONS: usize = 900;
 /// From the word that the load begins to its first moment.
 const NOTICE: Duration = Duration::from_millis(50);
 
@@ -71,7 +68,7 @@ impl Sender {
             request(&order, planned, None)?;
         }
         Ok(Self {
-            pools: (0..flows).map(|_| Pool::new(MOST_CONNECTIONS / flows)).collect(),
+            pools: (0..flows).map(|_| Pool::new(order.connections / flows)).collect(),
             users: Users::default(),
             pace: Pace::new()?,
             running: JoinSet::new(),

@@ -38,6 +38,7 @@ fn order(address: SocketAddr, paths: &[&str]) -> Order {
     Order {
         flows: vec![Destination { address, host: address.to_string(), flow }],
         planned: (0..paths.len()).map(planned).collect(),
+        connections: CONNECTIONS,
         objective: Objective {
             status: Matcher::only(200),
             latency: LATENCY,

@@ -89,8 +89,12 @@ fn fault(done: &Inflicted) -> String {
     let tasks: Vec<String> = done.tasks.iter().map(TaskId::to_string).collect();
     match kind {
         FaultKind::End { .. } if tasks.is_empty() => format!("{kind}: nobody"),
-        FaultKind::End { .. } | FaultKind::Ask { .. } => format!("{kind}: {}", tasks.join(", ")),
-        _ => kind.to_string(),
+        FaultKind::End { .. } | FaultKind::Ask { .. } | FaultKind::Task { .. } => {
+            format!("{kind}: {}", tasks.join(", "))
+        }
+        FaultKind::Link { .. } | FaultKind::QueryOfDeath { .. } | FaultKind::Exec(_) => {
+            kind.to_string()
+        }
     }
 }
 

@@ -31,7 +31,7 @@ fn service(address: SocketAddr, timeout: &str) -> Service {
 }
 
 fn endpoints(version: u64, address: SocketAddr) -> Endpoints {
-    let task = Endpoint { inherited: Some(Health::Healthy), ..Endpoint::new(TASK, address) };
+    let task = Endpoint { inherited: Some(Health::Healthy.into()), ..Endpoint::new(TASK, address) };
     Endpoints { version, tasks: vec![task] }
 }
 

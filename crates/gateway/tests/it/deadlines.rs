@@ -118,7 +118,7 @@ fn a_connection_that_does_not_open_is_given_up() {
 
     let good = Task::good(2);
     let healthy = |task, address| {
-        let inherited = Some(Health::Healthy);
+        let inherited = Some(Health::Healthy.into());
         Endpoint { inherited, ..Endpoint::new(task, address) }
     };
     let full = healthy(TaskId(1), address);

@@ -1,8 +1,10 @@
 //! Who gets requests: tasks in rotation, evenly, and only those.
 
+use std::os::fd::AsFd;
 use std::thread;
 
-use seaworthy_core::endpoints::Health;
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use seaworthy_core::endpoints::{Endpoint, Health, Sightings, TaskId};
 use serde_json::json;
 
 use crate::harness::{End, Gate, Gateway, Task};
@@ -66,6 +68,39 @@ fn a_task_whose_checks_fail_gets_nothing_until_they_pass_again() {
     gateway.until_health(&sick, Health::Healthy);
     let answers = [client.get("/"), client.get("/")];
     assert!(answers.iter().any(|answer| answer.text() == "task-2"));
+}
+
+/// Nothing is ever answered there, so nothing can have been asked.
+#[test]
+fn a_check_by_tcp_passes_when_the_connection_opens() {
+    let port = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&port, &std::net::SocketAddrV4::new([127, 0, 0, 1].into(), 0)).expect("a port");
+    let address = getsockname(port.as_fd()).expect("an address");
+    let address: std::net::SocketAddr = address.try_into().expect("an address of IP");
+    let health = json!({ "protocol": "tcp", "interval": "100ms", "timeout": "90ms" });
+    let gateway = Gateway::start(health, &json!({}));
+    let task = TaskId(1);
+    gateway.publish(vec![Endpoint::new(task, address)]);
+    let seen = gateway.until("it is known", |seen| seen.of(task).is_some());
+    assert_eq!(seen.of(task).map(|seen| seen.health), Some(Health::Initial));
+    listen(&port, 16).expect("it listens");
+    gateway.until("it is in rotation", |seen| seen.of(task).is_some_and(|seen| seen.in_rotation));
+}
+
+/// One refused check tells enough; ten failed ones are needed for a verdict.
+#[test]
+fn a_task_that_listens_no_more_is_out_at_once() {
+    let (stays, mut stops) = (Task::good(1), Task::good(2));
+    let health = json!({ "interval": "100ms", "timeout": "90ms", "unhealthy_threshold": 10 });
+    let gateway = Gateway::start(health, &json!({}));
+    gateway.register(&[&stays, &stops]);
+    gateway.until_health(&stays, Health::Healthy);
+    gateway.until_health(&stops, Health::Healthy);
+    stops.stop();
+    let out = |seen: &Sightings| seen.of(TaskId(2)).is_some_and(|seen| !seen.in_rotation);
+    let seen = gateway.until("it is out", out);
+    assert_eq!(seen.of(TaskId(2)).map(|seen| seen.health), Some(Health::Healthy));
+    assert_eq!(gateway.get("/").text(), "task-1");
 }
 
 #[test]

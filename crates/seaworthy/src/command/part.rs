@@ -25,6 +25,12 @@ enum Part {
         /// The run directory
         directory: PathBuf,
     },
+    /// Stands before a task in a drill that disturbs the way to it
+    Relay {
+        /// The task's command
+        #[arg(last = true, required = true, value_names = ["PROGRAM", "ARGUMENT"])]
+        command: Vec<OsString>,
+    },
     /// Becomes PROGRAM, which is killed when its parent ends
     Exec {
         /// Process id of the parent
@@ -41,6 +47,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Part::Keeper => seaworthy_agent::keeper::run()?,
         Part::Agent { directory } => seaworthy_agent::agent::run(&directory)?,
         Part::Gateway { directory } => seaworthy_gateway::run(&directory)?,
+        Part::Relay { command } => return Ok(seaworthy_drill::relay::run(&command)?),
         Part::Exec { parent, command } => {
             let (program, arguments) = command.split_first().expect("clap requires one");
             let error = seaworthy_agent::exec::run(parent, program, arguments);

@@ -5,7 +5,7 @@ use crate::world::{World, code_and_words};
 const GOOD: &str = r#"
 [service.store]
 command = ["not-started"]
-health = { interval = "5s", timeout = "1s" }
+health = { interval = "5s", fast_interval = "5s", timeout = "1s" }
 call = { timeout = "2s" }
 bulkhead = { size = 50 }
 breaker = { window = "10s", failure_percent = 60 }

@@ -7,6 +7,7 @@ mod client;
 mod dependencies;
 mod drill;
 mod gateway;
+mod gray;
 mod services;
 mod target;
 mod world;

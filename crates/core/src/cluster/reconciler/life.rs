@@ -29,7 +29,7 @@ impl Reconciler {
             id,
             revision,
             phase: Phase::Provisioning { until: now + provisioning },
-            health: Health::Initial,
+            verdict: Health::Initial.into(),
             passed: false,
             in_rotation: false,
             in_flight: 0,

@@ -73,6 +73,7 @@ impl Life {
             }
             (
                 Decision::EnterRotation
+                | Decision::Trial
                 | Decision::LeaveRotation
                 | Decision::Hold
                 | Decision::Switch,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::services::Services;
 use crate::endpoints::TaskId;
-use crate::experiment::{Ending, Exec, Fault, FaultKind, LinkFault, Which};
+use crate::experiment::{Ending, Exec, Fault, FaultKind, LinkFault, TaskFault, Which};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, SHORTEST, duration, number, within};
 use crate::fleet::written::{Number, Share, Written};
@@ -21,6 +21,11 @@ pub(super) struct RawFault {
     stop: Option<RawWhich>,
     kill: Option<RawWhich>,
     ask: Option<String>,
+    hang: Option<RawWhich>,
+    fail: Option<RawWhich>,
+    slow: Option<Written>,
+    reset: Option<RawWhich>,
+    half_answer: Option<RawWhich>,
     latency: Option<Written>,
     errors: Option<Number>,
     resets: Option<Share>,
@@ -63,10 +68,15 @@ pub(super) fn read(
 }
 
 /// What may stand beside each kind.
-const KINDS: [(&str, &[&str]); 9] = [
+const KINDS: [(&str, &[&str]); 14] = [
     ("stop", &["service"]),
     ("kill", &["service"]),
     ("ask", &["service", "tasks"]),
+    ("hang", &["service", "lasts"]),
+    ("fail", &["service", "lasts"]),
+    ("slow", &["service", "tasks", "lasts"]),
+    ("reset", &["service", "lasts"]),
+    ("half_answer", &["service", "lasts"]),
     ("latency", &["to", "lasts"]),
     ("errors", &["to", "lasts", "share"]),
     ("resets", &["to", "lasts"]),
@@ -78,11 +88,16 @@ const KINDS: [(&str, &[&str]); 9] = [
 // === impl RawFault ===
 
 impl RawFault {
-    fn given(&self) -> [(&'static str, bool); 9] {
+    fn given(&self) -> [(&'static str, bool); 14] {
         [
             ("stop", self.stop.is_some()),
             ("kill", self.kill.is_some()),
             ("ask", self.ask.is_some()),
+            ("hang", self.hang.is_some()),
+            ("fail", self.fail.is_some()),
+            ("slow", self.slow.is_some()),
+            ("reset", self.reset.is_some()),
+            ("half_answer", self.half_answer.is_some()),
             ("latency", self.latency.is_some()),
             ("errors", self.errors.is_some()),
             ("resets", self.resets.is_some()),
@@ -154,6 +169,9 @@ impl RawFault {
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
                 Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)? })
             }
+            "hang" | "fail" | "slow" | "reset" | "half_answer" => {
+                self.read_task(kind, service()?, services)
+            }
             "query_of_death" => Ok(FaultKind::QueryOfDeath {
                 service: service()?,
                 path: path(&self.query_of_death)?,
@@ -165,6 +183,27 @@ impl RawFault {
                 Ok(FaultKind::Link { to, fault: self.read_link()? })
             }
         }
+    }
+
+    fn read_task(
+        &self,
+        kind: &str,
+        service: usize,
+        services: &Services,
+    ) -> Result<FaultKind, ConfigError> {
+        let (fault, key, tasks) = match kind {
+            "hang" => (TaskFault::Hang, kind, &self.hang),
+            "fail" => (TaskFault::Fail, kind, &self.fail),
+            "reset" => (TaskFault::Reset, kind, &self.reset),
+            "half_answer" => (TaskFault::HalfAnswer, kind, &self.half_answer),
+            // How slow stands where the others say which tasks.
+            _ => {
+                let latency = duration("slow", self.slow, SHORTEST)?;
+                (TaskFault::Slow(latency), "tasks", &self.tasks)
+            }
+        };
+        let tasks = read_tasks(key, tasks.as_ref(), service, services)?;
+        Ok(FaultKind::Task { service, tasks, fault })
     }
 
     fn read_link(&self) -> Result<LinkFault, ConfigError> {

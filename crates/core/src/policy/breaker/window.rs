@@ -7,32 +7,32 @@ use crate::time::Instant;
 
 /// One outcome as a breaker counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counted {
-    pub(super) failed: bool,
-    pub(super) slow: bool,
+pub(crate) struct Counted {
+    pub(crate) failed: bool,
+    pub(crate) slow: bool,
 }
 
 /// What some outcomes add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     /// Outcomes in all.
-    pub(super) calls: u64,
+    pub(crate) calls: u64,
     /// Those that failed.
-    pub(super) failures: u64,
+    pub(crate) failures: u64,
     /// Those that were slow, failed or not.
-    pub(super) slow: u64,
+    pub(crate) slow: u64,
 }
 
 /// Outcomes that leave as they grow old. Allocates when it is made, and never again.
 #[derive(Debug)]
-pub(super) enum Window {
+pub(crate) enum Window {
     Ring(Ring),
     Buckets(Buckets),
 }
 
 /// The last so many.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     outcomes: Box<[Counted]>,
     /// Where the next one goes; when the ring is full, the oldest is there.
     next: usize,
@@ -43,7 +43,7 @@ const BUCKETS: u64 = 10;
 
 /// Those of the last so long, in tenths.
 #[derive(Debug)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     /// Nanoseconds that one bucket covers.
     width: u64,
     tenths: Box<[Sums; BUCKETS as usize]>,
@@ -55,7 +55,7 @@ pub(super) struct Buckets {
 // === impl Window ===
 
 impl Window {
-    pub(super) fn new(config: config::Window) -> Self {
+    pub(crate) fn new(config: config::Window) -> Self {
         match config {
             config::Window::Calls(calls) => Self::Ring(Ring::new(calls.max(1) as usize)),
             config::Window::Time(length) => Self::Buckets(Buckets::new(length)),
@@ -63,7 +63,7 @@ impl Window {
     }
 
     /// Counts an outcome that came `now`.
-    pub(super) fn record(&mut self, now: Instant, outcome: Counted) {
+    pub(crate) fn record(&mut self, now: Instant, outcome: Counted) {
         match self {
             Self::Ring(ring) => ring.record(outcome),
             Self::Buckets(buckets) => buckets.record(now, outcome),
@@ -71,7 +71,7 @@ impl Window {
     }
 
     /// What it holds `now`.
-    pub(super) fn sums(&mut self, now: Instant) -> Sums {
+    pub(crate) fn sums(&mut self, now: Instant) -> Sums {
         match self {
             Self::Ring(ring) => ring.sums,
             Self::Buckets(buckets) => {
@@ -82,7 +82,7 @@ impl Window {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         match self {
             Self::Ring(ring) => (ring.next, ring.sums) = (0, Sums::default()),
             Self::Buckets(buckets) => {
@@ -162,7 +162,7 @@ impl Sums {
         Self { calls: 1, failures: u64::from(outcome.failed), slow: u64::from(outcome.slow) }
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.failures += other.failures;
         self.slow += other.slow;

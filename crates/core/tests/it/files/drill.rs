@@ -86,7 +86,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `lasts`, `stop`, `kill`, `ask`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
@@ -138,9 +138,16 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "0%", to = "t" }] | schedule[1].faults[1].resets: is 0 %, which is no fault; allowed is more
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%" }] | schedule[1].faults[1].to: is missing; allowed is one of s, t
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "u" }] | schedule[1].faults[1].to: `u` is no service; allowed is one of s, t
-        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, latency, errors, resets, stalls, query_of_death, exec
+        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, exec
         schedule: faults = [{ at = "1s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are service
+        schedule: faults = [{ at = "1s", hang = 1, fail = 1 }]           | schedule[1].faults[1].fail: is given beside `hang`; allowed is just one of them
+        schedule: faults = [{ at = "1s", hang = 3 }]                     | schedule[1].faults[1].hang: 3 tasks cannot be taken in every configuration; allowed is 1 to 2, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "1s", lasts = "2s", hang = "all" }, { at = "4s", fail = "task-1" }, { at = "5s", reset = 2, service = "s" }, { at = "6s", half_answer = 1 }] | good
+        schedule: faults = [{ at = "1s", slow = "500ms", tasks = 2, lasts = "2s" }] | good
+        schedule: faults = [{ at = "1s", slow = "500ms", tasks = 3 }]    | schedule[1].faults[1].tasks: 3 tasks cannot be taken in every configuration; allowed is 1 to 2, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "1s", slow = "0s" }]                  | schedule[1].faults[1].slow: 0s is out of range; allowed is 1ms to 1h
+        schedule: faults = [{ at = "1s", fail = 1, tasks = 1 }]          | schedule[1].faults[1].tasks: means nothing beside `fail`; allowed are service, lasts
         schedule: faults = [{ at = "1s", exec = ["true"] }]              | schedule[1].faults[1].proof: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
         schedule: faults = [{ at = "1s", query_of_death = "kraken" }]    | schedule[1].faults[1].query_of_death: "kraken" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
         target = "http://localhost:1"                                    | target: is allowed in place of [fleet], and one of them must be there
@@ -168,7 +175,7 @@ fn schedules_and_faults_make_sense() {
         schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
         schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
         schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
-        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, latency, errors, resets, stalls, query_of_death, exec
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, exec
         schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
         schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s

@@ -11,14 +11,14 @@ use crate::golden;
 const GOOD: &str = r#"service.s.command = ["store", "serve"]"#;
 
 #[test]
-fn what_is_left_out_is_as_ecs_and_alb_have_it() {
+fn what_is_left_out_has_its_default() {
     let fleet = super::read::<RawFleet, Fleet>(GOOD).unwrap();
     expect![[r#"
         1
         Gateway { workers: None, admin: None, access_log: Off, stop_timeout: 30s }
         s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
-        Config { path: "/", matcher: Matcher { ranges: [(200, 200)] }, interval: 30s, timeout: 5s, healthy_threshold: 5, unhealthy_threshold: 2 }
+        Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
         Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
         Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 20, per_second: 1, cap: 100 }), outlasts: 0ns, fallback: None, weights: {} }
     "#]].assert_eq(&told(&fleet));
@@ -55,6 +55,17 @@ const EVERYTHING: &str = r#"
         health.timeout = "250ms"
         health.healthy_threshold = 1
         health.unhealthy_threshold = 10
+        health.fast_interval = "500ms"
+        health.passive.consecutive = 3
+        health.passive.window = "20s"
+        health.passive.minimum_requests = 20
+        health.passive.failure_percent = 40
+        health.passive.latency_factor = 4
+        health.passive.latency_floor = "100ms"
+        health.passive.latency_for = "2s"
+        health.passive.ejection = "10s"
+        health.passive.longest_ejection = "60s"
+        health.passive.minimum_in_rotation = 2
         call.timeout = "1h"
         call.connect_timeout = "1ms"
         call.tries = 10
@@ -97,7 +108,7 @@ fn a_file_that_says_everything_is_meant_as_written() {
         Gateway { workers: Some(3), admin: Some(127.0.0.1:9901), access_log: File("/var/log/access.jsonl"), stop_timeout: 0ns }
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
-        Config { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] }, interval: 1s, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10 }
+        Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
         Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
         Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"], host: Below("shop.example"), fields: [FieldMatch { name: "X-Beta", value: None }, FieldMatch { name: "X-Plan", value: Some("gold") }] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 90, 2: 10} }
         Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 1} }
@@ -122,7 +133,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 1 to 100
         service.s.environment.N = 1          | line 2, column 27: invalid type: integer `1`, expected a string
         service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected one of `round_robin`, `least_outstanding_requests`, `weighted_random`, `latency_aware`, `consistent_hash`
-        service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `path`, `matcher`, `interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`
+        service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `protocol`, `path`, `matcher`, `interval`, `fast_interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`, `passive`
         service.s.health.interval = 5        | line 2, column 29: invalid type: integer `5`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
         service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected a string
         service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `connect_timeout`, `timeout`, `tries`, `failure_status`, `outlasts`, `retry_status`, `retry_budget`, `hedge`, `queue`
@@ -159,16 +170,19 @@ fn durations_need_their_unit_and_are_within_bounds() {
 #[test]
 fn numbers_are_within_bounds() {
     check(&expect![[r#"
-        service.s.desired_count = 0               | service.s.desired_count: 0 is out of range; allowed is 1 to 100
-        service.s.desired_count = 101             | service.s.desired_count: 101 is out of range; allowed is 1 to 100
-        service.s.desired_count = 4294967295      | service.s.desired_count: 4294967295 is out of range; allowed is 1 to 100
-        service.s.minimum_healthy_percent = 101   | service.s.minimum_healthy_percent: 101 is out of range; allowed is 0 to 100
-        service.s.maximum_percent = 99            | service.s.maximum_percent: 99 is out of range; allowed is 100 to 400
-        service.s.maximum_percent = 4294967295    | service.s.maximum_percent: 4294967295 is out of range; allowed is 100 to 400
-        service.s.health.healthy_threshold = 0    | service.s.health.healthy_threshold: 0 is out of range; allowed is 1 to 10
-        service.s.health.unhealthy_threshold = 11 | service.s.health.unhealthy_threshold: 11 is out of range; allowed is 1 to 10
-        service.s.call.tries = 0                  | service.s.call.tries: 0 is out of range; allowed is 1 to 10
-        service.s.call.tries = 4294967295         | service.s.call.tries: 4294967295 is out of range; allowed is 1 to 10
+        service.s.desired_count = 0                      | service.s.desired_count: 0 is out of range; allowed is 1 to 100
+        service.s.desired_count = 101                    | service.s.desired_count: 101 is out of range; allowed is 1 to 100
+        service.s.desired_count = 4294967295             | service.s.desired_count: 4294967295 is out of range; allowed is 1 to 100
+        service.s.minimum_healthy_percent = 101          | service.s.minimum_healthy_percent: 101 is out of range; allowed is 0 to 100
+        service.s.maximum_percent = 99                   | service.s.maximum_percent: 99 is out of range; allowed is 100 to 400
+        service.s.maximum_percent = 4294967295           | service.s.maximum_percent: 4294967295 is out of range; allowed is 100 to 400
+        service.s.health.healthy_threshold = 0           | service.s.health.healthy_threshold: 0 is out of range; allowed is 1 to 10
+        service.s.health.unhealthy_threshold = 11        | service.s.health.unhealthy_threshold: 11 is out of range; allowed is 1 to 10
+        service.s.health.passive.consecutive = 0         | service.s.health.passive.consecutive: 0 is out of range; allowed is 1 to 1000
+        service.s.health.passive.failure_percent = 101   | service.s.health.passive.failure_percent: 101 is out of range; allowed is 1 to 100
+        service.s.health.passive.minimum_in_rotation = 0 | service.s.health.passive.minimum_in_rotation: 0 is out of range; allowed is 1 to 100
+        service.s.call.tries = 0                         | service.s.call.tries: 0 is out of range; allowed is 1 to 10
+        service.s.call.tries = 4294967295                | service.s.call.tries: 4294967295 is out of range; allowed is 1 to 10
     "#]]);
 }
 
@@ -182,6 +196,22 @@ fn settings_under_which_a_rollout_can_never_move_are_refused() {
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 1; service.s.maximum_percent = 199 | service.s.minimum_healthy_percent: 1 % of 1 task keeps 1 healthy while maximum_percent 199 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 0; service.s.maximum_percent = 100 | good
         service.s.health.interval = "5s"; service.s.health.timeout = "5s" | service.s.health.timeout: 5s is not less than the interval of 5s, so checks would overlap
+    "#]]);
+}
+
+#[test]
+fn health_checks_are_of_one_kind_and_in_proper_order() {
+    check(&expect![[r#"
+        service.s.health.protocol = "tcp"                                | good
+        service.s.health.protocol = "udp"                                | line 2, column 29: unknown variant `udp`, expected `http` or `tcp`
+        service.s.health.protocol = "tcp"; service.s.health.path = "/"   | service.s.health.path: means nothing with the protocol "tcp"; allowed is "http"
+        service.s.health.protocol = "tcp"; service.s.health.matcher = "200" | service.s.health.matcher: means nothing with the protocol "tcp"; allowed is "http"
+        service.s.health.interval = "100ms"                              | good
+        service.s.health.interval = "1s"; service.s.health.fast_interval = "2s" | service.s.health.fast_interval: 2s is longer than the interval of 1s; allowed is up to that
+        service.s.health.passive = { enabled = false }                   | good
+        service.s.health.passive.ejection = "10m"                        | good
+        service.s.health.passive = { ejection = "2s", longest_ejection = "1s" } | service.s.health.passive.longest_ejection: 1s is shorter than the first ejection of 2s; allowed is at least that
+        service.s.health.passive.ejections = 1                           | line 2, column 26: unknown field `ejections`, expected one of `enabled`, `consecutive`, `window`, `minimum_requests`, `failure_percent`, `latency_factor`, `latency_floor`, `latency_for`, `ejection`, `longest_ejection`, `minimum_in_rotation`
     "#]]);
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn turn_round(link: &Link) {
 /// A link to a service that the test plays.
 pub(super) async fn bare(seed: u64) -> (Link, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let link = Link::start(seed).unwrap();
+    let link = Link::start(0, seed).unwrap();
     link.forward_to(listener.local_addr().unwrap());
     (link, listener)
 }

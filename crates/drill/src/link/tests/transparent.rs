@@ -70,7 +70,7 @@ fn a_reset_by_one_side_is_a_reset_for_the_other() {
 #[test]
 fn a_connection_waits_until_it_is_known_where_it_leads() {
     run(async {
-        let link = Link::start(7).unwrap();
+        let link = Link::start(0, 7).unwrap();
         let mut caller = TcpStream::connect(link.address()).await.unwrap();
         caller.write_all(b"a").await.unwrap();
         super::until(|| link.arrivals().len() == 1).await;
@@ -87,7 +87,7 @@ fn where_nobody_listens_a_request_is_reset() {
         // Bound and not listened on, so that nobody else can have it.
         let taken = TcpSocket::new_v4().unwrap();
         taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let link = Link::start(7).unwrap();
+        let link = Link::start(0, 7).unwrap();
         link.forward_to(taken.local_addr().unwrap());
         let reset = Caller::new(&link).await.status().await.unwrap_err();
         assert_eq!(reset.kind(), ErrorKind::ConnectionReset);

@@ -1,0 +1,211 @@
+//! What requests show of a task, judged by the rules of [`passive`].
+
+use std::time::Duration;
+
+use super::target::Target;
+use super::{Action, Checker};
+use crate::call::{How, Seen};
+use crate::endpoints::{Health, Wanted};
+use crate::health::passive::{self, Fault, Place};
+use crate::policy::breaker::window::Sums;
+use crate::record::{Cause, Decision, Record};
+use crate::time::Instant;
+
+// === impl Checker ===
+
+impl Checker {
+    /// Takes note of what a request has shown. True if that changes who may be in rotation.
+    pub(super) fn see(&mut self, now: Instant, seen: Seen) -> bool {
+        let Some(rules) = self.config.passive else { return false };
+        let is_it = |t: &Target| t.endpoint.task == seen.task && t.health != Health::Initial;
+        let Some(at) = self.targets.iter().position(is_it) else { return false };
+        match (seen.how, self.targets[at].standing.place()) {
+            (How::Refused, _) => self.desert(at),
+            (How::Withdrawn, _) => self.targets[at].withdraw(now),
+            (_, Place::Good) => self.note(now, at, seen, &rules),
+            (how, Place::OnTrial { .. }) => self.conclude(now, at, how, &rules),
+            // It began before the ejection.
+            (_, Place::Ejected { .. }) => false,
+        }
+    }
+
+    fn desert(&mut self, at: usize) -> bool {
+        let news = self.targets[at].desert();
+        if news {
+            self.targets[at].check_at_once();
+        }
+        news
+    }
+
+    fn note(&mut self, now: Instant, at: usize, seen: Seen, rules: &passive::Config) -> bool {
+        let Seen { how, fingerprint, .. } = seen;
+        match how {
+            How::Answered(latency) => {
+                let slow = self.is_slow(at, latency, rules);
+                self.targets[at].conduct.answered(now, latency, slow, fingerprint);
+                for (_, peer) in self.targets.iter_mut().enumerate().filter(|(n, _)| *n != at) {
+                    peer.conduct.compare(now, fingerprint, !slow);
+                }
+                slow && self.judge_latency(now, at, rules)
+            }
+            How::Overtaken(waited) => {
+                self.targets[at].conduct.overtaken(now, waited, fingerprint);
+                self.judge_latency(now, at, rules)
+            }
+            How::Failed { blamed, .. } => {
+                self.targets[at].conduct.failed(now, fingerprint, blamed);
+                self.judge_failures(now, at, rules)
+            }
+            How::Refused | How::Withdrawn => false,
+        }
+    }
+
+    /// The trial of a task has ended.
+    fn conclude(&mut self, now: Instant, at: usize, how: How, rules: &passive::Config) -> bool {
+        if let How::Answered(latency) = how
+            && !self.is_slow(at, latency, rules)
+        {
+            self.targets[at].standing.pardon(now);
+            self.targets[at].cause = Cause::TrialPassed;
+        } else {
+            self.eject(now, at, Fault::Trial, rules);
+        }
+        true
+    }
+
+    fn judge_failures(&mut self, now: Instant, at: usize, rules: &passive::Config) -> bool {
+        let (failures, surely) = self.targets[at].conduct.failures();
+        if surely >= rules.consecutive {
+            return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
+        }
+        let own = self.targets[at].conduct.sums(now);
+        let peers = self.sums_of_peers(now, at);
+        // Where failures are everywhere, some are in a row by chance.
+        if !passive::is_worse(own, peers) {
+            return false;
+        }
+        if failures >= rules.consecutive {
+            return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
+        }
+        let enough = own.calls.min(peers.calls) >= u64::from(rules.minimum_requests);
+        let bad = own.failures * 100 >= own.calls * u64::from(rules.failure_percent);
+        let fault = Fault::Share {
+            failed: own.failures,
+            requests: own.calls,
+            peers_failed: peers.failures,
+            peers_requests: peers.calls,
+        };
+        enough && bad && self.try_to_eject(now, at, fault, rules)
+    }
+
+    /// A task is slow if it is so in a row and for long enough, and most of its peers are not: they
+    /// have been quick in the second half of that time.
+    fn judge_latency(&mut self, now: Instant, at: usize, rules: &passive::Config) -> bool {
+        let (answers, since) = self.targets[at].conduct.slow();
+        let span = now.since(since);
+        if answers < rules.minimum_requests || span < rules.latency_for {
+            return false;
+        }
+        // Where a share s of all answers is slow, n are so in a row with a chance of s^n. With n longer
+        // by 1 / (1 - s)^2 that stays as good as never.
+        let all = self.sums_of_peers(now, at);
+        let quick = u128::from(all.calls - all.slow).pow(2);
+        if u128::from(answers) * quick
+            < u128::from(rules.minimum_requests) * u128::from(all.calls).pow(2)
+        {
+            return false;
+        }
+        let peers = self.peers(at);
+        let half = since + span / 2;
+        let quick = peers.iter().filter(|n| self.targets[**n].conduct.is_quick_since(half)).count();
+        match self.typical_of_peers(at) {
+            Some(typical) if quick * 2 > peers.len() => {
+                let limit = rules.slow_from(typical);
+                self.try_to_eject(now, at, Fault::Slow { answers, span, limit, typical }, rules)
+            }
+            _ => false,
+        }
+    }
+
+    /// What the peers' windows add up to.
+    fn sums_of_peers(&mut self, now: Instant, at: usize) -> Sums {
+        let mut all = Sums::default();
+        for n in self.peers(at) {
+            all.add(self.targets[n].conduct.sums(now));
+        }
+        all
+    }
+
+    /// Ejects the task if enough others are left. True if anything was changed.
+    fn try_to_eject(
+        &mut self,
+        now: Instant,
+        at: usize,
+        fault: Fault,
+        rules: &passive::Config,
+    ) -> bool {
+        let counts =
+            |t: &&Target| t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial;
+        let count = self.targets.iter().filter(counts).count() as u32;
+        let left = self.peers(at).len() as u32;
+        if now < self.quiet_until || !self.targets[at].serves() {
+            return false;
+        }
+        if left < rules.minimum_in_rotation {
+            return !fault.is_relative() && self.pardon_everyone(now, rules);
+        }
+        if fault.is_relative() && count - left > passive::Config::most_out(count) {
+            return false;
+        }
+        self.eject(now, at, fault, rules);
+        true
+    }
+
+    fn eject(&mut self, now: Instant, at: usize, fault: Fault, rules: &passive::Config) {
+        let target = &mut self.targets[at];
+        let (times, length) = target.standing.eject(now, rules);
+        target.conduct.pardon();
+        target.cause = Cause::Ejected { fault, times, length };
+    }
+
+    /// Too many would be out: that is hardly the tasks' fault. Those that are come back, and nobody is
+    /// ejected for a while. True if there was one.
+    fn pardon_everyone(&mut self, now: Instant, rules: &passive::Config) -> bool {
+        let mut any = false;
+        for target in self.targets.iter_mut().filter(|target| !target.standing.is_good()) {
+            target.standing.pardon(now);
+            target.cause = Cause::EveryoneLooksBad;
+            any = true;
+        }
+        if any {
+            self.quiet_until = now + rules.ejection;
+            let (decision, cause) = (Decision::Hold, Cause::EveryoneLooksBad);
+            self.actions.push_back(Action::Record(Record { at: now, task: None, decision, cause }));
+        }
+        any
+    }
+
+    fn is_slow(&self, at: usize, latency: Duration, rules: &passive::Config) -> bool {
+        // Most answers are quicker than whatever is typical and the floor.
+        latency > rules.latency_floor
+            && self.typical_of_peers(at).is_some_and(|typical| latency > rules.slow_from(typical))
+    }
+
+    /// The median of what is typical of each peer; of two, the lesser.
+    fn typical_of_peers(&self, at: usize) -> Option<Duration> {
+        let peers = self.peers(at);
+        let mut typical: Vec<_> =
+            peers.iter().filter_map(|n| self.targets[*n].conduct.typical()).collect();
+        typical.sort_unstable();
+        typical.get(typical.len().checked_sub(1)? / 2).copied()
+    }
+
+    /// The others that serve.
+    fn peers(&self, at: usize) -> Vec<usize> {
+        let serves = |n: &usize| {
+            let target = &self.targets[*n];
+            target.endpoint.wanted == Wanted::InRotation && target.serves()
+        };
+        (0..self.targets.len()).filter(|n| *n != at).filter(serves).collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! What a task's requests have shown of it lately.
+
+use std::time::Duration;
+
+use super::suspects::Suspects;
+use super::typical::Typical;
+use crate::policy::breaker;
+use crate::policy::breaker::window::{Counted, Sums, Window};
+use crate::time::Instant;
+
+/// What one task has done.
+#[derive(Debug)]
+pub(in crate::health) struct Conduct {
+    /// How long a peer's word for a request counts.
+    lately: Duration,
+    window: Window,
+    /// Without an answer in between.
+    failures: Streak,
+    /// Without a quick answer in between.
+    slow: Streak,
+    typical: Typical,
+    /// When its last quick answer came.
+    quick: Option<Instant>,
+}
+
+/// Things that went wrong in a row.
+#[derive(Debug, Default)]
+struct Streak {
+    count: u32,
+    /// Of them, those that a peer did better.
+    surely: u32,
+    since: Instant,
+    suspects: Suspects,
+}
+
+// === impl Conduct ===
+
+impl Conduct {
+    /// Nothing is known of it yet. Its share of failures is kept over `window`.
+    pub(in crate::health) fn new(window: Duration) -> Self {
+        Self {
+            lately: window,
+            window: Window::new(breaker::Window::Time(window)),
+            failures: Streak::default(),
+            slow: Streak::default(),
+            typical: Typical::default(),
+            quick: None,
+        }
+    }
+
+    /// Forgets what was held against it.
+    pub(in crate::health) fn pardon(&mut self) {
+        self.window.clear();
+        self.failures = Streak::default();
+        self.slow = Streak::default();
+    }
+
+    /// A proper answer came after so long.
+    pub(in crate::health) fn answered(
+        &mut self,
+        now: Instant,
+        latency: Duration,
+        slow: bool,
+        fingerprint: u64,
+    ) {
+        self.window.record(now, Counted { failed: false, slow });
+        self.failures.end();
+        self.typical.learn(latency);
+        if slow {
+            self.slow.add(now, fingerprint, false, self.lately);
+        } else {
+            self.slow = Streak::default();
+            self.quick = Some(now);
+        }
+    }
+
+    /// Another task's answer came first. Whatever was asked, it can be answered sooner.
+    pub(in crate::health) fn overtaken(&mut self, now: Instant, waited: Duration, print: u64) {
+        self.window.record(now, Counted { failed: false, slow: true });
+        self.typical.learn_at_least(waited);
+        self.slow.add(now, print, true, self.lately);
+    }
+
+    /// It failed a request. What may be the request's own doing counts once.
+    pub(in crate::health) fn failed(&mut self, now: Instant, fingerprint: u64, blamed: bool) {
+        if self.failures.add(now, fingerprint, blamed, self.lately) {
+            self.window.record(now, Counted { failed: true, slow: false });
+        }
+    }
+
+    /// Another task has answered this request, and perhaps quickly.
+    pub(in crate::health) fn compare(&mut self, now: Instant, fingerprint: u64, quick: bool) {
+        self.failures.suspects.clear(now, fingerprint);
+        if quick {
+            self.slow.suspects.clear(now, fingerprint);
+        }
+    }
+
+    /// Failures in a row, and how many of them are surely the task's fault.
+    pub(in crate::health) fn failures(&self) -> (u32, u32) {
+        (self.failures.count, self.failures.surely)
+    }
+
+    /// Slow answers in a row, and since when.
+    pub(in crate::health) fn slow(&self) -> (u32, Instant) {
+        (self.slow.count, self.slow.since)
+    }
+
+    /// Requests in the window, and how many failed or were slow.
+    pub(in crate::health) fn sums(&mut self, now: Instant) -> Sums {
+        self.window.sums(now)
+    }
+
+    /// What it usually takes, if that is known.
+    pub(in crate::health) fn typical(&self) -> Option<Duration> {
+        self.typical.get()
+    }
+
+    /// Whether it has answered quickly since.
+    pub(in crate::health) fn is_quick_since(&self, since: Instant) -> bool {
+        self.quick.is_some_and(|at| at >= since)
+    }
+}
+
+// === impl Streak ===
+
+impl Streak {
+    /// True if this counts: what another task did well surely does.
+    fn add(&mut self, now: Instant, fingerprint: u64, blamed: bool, lately: Duration) -> bool {
+        if !(blamed || self.suspects.count(now, fingerprint, lately)) {
+            return false;
+        }
+        if self.count == 0 {
+            self.since = now;
+        }
+        self.count = self.count.saturating_add(1);
+        self.surely = self.surely.saturating_add(u32::from(blamed));
+        true
+    }
+
+    /// The row has ended; what was suspect stays so.
+    fn end(&mut self) {
+        (self.count, self.surely) = (0, 0);
+    }
+}

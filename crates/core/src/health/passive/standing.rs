@@ -1,0 +1,121 @@
+//! How a task stands after the verdicts on it: in good standing, ejected, or on trial.
+
+use std::time::Duration;
+
+use super::{Config, Ejection};
+use crate::time::Instant;
+
+/// The verdicts on one task.
+#[derive(Debug)]
+pub(in crate::health) struct Standing {
+    place: Place,
+    /// Ejections in a row.
+    times: u32,
+    /// How long the last one was.
+    length: Duration,
+    /// In good standing since, or since one ejection was last forgotten.
+    calm: Instant,
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::health) enum Place {
+    /// Nothing is held against it.
+    Good,
+    /// It gets no requests until then.
+    Ejected { until: Instant },
+    /// It gets one request; if it has had none by then, it returns without.
+    OnTrial { until: Instant },
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// As an earlier gateway left it, for as much longer as it had said.
+    pub(in crate::health) fn new(now: Instant, earlier: Option<Ejection>, config: &Config) -> Self {
+        let Ejection { times, left } =
+            earlier.unwrap_or(Ejection { times: 0, left: Duration::ZERO });
+        let length = lasts(times, config);
+        let place = match earlier {
+            None => Place::Good,
+            Some(_) if left.is_zero() => Place::OnTrial { until: now + length },
+            Some(_) => Place::Ejected { until: now + left },
+        };
+        Self { place, times, length, calm: now }
+    }
+
+    pub(in crate::health) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(in crate::health) fn is_good(&self) -> bool {
+        self.place == Place::Good
+    }
+
+    pub(in crate::health) fn is_ejected(&self) -> bool {
+        matches!(self.place, Place::Ejected { .. })
+    }
+
+    pub(in crate::health) fn is_on_trial(&self) -> bool {
+        matches!(self.place, Place::OnTrial { .. })
+    }
+
+    /// Takes the task out; which one in a row it is, and for how long.
+    pub(in crate::health) fn eject(&mut self, now: Instant, config: &Config) -> (u32, Duration) {
+        if self.is_good() {
+            let calm = now.since(self.calm).as_nanos() / config.window.as_nanos().max(1);
+            self.times = self.times.saturating_sub(u32::try_from(calm).unwrap_or(u32::MAX));
+        }
+        self.times = self.times.saturating_add(1);
+        self.length = lasts(self.times, config);
+        self.place = Place::Ejected { until: now + self.length };
+        (self.times, self.length)
+    }
+
+    /// Nothing is held against it any more; but the next ejection would be one in a row.
+    pub(in crate::health) fn pardon(&mut self, now: Instant) {
+        (self.place, self.calm) = (Place::Good, now);
+    }
+
+    /// The time moves it on: from ejected to on trial, and from there to good standing. A trial that
+    /// nobody gives, because nothing is asked that may be tried, must not cost a task for ever; it
+    /// is waited for as long as the ejection was. True if it was moved.
+    pub(in crate::health) fn move_on(&mut self, now: Instant) -> bool {
+        match self.place {
+            Place::Ejected { until } if until <= now => {
+                self.place = Place::OnTrial { until: until + self.length };
+            }
+            Place::OnTrial { until } if until <= now => self.pardon(until),
+            _ => return false,
+        }
+        true
+    }
+
+    /// When the time will move it on.
+    pub(in crate::health) fn due(&self) -> Option<Instant> {
+        match self.place {
+            Place::Good => None,
+            Place::Ejected { until } | Place::OnTrial { until } => Some(until),
+        }
+    }
+
+    /// How long it was out, or will be.
+    pub(in crate::health) fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// For whoever takes over.
+    pub(in crate::health) fn ejection(&self, now: Instant) -> Option<Ejection> {
+        let left = match self.place {
+            Place::Good => return None,
+            Place::Ejected { until } => until.since(now),
+            Place::OnTrial { .. } => Duration::ZERO,
+        };
+        Some(Ejection { times: self.times, left })
+    }
+}
+
+/// How long the ejection with this number lasts.
+fn lasts(times: u32, config: &Config) -> Duration {
+    config.ejection.saturating_mul(times).min(config.longest_ejection)
+}
