@@ -229,7 +229,7 @@ mod tests {
         let mut answer = [0; 12];
         client.write_all(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n").await.unwrap();
         client.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 504", "it has waited for a task");
+        assert_eq!(&answer, b"HTTP/1.1 503", "it has waited for a task");
 
         let earlier = Arc::downgrade(&running.door("s").unwrap().service());
         running.replace(service.clone(), |_| {});
