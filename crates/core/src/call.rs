@@ -24,6 +24,7 @@ use crate::time::Instant;
 
 pub use dispatcher::Dispatcher;
 pub use failure::{Failure, FailureKind, Refusal};
+pub use gate::Standing;
 pub use loads::{Loads, Pick};
 pub use queue::Config as Queue;
 pub use request::Request;

@@ -166,6 +166,12 @@ impl From<Health> for Inherited {
     }
 }
 
+impl From<&Sighting> for Inherited {
+    fn from(seen: &Sighting) -> Self {
+        Self { health: seen.health, ejection: seen.ejection }
+    }
+}
+
 // === impl Sightings ===
 
 impl Sightings {

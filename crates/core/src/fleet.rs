@@ -4,15 +4,18 @@ mod check;
 pub mod http;
 pub(crate) mod range;
 mod raw;
+pub mod reload;
 pub mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
@@ -23,8 +26,46 @@ pub use raw::{RawFleet, RawService};
 pub struct Fleet {
     /// From which all draws come.
     pub seed: u64,
+    /// How its gateway is run.
+    pub gateway: Gateway,
     /// By name, in ascending order; at least one.
     pub services: Vec<Service>,
+}
+
+/// How the gateway itself is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Threads that carry requests; none: as many as there are processors, up to eight.
+    pub workers: Option<u32>,
+    /// Where it tells about itself, if it does; port 0 asks the kernel for one.
+    pub admin: Option<SocketAddr>,
+    /// Whether and where every request is told.
+    pub access_log: AccessLog,
+    /// When it is told to stop, requests in flight may take so long.
+    pub stop_timeout: Duration,
+}
+
+/// Where every request is told, as a line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// On standard output.
+    Stdout,
+    /// At the end of this file.
+    File(PathBuf),
+}
+
+/// A task that somebody else runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share of the requests, beside those of the others. At least 1.
+    pub weight: u32,
+    /// Of which revision of its service it is.
+    pub revision: Revision,
 }
 
 /// One service: what a task is, how many there are, and how requests reach them.
@@ -34,7 +75,8 @@ pub struct Service {
     pub name: String,
     /// Where the gateway listens for its requests; port 0 asks the kernel for one.
     pub listen: SocketAddr,
-    /// Program and arguments of a task. The program `seaworthy` is this very program.
+    /// Program and arguments of a task. The program `seaworthy` is this very program. Empty if
+    /// somebody else runs the tasks.
     pub command: Vec<String>,
     /// Added to the environment the fleet was started in.
     pub environment: BTreeMap<String, String>,
@@ -50,6 +92,8 @@ pub struct Service {
     pub call: call::Config,
     /// How it takes HTTP.
     pub http: http::Config,
+    /// The tasks, if somebody else runs them; else empty. The desired count is as many.
+    pub targets: Vec<Target>,
 }
 
 /// A value that cannot be meant.
@@ -68,6 +112,7 @@ impl Fleet {
     /// The same fleet living `scale` times faster: every duration is divided. `scale` is at least 1.
     #[must_use]
     pub fn faster(mut self, scale: u32) -> Self {
+        self.gateway.stop_timeout /= scale;
         for service in &mut self.services {
             service.durations(|duration| *duration /= scale);
             for route in &mut service.call.routes {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance;
-use crate::call::{self, Dispatcher};
+use crate::call::{self, Dispatcher, RouteId, Standing};
 use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
@@ -89,6 +89,16 @@ impl TargetGroup {
             }
         };
         Sightings { acknowledged, tasks: known.into_iter().map(sighting).collect() }
+    }
+
+    /// Calls that wait because no task may get them.
+    pub fn queued(&self) -> usize {
+        self.dispatcher.queued()
+    }
+
+    /// How the policies before `route` stand.
+    pub fn standing(&mut self, now: Instant, route: RouteId) -> Standing {
+        self.dispatcher.standing(now, route)
     }
 
     /// Passes on what the two parts want: what the dispatcher has seen to the checker, and the

@@ -1,14 +1,16 @@
-//! Takes clients in and gives each to the worker that has the fewest.
+//! Takes clients in by a door and gives each to the worker that has the fewest.
 
-use std::convert::Infallible;
 use std::io;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use crate::worker::Handle;
+use crate::door::Door;
+use crate::gateway::Gateway;
 
 /// More clients than this wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -17,24 +19,38 @@ const RESERVED_FILES: u64 = 500;
 /// After a failure to accept, such as too many open files, this much is waited.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Accepts for ever, for the service at this place.
+/// Accepts until `stop`, and then those who wait already: a client that the kernel has let in is
+/// never turned away.
 pub(crate) async fn run(
     listener: TcpListener,
-    service: usize,
-    workers: Arc<[Handle]>,
-) -> Infallible {
+    door: Arc<Door>,
+    gateway: Arc<Gateway>,
+    stop: oneshot::Receiver<()>,
+) {
+    tokio::select! {
+        () = accept(&listener, &door, &gateway) => {}
+        // Nobody who could say it is as good as said.
+        _ = stop => {}
+    }
+    // Not through the runtime: it may not know yet that somebody waits.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((client, _)) = listener.accept() {
+            give(client, &door, &gateway);
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener, door: &Arc<Door>, gateway: &Gateway) {
     let most = most_connections(getrlimit(Resource::Nofile).current);
     let mut told = false;
     loop {
-        let all: usize = workers.iter().map(Handle::connections).sum();
-        if all >= most {
+        if gateway.connections() >= most {
             tokio::time::sleep(PAUSE).await;
             continue;
         }
         match listener.accept().await.and_then(|(client, _)| client.into_std()) {
             Ok(client) => {
-                let worker = workers.iter().min_by_key(|worker| worker.connections());
-                worker.expect("there is at least one worker").give(client, service);
+                give(client, door, gateway);
                 told = false;
             }
             Err(error) if is_the_client_s(&error) => {}
@@ -46,6 +62,12 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+fn give(client: TcpStream, door: &Arc<Door>, gateway: &Gateway) {
+    door.count();
+    let worker = gateway.workers().iter().min_by_key(|worker| worker.connections());
+    worker.expect("there is at least one worker").give(client, door);
 }
 
 /// Each client may need a connection to a task, too: if it could not be opened for want of a file,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use rustix::io::ioctl_fionread;
 use rustix::rand::{GetRandomFlags, getrandom};
 use seaworthy_core::fleet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,13 +14,15 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::account::Account;
+use crate::clock::now;
 use crate::exchange::{After, Exchange};
 use crate::http::Fault;
 use crate::http::answer::{self, Why};
 use crate::http::id::Ids;
 use crate::http::request::{self, Forwarded, Request, Terms};
 use crate::service::Line;
-use crate::worker::{Worker, make_room};
+use crate::worker::{Seat, Worker, make_room};
 
 /// What a client still sends is read for so long, so that it gets to see our last answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -51,20 +54,24 @@ struct Peer {
 }
 
 /// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> {
+pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
     client.set_nodelay(true)?;
     let mut client = TcpStream::from_std(client)?;
     let mut peer = Peer::of(&client)?;
     let mut scratch = Scratch::default();
-    while let Some(read) = next(worker, &mut client, &mut peer, &mut scratch).await {
-        let after = match read {
-            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await.0,
-            Err(fault) => {
-                answer::write(Why::Fault(fault), None, false, &mut scratch.out);
-                if send(&mut client, &scratch.out).await { After::Linger } else { After::Reset }
-            }
+    while begins(seat, &client, &scratch).await {
+        // Who serves may be another one than the last time.
+        let worker = &*seat.worker();
+        scratch.begin(worker);
+        let mut unread = Account::new(worker.no_route(), now());
+        let Some(read) = next(worker, &mut client, &mut peer, &mut scratch).await else { break };
+        let (after, account) = match read {
+            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
+            Err(fault) => (refuse(fault, &mut client, &mut scratch, &mut unread).await, unread),
         };
+        worker.settle(&account, &peer.forwarded.address, &scratch.head);
+        scratch.rest(worker);
         match after {
             After::Next => {}
             After::Close if scratch.input.is_empty() => break,
@@ -78,8 +85,37 @@ pub(crate) async fn serve(worker: &Worker, client: StdStream) -> io::Result<()> 
             }
         }
     }
-    worker.give_back(scratch.input);
     Ok(())
+}
+
+/// Waits for the first byte of the next request; false if there will be none.
+async fn begins(seat: &Seat, client: &TcpStream, scratch: &Scratch) -> bool {
+    if !scratch.input.is_empty() {
+        return true;
+    }
+    let patience = seat.worker().service.config.http.idle_timeout;
+    tokio::select! {
+        biased;
+        ready = timeout(patience, client.readable()) => matches!(ready, Ok(Ok(()))),
+        // What is on the way already is still answered.
+        () = seat.closes() => ioctl_fionread(client).is_ok_and(|bytes| bytes > 0),
+    }
+}
+
+/// Answers what is no request. Its connection ends.
+async fn refuse(
+    fault: Fault,
+    client: &mut TcpStream,
+    scratch: &mut Scratch,
+    account: &mut Account,
+) -> After {
+    let why = Why::Fault(fault);
+    answer::write(why, None, false, &mut scratch.out);
+    account.sent = scratch.out.len() as u64;
+    // What stands there is of the request before.
+    scratch.head.clear();
+    account.ours(why.status(), why.cause());
+    if send(client, &scratch.out).await { After::Linger } else { After::Reset }
 }
 
 /// The next request, or what is wrong with it; none if the client has none any more.
@@ -90,13 +126,6 @@ async fn next(
     scratch: &mut Scratch,
 ) -> Option<Result<Request, Fault>> {
     let fleet::Service { call, http, sticky_cookie, balancing, .. } = &worker.service.config;
-    if scratch.input.is_empty() {
-        // A client that thinks needs no memory meanwhile.
-        worker.give_back(std::mem::take(&mut scratch.input));
-        scratch.shrink();
-        timeout(http.idle_timeout, client.readable()).await.ok()?.ok()?;
-        scratch.input = worker.buffer();
-    }
     let Scratch { input, head, .. } = scratch;
     let sticky_cookie = sticky_cookie.as_deref();
     let terms = Terms { call, http, sticky_cookie, affinity: balancing.affinity.as_ref() };
@@ -105,8 +134,9 @@ async fn next(
         if !input.is_empty() {
             match request::read(input, &peer.forwarded, terms, &mut peer.ids, head) {
                 Ok(None) => {}
-                Ok(Some(request)) => {
+                Ok(Some(mut request)) => {
                     input.advance(request.length);
+                    request.keep_alive &= !worker.is_closing();
                     return Some(Ok(request));
                 }
                 Err(fault) => return Some(Err(fault)),
@@ -187,6 +217,21 @@ impl Peer {
 // === impl Scratch ===
 
 impl Scratch {
+    /// A request begins.
+    fn begin(&mut self, worker: &Worker) {
+        if self.input.capacity() == 0 {
+            self.input = worker.buffer();
+        }
+    }
+
+    /// A client that thinks needs no memory meanwhile.
+    fn rest(&mut self, worker: &Worker) {
+        if self.input.is_empty() {
+            worker.give_back(std::mem::take(&mut self.input));
+            self.shrink();
+        }
+    }
+
     /// Lets go of buffers that a long message has left behind.
     fn shrink(&mut self) {
         for buffer in [&mut self.head, &mut self.out] {

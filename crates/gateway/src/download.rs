@@ -214,7 +214,8 @@ impl<'a> Download<'a> {
 
     fn read_head(&mut self, complete: &AtomicBool) -> Result<Option<Response>, FailureKind> {
         // A client whose request did not come whole cannot send another one.
-        let keep_alive = self.request.keep_alive && complete.load(Ordering::Relaxed);
+        let complete = complete.load(Ordering::Relaxed);
+        let keep_alive = self.request.keep_alive && complete && !self.worker.is_closing();
         let request = Request { keep_alive, ..self.request };
         let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
         let from = response::From { task: self.to.task, sticky_cookie };

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::{About, Endpoints};
 use tokio::net::UnixDatagram;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::checks;
+use crate::gateway::Gateway;
+use crate::metrics::Decisions;
 use crate::service::{Chore, Service};
 
 /// The agent hears of us at least so often. Every decision is told at once; this is for requests in
@@ -18,14 +20,11 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// Larger than the endpoints of a hundred tasks.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
-/// Does what the services want done, and keeps the agent informed.
-pub(crate) async fn run(services: Vec<Arc<Service>>, agent: UnixDatagram) -> Result<(), Error> {
-    let agent = Arc::new(agent);
-    // Dropped, it ends them.
-    let mut due = JoinSet::new();
-    for service in &services {
-        due.spawn(serve(Arc::clone(service), Arc::clone(&agent)));
-    }
+/// The link to the agent.
+pub(crate) type Agent = Arc<UnixDatagram>;
+
+/// Takes the agent's word, and keeps it informed.
+pub(crate) async fn link(gateway: Arc<Gateway>, agent: Agent) -> Result<(), Error> {
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     let mut buffer = vec![0; LONGEST_MESSAGE];
     loop {
@@ -33,43 +32,60 @@ pub(crate) async fn run(services: Vec<Arc<Service>>, agent: UnixDatagram) -> Res
             received = agent.recv(&mut buffer) => {
                 let length = received.map_err(|error| Error::System("link to the agent", error))?;
                 match serde_json::from_slice::<About<Endpoints>>(&buffer[..length]) {
-                    Ok(about) => take(&services, about, &agent),
+                    Ok(about) => take(&gateway, about, &agent),
                     // Requests go on by what is known.
                     Err(error) => eprintln!("gateway: the agent said no endpoints: {error}"),
                 }
             }
-            _ = heartbeat.tick() => services.iter().for_each(|service| report(service, &agent)),
+            _ = heartbeat.tick() => {
+                gateway.doors().iter().for_each(|door| report(&door.service(), &agent));
+            }
         }
     }
 }
 
-fn take(services: &[Arc<Service>], about: About<Endpoints>, agent: &UnixDatagram) {
-    match services.iter().find(|service| service.config.name == about.service) {
-        Some(service) => {
+fn take(gateway: &Gateway, about: About<Endpoints>, agent: &UnixDatagram) {
+    match gateway.doors().iter().find(|door| door.name == about.service) {
+        Some(door) => {
+            let service = door.service();
             service.endpoints(about.snapshot);
-            report(service, agent);
+            report(&service, agent);
         }
         None => eprintln!("gateway: the agent speaks of `{}`, which nobody knows", about.service),
     }
 }
 
 /// Does what one service wants done, when it is due.
-async fn serve(service: Arc<Service>, agent: Arc<UnixDatagram>) {
+pub(crate) async fn serve(service: Arc<Service>, gateway: Arc<Gateway>, agent: Option<Agent>) {
     loop {
         service.due().await;
-        if carry_out(&service) {
-            report(&service, &agent);
+        let decided = carry_out(&service, &gateway.decisions);
+        if let (true, Some(agent)) = (decided, &agent) {
+            report(&service, agent);
         }
     }
 }
 
+/// Has `driver` go on with a service that serves no new requests until its last one is over.
+pub(crate) async fn retire(service: Arc<Service>, driver: JoinHandle<()>) {
+    let waited_for = Arc::downgrade(&service);
+    drop(service);
+    // The driver's own is left.
+    while waited_for.strong_count() > 1 {
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+    driver.abort();
+}
+
 /// Does what is due; true if a decision was taken.
-fn carry_out(service: &Arc<Service>) -> bool {
+fn carry_out(service: &Arc<Service>, decisions: &Decisions) -> bool {
     let mut decided = false;
     for chore in service.tick() {
         match chore {
             Chore::Record(record) => {
-                eprintln!("gateway: {}: {record}", service.config.name);
+                let name = &service.config.name;
+                eprintln!("gateway: {name}: {record}");
+                decisions.add(name, &record);
                 decided = true;
             }
             Chore::Probe { probe, address, deadline } => {

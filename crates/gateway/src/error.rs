@@ -1,6 +1,7 @@
 //! What can go wrong with the gateway as a whole.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// An error that ends the gateway.
@@ -23,6 +24,26 @@ pub enum Error {
         /// Why.
         #[source]
         source: serde_json::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("{key}: {address} cannot be listened on")]
+    Listen {
+        /// The key in the file that says so.
+        key: String,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("gateway.access_log: {}: cannot be opened", path.display())]
+    AccessLog {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// A thread, a runtime or a socket could not be had.
     #[error("the {0} cannot be had")]

@@ -85,6 +85,7 @@ impl<'a> Exchange<'a> {
     /// Carries it out.
     pub(crate) async fn run(mut self) -> (After, Account) {
         let after = self.carry_out().await;
+        self.account.received = self.upload.received;
         (after, self.account)
     }
 
@@ -256,7 +257,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn stays(&self) -> bool {
-        self.request.keep_alive && self.upload.is_read()
+        self.request.keep_alive && self.upload.is_read() && !self.worker.is_closing()
     }
 
     async fn send(&mut self, stays: bool) -> After {

@@ -1,4 +1,4 @@
-//! The gateway as a whole: its workers, its acceptor, its driver.
+//! The gateway of a fleet: its listening sockets come from the keeper, its tasks from the agent.
 
 use std::fs;
 use std::future::{Future, pending};
@@ -9,18 +9,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seaworthy_core::fleet::Fleet;
-use tokio::net::{TcpListener, UnixDatagram};
-use tokio::task::JoinSet;
+use tokio::net::UnixDatagram;
 
-use crate::service::Service;
-use crate::worker::Handle;
-use crate::{Error, acceptor, driver};
+use crate::running::{Bound, Running};
+use crate::{Error, admin, driver};
 
 /// Carries the requests of the fleet in a run directory, until it is killed.
 ///
@@ -44,28 +41,25 @@ pub fn serve(
     agent: StdDatagram,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let service = |config| Arc::new(Service::new(config, fleet.seed));
-    let services: Vec<_> = fleet.services.into_iter().map(service).collect();
-    // One for each processor; beyond a few the lock they share would be what they wait for.
-    let count = thread::available_parallelism().map_or(1, usize::from).min(8);
-    let start = |number| Handle::start(number, services.clone());
-    let workers = (1..=count).map(start).collect::<Result<Arc<[_]>, _>>()?;
-
     let system = |error| Error::System("runtime", error);
     agent.set_nonblocking(true).map_err(system)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     runtime.block_on(async {
-        // Dropped, it ends them.
-        let mut acceptors = JoinSet::new();
-        for (service, listener) in listeners.into_iter().enumerate() {
-            listener.set_nonblocking(true).map_err(system)?;
-            let listener = TcpListener::from_std(listener).map_err(system)?;
-            acceptors.spawn(acceptor::run(listener, service, Arc::clone(&workers)));
+        let agent = Arc::new(UnixDatagram::from_std(agent).map_err(system)?);
+        let mut running = Running::start(&fleet, Some(Arc::clone(&agent)))?;
+        let gateway = Arc::clone(&running.gateway);
+        if let Some(address) = fleet.gateway.admin {
+            let (listener, address) = admin::bind(address)?;
+            eprintln!("gateway: admin http://{address}");
+            admin::start(listener, Arc::clone(&gateway), None)?;
         }
-        let agent = UnixDatagram::from_std(agent).map_err(system)?;
+        for (service, listener) in fleet.services.into_iter().zip(listeners) {
+            // The agent says who its tasks are.
+            running.open(service, Bound::adopt(listener)?, |_| {});
+        }
         tokio::select! {
-            ended = driver::run(services, agent) => ended,
+            ended = driver::link(gateway, agent) => ended,
             () = stop => Ok(()),
         }
     })
@@ -88,7 +82,7 @@ fn receive_listeners(keeper: impl AsFd, services: usize) -> Result<Vec<StdListen
 }
 
 /// Asks for as many open files as there may be: the usual 1024 are for programs that use `select`.
-fn allow_open_files() {
+pub(crate) fn allow_open_files() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         eprintln!("gateway: there may not be more open files: {error}");

@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure, Reason, Refusal, Slots};
+use seaworthy_core::call::{
+    self, Attempt, CallId, Failure, Reason, Refusal, RouteId, Slots, Standing,
+};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
@@ -190,6 +192,16 @@ impl Service {
     pub(crate) fn sightings(&self) -> Sightings {
         let shared = self.lock();
         shared.group.sightings(now(), shared.group.version())
+    }
+
+    /// Calls that wait because no task may get them.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().group.queued()
+    }
+
+    /// How the policies before `route` stand.
+    pub(crate) fn standing(&self, route: RouteId) -> Standing {
+        self.lock().group.standing(now(), route)
     }
 
     /// Whether connections to `task` may be kept: it is not draining.

@@ -45,6 +45,8 @@ pub(crate) struct Upload<'a> {
     lost: bool,
     /// Some of this try may have reached the task.
     begun: bool,
+    /// Bytes of the body that have come from the client.
+    pub(crate) received: u64,
 }
 
 /// What ends the sending before the answer does.
@@ -76,6 +78,7 @@ impl<'a> Upload<'a> {
             sent: Vec::new(),
             lost: false,
             begun: false,
+            received: 0,
         }
     }
 
@@ -174,6 +177,7 @@ impl<'a> Upload<'a> {
     fn take(&mut self) -> Result<(), Fault> {
         let length = self.body.take(self.input, |_| {})?;
         let piece = &self.input[..length];
+        self.received += length as u64;
         self.out.extend_from_slice(piece);
         self.lost |= self.sent.len() + length > REPLAY;
         if self.lost {

@@ -1,22 +1,27 @@
 //! A worker: one thread with a runtime of its own, which carries its client connections to the end.
 
-use std::net::TcpStream as StdStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod handle;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use std::{io, thread};
 
 use bytes::BytesMut;
-use seaworthy_core::call::FailureKind;
+use seaworthy_core::call::{FailureKind, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::pool::{self, Pool};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, watch};
 
-use crate::Error;
+use crate::access::{Access, Line};
+use crate::account::Account;
 use crate::clock::now;
-use crate::connection;
+use crate::door::Door;
+use crate::metrics::{Accounts, Ledger};
 use crate::service::{Service, Try};
+
+pub(crate) use handle::Handle;
 
 /// So much is read at once, head and body alike.
 const BUFFER: usize = 32 << 10;
@@ -25,101 +30,128 @@ const BUFFERS_KEPT: usize = 256;
 /// Kept connections are looked through so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
-/// What the connections to one service share on one worker's thread.
+/// What the requests to one service share on one worker's thread.
 pub(crate) struct Worker {
-    /// Who decides about their requests.
+    /// Who decides about them.
     pub(crate) service: Arc<Service>,
+    /// The service's, at its door.
+    generation: u64,
+    seat: Arc<Shared>,
+    accounts: Accounts,
     pool: Mutex<Pool<TcpStream>>,
     buffers: Mutex<Vec<BytesMut>>,
 }
 
-/// The acceptor's end of a worker.
-pub(crate) struct Handle {
-    clients: mpsc::UnboundedSender<Arrival>,
-    connections: Arc<AtomicUsize>,
+/// A worker's place at one door. The clients that come in there stay with it, whoever serves.
+pub(crate) struct Seat {
+    door: Arc<Door>,
+    worker: Mutex<Arc<Worker>>,
+    shared: Arc<Shared>,
 }
 
-/// A client, and the place of the service it came to.
-struct Arrival {
-    client: StdStream,
-    service: usize,
-}
-
-/// Counts a client connection as long as it lives.
-struct Counted(Arc<AtomicUsize>);
-
-// === impl Handle ===
-
-impl Handle {
-    /// Starts a worker for these services.
-    pub(crate) fn start(number: usize, services: Vec<Arc<Service>>) -> Result<Self, Error> {
-        let system = |error| Error::System("worker", error);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
-        let (clients, inbox) = mpsc::unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        let run = move || runtime.block_on(run(services, inbox, count));
-        thread::Builder::new().name(format!("worker-{number}")).spawn(run).map_err(system)?;
-        Ok(Self { clients, connections })
-    }
-
-    /// Client connections it has.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    /// One more client for it, which came to the service at this place.
-    pub(crate) fn give(&self, client: StdStream, service: usize) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        // A worker lives as long as the process.
-        let _ = self.clients.send(Arrival { client, service });
-    }
-}
-
-async fn run(
-    services: Vec<Arc<Service>>,
-    mut inbox: mpsc::UnboundedReceiver<Arrival>,
-    connections: Arc<AtomicUsize>,
-) {
-    let workers: Vec<_> = services.into_iter().map(Worker::new).map(Arc::new).collect();
-    for worker in &workers {
-        tokio::spawn(tend(Arc::clone(worker)));
-    }
-    while let Some(Arrival { client, service }) = inbox.recv().await {
-        let counted = Counted(Arc::clone(&connections));
-        let worker = Arc::clone(&workers[service]);
-        // Whatever goes wrong in there, a panic too, ends this connection only.
-        tokio::spawn(async move {
-            let _counted = counted;
-            if let Err(error) = connection::serve(&worker, client).await {
-                eprintln!("gateway: a connection could not be served: {error}");
-            }
-        });
-    }
+/// What all who serve at one seat have in common.
+struct Shared {
+    /// No more requests are taken.
+    closing: AtomicBool,
+    /// Wakes those who wait for one.
+    closes: Notify,
+    ledger: Arc<Ledger>,
+    access: Arc<Access>,
 }
 
 /// Lets go of kept connections that are too old, and of those to tasks that drain.
-async fn tend(worker: Arc<Worker>) {
-    let mut staying = worker.service.staying();
+async fn tend(worker: Weak<Worker>, mut staying: watch::Receiver<Vec<TaskId>>) {
     let mut expire = tokio::time::interval(EXPIRE_EVERY);
     loop {
-        tokio::select! {
-            _ = expire.tick() => worker.pool().expire(now()),
-            Ok(()) = staying.changed() => {
-                let tasks = staying.borrow_and_update().clone();
-                worker.pool().retain(|task| tasks.contains(&task));
-            }
+        let tasks = tokio::select! {
+            _ = expire.tick() => None,
+            Ok(()) = staying.changed() => Some(staying.borrow_and_update().clone()),
+        };
+        let Some(worker) = worker.upgrade() else { return };
+        match tasks {
+            None => worker.pool().expire(now()),
+            Some(tasks) => worker.pool().retain(|task| tasks.contains(&task)),
         }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    fn new(door: Arc<Door>, ledger: Arc<Ledger>, access: Arc<Access>) -> Self {
+        let (closing, closes) = (AtomicBool::new(false), Notify::new());
+        let shared = Arc::new(Shared { closing, closes, ledger, access });
+        let worker = Mutex::new(Worker::at(&door, &shared));
+        Self { door, worker, shared }
+    }
+
+    /// Who serves the next request. It is to be given back when that is over.
+    pub(crate) fn worker(&self) -> Arc<Worker> {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.generation != self.door.generation() {
+            *worker = Worker::at(&self.door, &self.shared);
+        }
+        Arc::clone(&worker)
+    }
+
+    /// Whether no more requests are taken.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared.closing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no more requests are taken.
+    pub(crate) async fn closes(&self) {
+        let closes = self.shared.closes.notified();
+        if !self.is_closing() {
+            closes.await;
+        }
+    }
+
+    fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.closes.notify_waiters();
     }
 }
 
 // === impl Worker ===
 
 impl Worker {
-    fn new(service: Arc<Service>) -> Self {
-        let pool = Mutex::new(Pool::new(pool::Config::default()));
-        Self { service, pool, buffers: Mutex::default() }
+    /// Who serves at `door` now. Must be called on the worker's thread.
+    fn at(door: &Door, seat: &Arc<Shared>) -> Arc<Self> {
+        let (generation, service) = door.latest();
+        let staying = service.staying();
+        let worker = Arc::new(Self {
+            generation,
+            accounts: seat.ledger.of(&service),
+            seat: Arc::clone(seat),
+            service,
+            pool: Mutex::new(Pool::new(pool::Config::default())),
+            buffers: Mutex::default(),
+        });
+        tokio::spawn(tend(Arc::downgrade(&worker), staying));
+        worker
+    }
+
+    /// Whether no more requests are taken, so that an answer is to say that it is the last one.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.seat.closing.load(Ordering::Relaxed)
+    }
+
+    /// Stands for the route of a request whose head was not taken.
+    pub(crate) fn no_route(&self) -> RouteId {
+        RouteId(self.service.config.call.routes.len())
+    }
+
+    /// A request is over: it is counted, and told if it is to be. `head` is as a task gets it.
+    pub(crate) fn settle(&self, account: &Account, client: &str, head: &[u8]) {
+        let now = now();
+        self.accounts.settle(now, account);
+        if self.seat.access.is_on() {
+            let config = &self.service.config;
+            let route = config.call.routes.get(account.route.0).map(|route| &*route.name);
+            let service = &config.name;
+            self.seat.access.write(&Line { account, now, service, route, client, head });
+        }
     }
 
     /// An empty buffer.
@@ -176,14 +208,6 @@ impl Worker {
 
     fn pool(&self) -> std::sync::MutexGuard<'_, Pool<TcpStream>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Counted ===
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod drill;
+pub(crate) mod gateway;
 pub(crate) mod part;
 pub(crate) mod store;

@@ -1,8 +1,7 @@
 //! `seaworthy`: one file per command.
 //!
-//! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it or a fleet cannot
-//! work, 2 usage,
-//! configuration or surroundings, 3 a drill that measured nothing that could be judged.
+//! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, a fleet cannot
+//! work, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
 mod command;
 
@@ -22,6 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Drill(command::drill::Args),
+    Gateway(command::gateway::Args),
     Check(command::check::Args),
     Store(command::store::Args),
     #[command(hide = true)]
@@ -31,6 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Drill(args) => command::drill::run(args),
+        Command::Gateway(args) => command::gateway::run(&args),
         Command::Check(args) => command::check::run(&args),
         Command::Store(args) => command::store::run(args),
         Command::Part(args) => command::part::run(args),

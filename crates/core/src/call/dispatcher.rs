@@ -5,7 +5,7 @@ mod tries;
 use std::collections::VecDeque;
 
 use super::calls::{Call, Calls};
-use super::gate::Gate;
+use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::queue::Queue;
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
@@ -76,6 +76,11 @@ impl Dispatcher {
     /// What stands before the calls of `route`.
     pub fn guard(&self, route: RouteId) -> &Guard {
         self.gates[route.0].guard()
+    }
+
+    /// How the policies before `route` stand.
+    pub fn standing(&mut self, now: Instant, route: RouteId) -> Standing {
+        self.gates[route.0].standing(now)
     }
 
     /// A decision that is not about one call, if one was taken since this was last asked.

@@ -7,6 +7,7 @@ use super::Route;
 use crate::cluster::plan::Revision;
 use crate::health::Matcher;
 use crate::machine::soonest;
+use crate::policy::breaker::State;
 use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
 use crate::policy::hedge::Hedge;
@@ -35,6 +36,21 @@ pub(super) struct Gate {
     count: u64,
 }
 
+/// How the policies before a route stand, for whoever watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The breaker's state, if there is one.
+    pub breaker: Option<State>,
+    /// Calls that hold a place in the bulkhead, abandoned ones included; zero without one.
+    pub running: u32,
+    /// Those of them that nobody waits for any more.
+    pub abandoned: u32,
+    /// Places in the bulkhead, if there is one.
+    pub limit: Option<u32>,
+    /// Whole retries that the budget would pay for now, if there is one.
+    pub retries_left: Option<u32>,
+}
+
 // === impl Gate ===
 
 impl Gate {
@@ -60,6 +76,21 @@ impl Gate {
 
     pub(super) fn guard(&self) -> &Guard {
         &self.guard
+    }
+
+    /// How its policies stand.
+    pub(super) fn standing(&mut self, now: Instant) -> Standing {
+        let (running, abandoned, limit) = match self.guard.bulkhead() {
+            Some(bulkhead) => (bulkhead.running(), bulkhead.abandoned(), Some(bulkhead.limit())),
+            None => (0, 0, None),
+        };
+        Standing {
+            breaker: self.guard.breaker().map(|breaker| breaker.state(now)),
+            running,
+            abandoned,
+            limit,
+            retries_left: self.budget.as_mut().map(|budget| budget.left(now)),
+        }
     }
 
     pub(super) fn admit(&mut self, now: Instant, ask: &Ask) -> Result<Pass, Rejection> {

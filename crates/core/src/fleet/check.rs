@@ -29,9 +29,13 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
         let mut add = |below: &str, severity, text| {
             findings.push(Finding { key: format!("{key}{below}"), severity, text });
         };
-        start(service, &mut add);
         verdicts(service, &mut add);
-        retirement(service, &mut add);
+        if service.targets.is_empty() {
+            start(service, &mut add);
+            retirement(service, &mut add);
+        } else {
+            standing(service, &mut add);
+        }
         stickiness(service, &mut add);
         shadowed(service, &mut add);
         for (n, route) in service.call.routes.iter().enumerate() {
@@ -81,6 +85,20 @@ fn start(service: &Service, add: Add<'_>) {
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
     add(".desired_count", severity, text);
+}
+
+/// Nobody replaces a task that somebody else runs, as far as we know.
+fn standing(service: &Service, add: Add<'_>) {
+    let health = &service.health;
+    let noticed = health.interval * health.unhealthy_threshold + health.timeout;
+    let count = service.targets.len();
+    let text = format!(
+        "a task that hangs leaves the rotation after up to {}: until it is back, {} of {count} serve",
+        say(noticed),
+        count - 1,
+    );
+    let severity = if count == 1 { Severity::Warning } else { Severity::Note };
+    add(".targets", severity, text);
 }
 
 /// Verdicts of requests that can never be carried out.

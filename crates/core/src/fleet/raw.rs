@@ -5,9 +5,11 @@ mod balancing;
 mod breaker;
 mod bulkhead;
 mod call;
+mod gateway;
 mod health;
 mod http;
 mod route;
+mod target;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,9 +24,11 @@ use balancing::RawWeights;
 use breaker::RawBreaker;
 use bulkhead::RawBulkhead;
 use call::{RawCall, RawFallback};
+use gateway::RawGateway;
 use health::RawHealth;
 use http::RawHttp;
 use route::{RawPolicies, RawRoute};
+use target::RawTarget;
 
 use crate::balance::{Affinity, Algorithm};
 use crate::cluster;
@@ -34,6 +38,8 @@ use crate::cluster;
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
     seed: Option<Number>,
+    #[serde(default)]
+    gateway: RawGateway,
     /// By name.
     pub service: BTreeMap<String, RawService>,
 }
@@ -43,6 +49,7 @@ pub struct RawFleet {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawService {
     listen: Option<SocketAddr>,
+    targets: Option<Vec<RawTarget>>,
     command: Option<Vec<String>>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
@@ -76,8 +83,26 @@ pub struct RawService {
     route: Vec<RawRoute>,
 }
 
+/// Who runs the tasks of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Seaworthy.
+    Ours,
+    /// Somebody else, at addresses that are given.
+    Others,
+}
+
 /// More would not fit into the messages between our own parts.
 const MOST_SERVICES: usize = 100;
+
+// === impl RawFleet ===
+
+impl RawFleet {
+    /// Whether it is about services that somebody else runs.
+    pub fn is_of_others(&self) -> bool {
+        self.service.values().any(|service| service.targets.is_some())
+    }
+}
 
 // === impl RawService ===
 
@@ -91,6 +116,7 @@ impl RawService {
             }
         }
         put(&mut self.listen, changes.listen.as_ref());
+        put(&mut self.targets, changes.targets.as_ref());
         put(&mut self.command, changes.command.as_ref());
         self.environment.extend(changes.environment.clone());
         put(&mut self.desired_count, changes.desired_count.as_ref());
@@ -125,6 +151,17 @@ impl TryFrom<RawFleet> for Fleet {
     type Error = ConfigError;
 
     fn try_from(raw: RawFleet) -> Result<Self, ConfigError> {
+        Self::read(raw, Whose::Ours)
+    }
+}
+
+impl Fleet {
+    /// Services that somebody else runs: each has `targets` and nothing about a task's life.
+    pub fn of_others(raw: RawFleet) -> Result<Self, ConfigError> {
+        Self::read(raw, Whose::Others)
+    }
+
+    fn read(raw: RawFleet, whose: Whose) -> Result<Self, ConfigError> {
         let count = raw.service.len();
         if !(1..=MOST_SERVICES).contains(&count) {
             let problem = format!(
@@ -135,27 +172,46 @@ impl TryFrom<RawFleet> for Fleet {
         let read = |(name, service): (String, RawService)| {
             let key = format!("service.{name}");
             range::name(&key, &name)?;
-            Service::read(name, service).map_err(|error| error.below(key))
+            Service::read(name, service, whose).map_err(|error| error.below(key))
         };
-        Ok(Self {
+        let fleet = Self {
             seed: number("seed", raw.seed, 1, 0..=u64::MAX)?,
+            gateway: raw.gateway.read().map_err(|error| error.below("gateway"))?,
             services: raw.service.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
+        };
+        fleet.check_addresses()?;
+        Ok(fleet)
+    }
+
+    /// Nobody could say whose a client is.
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        for (n, service) in self.services.iter().enumerate() {
+            let same = |other: &&Service| other.listen == service.listen && other.listen.port() > 0;
+            if let Some(other) = self.services[..n].iter().find(same) {
+                let problem = format!("{} is where `{}` listens, too", service.listen, other.name);
+                let key = format!("service.{}.listen", service.name);
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+        Ok(())
     }
 }
 
 // === impl Service ===
 
 impl Service {
-    fn read(name: String, raw: RawService) -> Result<Self, ConfigError> {
+    fn read(name: String, mut raw: RawService, whose: Whose) -> Result<Self, ConfigError> {
         let call = read_call(&raw)?;
-        let cluster = read_cluster(&raw)?;
         let balancing = balancing::read(&raw)?;
-        let Some(command) = raw.command else {
-            let problem = "is missing; allowed is a program and its arguments";
-            return Err(ConfigError::new("command", problem));
+        let (command, targets) = match whose {
+            Whose::Ours => (read_command(&raw)?, Vec::new()),
+            Whose::Others => (Vec::new(), target::read(&raw)?),
         };
-        range::command("command", &command)?;
+        if whose == Whose::Others {
+            // All of them are wanted.
+            raw.desired_count = Some(Number(Some(targets.len() as i128)));
+        }
+        let cluster = read_cluster(&raw)?;
         read_environment(&raw.environment).map_err(|error| error.below("environment"))?;
         if let Some(name) = &raw.sticky_cookie {
             range::token("sticky_cookie", name)?;
@@ -172,8 +228,19 @@ impl Service {
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
+            targets,
         })
     }
+}
+
+fn read_command(raw: &RawService) -> Result<Vec<String>, ConfigError> {
+    target::refuse(raw)?;
+    let Some(command) = &raw.command else {
+        let problem = "is missing; allowed is a program and its arguments";
+        return Err(ConfigError::new("command", problem));
+    };
+    range::command("command", command)?;
+    Ok(command.clone())
 }
 
 fn read_environment(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use seaworthy_core::call::RouteId;
 use seaworthy_core::endpoints::{Endpoint, Health};
-use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::fleet::{AccessLog, Fleet, RawFleet};
 use seaworthy_core::policy::Ask;
 use serde_json::json;
 
 use super::*;
+use crate::access::Access;
+use crate::door::Door;
 use crate::worker::Handle;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,10 +78,12 @@ fn a_panic_in_one_request_ends_no_other_and_leaves_nothing_behind() {
     let task = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = task.local_addr().unwrap();
     let service = Arc::new(service(address, "10s"));
-    let worker = Handle::start(1, vec![Arc::clone(&service)]).unwrap();
+    let access = Arc::new(Access::start(&AccessLog::Off).unwrap());
+    let worker = Handle::start(1, access).unwrap();
+    let door = Arc::new(Door::new(1, Arc::clone(&service)));
 
     service.lock().desk.addresses.clear();
-    let mut unlucky = client(&worker);
+    let mut unlucky = client(&worker, &door);
     let mut answer = Vec::new();
     unlucky.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     let ended = unlucky.read_to_end(&mut answer);
@@ -92,7 +96,7 @@ fn a_panic_in_one_request_ends_no_other_and_leaves_nothing_behind() {
     assert_eq!(in_flight(&service), 0);
 
     service.endpoints(endpoints(2, address));
-    let mut lucky = client(&worker);
+    let mut lucky = client(&worker, &door);
     lucky.write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
     let (mut at_task, _) = task.accept().unwrap();
     at_task.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
@@ -102,10 +106,10 @@ fn a_panic_in_one_request_ends_no_other_and_leaves_nothing_behind() {
 }
 
 /// A connection to the worker, as if accepted.
-fn client(worker: &Handle) -> TcpStream {
+fn client(worker: &Handle, door: &Arc<Door>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    worker.give(listener.accept().unwrap().0, 0);
+    worker.give(listener.accept().unwrap().0, door);
     client
 }

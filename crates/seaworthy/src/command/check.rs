@@ -7,7 +7,8 @@ use anyhow::Context;
 use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
 use seaworthy_core::policy::guard::Severity;
 
-/// Says what cannot work in a fleet file, or is likely not what was meant, with the numbers
+/// Says what cannot work in a fleet file or a gateway file, or is likely not what was meant, with the
+/// numbers
 ///
 /// Starts nothing. What makes no sense by itself, such as a breaker that can never open, is refused
 /// when the file is read, with exit code 2, as every other command does.
@@ -15,9 +16,9 @@ use seaworthy_core::policy::guard::Severity;
 #[command(after_help = "Exit codes:
   0  nothing is wrong; there may be warnings and notes
   1  something cannot work
-  2  the command line or the fleet file is wrong, or a value of it makes no sense")]
+  2  the command line or the file is wrong, or a value of it makes no sense")]
 pub(crate) struct Args {
-    /// The fleet file
+    /// The fleet file, or the file of a gateway alone
     file: PathBuf,
     /// Calls a second that one service gets; with it, more can be said about breakers and bulkheads
     #[arg(long, value_name = "N", value_parser = rate)]
@@ -34,7 +35,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = args.file.display();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("{file}"))?;
     let raw: RawFleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
-    let fleet = Fleet::try_from(raw).with_context(|| format!("{file}"))?;
+    let others = raw.is_of_others();
+    let fleet = if others { Fleet::of_others(raw) } else { Fleet::try_from(raw) };
+    let fleet = fleet.with_context(|| format!("{file}"))?;
     let findings = check(&fleet, args.rate);
     for Finding { key, severity, text } in &findings {
         let word = match severity {

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod dependencies;
 mod drill;
+mod gateway;
 mod gray;
 mod services;
 mod target;

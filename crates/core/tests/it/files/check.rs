@@ -35,8 +35,8 @@ fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
     "#;
     expect![[r#"
         Refused: service.products.start_timeout: a task is given up 10s after its start, and if its first check comes too early the next one comes 30s later: no task that needs a moment to start ever gets a request
-        Warning: service.orders.desired_count: a task that hangs leaves the rotation after up to 5s; one that dies is replaced within 0s to 200ms and its own start: meanwhile 0 of 1 tasks serve
         Warning: service.orders.health.passive.minimum_in_rotation: 2 tasks are kept in rotation whatever their requests show, and there are 1: none is ever ejected
+        Warning: service.orders.desired_count: a task that hangs leaves the rotation after up to 5s; one that dies is replaced within 0s to 200ms and its own start: meanwhile 0 of 1 tasks serve
         Warning: service.orders.sticky_cookie: the cookie `task` brings a client back to its task: what a task remembers of its clients dies with it; it has 1
         Warning: service.products.deregistration_delay: a request may take 30s, and a task that retires is killed after 7s (drained for 5s, then 2s from SIGTERM to SIGKILL): a long request is cut off
         Warning: service.products.route[1].breaker: a trial has failed after 10s, although its caller waits 30s for it

@@ -63,8 +63,8 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         scale = true                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a sequence
         monthly_price_per_task = -15                   | monthly_price_per_task: -15 is out of range; allowed is 0 to 1000000
-        fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected `seed` or `service`
-        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected one of `seed`, `gateway`, `service`
+        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
         load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
         load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `flow`

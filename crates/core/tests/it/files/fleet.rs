@@ -15,6 +15,7 @@ fn what_is_left_out_has_its_default() {
     let fleet = super::read::<RawFleet, Fleet>(GOOD).unwrap();
     expect![[r#"
         1
+        Gateway { workers: None, admin: None, access_log: Off, stop_timeout: 30s }
         s 127.0.0.1:0 ["store", "serve"] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s) }
         Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
@@ -27,6 +28,11 @@ fn what_is_left_out_has_its_default() {
 /// Every key there is, none with its default.
 const EVERYTHING: &str = r#"
         seed = 7
+        [gateway]
+        workers = 3
+        admin = "127.0.0.1:9901"
+        access_log = "/var/log/access.jsonl"
+        stop_timeout = "0s"
         [service.store-1]
         listen = "127.0.0.1:8080"
         command = ["store"]
@@ -113,6 +119,7 @@ fn a_file_that_says_everything_is_meant_as_written() {
     let fleet = super::read::<RawFleet, Fleet>(EVERYTHING).unwrap();
     expect![[r#"
         7
+        Gateway { workers: Some(3), admin: Some(127.0.0.1:9901), access_log: File("/var/log/access.jsonl"), stop_timeout: 0ns }
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s) }
         Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
@@ -126,15 +133,15 @@ fn a_file_that_says_everything_is_meant_as_written() {
 #[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
-        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected `seed` or `service`
+        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected one of `seed`, `gateway`, `service`
         seed = -1                            | seed: -1 is out of range; allowed is 0 to 18446744073709551615
         seed = 99999999999999999999          | seed: 99999999999999999999 is out of range; allowed is 0 to 18446744073709551615
-        listen = 8080                        | line 2, column 1: unknown field `listen`, expected `seed` or `service`
-        listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected `seed` or `service`
+        listen = 8080                        | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `service`
+        listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `service`
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
         service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
@@ -323,6 +330,7 @@ fn policies_that_cannot_work_are_refused() {
         service.s.route = [{ name = "a", path = "b" }]                   | service.s.route[1].path: "b" is not a path; allowed is /… with letters, digits, -._~!$&'()*+,;=:@/? and %XX for all else
         service.s.route = [{ name = "a", methods = ["get"] }]            | service.s.route[1].methods: `get` is no method; allowed are words such as "GET"
         service.s.route = [{ name = "a", methods = ["PUT"], call.connect_timeout = "1s" }] | service.s.route[1].call.connect_timeout: is of a service only: its connections are for all its routes
+        service.s.targets = ["127.0.0.1:1"]                              | service.s.targets: is for a service that somebody else runs; allowed with `seaworthy gateway FILE`, where no service has a `command`
         service.s.route = [{ name = "a", path = "/", breaker.trials = 0 }] | service.s.route[1].breaker.trials: 0 is out of range; allowed is 1 to 1000
     "#]]);
 }
@@ -398,7 +406,7 @@ proptest! {
 
 /// A fleet, each part of it on a line.
 fn told(fleet: &Fleet) -> String {
-    let Fleet { seed, services } = fleet;
+    let Fleet { seed, gateway, services } = fleet;
     let told = services.iter().map(|service| {
         let Service { name, listen, command, environment, cluster, .. } = service;
         let Service { health, balancing, sticky_cookie, call, http, .. } = service;
@@ -410,7 +418,60 @@ fn told(fleet: &Fleet) -> String {
             routes.concat()
         )
     });
-    format!("{seed}\n{}", told.collect::<String>())
+    format!("{seed}\n{gateway:?}\n{}", told.collect::<String>())
+}
+
+/// A service that somebody else runs.
+const OF_OTHERS: &str = r#"service.s.targets = ["127.0.0.1:8001"]"#;
+
+#[test]
+fn a_service_that_somebody_else_runs_has_targets_and_no_tasks_of_ours() {
+    golden::check(
+        &expect![[r#"
+            service.s.targets = ["127.0.0.1:8001", { address = "[::1]:8001", weight = 2, revision = 3 }] | good
+            service.s.targets = []                                           | service.s.targets: 0 are given; allowed are 1 to 100 addresses, such as ["127.0.0.1:8001"]
+            service.s.targets = ["localhost:8001"]                           | service.s.targets[1].address: `localhost:8001` is not an address; allowed is IP:PORT, such as "127.0.0.1:8001": names are not looked up
+            service.s.targets = ["127.0.0.1:0"]                              | service.s.targets[1].address: `127.0.0.1:0` is not an address; allowed is IP:PORT, such as "127.0.0.1:8001": names are not looked up
+            service.s.targets = ["127.0.0.1:1", { address = "127.0.0.1:1" }] | service.s.targets[2]: 127.0.0.1:1 stands there twice; `weight` is for more
+            service.s.targets = [{ weight = 1 }]                             | missing field `address`
+            service.s.targets = [{ address = "127.0.0.1:1", wait = 1 }]      | unknown field `wait`, expected one of `address`, `weight`, `revision`
+            service.s.targets = [{ address = "127.0.0.1:1", weight = 0 }]    | service.s.targets[1].weight: 0 is out of range; allowed is 1 to 1000
+            service.s.targets = [{ address = "127.0.0.1:1", revision = 0 }]  | service.s.targets[1].revision: 0 is out of range; allowed is 1 to 4294967295
+            service.s.targets = [8001]                                       | invalid type: integer `8001`, expected an address, such as "127.0.0.1:8001", or a table with `address`
+            service.s.balancing = "least_outstanding_requests"               | good
+            service.t = { targets = ["127.0.0.1:1"], listen = "127.0.0.1:8080" }; service.s.listen = "127.0.0.1:8080" | service.t.listen: 127.0.0.1:8080 is where `s` listens, too
+            service.s.command = ["store"]                                    | service.s.command: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.desired_count = 2                                      | service.s.desired_count: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.stop_timeout = "1s"                                    | service.s.stop_timeout: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.environment.A = "b"                                    | service.s.environment: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            gateway.workers = 0                                              | gateway.workers: 0 is out of range; allowed is 1 to 64
+            gateway.workers = 65                                             | gateway.workers: 65 is out of range; allowed is 1 to 64
+            gateway.admin = 9901                                             | invalid type: integer `9901`, expected socket address
+            gateway.access_log = ""                                          | gateway.access_log: names no file; allowed is "off", "-" for standard output, or a path
+            gateway.access_log = "-"                                         | good
+            gateway.stop_timeout = "2h"                                      | gateway.stop_timeout: 2h is out of range; allowed is 0s to 1h
+            gateway.listen = "127.0.0.1:1"                                   | unknown field `listen`, expected one of `workers`, `admin`, `access_log`, `stop_timeout`
+        "#]],
+        |step| {
+            let raw: Result<RawFleet, _> = toml::from_str(&super::with(OF_OTHERS, step));
+            let read = raw.map_err(|error| error.message().to_owned());
+            let read =
+                read.and_then(|raw| Fleet::of_others(raw).map_err(|error| error.to_string()));
+            vec![read.map_or_else(|error| error, |_| "good".to_owned())]
+        },
+    );
+}
+
+#[test]
+fn targets_are_meant_as_written() {
+    let text = r#"service.s.targets = ["127.0.0.1:8001", { address = "[::1]:8002", weight = 2, revision = 3 }]"#;
+    let raw: RawFleet = toml::from_str(text).unwrap();
+    assert!(raw.is_of_others());
+    let service = Fleet::of_others(raw).unwrap().services.remove(0);
+    let told = service.targets.iter().map(|t| (t.address.to_string(), t.weight, t.revision));
+    let expected = [("127.0.0.1:8001".to_owned(), 1, 1), ("[::1]:8002".to_owned(), 2, 3)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!((service.cluster.desired_count, service.command.len()), (2, 0));
 }
 
 fn check(expect: &Expect) {

@@ -1,0 +1,50 @@
+//! `[gateway]` as written: how the gateway itself is run.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::fleet::range::{duration_or_zero, number};
+use crate::fleet::written::{Number, Written};
+use crate::fleet::{AccessLog, ConfigError, Gateway};
+
+/// `[gateway]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawGateway {
+    workers: Option<Number>,
+    admin: Option<SocketAddr>,
+    access_log: Option<String>,
+    stop_timeout: Option<Written>,
+}
+
+impl RawGateway {
+    pub(super) fn read(self) -> Result<Gateway, ConfigError> {
+        let workers = self.workers.map(|written| number("workers", Some(written), 1, 1..=64));
+        Ok(Gateway {
+            workers: workers.transpose()?,
+            admin: self.admin,
+            access_log: read_access_log(self.access_log.as_deref())?,
+            // As long as a task has between SIGTERM and SIGKILL. Zero: nobody is waited for.
+            stop_timeout: duration_or_zero(
+                "stop_timeout",
+                self.stop_timeout,
+                Duration::from_secs(30),
+            )?,
+        })
+    }
+}
+
+/// Off by default: at full load it is more work than carrying the requests.
+fn read_access_log(written: Option<&str>) -> Result<AccessLog, ConfigError> {
+    Ok(match written {
+        None | Some("off") => AccessLog::Off,
+        Some("-") => AccessLog::Stdout,
+        Some(path) if !path.is_empty() && !path.contains('\0') => AccessLog::File(path.into()),
+        Some(_) => {
+            let problem = "names no file; allowed is \"off\", \"-\" for standard output, or a path";
+            return Err(ConfigError::new("access_log", problem));
+        }
+    })
+}

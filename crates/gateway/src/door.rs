@@ -1,0 +1,106 @@
+//! A door: where clients come in for one service, whoever serves behind it.
+//!
+//! A service may be built anew while its gateway runs. Its door stays, and so do the clients that
+//! came in by it: each looks up who serves at its next request. Looking costs one relaxed load.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use seaworthy_core::endpoints::{Sighting, Sightings, TaskId};
+
+use crate::service::Service;
+
+/// The door of one service.
+pub(crate) struct Door {
+    /// Tells the doors of one gateway apart, also those of the same name one after the other.
+    pub(crate) number: u32,
+    /// The service's name.
+    pub(crate) name: String,
+    /// Counts the services that served behind it.
+    generation: AtomicU64,
+    behind: Mutex<Behind>,
+    /// Clients that have come in.
+    came: AtomicU64,
+}
+
+struct Behind {
+    service: Arc<Service>,
+    /// Earlier ones that may still have requests.
+    earlier: Vec<Weak<Service>>,
+}
+
+// === impl Door ===
+
+impl Door {
+    /// The door of `service`.
+    pub(crate) fn new(number: u32, service: Arc<Service>) -> Self {
+        Self {
+            number,
+            name: service.config.name.clone(),
+            generation: AtomicU64::new(0),
+            behind: Mutex::new(Behind { service, earlier: Vec::new() }),
+            came: AtomicU64::new(0),
+        }
+    }
+
+    /// Who serves new requests.
+    pub(crate) fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.lock().service)
+    }
+
+    /// Who serves new requests, and in which generation.
+    pub(crate) fn latest(&self) -> (u64, Arc<Service>) {
+        let behind = self.lock();
+        (self.generation(), Arc::clone(&behind.service))
+    }
+
+    /// Changes with everyone who serves. Read again under the lock before it is relied on.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// From the next request on, `service` serves.
+    pub(crate) fn replace(&self, service: Arc<Service>) {
+        let mut behind = self.lock();
+        let earlier = std::mem::replace(&mut behind.service, service);
+        behind.earlier.retain(|earlier| earlier.strong_count() > 0);
+        behind.earlier.push(Arc::downgrade(&earlier));
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client came in.
+    pub(crate) fn count(&self) {
+        self.came.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many came in so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    /// What is seen of the tasks. Requests in flight are those of all who serve or served.
+    pub(crate) fn sightings(&self) -> Sightings {
+        let (service, earlier) = {
+            let behind = self.lock();
+            (Arc::clone(&behind.service), behind.earlier.clone())
+        };
+        let mut seen = service.sightings();
+        let before = earlier.iter().filter_map(Weak::upgrade).map(|service| service.sightings());
+        let mut tasks: BTreeMap<TaskId, Sighting> =
+            seen.tasks.into_iter().map(|seen| (seen.task, seen)).collect();
+        for sighting in before.flat_map(|seen| seen.tasks).filter(|seen| seen.in_flight > 0) {
+            let in_flight = sighting.in_flight;
+            let known = tasks.entry(sighting.task);
+            known
+                .and_modify(|seen| seen.in_flight += in_flight)
+                .or_insert(Sighting { in_rotation: false, ..sighting });
+        }
+        seen.tasks = tasks.into_values().collect();
+        seen
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Behind> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
