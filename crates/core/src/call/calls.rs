@@ -44,7 +44,8 @@ pub(super) struct Call {
     /// A try was sent and came back without an answer: perhaps the request kills tasks, so there is
     /// one more try and never a third.
     pub(super) lost_one: bool,
-    /// A kept connection has proven stale, and others may be as old: no more of them.
+    /// A kept connection has proven stale, and others may be as old; or a task has died: no more of
+    /// them.
     pub(super) fresh: bool,
     /// It is sent once more at this moment, if it has no answer by then.
     pub(super) hedge_at: Option<Instant>,

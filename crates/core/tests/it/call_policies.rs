@@ -106,7 +106,7 @@ fn all_tries_of_a_call_are_one_call_for_its_policies() {
         rotate 1 2 3 |
         get a        | a try 1 on task-1
         a refused    | a try 2 on task-2
-        a lost       | a try 3 on task-3
+        a lost       | a try 3 on task-3, fresh
         bulkhead     | 1 running, 0 abandoned
         get b        | b answered: the bulkhead is full: 1 of 1 calls run
         a head       | a passes 3
@@ -160,7 +160,7 @@ fn tries_that_cost_a_task_something_come_from_the_budget() {
     .check(&expect![[r#"
         rotate 1 2 3 |
         get a        | a try 1 on task-1
-        a lost       | a try 2 on task-2
+        a lost       | a try 2 on task-2, fresh
         get b        | b try 1 on task-3
         b lost       | b answered: the task closed the connection early
         get c        | c try 1 on task-1
@@ -171,7 +171,7 @@ fn tries_that_cost_a_task_something_come_from_the_budget() {
         c head       | c passes 3
         c done       |
         get d        | d try 1 on task-3
-        d lost       | d try 2 on task-2
+        d lost       | d try 2 on task-2, fresh
         get e        | e try 1 on task-1
         e lost       | e answered: the task closed the connection early
     "#]]);

@@ -101,7 +101,7 @@ fn if_every_try_fails_the_last_answer_is_passed_on() {
         rotate 1 2    |
         look b        | b try 1 on task-2
         b unavailable | b try 2 on task-1
-        b lost        | b try 3 on task-1
+        b lost        | b try 3 on task-1, fresh
         b done        |
     "#]]);
 }
@@ -157,15 +157,15 @@ fn what_a_killed_fleet_had_in_flight_waits_and_is_tried_again() {
         rotate 1 2 |
         look a     | a try 1 on task-1
         post b     | b try 1 on task-2
-        a lost     | a try 2 on task-2
+        a lost     | a try 2 on task-2, fresh
         b lost     | b answered: the task closed the connection early
         look c     | c try 1 on task-1
         c refused  | c try 2 on task-2
-        a refused  | a try 3 on task-1
+        a refused  | a try 3 on task-1, fresh
         c refused  |
         rotate     |
         a refused  |
-        rotate 3   | a try 4 on task-3
+        rotate 3   | a try 4 on task-3, fresh
                    | c try 3 on task-3
         a head     | a passes 4
         c head     | c passes 3

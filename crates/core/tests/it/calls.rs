@@ -49,7 +49,7 @@ fn a_repeatable_request_without_a_byte_of_answer_is_tried_again() {
     check(&expect![[r#"
         rotate 1 2 3 |
         get a        | a try 1 on task-1
-        a lost       | a try 2 on task-2
+        a lost       | a try 2 on task-2, fresh
         a head       | a passes 2
         a done       |
     "#]]);
@@ -71,11 +71,11 @@ fn a_query_of_death_gets_one_more_try_and_never_a_third() {
     check(&expect![[r#"
         rotate 1 2 3 4 |
         get a          | a try 1 on task-1
-        a lost         | a try 2 on task-2
+        a lost         | a try 2 on task-2, fresh
         a lost         | a answered: the task closed the connection early
         get b          | b try 1 on task-3
-        b lost         | b try 2 on task-4
-        b refused      | b try 3 on task-2
+        b lost         | b try 2 on task-4, fresh
+        b refused      | b try 3 on task-2, fresh
         b lost         | b answered: the task closed the connection early
     "#]]);
 }

@@ -282,7 +282,8 @@ impl Call {
         self.failures.push(Failed { task, how, again: stale || lost });
         self.last = Some((failure.kind, failure.sent));
         self.lost_one |= failure.sent;
-        self.fresh |= stale;
+        // Where one task has just died, others may be dying: a new connection tells.
+        self.fresh |= stale || lost;
         if !failure.sent {
             self.sent -= 1;
         }
