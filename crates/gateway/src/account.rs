@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) begun: Instant,
     /// From then to the head of the answer.
     pub(crate) to_head: Option<Duration>,
+    /// When the whole answer had been passed on; none if it was not.
+    pub(crate) ended: Option<Instant>,
 }
 
 // === impl Account ===
@@ -50,6 +52,7 @@ impl Account {
             sent: 0,
             begun,
             to_head: None,
+            ended: None,
         }
     }
 
@@ -63,11 +66,11 @@ impl Account {
         }
     }
 
-    /// A task's answer is the client's.
-    pub(crate) fn answered(&mut self, task: TaskId, status: u16) {
+    /// A task's answer is the client's, now.
+    pub(crate) fn answered(&mut self, now: Instant, task: TaskId, status: u16) {
         self.task = Some(task);
         self.status = Some(status);
-        self.to_head = Some(now().since(self.begun));
+        self.to_head = Some(now.since(self.begun));
     }
 
     /// The answer is ours.

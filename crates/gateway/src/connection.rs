@@ -1,18 +1,22 @@
 //! One client connection: a request after the other, until one side has had enough.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::TcpStream as StdStream;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use rustix::io::ioctl_fionread;
 use rustix::rand::{GetRandomFlags, getrandom};
 use seaworthy_core::fleet;
+use seaworthy_core::time::Instant as CoreInstant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use crate::account::Account;
 use crate::clock::now;
@@ -53,6 +57,16 @@ struct Peer {
     ids: Ids,
 }
 
+/// A client's rest between two requests.
+struct Rest<'a, F> {
+    since: CoreInstant,
+    /// It may last so long.
+    patience: Duration,
+    alarm: Pin<&'a mut Sleep>,
+    /// Ends when no more requests are taken.
+    closes: Pin<&'a mut F>,
+}
+
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
@@ -60,17 +74,32 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
     let mut client = TcpStream::from_std(client)?;
     let mut peer = Peer::of(&client)?;
     let mut scratch = Scratch::default();
-    while begins(seat, &client, &scratch).await {
+    // Both are set up once, so that a request that is waited for costs no timer of its own.
+    let mut alarm = pin!(sleep(seat.worker().service.config.http.idle_timeout));
+    let mut closes = pin!(seat.closes());
+    let mut since = now();
+    loop {
+        let patience = seat.worker().service.config.http.idle_timeout;
+        let rest = Rest { since, patience, alarm: alarm.as_mut(), closes: closes.as_mut() };
+        if scratch.input.is_empty() && !rest.until_next(seat, &client).await {
+            break;
+        }
         // Who serves may be another one than the last time.
         let worker = &*seat.worker();
         scratch.begin(worker);
-        let mut unread = Account::new(worker.no_route(), now());
         let Some(read) = next(worker, &mut client, &mut peer, &mut scratch).await else { break };
+        let begun = now();
         let (after, account) = match read {
-            Ok(request) => Exchange::new(worker, &mut client, request, &mut scratch).run().await,
-            Err(fault) => (refuse(fault, &mut client, &mut scratch, &mut unread).await, unread),
+            Ok(request) => {
+                Exchange::new(worker, &mut client, request, begun, &mut scratch).run().await
+            }
+            Err(fault) => {
+                let mut account = Account::new(worker.no_route(), begun);
+                (refuse(fault, &mut client, &mut scratch, &mut account).await, account)
+            }
         };
-        worker.settle(&account, &peer.forwarded.address, &scratch.head);
+        since = account.ended.unwrap_or_else(now);
+        worker.settle(since, &account, &peer.forwarded.address, &scratch.head);
         scratch.rest(worker);
         match after {
             After::Next => {}
@@ -88,17 +117,34 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for the first byte of the next request; false if there will be none.
-async fn begins(seat: &Seat, client: &TcpStream, scratch: &Scratch) -> bool {
-    if !scratch.input.is_empty() {
-        return true;
+// === impl Rest ===
+
+impl<F: Future<Output = ()>> Rest<'_, F> {
+    /// Waits for the first byte of the next request; false if there will be none.
+    async fn until_next(mut self, seat: &Seat, client: &TcpStream) -> bool {
+        poll_fn(|context| {
+            if let Poll::Ready(ready) = client.poll_read_ready(context) {
+                return Poll::Ready(ready.is_ok());
+            }
+            if seat.is_closing() || self.closes.as_mut().poll(context).is_ready() {
+                // What is on the way already is still answered.
+                return Poll::Ready(ioctl_fionread(client).is_ok_and(|bytes| bytes > 0));
+            }
+            self.poll_alarm(context).map(|()| false)
+        })
+        .await
     }
-    let patience = seat.worker().service.config.http.idle_timeout;
-    tokio::select! {
-        biased;
-        ready = timeout(patience, client.readable()) => matches!(ready, Ok(Ok(()))),
-        // What is on the way already is still answered.
-        () = seat.closes() => ioctl_fionread(client).is_ok_and(|bytes| bytes > 0),
+
+    /// The alarm was set for an earlier rest, so it may go off too early.
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.alarm.as_mut().poll(context));
+            let left = self.patience.saturating_sub(now().since(self.since));
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(Instant::now() + left);
+        }
     }
 }
 
@@ -129,7 +175,7 @@ async fn next(
     let Scratch { input, head, .. } = scratch;
     let sticky_cookie = sticky_cookie.as_deref();
     let terms = Terms { call, http, sticky_cookie, affinity: balancing.affinity.as_ref() };
-    let deadline = Instant::now() + http.head_timeout;
+    let mut deadline = None;
     loop {
         if !input.is_empty() {
             match request::read(input, &peer.forwarded, terms, &mut peer.ids, head) {
@@ -143,13 +189,22 @@ async fn next(
             }
         }
         make_room(input);
-        match timeout_at(deadline, client.read_buf(input)).await {
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0)) if !input.is_empty() => {
+        let read = match client.try_read_buf(input) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let by = *deadline.get_or_insert_with(|| Instant::now() + http.head_timeout);
+                match timeout_at(by, client.read_buf(input)).await {
+                    Ok(read) => read,
+                    Err(_) => return Some(Err(Fault::SlowHead)),
+                }
+            }
+            read => read,
+        };
+        match read {
+            Ok(1..) => {}
+            Ok(0) if !input.is_empty() => {
                 return Some(Err(Fault::Malformed("the head of the request is cut short")));
             }
-            Ok(_) => return None,
-            Err(_) => return Some(Err(Fault::SlowHead)),
+            _ => return None,
         }
     }
 }
@@ -222,38 +277,23 @@ impl Scratch {
         if self.input.capacity() == 0 {
             self.input = worker.buffer();
         }
+        for buffer in [&mut self.head, &mut self.out] {
+            if buffer.capacity() == 0 {
+                *buffer = worker.out();
+            }
+        }
     }
 
     /// A client that thinks needs no memory meanwhile.
     fn rest(&mut self, worker: &Worker) {
         if self.input.is_empty() {
             worker.give_back(std::mem::take(&mut self.input));
-            self.shrink();
         }
-    }
-
-    /// Lets go of buffers that a long message has left behind.
-    fn shrink(&mut self) {
+        // Small ones are used again at once.
         for buffer in [&mut self.head, &mut self.out] {
             if buffer.capacity() > IDLE_BUFFER {
-                *buffer = Vec::new();
+                worker.give_back_out(std::mem::take(buffer));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Ten thousand of them are to cost little.
-    #[test]
-    fn a_connection_that_waits_keeps_no_large_buffer() {
-        let mut scratch = Scratch::default();
-        scratch.out.reserve(100_000);
-        scratch.head.reserve(100);
-        scratch.shrink();
-        assert!(scratch.out.capacity() <= IDLE_BUFFER);
-        assert!(scratch.head.capacity() >= 100, "small ones are used again");
     }
 }

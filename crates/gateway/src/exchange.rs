@@ -5,13 +5,15 @@ mod race;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use seaworthy_core::call::{self, Attempt, Failure};
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::policy::Ask;
+use seaworthy_core::time::Instant;
 use tokio::net::TcpStream;
 
 use crate::account::Account;
-use crate::clock::now;
 use crate::connection::{self, Scratch};
 use crate::download::{Download, Ends, Received};
 use crate::http::Fault;
@@ -48,6 +50,16 @@ pub(crate) struct Exchange<'a> {
     /// By what its answer is kept, if it may be.
     key: Option<Key>,
     account: Account,
+    /// The connection of the task that answered, if it may be used again.
+    spare: Option<Spare>,
+}
+
+/// A connection to a task whose exchange is complete.
+struct Spare {
+    task: TaskId,
+    /// The task says that it keeps it for so long.
+    keeps: Option<Duration>,
+    connection: TcpStream,
 }
 
 /// What a try has come to.
@@ -67,19 +79,21 @@ enum Tried {
 }
 
 impl<'a> Exchange<'a> {
-    /// The exchange for `request`, whose head was just read to `scratch` and whose body begins there.
+    /// The exchange for `request`, whose head was read to `scratch` when it had `begun`, and whose body
+    /// begins there.
     pub(crate) fn new(
         worker: &'a Worker,
         client: &'a mut TcpStream,
         request: Request,
+        begun: Instant,
         scratch: &'a mut Scratch,
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
         let patience = worker.service.config.http.body_timeout;
         let upload = Upload::new(head, input, &request, patience);
-        let account = Account::new(request.route, now());
-        Self { worker, client, request, upload, out, line, key, account }
+        let account = Account::new(request.route, begun);
+        Self { worker, client, request, upload, out, line, key, account, spare: None }
     }
 
     /// Carries it out.
@@ -102,7 +116,11 @@ impl<'a> Exchange<'a> {
             };
             match tried {
                 Tried::Done(attempt, after) => {
-                    call.done(attempt);
+                    let now = call.done(attempt);
+                    self.account.ended = Some(now);
+                    if let Some(Spare { task, keeps, connection }) = self.spare.take() {
+                        self.worker.keep(now, task, keeps, connection);
+                    }
                     return after;
                 }
                 Tried::Replaced(attempt, stale) => {
@@ -149,7 +167,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn attempt_undisturbed(&mut self, call: &Call<'_>, to: Try) -> Tried {
-        self.upload.start_over(to.deadline.map(|deadline| deadline.since(now())));
+        self.upload.start_over(to.left());
         let (mut task, reused) = match self.worker.connect(to).await {
             Ok(connection) => connection,
             Err(kind) => return Tried::Failed(to.attempt, self.upload.failure(kind, false, false)),
@@ -166,11 +184,11 @@ impl<'a> Exchange<'a> {
                     Ok(head) => head,
                     Err(kind) => return Received::Failed(kind),
                 };
-                if !call.head(to.attempt, head.status, head.withdraws) {
+                let Some(now) = call.head(to.attempt, head.status, head.withdraws) else {
                     // Core has given the call up just now, and its word ends this.
                     return std::future::pending().await;
-                }
-                account.answered(to.task, head.status);
+                };
+                account.answered(now, to.task, head.status);
                 let (task, client, complete) = (&mut from_task, &mut to_client, &complete);
                 download.pass(head, Ends { task, client, complete }, call, key).await
             };
@@ -224,7 +242,7 @@ impl<'a> Exchange<'a> {
                 }
                 *self.out = download.into_out();
                 if task_stays && request_sent {
-                    self.worker.keep(to.task, keeps, task);
+                    self.spare = Some(Spare { task: to.task, keeps, connection: task });
                 }
                 let after = match (client_stays, request_sent) {
                     (true, true) => After::Next,

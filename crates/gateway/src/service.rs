@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use seaworthy_core::call::{
     self, Attempt, CallId, Failure, Reason, Refusal, RouteId, Slots, Standing,
@@ -87,6 +88,8 @@ pub(crate) enum Told {
 /// One try of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Try {
+    /// When it was said.
+    pub(crate) at: Instant,
     pub(crate) attempt: Attempt,
     pub(crate) task: TaskId,
     pub(crate) address: SocketAddr,
@@ -174,7 +177,7 @@ impl Service {
     /// Looks at the time; returns what there is to do.
     pub(crate) fn tick(&self) -> VecDeque<Chore> {
         let mut shared = self.lock();
-        shared.driver_wakes = shared.drive(None);
+        shared.driver_wakes = shared.drive(now(), None);
         std::mem::take(&mut shared.desk.chores)
     }
 
@@ -219,14 +222,16 @@ impl Service {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells core; wakes the driver if there is something for it.
-    fn tell(&self, shared: &mut Shared, input: Input) {
-        let next = shared.drive(Some(input));
+    /// Tells core, and when; wakes the driver if there is something for it.
+    fn tell(&self, shared: &mut Shared, input: Input) -> Instant {
+        let now = now();
+        let next = shared.drive(now, Some(input));
         let earlier = next.is_some_and(|next| shared.driver_wakes.is_none_or(|at| next < at));
         if earlier || !shared.desk.chores.is_empty() {
             shared.driver_wakes = next;
             self.driver.notify_one();
         }
+        now
     }
 }
 
@@ -234,31 +239,31 @@ impl Service {
 
 impl Shared {
     /// Core's next deadline after `input`, with its actions on the desk.
-    fn drive(&mut self, input: Option<Input>) -> Option<Instant> {
+    fn drive(&mut self, now: Instant, input: Option<Input>) -> Option<Instant> {
         let desk = &mut self.desk;
-        drive(&mut self.group, now(), input, |action| desk.take(action))
+        drive(&mut self.group, now, input, |action| desk.take(now, action))
     }
 }
 
 // === impl Desk ===
 
 impl Desk {
-    fn take(&mut self, action: Action) {
+    fn take(&mut self, now: Instant, action: Action) {
         match action {
             Action::Probe { probe, task: _, address, deadline } => {
                 self.chores.push_back(Chore::Probe { probe, address, deadline });
             }
             Action::Record(record) => self.chores.push_back(Chore::Record(record)),
-            Action::Call(action) => self.tell(action),
+            Action::Call(action) => self.tell(now, action),
         }
     }
 
-    fn tell(&mut self, action: call::Action) {
+    fn tell(&mut self, at: Instant, action: call::Action) {
         let (call, told) = match action {
             call::Action::Try { call, attempt, task, deadline, fresh, why } => {
                 let known = self.addresses.iter().find(|(other, _)| *other == task);
                 let (_, address) = *known.expect("a task in rotation has an address");
-                (call, Told::Try(Try { attempt, task, address, deadline, fresh, why }))
+                (call, Told::Try(Try { at, attempt, task, address, deadline, fresh, why }))
             }
             call::Action::Pass { call, .. } if self.hears == Some(call) => {
                 self.hears = None;
@@ -307,6 +312,15 @@ impl Line {
     }
 }
 
+// === impl Try ===
+
+impl Try {
+    /// So much time is left for it.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.since(self.at))
+    }
+}
+
 // === impl Call ===
 
 impl Call<'_> {
@@ -334,18 +348,18 @@ impl Call<'_> {
         self.line.poll(context)
     }
 
-    /// The head of an answer came. True if it is for the client, now; if not, it is to be kept.
-    pub(crate) fn head(&self, attempt: Attempt, status: u16, withdraws: bool) -> bool {
+    /// The head of an answer came. If it is for the client, now is told; if not, it is to be kept.
+    pub(crate) fn head(&self, attempt: Attempt, status: u16, withdraws: bool) -> Option<Instant> {
         let mut shared = self.service.lock();
         shared.desk.hears = Some(self.id);
         let input = call::Input::Head { call: self.id, attempt, status, withdraws };
-        self.service.tell(&mut shared, Input::Call(input));
-        let passes = shared.desk.hears.take().is_none();
-        if passes {
-            // What was said before, such as another try, does not count any more.
-            self.line.take();
+        let now = self.service.tell(&mut shared, Input::Call(input));
+        if shared.desk.hears.take().is_some() {
+            return None;
         }
-        passes
+        // What was said before, such as another try, does not count any more.
+        self.line.take();
+        Some(now)
     }
 
     /// A try failed.
@@ -353,14 +367,14 @@ impl Call<'_> {
         self.tell(call::Input::Failed { call: self.id, attempt, failure });
     }
 
-    /// The whole answer was passed on.
-    pub(crate) fn done(mut self, attempt: Attempt) {
+    /// The whole answer was passed on, now.
+    pub(crate) fn done(mut self, attempt: Attempt) -> Instant {
         self.over = true;
-        self.tell(call::Input::Done { call: self.id, attempt });
+        self.tell(call::Input::Done { call: self.id, attempt })
     }
 
-    fn tell(&self, input: call::Input) {
-        self.service.tell(&mut self.service.lock(), Input::Call(input));
+    fn tell(&self, input: call::Input) -> Instant {
+        self.service.tell(&mut self.service.lock(), Input::Call(input))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way of a request to a task: its head, its body as it comes, and both again for another try.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,7 +27,8 @@ const READ_AHEAD: usize = 16 << 10;
 
 /// One request on its way.
 pub(crate) struct Upload<'a> {
-    /// The head, and behind it what of the body is sent next.
+    /// The head, and behind it the body: all that has come of it, so that it can be sent again; or, if
+    /// that is too long, what is sent next.
     out: &'a mut Vec<u8>,
     /// Bytes of the head without what this try adds to it,
     bare_head: usize,
@@ -39,8 +41,6 @@ pub(crate) struct Upload<'a> {
     patience: Duration,
     /// unless the client still waits for the task's word to send it.
     awaits_word: bool,
-    /// What of the body was sent in this or an earlier try.
-    sent: Vec<u8>,
     /// Some was sent that is not at hand any more.
     lost: bool,
     /// Some of this try may have reached the task.
@@ -75,7 +75,6 @@ impl<'a> Upload<'a> {
             body: Body::new(request.framing),
             patience,
             awaits_word: request.expects,
-            sent: Vec::new(),
             lost: false,
             begun: false,
             received: 0,
@@ -112,10 +111,11 @@ impl<'a> Upload<'a> {
     /// Prepares another try, of which nothing was sent yet. The task is told how much time is left.
     pub(crate) fn start_over(&mut self, left: Option<Duration>) {
         self.begun = false;
+        let body = self.out.split_off(self.head);
         self.out.truncate(self.bare_head);
         end_head(self.out, left);
         self.head = self.out.len();
-        self.out.extend_from_slice(&self.sent);
+        self.out.extend_from_slice(&body);
     }
 
     /// A copy of the head for a try beside the one under way.
@@ -142,7 +142,7 @@ impl<'a> Upload<'a> {
                 break;
             }
             // The head goes with the first piece of the body.
-            from = self.head;
+            from = self.out.len();
             if self.body.is_over() {
                 complete.store(true, Ordering::Relaxed);
                 break;
@@ -179,12 +179,7 @@ impl<'a> Upload<'a> {
         let piece = &self.input[..length];
         self.received += length as u64;
         self.out.extend_from_slice(piece);
-        self.lost |= self.sent.len() + length > REPLAY;
-        if self.lost {
-            self.sent = Vec::new();
-        } else {
-            self.sent.extend_from_slice(piece);
-        }
+        self.lost |= self.out.len() - self.head > REPLAY;
         self.input.advance(length);
         Ok(())
     }
@@ -196,7 +191,9 @@ impl<'a> Upload<'a> {
             self.begun = true;
             rest = &rest[written..];
         }
-        self.out.truncate(self.head);
+        if self.lost {
+            self.out.truncate(self.head);
+        }
         Ok(())
     }
 }
@@ -204,7 +201,8 @@ impl<'a> Upload<'a> {
 /// Waits for the client to go away, and reads ahead. One that has only stopped sending still wants
 /// its answer.
 pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>) {
-    while input.len() < READ_AHEAD && client.readable().await.is_ok() {
+    let is_readable = || poll_fn(|context| client.as_ref().poll_read_ready(context));
+    while input.len() < READ_AHEAD && is_readable().await.is_ok() {
         make_room(input);
         match client.try_read_buf(input) {
             Ok(0) => break,

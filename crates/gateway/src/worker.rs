@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use seaworthy_core::call::{FailureKind, RouteId};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::pool::{self, Pool};
+use seaworthy_core::time::Instant;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
@@ -27,6 +28,8 @@ pub(crate) use handle::Handle;
 const BUFFER: usize = 32 << 10;
 /// So many buffers wait for the next request.
 const BUFFERS_KEPT: usize = 256;
+/// Longer ones are not worth their memory.
+const LONGEST_OUT: usize = 2 * BUFFER;
 /// Kept connections are looked through so often.
 const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,7 @@ pub(crate) struct Worker {
     accounts: Accounts,
     pool: Mutex<Pool<TcpStream>>,
     buffers: Mutex<Vec<BytesMut>>,
+    outs: Mutex<Vec<Vec<u8>>>,
 }
 
 /// A worker's place at one door. The clients that come in there stay with it, whoever serves.
@@ -127,6 +131,7 @@ impl Worker {
             service,
             pool: Mutex::new(Pool::new(pool::Config::default())),
             buffers: Mutex::default(),
+            outs: Mutex::default(),
         });
         tokio::spawn(tend(Arc::downgrade(&worker), staying));
         worker
@@ -143,8 +148,7 @@ impl Worker {
     }
 
     /// A request is over: it is counted, and told if it is to be. `head` is as a task gets it.
-    pub(crate) fn settle(&self, account: &Account, client: &str, head: &[u8]) {
-        let now = now();
+    pub(crate) fn settle(&self, now: Instant, account: &Account, client: &str, head: &[u8]) {
         self.accounts.settle(now, account);
         if self.seat.access.is_on() {
             let config = &self.service.config;
@@ -166,6 +170,20 @@ impl Worker {
         if buffers.len() < BUFFERS_KEPT && buffer.capacity() > 0 {
             buffer.clear();
             buffers.push(buffer);
+        }
+    }
+
+    /// An empty buffer for what is written.
+    pub(crate) fn out(&self) -> Vec<u8> {
+        self.outs.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes back such a buffer.
+    pub(crate) fn give_back_out(&self, mut out: Vec<u8>) {
+        let mut outs = self.outs.lock().unwrap_or_else(PoisonError::into_inner);
+        if outs.len() < BUFFERS_KEPT && out.capacity() <= LONGEST_OUT {
+            out.clear();
+            outs.push(out);
         }
     }
 
@@ -196,13 +214,19 @@ impl Worker {
             let read = stream.try_read(&mut [0]);
             matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
         };
-        self.pool().take(now(), to.task, is_open)
+        self.pool().take(to.at, to.task, is_open)
     }
 
     /// Keeps a connection whose last exchange is complete; the task says it keeps it for `keeps`.
-    pub(crate) fn keep(&self, task: TaskId, keeps: Option<Duration>, stream: TcpStream) {
+    pub(crate) fn keep(
+        &self,
+        now: Instant,
+        task: TaskId,
+        keeps: Option<Duration>,
+        stream: TcpStream,
+    ) {
         if self.service.stays(task) {
-            self.pool().put(now(), task, keeps, stream);
+            self.pool().put(now, task, keeps, stream);
         }
     }
 

@@ -93,7 +93,8 @@ fn milliseconds(duration: Duration) -> f64 {
 
 /// The value of the first field of this name; `name` is in lower case.
 fn field<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    // Behind the empty line its body may stand.
+    let lines = head.split(|byte| *byte == b'\n').skip(1).take_while(|line| *line != b"\r");
     let mut fields = lines.filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         Some((&line[..colon], line[colon + 1..].trim_ascii()))

@@ -79,7 +79,7 @@ impl Exchange<'_> {
         Self: 'a,
     {
         self.account.tried(first);
-        self.upload.start_over(first.deadline.map(|deadline| deadline.since(now())));
+        self.upload.start_over(first.left());
         let out = std::mem::take(self.out);
         let (bare_head, head, input) = self.upload.head_only();
         let (from_client, mut to_client) = self.client.split();
@@ -88,7 +88,6 @@ impl Exchange<'_> {
         let ask = ask(worker, request, first, Cow::Borrowed(head), out);
         let mut race = Race { worker, request, bare_head, account: &mut self.account };
         let mut answer = race.run(call, ask, watched.as_mut()).await?;
-        self.account.answered(answer.download.to.task, answer.head.status);
         let (mut from_task, _) = answer.task.split();
         let (task, client, complete) = (&mut from_task, &mut to_client, &COMPLETE);
         let ends = Ends { task, client, complete };
@@ -128,7 +127,9 @@ impl<'a> Race<'a, '_> {
                 Event::Asked(Err((attempt, failure))) => call.failed(attempt, failure),
                 Event::Asked(Ok(answer)) => {
                     let Response { status, withdraws, .. } = answer.head;
-                    if call.head(answer.download.to.attempt, status, withdraws) {
+                    let Try { attempt, task, .. } = answer.download.to;
+                    if let Some(now) = call.head(attempt, status, withdraws) {
+                        self.account.answered(now, task, status);
                         return Ok(answer);
                     }
                     kept = Some(answer);
@@ -137,7 +138,12 @@ impl<'a> Race<'a, '_> {
                 {
                     Some(Told::Try(to)) => beside.push(self.ask_another(to)),
                     // It is said only of an answer that is kept.
-                    Some(Told::Pass) => return kept.ok_or(Tried::Gone),
+                    Some(Told::Pass) => {
+                        let answer = kept.ok_or(Tried::Gone)?;
+                        let Answer { head, download, .. } = &answer;
+                        self.account.answered(now(), download.to.task, head.status);
+                        return Ok(answer);
+                    }
                     // The exchange takes it up.
                     _ => return Err(Tried::Told),
                 },
@@ -147,8 +153,7 @@ impl<'a> Race<'a, '_> {
 
     fn ask_another(&mut self, to: Try) -> Beside<'a> {
         self.account.tried(to);
-        let left = to.deadline.map(|deadline| deadline.since(now()));
-        let head = Upload::another_head(self.bare_head, left);
+        let head = Upload::another_head(self.bare_head, to.left());
         Box::pin(ask(self.worker, self.request, to, Cow::Owned(head), Vec::new()))
     }
 }
