@@ -189,22 +189,22 @@ async fn next(
             }
         }
         make_room(input);
-        let read = match client.try_read_buf(input) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        let mut read = pin!(client.read_buf(input));
+        // Nearly always something is there, and then no clock is asked.
+        let read = match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+            Poll::Ready(read) => Ok(read),
+            Poll::Pending => {
                 let by = *deadline.get_or_insert_with(|| Instant::now() + http.head_timeout);
-                match timeout_at(by, client.read_buf(input)).await {
-                    Ok(read) => read,
-                    Err(_) => return Some(Err(Fault::SlowHead)),
-                }
+                timeout_at(by, read).await
             }
-            read => read,
         };
         match read {
-            Ok(1..) => {}
-            Ok(0) if !input.is_empty() => {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0)) if !input.is_empty() => {
                 return Some(Err(Fault::Malformed("the head of the request is cut short")));
             }
-            _ => return None,
+            Ok(_) => return None,
+            Err(_) => return Some(Err(Fault::SlowHead)),
         }
     }
 }
