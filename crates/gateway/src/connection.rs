@@ -91,7 +91,7 @@ pub(crate) async fn serve(seat: &Seat, client: StdStream) -> io::Result<()> {
         let begun = now();
         let (after, account) = match read {
             Ok(request) => {
-                Exchange::new(worker, &mut client, request, begun, &mut scratch).run().await
+                Exchange::new(worker, &mut client, &request, begun, &mut scratch).run().await
             }
             Err(fault) => {
                 let mut account = Account::new(worker.no_route(), begun);

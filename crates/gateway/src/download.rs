@@ -20,7 +20,7 @@ use crate::worker::{Worker, make_room};
 /// One answer on its way.
 pub(crate) struct Download<'a> {
     worker: &'a Worker,
-    request: Request,
+    request: &'a Request,
     pub(crate) to: Try,
     /// What came from the task and was not taken yet.
     input: BytesMut,
@@ -70,7 +70,7 @@ pub(crate) enum Received {
 
 impl<'a> Download<'a> {
     /// An answer of which nothing has come. `out` is used again.
-    pub(crate) fn new(worker: &'a Worker, request: Request, to: Try, out: Vec<u8>) -> Self {
+    pub(crate) fn new(worker: &'a Worker, request: &'a Request, to: Try, out: Vec<u8>) -> Self {
         let (input, body) = (worker.buffer(), Body::new(Framing::None));
         let (hinted, begun, sent, copy) = (false, false, 0, None);
         Self { worker, request, to, input, out, body, hinted, begun, sent, copy }
@@ -215,11 +215,10 @@ impl<'a> Download<'a> {
     fn read_head(&mut self, complete: &AtomicBool) -> Result<Option<Response>, FailureKind> {
         // A client whose request did not come whole cannot send another one.
         let complete = complete.load(Ordering::Relaxed);
-        let keep_alive = self.request.keep_alive && complete && !self.worker.is_closing();
-        let request = Request { keep_alive, ..self.request };
+        let client_stays = self.request.keep_alive && complete && !self.worker.is_closing();
         let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
-        let from = response::From { task: self.to.task, sticky_cookie };
-        let read = response::read(&self.input, &request, from, &mut self.out);
+        let from = response::From { task: self.to.task, sticky_cookie, client_stays };
+        let read = response::read(&self.input, self.request, from, &mut self.out);
         let response = read.map_err(|_: Fault| FailureKind::Malformed)?;
         if let Some(response) = response {
             self.input.advance(response.length);

@@ -42,7 +42,7 @@ pub(crate) enum After {
 pub(crate) struct Exchange<'a> {
     worker: &'a Worker,
     client: &'a mut TcpStream,
-    request: Request,
+    request: &'a Request,
     upload: Upload<'a>,
     /// What the client gets next.
     out: &'a mut Vec<u8>,
@@ -84,14 +84,14 @@ impl<'a> Exchange<'a> {
     pub(crate) fn new(
         worker: &'a Worker,
         client: &'a mut TcpStream,
-        request: Request,
+        request: &'a Request,
         begun: Instant,
         scratch: &'a mut Scratch,
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
         let patience = worker.service.config.http.body_timeout;
-        let upload = Upload::new(head, input, &request, patience);
+        let upload = Upload::new(head, input, request, patience);
         let account = Account::new(request.route, begun);
         Self { worker, client, request, upload, out, line, key, account, spare: None }
     }
@@ -137,8 +137,8 @@ impl<'a> Exchange<'a> {
 
     /// What core is to know.
     fn wanted(&self) -> call::Request {
-        let Request { route, repeatable, timeout, preferred, .. } = self.request;
-        let Request { affinity, safe, fingerprint, .. } = self.request;
+        let Request { route, repeatable, timeout, preferred, .. } = *self.request;
+        let Request { affinity, safe, fingerprint, .. } = *self.request;
         let deadline = timeout.map(|timeout| self.account.begun + timeout);
         let bytes = self.upload.bytes();
         let ask = Ask { repeatable, deadline };
@@ -262,7 +262,7 @@ impl<'a> Exchange<'a> {
             return self.answer_stale(&stale, why.cause()).await;
         }
         let stays = self.stays();
-        answer::write(why, Some(&self.request), stays, self.out);
+        answer::write(why, Some(self.request), stays, self.out);
         self.account.ours(why.status(), why.cause());
         self.send(stays).await
     }

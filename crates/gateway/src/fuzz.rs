@@ -29,7 +29,7 @@ pub fn request(input: &[u8]) {
 /// An answer that is taken is passed on in a form that ends where it ends.
 pub fn response(input: &[u8]) {
     let (request, mut out, mut twice) = (plain(), Vec::new(), Vec::new());
-    let from = From { task: TaskId(1), sticky_cookie: None };
+    let from = From { task: TaskId(1), sticky_cookie: None, client_stays: true };
     let Ok(Some(response)) = response::read(input, &request, from, &mut out) else { return };
     assert!(response.length <= input.len());
     assert!(out.ends_with(b"\r\n\r\n"));

@@ -14,7 +14,7 @@ fn a_late_answer_is_asked_for_once_more_and_the_first_one_counts() {
         rotate 1 2     |
         usual 20 0.01s |
         look a         | a try 1 on task-1
-        at 0.215s      | a try 2 on task-2, hedge
+        at 0.215s      | a try 2 on task-2, fresh, hedge
         a#2 head       | a passes 2
         a#1 head       |
         a done         |
@@ -55,8 +55,8 @@ fn hedges_come_from_their_own_budget() {
         look a         | a try 1 on task-3
         look b         | b try 1 on task-1
         look c         | c try 1 on task-2
-        at 1s          | a try 2 on task-1, hedge
-                       | b try 2 on task-3, hedge
+        at 1s          | a try 2 on task-1, fresh, hedge
+                       | b try 2 on task-3, fresh, hedge
     "#]]);
 }
 
@@ -66,8 +66,8 @@ fn if_one_of_two_fails_the_other_one_is_waited_for() {
         rotate 1 2 3   |
         usual 20 0.01s |
         look a         | a try 1 on task-3
-        at 1s          | a try 2 on task-1, hedge
-                       | a try 3 on task-2, hedge
+        at 1s          | a try 2 on task-1, fresh, hedge
+                       | a try 3 on task-2, fresh, hedge
         a#1 lost       |
         a#2 error      |
         a#3 head       | a passes 3
@@ -206,7 +206,7 @@ fn a_task_that_is_overtaken_was_at_least_so_slow() {
         rotate 1 2     |
         usual 20 0.01s |
         look a         | a try 1 on task-1
-        at 1s          | a try 2 on task-2, hedge
+        at 1s          | a try 2 on task-2, fresh, hedge
         a#2 head       | a passes 2
                        | task-2 Answered(789.51424ms)
                        | task-1 Overtaken(800ms)

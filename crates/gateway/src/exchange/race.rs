@@ -49,7 +49,7 @@ enum Event<'a> {
 /// Who runs, and for what.
 struct Race<'a, 'b> {
     worker: &'a Worker,
-    request: Request,
+    request: &'a Request,
     /// The head of the request without what a try adds.
     bare_head: &'b [u8],
     account: &'b mut Account,
@@ -182,7 +182,7 @@ fn poll_asked<'a>(
 /// Asks one task, up to the head of its answer.
 async fn ask<'a>(
     worker: &'a Worker,
-    request: Request,
+    request: &'a Request,
     to: Try,
     head: Cow<'_, [u8]>,
     out: Vec<u8>,

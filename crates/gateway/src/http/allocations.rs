@@ -29,7 +29,7 @@ fn a_request_and_its_answer_allocate_nothing() {
         for input in REQUESTS {
             let request = request::read(input, &forwarded, terms, &mut ids, &mut out);
             let request = request.expect("it is proper").expect("it is whole");
-            let from = From { task: TaskId(1), sticky_cookie: None };
+            let from = From { task: TaskId(1), sticky_cookie: None, client_stays: true };
             let response = response::read(RESPONSE, &request, from, &mut out);
             response.expect("it is proper").expect("it is whole");
         }

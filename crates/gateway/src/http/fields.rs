@@ -157,28 +157,24 @@ fn options<'a>(fields: &'a [Header<'a>]) -> impl Iterator<Item = &'a [u8]> {
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// How an answer's fields frame its body; none if they do not say.
+/// What one field of an answer says of where the body ends, added to what the others have said.
 ///
 /// There is one `Content-Length` or one `Transfer-Encoding: chunked` and never both: anything else
 /// could be read in two ways.
-pub(crate) fn framing(fields: &[Header<'_>]) -> Result<Option<Framing>, Fault> {
-    let mut framing = None;
-    for field in fields {
-        let says = match Kind::of(field.name) {
-            Kind::ContentLength => {
-                let problem = "the content length is not a number of up to 18 digits";
-                Framing::Length(length(field.value).ok_or(Fault::Malformed(problem))?)
-            }
-            Kind::TransferEncoding if is_chunked(field.value) => Framing::CHUNKED,
-            Kind::TransferEncoding => return Err(Fault::Coding),
-            _ => continue,
-        };
-        if framing.replace(says).is_some() {
-            let problem = "the length of the body is given more than once";
-            return Err(Fault::Malformed(problem));
+pub(crate) fn frame(framing: &mut Option<Framing>, kind: Kind, value: &[u8]) -> Result<(), Fault> {
+    let says = match kind {
+        Kind::ContentLength => {
+            let problem = "the content length is not a number of up to 18 digits";
+            Framing::Length(length(value).ok_or(Fault::Malformed(problem))?)
         }
+        Kind::TransferEncoding if is_chunked(value) => Framing::CHUNKED,
+        Kind::TransferEncoding => return Err(Fault::Coding),
+        _ => return Ok(()),
+    };
+    if framing.replace(says).is_some() {
+        return Err(Fault::Malformed("the length of the body is given more than once"));
     }
-    Ok(framing)
+    Ok(())
 }
 
 /// A body's length, if it is a number of up to 18 digits.
@@ -194,9 +190,8 @@ pub(crate) fn is_chunked(value: &[u8]) -> bool {
 }
 
 /// For how long the sender keeps an idle connection, if it says so: `Keep-Alive: timeout=5`.
-pub(crate) fn idle_timeout(fields: &[Header<'_>]) -> Option<Duration> {
-    let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case("keep-alive"))?;
-    let mut parameters = field.value.split(|byte| *byte == b',').filter_map(|parameter| {
+pub(crate) fn idle_timeout(keep_alive: &[u8]) -> Option<Duration> {
+    let mut parameters = keep_alive.split(|byte| *byte == b',').filter_map(|parameter| {
         let (name, value) = str::from_utf8(parameter).ok()?.split_once('=')?;
         name.trim().eq_ignore_ascii_case("timeout").then_some(value.trim())
     });
@@ -213,14 +208,19 @@ pub(crate) fn have_none_of(fields: &[Header<'_>], personal: &[&str]) -> bool {
 
 /// Writes one field.
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+    out.reserve(name.len() + value.len() + 4);
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Writes one field whose value is a number.
 pub(crate) fn write_number(out: &mut Vec<u8>, name: &str, number: u64) {
+    write_numbered(out, name, "", number);
+}
+
+/// Writes one field whose value is a word with a number behind it, such as `task-1`.
+pub(crate) fn write_numbered(out: &mut Vec<u8>, name: &str, word: &str, number: u64) {
     let (mut digits, mut at, mut left) = ([0; 20], 20, number);
     loop {
         at -= 1;
@@ -230,7 +230,10 @@ pub(crate) fn write_number(out: &mut Vec<u8>, name: &str, number: u64) {
             break;
         }
     }
-    write(out, name, &digits[at..]);
+    out.reserve(name.len() + word.len() + digits.len() + 4);
+    for part in [name.as_bytes(), b": ", word.as_bytes(), &digits[at..], b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Writes the field that says where the body ends.

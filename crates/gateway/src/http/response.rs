@@ -1,6 +1,5 @@
 //! An answer's head: read, judged, and rewritten for the client.
 
-use std::io::Write;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -46,6 +45,21 @@ pub(crate) struct From<'a> {
     pub(crate) task: TaskId,
     /// The cookie by which the client comes back to it.
     pub(crate) sticky_cookie: Option<&'a str>,
+    /// The client's connection may go on, if the answer lets it.
+    pub(crate) client_stays: bool,
+}
+
+/// What the fields of an answer say, found in one pass.
+#[derive(Debug, Default)]
+struct Said<'a> {
+    options: Options,
+    /// Where the body ends, if it is said.
+    framing: Option<Framing>,
+    /// `Keep-Alive`
+    keep_alive: Option<&'a [u8]>,
+    /// `X-Seaworthy-Withdraw: true`, as Envoy's `x-envoy-immediate-health-check-fail`.
+    withdraws: bool,
+    upgrades: usize,
 }
 
 /// Reads a head at the beginning of `input` and writes what the client is to get to `out`; none if
@@ -71,26 +85,47 @@ pub(crate) fn read(
         }
         Err(_) => return Err(Fault::Malformed("the head of the answer is malformed")),
     };
-    let options = Options::of(head.headers)?;
-    let response = judge(&head, options, length, request)?;
+    let said = Said::of(head.headers)?;
+    let response = judge(&head, &said, length, request, from.client_stays)?;
     out.clear();
-    rewrite(&head, options, &response, request, from, out);
+    rewrite(&head, said.options, &response, request, from, out);
     Ok(Some(response))
+}
+
+impl<'a> Said<'a> {
+    fn of(fields: &'a [httparse::Header<'a>]) -> Result<Self, Fault> {
+        let mut said = Self::default();
+        let mut connected = false;
+        for field in fields {
+            match Kind::of(field.name) {
+                Kind::Connection => connected = true,
+                Kind::KeepAlive => said.keep_alive = said.keep_alive.or(Some(field.value)),
+                Kind::Withdraw => said.withdraws |= field.value.eq_ignore_ascii_case(b"true"),
+                Kind::Upgrade => said.upgrades += 1,
+                kind => fields::frame(&mut said.framing, kind, field.value)?,
+            }
+        }
+        if connected {
+            said.options = Options::of(fields)?;
+        }
+        Ok(said)
+    }
 }
 
 fn judge(
     head: &httparse::Response<'_, '_>,
-    options: Options,
+    said: &Said<'_>,
     length: usize,
     request: &Request,
+    client_stays: bool,
 ) -> Result<Response, Fault> {
     let status = head.code.expect("it was parsed");
     if status < 100 {
         return Err(Fault::Malformed("the status is below 100"));
     }
-    let declared = fields::framing(head.headers)?;
+    let Said { options, framing: declared, .. } = *said;
     let upgraded = status == 101;
-    if upgraded && !(request.upgrade && options.upgrade && one_upgrade(head.headers)) {
+    if upgraded && !(request.upgrade && options.upgrade && said.upgrades == 1) {
         return Err(Fault::Malformed("the task changes to a protocol nobody asked for"));
     }
     let interim = (100..200).contains(&status) && !upgraded;
@@ -112,26 +147,16 @@ fn judge(
             && !request.desync.ends_task_connection()
             && !options.close
             && (http_11 || options.keep_alive),
-        idle_timeout: fields::idle_timeout(head.headers),
-        client_keep_alive: request.keep_alive && !until_close && !unwrap_chunks && !upgraded,
+        idle_timeout: said.keep_alive.and_then(fields::idle_timeout),
+        client_keep_alive: client_stays && !until_close && !unwrap_chunks && !upgraded,
         unwrap_chunks,
-        withdraws: withdraws(head.headers),
+        withdraws: said.withdraws,
         storable: request.impersonal
             && status == 200
             && !until_close
-            && request.keep_alive
+            && client_stays
             && is_for_everybody(head.headers),
     })
-}
-
-fn one_upgrade(fields: &[httparse::Header<'_>]) -> bool {
-    fields.iter().filter(|field| Kind::of(field.name) == Kind::Upgrade).count() == 1
-}
-
-/// `X-Seaworthy-Withdraw: true`, as Envoy's `x-envoy-immediate-health-check-fail`.
-fn withdraws(fields: &[httparse::Header<'_>]) -> bool {
-    let says = |field: &&httparse::Header<'_>| Kind::of(field.name) == Kind::Withdraw;
-    fields.iter().find(says).is_some_and(|field| field.value.eq_ignore_ascii_case(b"true"))
 }
 
 /// Source: RFC 9111, sections 3 and 4.2.4.
@@ -188,7 +213,7 @@ fn rewrite(
     }
     if !response.interim {
         if !names_task {
-            write_task(out, from.task);
+            fields::write_numbered(out, TASK, "task-", from.task.0.into());
         }
         fields::write(out, REQUEST_ID, request.id.as_bytes());
         if let Some(name) = from.sticky_cookie.filter(|_| request.preferred != Some(from.task)) {
@@ -202,10 +227,6 @@ fn rewrite(
         }
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn write_task(out: &mut Vec<u8>, task: TaskId) {
-    write!(out, "{TASK}: {task}\r\n").expect("a vector takes everything");
 }
 
 /// Says whether the connection goes on, where the version does not say it already.
@@ -229,7 +250,8 @@ mod tests {
 
     fn rewrite(input: &str, request: &Request) -> Result<Option<(Response, String)>, Fault> {
         let mut out = Vec::new();
-        let from = From { task: TaskId(1), sticky_cookie: Some("task") };
+        let client_stays = request.keep_alive;
+        let from = From { task: TaskId(1), sticky_cookie: Some("task"), client_stays };
         let read = read(input.as_bytes(), request, from, &mut out)?;
         Ok(read.map(|response| (response, String::from_utf8(out).unwrap())))
     }

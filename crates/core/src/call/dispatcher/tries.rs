@@ -40,7 +40,8 @@ impl Dispatcher {
         let gate = &mut self.gates[call.request.route.0];
         let wait = call.request.safe.then(|| gate.hedge_delay(now)).flatten();
         call.hedge_at = wait.map(|wait| now + wait);
-        let (deadline, fresh) = (call.deadline, call.fresh);
+        // A hedge is to help whatever is wrong: a kept connection may have gone stale as well.
+        let (deadline, fresh) = (call.deadline, call.fresh || why == Reason::Hedge);
         self.calls.wake(id);
         self.loads.take(now, task);
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh, why });
