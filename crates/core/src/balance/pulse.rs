@@ -74,6 +74,14 @@ impl Pulse {
         self.awaited = self.awaited.saturating_sub(1);
     }
 
+    /// What was heard last has turned out to be worth no more than `latency`: its answer was cut short.
+    pub(super) fn correct(&mut self, now: Instant, latency: u64) {
+        let before = self.lasting(now);
+        self.last[2] = latency;
+        self.lasting = self.last.into_iter().min().unwrap_or(latency).max(before);
+        self.since = now;
+    }
+
     fn sample(&mut self, now: Instant, nanos: u64) {
         self.last = [self.last[1], self.last[2], nanos];
         let quickest = self.last.into_iter().min().unwrap_or(nanos);

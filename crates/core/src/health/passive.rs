@@ -122,8 +122,8 @@ pub enum Fault {
 impl Config {
     /// Changes every duration.
     pub(crate) fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { window, latency_floor, latency_for, ejection, longest_ejection, .. } = self;
-        [window, latency_floor, latency_for, ejection, longest_ejection]
+        let Self { window, ejection, longest_ejection, .. } = self;
+        [window, ejection, longest_ejection]
             .into_iter()
             .for_each(change);
     }
