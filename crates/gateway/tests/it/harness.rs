@@ -48,7 +48,17 @@ impl Gateway {
 
     /// The same, with some settings of the service.
     pub(crate) fn of_service(settings: &Value, tasks: &[&Task]) -> Self {
-        let gateway = Self::start_service(json!({ "interval": "1h", "timeout": "50m" }), settings);
+        Self::of_fleet(json!({}), settings, tasks)
+    }
+
+    /// The same, with so many workers.
+    pub(crate) fn of_workers(workers: u32, settings: &Value, tasks: &[&Task]) -> Self {
+        Self::of_fleet(json!({ "workers": workers }), settings, tasks)
+    }
+
+    fn of_fleet(own: Value, settings: &Value, tasks: &[&Task]) -> Self {
+        let health = json!({ "interval": "1h", "timeout": "50m" });
+        let gateway = Self::start_service(own, health, settings);
         gateway.register(tasks);
         gateway.until("every task is in rotation", |seen| {
             tasks.iter().all(|task| seen.of(task.id).is_some_and(|task| task.in_rotation))
@@ -58,10 +68,11 @@ impl Gateway {
 
     /// A gateway that knows no task.
     pub(crate) fn start(health: Value, call: &Value) -> Self {
-        Self::start_service(health, &json!({ "call": call }))
+        Self::start_service(json!({}), health, &json!({ "call": call }))
     }
 
-    fn start_service(mut health: Value, settings: &Value) -> Self {
+    /// `own` is how the gateway itself is run.
+    fn start_service(own: Value, mut health: Value, settings: &Value) -> Self {
         if health.get("protocol").is_none() {
             health["path"] = "/health".into();
             // Most tests have tasks that misbehave, and want to see just what the gateway does with them.
@@ -76,8 +87,8 @@ impl Gateway {
         if service["call"]["queue"].is_null() {
             service["call"]["queue"] = json!({ "enabled": false });
         }
-        let fleet: RawFleet = serde_json::from_value(json!({ "service": { "test": service } }))
-            .expect("a fleet as written");
+        let fleet = json!({ "gateway": own, "service": { "test": service } });
+        let fleet: RawFleet = serde_json::from_value(fleet).expect("a fleet as written");
         let fleet = Fleet::try_from(fleet).expect("a fleet as meant");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");

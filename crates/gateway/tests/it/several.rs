@@ -94,11 +94,15 @@ fn a_request_to_a_task_that_hangs_is_answered_by_another_one() {
 /// The budget is the service's: it is exact, whichever thread carries a request.
 #[test]
 fn hedges_are_as_many_as_their_budget_whoever_asks() {
+    [1, 4].into_iter().for_each(hedges_are_as_many_as_their_budget);
+}
+
+fn hedges_are_as_many_as_their_budget(workers: u32) {
     let gate = Gate::default();
     let tasks = [hangs(1, &gate), hangs(2, &gate), hangs(3, &gate)];
     let budget = json!({ "success_percent": 0, "per_second": 0, "cap": 5 });
     let call = json!({ "hedge": { "budget": budget }, "retry_budget": { "cap": 0 } });
-    let gateway = Gateway::with(&call, &[&tasks[0], &tasks[1], &tasks[2]]);
+    let gateway = Gateway::of_workers(workers, &json!({ "call": call }), &tasks.each_ref());
     let mut client = gateway.client();
     (0..30).for_each(|_| assert_eq!(client.get("/").status(), 200));
     let hung = || -> usize {
@@ -140,8 +144,12 @@ fn requests_wait_until_there_is_a_task() {
 
 #[test]
 fn a_queue_has_an_end() {
-    let health = json!({ "interval": "1h", "timeout": "50m" });
-    let gateway = Gateway::start(health, &json!({ "queue": { "most_calls": 2 } }));
+    [1, 4].into_iter().for_each(a_queue_has_an_end_with);
+}
+
+fn a_queue_has_an_end_with(workers: u32) {
+    let settings = json!({ "call": { "queue": { "most_calls": 2 } } });
+    let gateway = Gateway::of_workers(workers, &settings, &[]);
     let task = Task::good(1);
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| gateway.get("/"))).collect();
