@@ -48,15 +48,15 @@ impl Gateway {
 
     /// The same, with some settings of the service.
     pub(crate) fn of_service(settings: &Value, tasks: &[&Task]) -> Self {
-        Self::of_fleet(json!({}), settings, tasks)
+        Self::of_fleet(&json!({}), settings, tasks)
     }
 
     /// The same, with so many workers.
     pub(crate) fn of_workers(workers: u32, settings: &Value, tasks: &[&Task]) -> Self {
-        Self::of_fleet(json!({ "workers": workers }), settings, tasks)
+        Self::of_fleet(&json!({ "workers": workers }), settings, tasks)
     }
 
-    fn of_fleet(own: Value, settings: &Value, tasks: &[&Task]) -> Self {
+    fn of_fleet(own: &Value, settings: &Value, tasks: &[&Task]) -> Self {
         let health = json!({ "interval": "1h", "timeout": "50m" });
         let gateway = Self::start_service(own, health, settings);
         gateway.register(tasks);
@@ -68,11 +68,11 @@ impl Gateway {
 
     /// A gateway that knows no task.
     pub(crate) fn start(health: Value, call: &Value) -> Self {
-        Self::start_service(json!({}), health, &json!({ "call": call }))
+        Self::start_service(&json!({}), health, &json!({ "call": call }))
     }
 
     /// `own` is how the gateway itself is run.
-    fn start_service(own: Value, mut health: Value, settings: &Value) -> Self {
+    fn start_service(own: &Value, mut health: Value, settings: &Value) -> Self {
         if health.get("protocol").is_none() {
             health["path"] = "/health".into();
             // Most tests have tasks that misbehave, and want to see just what the gateway does with them.
