@@ -156,6 +156,19 @@ mod tests {
         assert_eq!((0..200).map(|_| hear(5)).last(), Some(5), "never lower than they were");
     }
 
+    /// Their heads come quickly, so they would attract everything.
+    #[test]
+    fn answers_that_are_cut_short_are_errors() {
+        let mut pulse = Pulse::default();
+        for n in 0..3 {
+            assert!(pulse.latency(at(n)) <= 2 * MS, "one says little: {n}");
+            pulse.wait(at(n));
+            pulse.hear(at(n), MS);
+            pulse.correct(at(n), 30_000 * MS);
+        }
+        assert_eq!(pulse.latency(at(2)), 30_000 * MS);
+    }
+
     #[test]
     fn a_task_that_says_nothing_is_as_slow_as_it_is_silent() {
         let mut pulse = Pulse::default();

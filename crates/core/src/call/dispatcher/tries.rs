@@ -93,8 +93,12 @@ impl Dispatcher {
         }
         if let Some(call) = self.calls.get(id) {
             call.outcome = outcome.or(call.outcome);
-            // What goes on in another protocol has no end that could be late.
-            call.deadline.take_if(|_| upgraded);
+            // What goes on in another protocol has no end that could be late, nor one that is slow.
+            if let (true, Some(outcome)) = (upgraded, outcome) {
+                call.deadline = None;
+                let gate = &mut self.gates[call.request.route.0];
+                call.pass.iter_mut().for_each(|pass| gate.judge(now, pass, outcome));
+            }
             self.calls.wake(id);
         }
     }
