@@ -16,7 +16,7 @@ pub(crate) struct Account {
     pub(crate) route: RouteId,
     /// What the client got; none if it got no whole head.
     pub(crate) status: Option<u16>,
-    /// Why the answer was ours, if it was.
+    /// Why the answer was ours, or was cut short, if it was.
     pub(crate) cause: Option<&'static str>,
     /// Whose answer it was; or the last one that was tried.
     pub(crate) task: Option<TaskId>,
@@ -71,6 +71,13 @@ impl Account {
         self.task = Some(task);
         self.status = Some(status);
         self.to_head = Some(now.since(self.begun));
+    }
+
+    /// An answer that had begun has ended before its end; the first cause counts.
+    pub(crate) fn cut(&mut self, cause: &'static str) {
+        if self.status.is_some() {
+            self.cause.get_or_insert(cause);
+        }
     }
 
     /// The answer is ours.

@@ -145,10 +145,10 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         match (service, door, bound) {
             (Some(service), Some(door), bound) => {
                 let endpoints = self.register.endpoints(&service, &door.sightings());
-                match change.what {
-                    What::BeginsAnew => self.running.replace(service, |s| s.endpoints(endpoints)),
-                    _ => door.service().endpoints(endpoints),
+                if matches!(change.what, What::BeginsAnew) {
+                    self.running.replace(service, |new| new.endpoints(endpoints.clone()));
                 }
+                door.endpoints(&endpoints);
                 if let Some(bound) = bound {
                     say(name, bound.address);
                     self.running.move_to(name, bound);

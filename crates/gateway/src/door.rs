@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use seaworthy_core::endpoints::{Sighting, Sightings, TaskId};
+use seaworthy_core::endpoints::{Endpoints, Sighting, Sightings, TaskId};
 
 use crate::service::Service;
 
@@ -55,6 +55,25 @@ impl Door {
         (self.generation(), Arc::clone(&behind.service))
     }
 
+    /// All who serve or still have requests, the latest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Service>> {
+        let behind = self.lock();
+        let earlier = behind.earlier.iter().filter_map(Weak::upgrade);
+        [Arc::clone(&behind.service)].into_iter().chain(earlier).collect()
+    }
+
+    /// Tells all of them who the tasks are: what waits with an earlier one waits for these as well.
+    pub(crate) fn endpoints(&self, endpoints: &Endpoints) {
+        for service in self.all() {
+            service.endpoints(endpoints.clone());
+        }
+    }
+
+    /// Requests that wait with any of them.
+    pub(crate) fn queued(&self) -> usize {
+        self.all().iter().map(|service| service.queued()).sum()
+    }
+
     /// Changes with everyone who serves. Read again under the lock before it is relied on.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
@@ -81,15 +100,11 @@ impl Door {
 
     /// What is seen of the tasks. Requests in flight are those of all who serve or served.
     pub(crate) fn sightings(&self) -> Sightings {
-        let (service, earlier) = {
-            let behind = self.lock();
-            (Arc::clone(&behind.service), behind.earlier.clone())
-        };
-        let mut seen = service.sightings();
-        let before = earlier.iter().filter_map(Weak::upgrade).map(|service| service.sightings());
+        let mut all = self.all().into_iter().map(|service| service.sightings());
+        let mut seen = all.next().expect("somebody serves");
         let mut tasks: BTreeMap<TaskId, Sighting> =
             seen.tasks.into_iter().map(|seen| (seen.task, seen)).collect();
-        for sighting in before.flat_map(|seen| seen.tasks).filter(|seen| seen.in_flight > 0) {
+        for sighting in all.flat_map(|seen| seen.tasks).filter(|seen| seen.in_flight > 0) {
             let in_flight = sighting.in_flight;
             let known = tasks.entry(sighting.task);
             known

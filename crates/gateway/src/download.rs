@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::FailureKind;
+use seaworthy_core::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
+use crate::account::Account;
+use crate::clock::now;
 use crate::connection;
 use crate::http::Fault;
 use crate::http::body::{Body, Framing};
@@ -40,6 +43,8 @@ pub(crate) struct Download<'a> {
 
 /// Between whom an answer goes.
 pub(crate) struct Ends<'a, 'b> {
+    /// When core said that it is the client's.
+    pub(crate) at: Instant,
     pub(crate) task: &'a mut ReadHalf<'b>,
     pub(crate) client: &'a mut WriteHalf<'b>,
     /// Whether all of the request was sent.
@@ -133,9 +138,10 @@ impl<'a> Download<'a> {
         ends: Ends<'_, '_>,
         call: &Call<'_>,
         key: Option<&Key>,
+        account: &mut Account,
     ) -> Received {
-        let Ends { task, client, complete } = ends;
-        let mut response = first;
+        let Ends { at, task, client, complete } = ends;
+        let (mut response, mut at) = (first, at);
         while response.interim {
             if self.request.http_11 {
                 self.hinted = true;
@@ -149,7 +155,9 @@ impl<'a> Download<'a> {
             };
             // It is passed on whatever it says; core is to know how the call goes.
             call.head(self.to.attempt, response.status, response.withdraws);
+            at = now();
         }
+        account.answered(at, self.to.task, response.status);
         if let Some(stale) = self.instead(response.status, key) {
             return Received::Replaced(stale);
         }

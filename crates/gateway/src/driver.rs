@@ -32,7 +32,7 @@ pub(crate) async fn link(gateway: Arc<Gateway>, agent: Agent) -> Result<(), Erro
             received = agent.recv(&mut buffer) => {
                 let length = received.map_err(|error| Error::System("link to the agent", error))?;
                 match serde_json::from_slice::<About<Endpoints>>(&buffer[..length]) {
-                    Ok(about) => take(&gateway, about, &agent),
+                    Ok(about) => take(&gateway, &about, &agent),
                     // Requests go on by what is known.
                     Err(error) => eprintln!("gateway: the agent said no endpoints: {error}"),
                 }
@@ -44,12 +44,11 @@ pub(crate) async fn link(gateway: Arc<Gateway>, agent: Agent) -> Result<(), Erro
     }
 }
 
-fn take(gateway: &Gateway, about: About<Endpoints>, agent: &UnixDatagram) {
+fn take(gateway: &Gateway, about: &About<Endpoints>, agent: &UnixDatagram) {
     match gateway.doors().iter().find(|door| door.name == about.service) {
         Some(door) => {
-            let service = door.service();
-            service.endpoints(about.snapshot);
-            report(&service, agent);
+            door.endpoints(&about.snapshot);
+            report(&door.service(), agent);
         }
         None => eprintln!("gateway: the agent speaks of `{}`, which nobody knows", about.service),
     }

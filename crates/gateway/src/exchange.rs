@@ -109,8 +109,12 @@ impl<'a> Exchange<'a> {
             let Some(told) = self.told(&mut call).await else { return After::Reset };
             let tried = match told {
                 Told::Answer(refusal) => return self.answer(Why::Refusal(refusal)).await,
+                Told::Abort => {
+                    self.account.cut("deadline");
+                    return After::Reset;
+                }
                 // Only a race keeps an answer.
-                Told::Abort | Told::Pass => return After::Reset,
+                Told::Pass => return After::Reset,
                 Told::Try(to) if self.request.safe => self.race(&mut call, to).await,
                 Told::Try(to) => self.attempt(&call, to).await,
             };
@@ -127,8 +131,14 @@ impl<'a> Exchange<'a> {
                     call.done(attempt);
                     return self.answer_stale(&stale, "task_error").await;
                 }
-                Tried::Failed(attempt, failure) => call.failed(attempt, failure),
-                Tried::Gone | Tried::Fault(_, true) => return After::Reset,
+                Tried::Failed(attempt, failure) => {
+                    self.account.cut("task_cut");
+                    call.failed(attempt, failure);
+                }
+                Tried::Gone | Tried::Fault(_, true) => {
+                    self.account.cut("client_gone");
+                    return After::Reset;
+                }
                 Tried::Fault(fault, false) => return self.answer(Why::Fault(fault)).await,
                 Tried::Told => {}
             }
@@ -184,13 +194,13 @@ impl<'a> Exchange<'a> {
                     Ok(head) => head,
                     Err(kind) => return Received::Failed(kind),
                 };
-                let Some(now) = call.head(to.attempt, head.status, head.withdraws) else {
+                let Some(at) = call.head(to.attempt, head.status, head.withdraws) else {
                     // Core has given the call up just now, and its word ends this.
                     return std::future::pending().await;
                 };
-                account.answered(now, to.task, head.status);
                 let (task, client, complete) = (&mut from_task, &mut to_client, &complete);
-                download.pass(head, Ends { task, client, complete }, call, key).await
+                let ends = Ends { at, task, client, complete };
+                download.pass(head, ends, call, key, account).await
             };
             tokio::select! {
                 biased;
@@ -203,6 +213,7 @@ impl<'a> Exchange<'a> {
             Err(Cut::Gone) => Tried::Gone,
             Ok(Received::Failed(kind)) => {
                 let failure = self.upload.failure(kind, download.has_come(), reused);
+                self.account.sent = download.sent();
                 *self.out = download.into_out();
                 Tried::Failed(to.attempt, failure)
             }

@@ -87,9 +87,10 @@ impl<'a> Upload<'a> {
         (&self.out[..self.bare_head], &self.out[..self.head], self.input)
     }
 
-    /// Watches the client while nothing can be sent.
+    /// Watches the client while nothing can be sent. One that has stopped sending by then counts as
+    /// gone: nothing was done for it yet, and most have just closed.
     pub(crate) async fn watch(&mut self, client: ReadHalf<'_>) {
-        watch(self.input, client).await;
+        watch(self.input, client, true).await;
     }
 
     /// Bytes that a request holds while it waits.
@@ -151,7 +152,7 @@ impl<'a> Upload<'a> {
                 return cut;
             }
         }
-        watch(self.input, client).await;
+        watch(self.input, client, false).await;
         Cut::Gone
     }
 
@@ -198,13 +199,14 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Waits for the client to go away, and reads ahead. One that has only stopped sending still wants
-/// its answer.
-pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>) {
+/// Waits for the client to go away, and reads ahead. One that has only stopped sending may still want
+/// its answer, unless that `is_gone`.
+pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>, is_gone: bool) {
     let is_readable = || poll_fn(|context| client.as_ref().poll_read_ready(context));
     while input.len() < READ_AHEAD && is_readable().await.is_ok() {
         make_room(input);
         match client.try_read_buf(input) {
+            Ok(0) if is_gone => return,
             Ok(0) => break,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -19,6 +19,10 @@ use crate::random::{Stream, draw};
 use crate::record::Record;
 use crate::time::Instant;
 
+/// While every task has so many requests, nothing more is let out of the queue: all of it at once would
+/// be more new connections than a task that has just come takes in (Linux: 128, and many have less).
+const AT_ONCE: u32 = 100;
+
 /// Owns every call of one service until it is over.
 ///
 /// A call is over when the dispatcher was told `Done` or `ClientGone`, or has asked for `Answer` or
@@ -101,7 +105,9 @@ impl Dispatcher {
         self.begun += 1;
         let revision = self.gates[request.route.0].revision(self.begun);
         self.calls.insert(Call::new(id, request, revision, deadline));
-        if !self.go_on(now, id) {
+        // Whoever waits for the tasks to take more in comes first.
+        let others_wait = self.queue.len() > 0 && !self.loads.any_below(AT_ONCE);
+        if others_wait || !self.go_on(now, id) {
             self.wait(now, id);
         }
         self.calls.wake(id);
@@ -169,6 +175,7 @@ impl Dispatcher {
     /// Serves those that wait, as far as there are tasks for them.
     fn serve_queue(&mut self, now: Instant) {
         while let Some(id) = self.queue.first()
+            && self.loads.any_below(AT_ONCE)
             && self.go_on(now, id)
         {
             // A call that waits no longer has left the queue: by its try or by its end.

@@ -76,6 +76,11 @@ impl Loads {
         self.any_in_rotation() && !self.targets.iter().any(|target| choice.has(target))
     }
 
+    /// Whether a task in rotation has fewer requests than that.
+    pub fn any_below(&self, in_flight: u32) -> bool {
+        self.targets.iter().any(|t| t.in_rotation() && t.in_flight() < in_flight)
+    }
+
     /// Chooses a task for a call, if one may get it. A task on trial gets the first safe call; then
     /// the task counts that the client is used to, and then the algorithm.
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {

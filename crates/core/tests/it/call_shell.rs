@@ -50,7 +50,7 @@ impl Shell {
         golden::check(expect, |step| self.step(step));
     }
 
-    fn step(&mut self, step: &str) -> Vec<String> {
+    pub(crate) fn step(&mut self, step: &str) -> Vec<String> {
         let words: Vec<&str> = step.split(' ').collect();
         match words[..] {
             ["rotate", ref tasks @ ..] => {

@@ -139,6 +139,21 @@ fn calls_wait_while_no_task_may_get_them_and_are_served_in_their_order() {
     "#]]);
 }
 
+/// All at once would be more connections than a new task takes in.
+#[test]
+fn the_queue_is_let_out_as_the_tasks_can_take_it() {
+    let mut config = Config::plain(Duration::from_secs(60), 3);
+    config.queue = Some(Queue::default());
+    let mut shell = Shell::new(config);
+    for n in 0..150 {
+        assert_eq!(shell.step(&format!("get {n}")), [""; 0]);
+    }
+    assert_eq!(shell.step("rotate 1").len(), 100);
+    assert_eq!(shell.step("get late"), [""; 0], "whoever waits already comes first");
+    assert_eq!(shell.step("0 done"), ["100 try 1 on task-1"]);
+    assert_eq!(shell.step("rotate 1 2").len(), 50, "another one takes the rest");
+}
+
 #[test]
 fn a_call_leaves_the_queue_by_its_deadline_or_with_its_client() {
     check(&expect![[r#"

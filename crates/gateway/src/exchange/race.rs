@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use seaworthy_core::call::{Attempt, Failure, FailureKind};
+use seaworthy_core::time::Instant;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -83,20 +84,23 @@ impl Exchange<'_> {
         let out = std::mem::take(self.out);
         let (bare_head, head, input) = self.upload.head_only();
         let (from_client, mut to_client) = self.client.split();
-        let mut watched = pin!(upload::watch(input, from_client));
+        let mut watched = pin!(upload::watch(input, from_client, false));
         let (worker, request) = (self.worker, self.request);
         let ask = ask(worker, request, first, Cow::Borrowed(head), out);
         let mut race = Race { worker, request, bare_head, account: &mut self.account };
-        let mut answer = race.run(call, ask, watched.as_mut()).await?;
+        let (at, mut answer) = race.run(call, ask, watched.as_mut()).await?;
         let (mut from_task, _) = answer.task.split();
         let (task, client, complete) = (&mut from_task, &mut to_client, &COMPLETE);
-        let ends = Ends { task, client, complete };
-        let received = tokio::select! {
+        let ends = Ends { at, task, client, complete };
+        let (key, account) = (self.key.as_ref(), &mut self.account);
+        let passed = tokio::select! {
             biased;
-            received = answer.download.pass(answer.head, ends, call, self.key.as_ref()) => received,
-            () = watched.as_mut() => return Err(Tried::Gone),
-            () = call.is_told() => return Err(Tried::Told),
+            received = answer.download.pass(answer.head, ends, call, key, account) => Ok(received),
+            () = watched.as_mut() => Err(Tried::Gone),
+            () = call.is_told() => Err(Tried::Told),
         };
+        self.account.sent = answer.download.sent();
+        let received = passed?;
         Ok((received, answer))
     }
 }
@@ -108,7 +112,7 @@ impl<'a> Race<'a, '_> {
         call: &mut Call<'_>,
         first: impl Future<Output = Asked<'a>>,
         mut watched: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Answer<'a>, Tried> {
+    ) -> Result<(Instant, Answer<'a>), Tried> {
         let mut first = pin!(Some(first));
         let mut beside: Vec<Beside<'a>> = Vec::new();
         let mut kept: Option<Answer<'a>> = None;
@@ -127,10 +131,9 @@ impl<'a> Race<'a, '_> {
                 Event::Asked(Err((attempt, failure))) => call.failed(attempt, failure),
                 Event::Asked(Ok(answer)) => {
                     let Response { status, withdraws, .. } = answer.head;
-                    let Try { attempt, task, .. } = answer.download.to;
+                    let attempt = answer.download.to.attempt;
                     if let Some(now) = call.head(attempt, status, withdraws) {
-                        self.account.answered(now, task, status);
-                        return Ok(answer);
+                        return Ok((now, answer));
                     }
                     kept = Some(answer);
                 }
@@ -139,10 +142,7 @@ impl<'a> Race<'a, '_> {
                     Some(Told::Try(to)) => beside.push(self.ask_another(to)),
                     // It is said only of an answer that is kept.
                     Some(Told::Pass) => {
-                        let answer = kept.ok_or(Tried::Gone)?;
-                        let Answer { head, download, .. } = &answer;
-                        self.account.answered(now(), download.to.task, head.status);
-                        return Ok(answer);
+                        return Ok((now(), kept.ok_or(Tried::Gone)?));
                     }
                     // The exchange takes it up.
                     _ => return Err(Tried::Told),

@@ -150,7 +150,7 @@ fn queues(gateway: &Gateway, text: &mut Text) {
     let help = "Requests that wait because no task may get them.";
     text.family("seaworthy_queue_length", Kind::Gauge, help);
     for door in gateway.doors() {
-        text.sample("", &[("service", &door.name)], door.service().queued());
+        text.sample("", &[("service", &door.name)], door.queued());
     }
 }
 

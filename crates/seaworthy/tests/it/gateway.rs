@@ -8,7 +8,7 @@ mod traffic;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 
 use expect_test::expect;
@@ -34,7 +34,10 @@ fn what_it_sees_is_told_at_the_admin_address() {
     let metric = |sample: &str| eventually(sample, || alone.metric(sample));
     assert_eq!(metric(r#"seaworthy_requests_total{service="s",route="a",status="200"}"#), 1);
     assert_eq!(metric(r#"seaworthy_requests_total{service="s",route="",status="400"}"#), 1);
-    assert_eq!(metric(r#"seaworthy_refusals_total{service="s",route="",cause="malformed"}"#), 1);
+    assert_eq!(
+        metric(r#"seaworthy_refusals_total{service="s",route="",cause="desync_severe"}"#),
+        1
+    );
 
     let told = |accept: &str| {
         let answer = alone.ask_for("GET", "/metrics", accept);
@@ -92,6 +95,13 @@ fn every_request_is_a_line_of_the_access_log_and_a_moved_log_is_opened_anew() {
         client.write(CLOSED.as_bytes());
         client.read().unwrap();
     };
+    let ask_for = |path: &str| {
+        let mut stream = TcpStream::connect(&alone.service).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    };
     let lines = |name: &str| {
         eventually("a line", || {
             let log = fs::read_to_string(world.path(name)).unwrap_or_default();
@@ -106,15 +116,23 @@ fn every_request_is_a_line_of_the_access_log_and_a_moved_log_is_opened_anew() {
     for (key, expected) in [("target", "/a"), ("task", "task-1"), ("route", "default")] {
         assert_eq!(told[0][key], expected, "{}", told[0]);
     }
+    ask_for("/hint");
+    ask_for("/cut");
+    let told =
+        eventually("three lines", || Some(lines("access.jsonl")).filter(|lines| lines.len() == 3));
+    let of = |n: usize| (told[n]["status"].clone(), told[n]["cause"].clone());
+    assert_eq!(of(1), (200.into(), Value::Null), "the hint came before it");
+    assert_eq!(of(2), (200.into(), "task_cut".into()), "it was not whole");
+    assert!(told[2]["sent_bytes"].as_u64() > Some(4), "{}", told[2]);
     fs::rename(world.path("access.jsonl"), world.path("access.1")).unwrap();
     alone.signal(Signal::HUP);
     eventually("the new log", || world.path("access.jsonl").exists().then_some(()));
     ask();
-    assert_eq!((lines("access.1").len(), lines("access.jsonl").len()), (1, 1));
+    assert_eq!((lines("access.1").len(), lines("access.jsonl").len()), (3, 1));
 }
 
 #[test]
-fn whatever_a_reload_changes_no_request_fails_and_every_answer_is_the_right_one() {
+fn under_reloads_and_kills_no_request_fails_and_every_answer_is_the_right_one() {
     for workers in [1, 4] {
         reload_under_traffic(workers);
     }
@@ -142,6 +160,7 @@ fn reload_under_traffic(workers: u32) {
         let seen = traffic.answers();
         eventually("traffic", || (traffic.answers() > seen + 24).then_some(()));
         alone.write(&nth(n));
+        echoes[n % echoes.len()].kill();
         if n % 2 == 0 {
             alone.signal(Signal::HUP);
         } else {

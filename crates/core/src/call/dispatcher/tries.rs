@@ -291,8 +291,10 @@ impl Call {
     fn note(&mut self, task: TaskId, failure: Failure) {
         let stale = failure.is_stale() && !self.fresh;
         let lost = failure.kind == FailureKind::Closed && failure.sent;
-        // That nobody listens is told at once; that a kept connection was closed says nothing.
-        let told = stale || failure.kind == FailureKind::Refused;
+        // That nobody listens is told at once. That a kept connection was closed says nothing, nor does
+        // a connection that is not taken in: whoever is busy is not bad. Checks tell them apart.
+        let told =
+            stale || matches!(failure.kind, FailureKind::Refused | FailureKind::ConnectTimeout);
         let how = (!told).then_some(FailedHow::Broken(failure.kind));
         self.failures.push(Failed { task, how, again: stale || lost });
         self.last = Some((failure.kind, failure.sent));

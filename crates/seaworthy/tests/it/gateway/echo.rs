@@ -1,7 +1,7 @@
 //! A task that says back what it was told, so that an answer can be held against its request.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -12,7 +12,11 @@ use super::PATIENCE;
 pub(crate) struct Echo {
     pub(crate) address: SocketAddr,
     gate: Arc<Gate>,
+    connections: Arc<Connections>,
 }
+
+/// Those that are open. One that is written to is locked, so that it is not cut in an answer.
+type Connections = Mutex<Vec<Arc<Mutex<TcpStream>>>>;
 
 /// Holds up requests for `/held`.
 #[derive(Default)]
@@ -37,15 +41,26 @@ impl Echo {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let gate = Arc::<Gate>::default();
-        let theirs = Arc::clone(&gate);
+        let connections = Arc::<Connections>::default();
+        let (theirs, open) = (Arc::clone(&gate), Arc::clone(&connections));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let gate = Arc::clone(&theirs);
+                let Ok(reader) = client.try_clone().map(BufReader::new) else { continue };
+                let client = Arc::new(Mutex::new(client));
+                open.lock().unwrap().push(Arc::clone(&client));
                 // A connection that breaks is the gateway's to tell.
-                thread::spawn(move || drop(serve(client, &gate)));
+                thread::spawn(move || drop(serve(reader, &client, &gate)));
             }
         });
-        Self { address, gate }
+        Self { address, gate, connections }
+    }
+
+    /// Ends every connection, whatever was asked over it, as a kill does; and is there again at once.
+    pub(crate) fn kill(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            let _ = connection.lock().unwrap().shutdown(Shutdown::Both);
+        }
     }
 
     /// Whether a request for `/held` has come.
@@ -60,10 +75,12 @@ impl Echo {
     }
 }
 
-fn serve(client: TcpStream, gate: &Gate) -> io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut client = client;
-    client.set_nodelay(true)?;
+fn serve(
+    mut reader: BufReader<TcpStream>,
+    client: &Mutex<TcpStream>,
+    gate: &Gate,
+) -> io::Result<()> {
+    client.lock().unwrap().set_nodelay(true)?;
     while let Some(request) = Message::read(&mut reader, true)? {
         if request.line.contains("/held") {
             gate.reached.store(true, Ordering::Relaxed);
@@ -79,6 +96,14 @@ fn serve(client: TcpStream, gate: &Gate) -> io::Result<()> {
         } else {
             answer.extend(format!("Content-Length: {}\r\n\r\n", request.body.len()).into_bytes());
             answer.extend(request.body);
+        }
+        if request.line.contains("/hint") {
+            answer.splice(..0, *b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        }
+        let client = &mut client.lock().unwrap();
+        if request.line.contains("/cut") {
+            client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")?;
+            return client.shutdown(Shutdown::Both);
         }
         client.write_all(&answer)?;
     }

@@ -102,7 +102,9 @@ impl Client {
         } else {
             (format!("Content-Length: {length}"), body.clone())
         };
-        let head = format!("POST /{id} HTTP/1.1\r\nHost: s\r\nX-Id: {id}\r\n{framing}\r\n\r\n");
+        // With a key it may be sent again when its task is killed.
+        let key = format!("Idempotency-Key: {id}\r\n{framing}");
+        let head = format!("POST /{id} HTTP/1.1\r\nHost: s\r\nX-Id: {id}\r\n{key}\r\n\r\n");
         self.write(&[head.as_bytes(), &sent].concat());
         self.check(id, &body);
         1
