@@ -109,7 +109,8 @@ pub struct ConfigError {
 // === impl Fleet ===
 
 impl Fleet {
-    /// The same fleet living `scale` times faster: every duration is divided. `scale` is at least 1.
+    /// The same fleet living `scale` times faster: every duration is divided, but those that are held
+    /// against how long answers take, which is as long as before. `scale` is at least 1.
     #[must_use]
     pub fn faster(mut self, scale: u32) -> Self {
         self.gateway.stop_timeout /= scale;
@@ -161,7 +162,6 @@ impl Service {
         for route in &mut call.routes {
             change(&mut route.outlasts);
             route.guard.timeout.iter_mut().for_each(&change);
-            route.hedge.iter_mut().for_each(|hedge| change(&mut hedge.at_least));
             route.fallback.iter_mut().for_each(|fallback| change(&mut fallback.stale_if_error));
             route.guard.breaker.iter_mut().for_each(|breaker| breaker.durations(&change));
         }

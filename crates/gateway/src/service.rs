@@ -7,12 +7,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use seaworthy_core::call::{
-    self, Attempt, CallId, Failure, Reason, Refusal, RouteId, Slots, Standing,
-};
+use seaworthy_core::call::{self, Attempt, CallId, Failure, RouteId, Slots, Standing};
 use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet;
 use seaworthy_core::health::{ProbeId, Probed};
@@ -25,8 +22,11 @@ use tokio::sync::{Notify, watch};
 use crate::clock::now;
 use crate::stale::StaleAnswers;
 
+mod line;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use line::{Line, Told, Try};
 
 /// One service, as all workers see it.
 pub(crate) struct Service {
@@ -59,46 +59,6 @@ struct Desk {
     /// down.
     hears: Option<CallId>,
     chores: VecDeque<Chore>,
-}
-
-/// Where core's word for a call is laid down: one for each client connection.
-#[derive(Default)]
-pub(crate) struct Line(Mutex<Inbox>);
-
-/// What a call has been told and has not taken yet. The latest counts: it ends the call or the try.
-#[derive(Default)]
-struct Inbox {
-    told: Option<Told>,
-    waker: Option<Waker>,
-}
-
-/// What a call is told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Told {
-    /// Send it there; what is under way goes on.
-    Try(Try),
-    /// The answer that is kept is the client's.
-    Pass,
-    /// Answer ourselves.
-    Answer(Refusal),
-    /// Break off.
-    Abort,
-}
-
-/// One try of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Try {
-    /// When it was said.
-    pub(crate) at: Instant,
-    pub(crate) attempt: Attempt,
-    pub(crate) task: TaskId,
-    pub(crate) address: SocketAddr,
-    /// The call must be over by then.
-    pub(crate) deadline: Option<Instant>,
-    /// Not over a kept connection.
-    pub(crate) fresh: bool,
-    /// Why it is sent.
-    pub(crate) why: Reason,
 }
 
 /// What the driver is to do.
@@ -279,48 +239,6 @@ impl Desk {
     }
 }
 
-// === impl Line ===
-
-impl Line {
-    fn tell(&self, told: Told) {
-        let mut inbox = self.lock();
-        inbox.told = Some(told);
-        if let Some(waker) = inbox.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// Whether something was told and not yet taken.
-    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut inbox = self.lock();
-        if inbox.told.is_some() {
-            return Poll::Ready(());
-        }
-        if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            inbox.waker = Some(context.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// What was told last.
-    fn take(&self) -> Option<Told> {
-        self.lock().told.take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Try ===
-
-impl Try {
-    /// So much time is left for it.
-    pub(crate) fn left(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.since(self.at))
-    }
-}
-
 // === impl Call ===
 
 impl Call<'_> {
@@ -340,7 +258,7 @@ impl Call<'_> {
 
     /// What it was told, if it is one of these.
     pub(crate) fn told_if(&self, is_wanted: impl Fn(&mut Told) -> bool) -> Option<Told> {
-        self.line.lock().told.take_if(is_wanted)
+        self.line.take_if(is_wanted)
     }
 
     /// The same, as a poll.

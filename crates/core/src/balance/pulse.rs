@@ -74,6 +74,14 @@ impl Pulse {
         self.awaited = self.awaited.saturating_sub(1);
     }
 
+    /// What was heard last has turned out to be worth no more than `latency`: its answer was cut short.
+    pub(super) fn correct(&mut self, now: Instant, latency: u64) {
+        let before = self.lasting(now);
+        self.last[2] = latency;
+        self.lasting = self.last.into_iter().min().unwrap_or(latency).max(before);
+        self.since = now;
+    }
+
     fn sample(&mut self, now: Instant, nanos: u64) {
         self.last = [self.last[1], self.last[2], nanos];
         let quickest = self.last.into_iter().min().unwrap_or(nanos);
@@ -146,6 +154,19 @@ mod tests {
         };
         assert_eq!([0, 0, 150, 300].map(&mut hear), [150, 140, 140, 140]);
         assert_eq!((0..200).map(|_| hear(5)).last(), Some(5), "never lower than they were");
+    }
+
+    /// Their heads come quickly, so they would attract everything.
+    #[test]
+    fn answers_that_are_cut_short_are_errors() {
+        let mut pulse = Pulse::default();
+        for n in 0..3 {
+            assert!(pulse.latency(at(n)) <= 2 * MS, "one says little: {n}");
+            pulse.wait(at(n));
+            pulse.hear(at(n), MS);
+            pulse.correct(at(n), 30_000 * MS);
+        }
+        assert_eq!(pulse.latency(at(2)), 30_000 * MS);
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Target {
         self.pulse.hear(now, PENALTY);
     }
 
+    /// The answer whose head came was cut short.
+    pub(crate) fn cut(&mut self, now: Instant) {
+        self.pulse.correct(now, PENALTY);
+    }
+
     /// One request less is in flight. `heard`: it was said how it went.
     pub(crate) fn release(&mut self, now: Instant, heard: bool) {
         self.in_flight -= 1;

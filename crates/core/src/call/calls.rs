@@ -1,6 +1,7 @@
 //! Every call of one service that is not over.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::queue::Ticket;
 use super::tries::Tries;
@@ -53,6 +54,8 @@ pub(super) struct Call {
     pub(super) passed: Option<Attempt>,
     /// How the call goes, by the status of that answer, once its final head has come.
     pub(super) outcome: Option<Outcome>,
+    /// The head of that answer came after so long, if it is a proper one.
+    pub(super) latency: Option<Duration>,
     /// As it stands in `wakes`.
     wakes: Option<Instant>,
 }
@@ -153,6 +156,7 @@ impl Call {
             hedge_at: None,
             passed: None,
             outcome: None,
+            latency: None,
             wakes: None,
         }
     }

@@ -265,6 +265,7 @@ impl Machine for Dispatcher {
             Input::Done { call: id, attempt } => {
                 if let Some(call) = self.calls.of_try(id, attempt) {
                     let outcome = call.outcome.unwrap_or(Outcome::Success);
+                    self.tell_answered(id, attempt);
                     self.close(now, id, outcome);
                 }
             }

@@ -165,6 +165,11 @@ impl Gate {
         self.guard.settle(now, pass, outcome);
     }
 
+    /// It is known how a call went whose work goes on.
+    pub(super) fn judge(&mut self, now: Instant, pass: &mut Pass, outcome: Outcome) {
+        self.guard.judge(now, pass, outcome);
+    }
+
     /// Nobody waits for a call that a task got at `sent`, if one did: perhaps it still works on it.
     pub(super) fn abandon(
         &mut self,

@@ -120,6 +120,13 @@ impl Loads {
         }
     }
 
+    /// An answer of `task` whose head had come was cut short: it was no better than an error.
+    pub fn cut(&mut self, now: Instant, task: TaskId) {
+        if let Some(target) = self.target(task) {
+            target.cut(now);
+        }
+    }
+
     /// No answer of `task` had begun after `waited`, when another task's came: it would have taken
     /// longer, and nobody knows how much. It counts as twice as long.
     pub fn overtaken(&mut self, now: Instant, task: TaskId, waited: Duration) {

@@ -120,12 +120,10 @@ pub enum Fault {
 // === impl Config ===
 
 impl Config {
-    /// Changes every duration.
+    /// Changes every duration, but those that are held against how long answers take.
     pub(crate) fn durations(&mut self, change: impl Fn(&mut Duration)) {
-        let Self { window, latency_floor, latency_for, ejection, longest_ejection, .. } = self;
-        [window, latency_floor, latency_for, ejection, longest_ejection]
-            .into_iter()
-            .for_each(change);
+        let Self { window, ejection, longest_ejection, .. } = self;
+        [window, ejection, longest_ejection].into_iter().for_each(change);
     }
 
     /// From what on an answer is slow where `typical` is.

@@ -119,10 +119,17 @@ impl Guard {
     /// The caller waits no longer, and nobody will ever know how the work ended: the breaker hears
     /// `outcome` now. The bulkhead's permit stays where it is until the pass is settled.
     pub fn disown(&mut self, now: Instant, pass: &mut Pass, outcome: Outcome) {
+        self.judge(now, pass, outcome);
+        self.abandon_permit(now, pass);
+    }
+
+    /// It is known how the call went, although its work goes on and is waited for: the breaker hears
+    /// `outcome` now, and nothing of the end. The bulkhead's permit stays where it is until the pass
+    /// is settled.
+    pub fn judge(&mut self, now: Instant, pass: &mut Pass, outcome: Outcome) {
         if let (Some(breaker), Some(own)) = (&mut self.breaker, pass.breaker.take()) {
             breaker.settle(now, own, outcome);
         }
-        self.abandon_permit(now, pass);
     }
 
     fn abandon_permit(&mut self, now: Instant, pass: &mut Pass) {

@@ -129,6 +129,39 @@ fn a_task_that_stops_with_its_connection_gives_its_place_back_at_once() {
 }
 
 #[test]
+fn a_tunnel_is_a_success_when_it_begins_and_keeps_its_place_until_it_ends() {
+    shell(|route| {
+        with_breaker(route);
+        with_bulkhead(route);
+        let breaker = route.guard.breaker.as_mut().expect("it was just put there");
+        breaker.slow = Some(breaker::Slow { threshold: SECOND, percent: 50, minimum_calls: 4 });
+    })
+    .check(&expect![[r#"
+        rotate 1      |
+        get a         | a try 1 on task-1
+        a switch      | a passes 1
+        bulkhead      | 1 running, 0 abandoned
+        get x         | x answered: the bulkhead is full: 1 of 1 calls run
+        at 10s        |
+        a done        |
+        bulkhead      | 0 running, 0 abandoned
+        get b         | b try 1 on task-1
+        b switch      | b passes 1
+        at 20s        |
+        b cut         | b aborted
+        get c         | c try 1 on task-1
+        c switch      | c passes 1
+        at 30s        |
+        c client-gone |
+        get d         | d try 1 on task-1
+        d switch      | d passes 1
+        at 40s        |
+        d done        |
+        get e         | e try 1 on task-1
+    "#]]);
+}
+
+#[test]
 fn work_that_outlasts_its_client_keeps_its_place_until_it_must_have_ended() {
     shell(|route| {
         with_bulkhead(route);

@@ -179,9 +179,8 @@ fn what_another_task_does_well_is_this_ones_fault_and_what_none_does_is_the_requ
         look a       | a try 1 on task-1
         a error      | a try 2 on task-2
         a head       | a passes 2
-                     | task-2 Answered(0ns)
                      | task-1 Failed { what: Status(500), blamed: true }
-        a done       |
+        a done       | task-2 Answered(0ns)
         look b       | b try 1 on task-3
         b error      | b try 2 on task-2
         b error      | b try 3 on task-1
@@ -196,7 +195,22 @@ fn what_another_task_does_well_is_this_ones_fault_and_what_none_does_is_the_requ
                      | task-2 Refused
         d withdraws  | d passes 2
                      | task-3 Withdrawn
-                     | task-3 Answered(0ns)
+    "#]]);
+}
+
+/// Its head alone makes no answer a proper one.
+#[test]
+fn an_answer_that_is_cut_short_is_a_failure() {
+    check_seen(&expect![[r#"
+        rotate 1 2 |
+        look a     | a try 1 on task-1
+        a head     | a passes 1
+        a cut      | a aborted
+                   | task-1 Failed { what: Broken(Closed), blamed: false }
+        post b     | b try 1 on task-2
+        b head     | b passes 1
+        b cut      | b aborted
+                   | task-2 Failed { what: Broken(Closed), blamed: false }
     "#]]);
 }
 
@@ -208,7 +222,6 @@ fn a_task_that_is_overtaken_was_at_least_so_slow() {
         look a         | a try 1 on task-1
         at 1s          | a try 2 on task-2, fresh, hedge
         a#2 head       | a passes 2
-                       | task-2 Answered(789.51424ms)
                        | task-1 Overtaken(800ms)
     "#]]);
 }

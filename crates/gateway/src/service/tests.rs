@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use seaworthy_core::call::RouteId;
+use seaworthy_core::call::Refusal;
 use seaworthy_core::endpoints::{Endpoint, Health};
 use seaworthy_core::fleet::{AccessLog, Fleet, RawFleet};
 use seaworthy_core::policy::Ask;

@@ -46,7 +46,7 @@ impl Gateway {
         Self::of_service(&json!({ "call": call }), tasks)
     }
 
-    /// The same, with some settings of the service.
+    /// The same, with some settings of the service; `workers` is the gateway's.
     pub(crate) fn of_service(settings: &Value, tasks: &[&Task]) -> Self {
         let gateway = Self::start_service(json!({ "interval": "1h", "timeout": "50m" }), settings);
         gateway.register(tasks);
@@ -70,14 +70,15 @@ impl Gateway {
             }
         }
         let mut service = json!({ "command": ["none"], "health": health });
-        let settings = settings.as_object().expect("settings").clone();
+        let mut settings = settings.as_object().expect("settings").clone();
+        let workers = settings.remove("workers");
         service.as_object_mut().expect("a service").extend(settings);
         // Most tests want to see what a client is told when nothing can be had.
         if service["call"]["queue"].is_null() {
             service["call"]["queue"] = json!({ "enabled": false });
         }
-        let fleet: RawFleet = serde_json::from_value(json!({ "service": { "test": service } }))
-            .expect("a fleet as written");
+        let fleet = json!({ "gateway": { "workers": workers }, "service": { "test": service } });
+        let fleet: RawFleet = serde_json::from_value(fleet).expect("a fleet as written");
         let fleet = Fleet::try_from(fleet).expect("a fleet as meant");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod curl;
 mod deadlines;
+mod exact;
 mod framing;
 mod garbage;
 mod harness;

@@ -3,8 +3,9 @@
 use std::thread;
 
 use seaworthy_core::endpoints::Health;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::exact::with_workers;
 use crate::harness::{Gate, Gateway, Task};
 
 /// A task that answers everything with this status.
@@ -94,11 +95,15 @@ fn a_request_to_a_task_that_hangs_is_answered_by_another_one() {
 /// The budget is the service's: it is exact, whichever thread carries a request.
 #[test]
 fn hedges_are_as_many_as_their_budget_whoever_asks() {
-    let gate = Gate::default();
-    let tasks = [hangs(1, &gate), hangs(2, &gate), hangs(3, &gate)];
     let budget = json!({ "success_percent": 0, "per_second": 0, "cap": 5 });
     let call = json!({ "hedge": { "budget": budget }, "retry_budget": { "cap": 0 } });
-    let gateway = Gateway::with(&call, &[&tasks[0], &tasks[1], &tasks[2]]);
+    with_workers(json!({ "call": call }), hedges);
+}
+
+fn hedges(settings: &Value) {
+    let gate = Gate::default();
+    let tasks = [hangs(1, &gate), hangs(2, &gate), hangs(3, &gate)];
+    let gateway = Gateway::of_service(settings, &[&tasks[0], &tasks[1], &tasks[2]]);
     let mut client = gateway.client();
     (0..30).for_each(|_| assert_eq!(client.get("/").status(), 200));
     let hung = || -> usize {
@@ -140,8 +145,11 @@ fn requests_wait_until_there_is_a_task() {
 
 #[test]
 fn a_queue_has_an_end() {
-    let health = json!({ "interval": "1h", "timeout": "50m" });
-    let gateway = Gateway::start(health, &json!({ "queue": { "most_calls": 2 } }));
+    with_workers(json!({ "call": { "queue": { "most_calls": 2 } } }), queue);
+}
+
+fn queue(settings: &Value) {
+    let gateway = Gateway::of_service(settings, &[]);
     let task = Task::good(1);
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| gateway.get("/"))).collect();

@@ -93,8 +93,12 @@ impl Dispatcher {
         }
         if let Some(call) = self.calls.get(id) {
             call.outcome = outcome.or(call.outcome);
-            // What goes on in another protocol has no end that could be late.
-            call.deadline.take_if(|_| upgraded);
+            // What goes on in another protocol has no end that could be late, nor one that is slow.
+            if let (true, Some(outcome)) = (upgraded, outcome) {
+                call.deadline = None;
+                let gate = &mut self.gates[call.request.route.0];
+                call.pass.iter_mut().for_each(|pass| gate.judge(now, pass, outcome));
+            }
             self.calls.wake(id);
         }
     }
@@ -109,8 +113,8 @@ impl Dispatcher {
         }
         let latency = now.since(one.since);
         self.loads.answered(now, one.task, latency);
-        self.tell(id, one.task, How::Answered(latency));
         let Some(call) = self.calls.get(id) else { return };
+        call.latency = Some(latency);
         self.gates[call.request.route.0].record(now, latency);
         let late = |other: &&Try| other.attempt != one.attempt && !other.is_kept;
         let late: Vec<Try> = call.tries.iter().filter(late).copied().collect();
@@ -175,7 +179,9 @@ impl Dispatcher {
         let again = call.may_repeat(failure) && !passed;
         call.note(one.task, failure);
         let is_its_fault = failure.kind != FailureKind::Refused && !failure.is_stale();
-        if is_its_fault {
+        if is_its_fault && one.heard {
+            self.loads.cut(now, one.task);
+        } else if is_its_fault {
             self.loads.failed(now, one.task);
         }
         self.loads.release(now, one.task, is_its_fault || one.heard);
@@ -250,6 +256,14 @@ impl Dispatcher {
         self.heard(id, one.attempt);
         self.loads.failed(now, one.task);
         self.tell(id, one.task, How::Failed { what: FailedHow::Deadline, blamed: false });
+    }
+
+    /// The answer that is the client's is whole: only now is it a proper one.
+    pub(super) fn tell_answered(&mut self, id: CallId, attempt: Attempt) {
+        let Some(call) = self.calls.get(id) else { return };
+        if let (Some(latency), Some(one)) = (call.latency, call.tries.get(attempt).copied()) {
+            self.tell(id, one.task, How::Answered(latency));
+        }
     }
 
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
