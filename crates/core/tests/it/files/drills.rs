@@ -1,31 +1,44 @@
 //! The drills that come along.
 
-use std::fs;
-use std::path::Path;
-
 use seaworthy_core::experiment::{Drill, RawDrill};
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 
-const DRILLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills");
-
-fn drill(file: &Path) -> Drill {
-    let text = fs::read_to_string(file).unwrap();
-    super::read::<RawDrill, Drill>(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+/// Name and text of each.
+macro_rules! drills {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../../../drills/", $name, ".toml")))),*]
+    };
 }
+
+const DRILLS: [(&str, &str); 12] = drills![
+    "dead-dependency",
+    "flaky-network",
+    "gray-failures",
+    "kill-one",
+    "memory-leak",
+    "one-slow-floods-all",
+    "query-of-death",
+    "report",
+    "search",
+    "slow-dependency",
+    "stateful-cart",
+    "together",
+];
 
 #[test]
 fn each_is_proper() {
-    let files: Vec<_> = fs::read_dir(DRILLS).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 12, "{files:?}");
-    for file in files {
-        assert!(drill(&file).check_scale(1).is_ok(), "{}", file.display());
+    for (name, text) in DRILLS {
+        let drill = super::read::<RawDrill, Drill>(text);
+        let drill = drill.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(drill.check_scale(1).is_ok(), "{name}");
     }
 }
 
 /// The second pass writes out what is pinned in the first; nobody may change a default without it.
 #[test]
 fn the_report_s_second_pass_has_the_defaults() {
-    let report = drill(&Path::new(DRILLS).join("report.toml"));
+    let text = DRILLS.iter().find(|(name, _)| *name == "report").unwrap().1;
+    let report = super::read::<RawDrill, Drill>(text).unwrap();
     let plain = "service.store = { command = [\"store\"], health.path = \"/health\" }";
     let plain = super::read::<RawFleet, Fleet>(plain).unwrap();
     let policies = |service: &Service| {
