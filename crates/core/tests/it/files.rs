@@ -6,6 +6,7 @@
 
 mod check;
 mod drill;
+mod drills;
 mod fleet;
 
 use serde::de::DeserializeOwned;
