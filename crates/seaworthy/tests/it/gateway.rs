@@ -132,9 +132,29 @@ fn every_request_is_a_line_of_the_access_log_and_a_moved_log_is_opened_anew() {
 }
 
 #[test]
-fn under_reloads_and_kills_no_request_fails_and_every_answer_is_the_right_one() {
+fn whatever_a_reload_changes_no_request_fails_and_every_answer_is_the_right_one() {
     for workers in [1, 4] {
         reload_under_traffic(workers);
+    }
+}
+
+/// An answer that a kill cuts short is cut short; none is another one's.
+#[test]
+fn when_tasks_are_killed_every_answer_is_the_right_one() {
+    for workers in [1, 4] {
+        let (world, echoes) = (World::new(), [(); 3].map(|()| Echo::start()));
+        let targets: Vec<&Echo> = echoes.iter().collect();
+        let alone = start(&world, &file(&format!("workers = {workers}"), &targets, ""));
+        let traffic = Traffic::start(&alone.service, 24, true);
+        for n in 0..30 {
+            let seen = traffic.answers();
+            eventually("traffic", || (traffic.answers() > seen + 24).then_some(()));
+            echoes[n % echoes.len()].kill();
+            if n % 5 == 0 {
+                alone.signal(Signal::HUP);
+            }
+        }
+        traffic.end();
     }
 }
 
@@ -155,12 +175,11 @@ fn reload_under_traffic(workers: u32) {
         file(&top, &targets, settings[n / 2 % settings.len()])
     };
     let alone = start(&world, &nth(0));
-    let traffic = Traffic::start(&alone.service, 24);
+    let traffic = Traffic::start(&alone.service, 24, false);
     for n in 1..=50 {
         let seen = traffic.answers();
         eventually("traffic", || (traffic.answers() > seen + 24).then_some(()));
         alone.write(&nth(n));
-        echoes[n % echoes.len()].kill();
         if n % 2 == 0 {
             alone.signal(Signal::HUP);
         } else {

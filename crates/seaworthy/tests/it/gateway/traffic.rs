@@ -1,6 +1,6 @@
 //! Clients of all sorts. Each holds every answer against its request.
 
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,23 +27,32 @@ pub(crate) struct Client {
 impl Traffic {
     /// So many clients of the service at `address`: a quarter of them each with plain requests, with
     /// several at once, with bodies, and with bodies in chunks.
-    pub(crate) fn start(address: &str, count: usize) -> Self {
+    ///
+    /// If tasks are `killed`, an answer may be cut short, and its client comes back.
+    pub(crate) fn start(address: &str, count: usize, killed: bool) -> Self {
         let (over, answers) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let client = |n: usize| {
             let (over, answers) = (Arc::clone(&over), Arc::clone(&answers));
-            let mut client = Client::connect(address);
+            let address = address.to_owned();
+            let mut client = Client::connect(&address);
             thread::spawn(move || {
                 let mut turn = 0;
                 while !over.load(Ordering::Relaxed) {
                     turn += 1;
                     let id = format!("{n}-{turn}");
-                    let count = match n % 4 {
+                    let whole = match n % 4 {
                         0 => client.ask(&[&id]),
                         1 => client.ask(&[&id, &format!("{id}-b"), &format!("{id}-c")]),
                         2 => client.send(&id, turn * 977 % 40_000, false),
                         _ => client.send(&id, turn * 977 % 40_000, true),
                     };
-                    answers.fetch_add(count, Ordering::Relaxed);
+                    match whole {
+                        Ok(count) => drop(answers.fetch_add(count, Ordering::Relaxed)),
+                        Err(error) => {
+                            assert!(killed, "{id}: {error}");
+                            client = Client::connect(&address);
+                        }
+                    }
                 }
             })
         };
@@ -86,16 +95,16 @@ impl Client {
     }
 
     /// All at once; returns how many.
-    fn ask(&mut self, ids: &[&str]) -> u64 {
+    fn ask(&mut self, ids: &[&str]) -> io::Result<u64> {
         let get = |id: &&str| format!("GET /{id} HTTP/1.1\r\nHost: s\r\nX-Id: {id}\r\n\r\n");
-        self.write(ids.iter().map(get).collect::<String>().as_bytes());
+        self.stream.write_all(ids.iter().map(get).collect::<String>().as_bytes())?;
         for id in ids {
-            self.check(id, b"");
+            self.check(id, b"")?;
         }
-        ids.len() as u64
+        Ok(ids.len() as u64)
     }
 
-    fn send(&mut self, id: &str, length: usize, chunks: bool) -> u64 {
+    fn send(&mut self, id: &str, length: usize, chunks: bool) -> io::Result<u64> {
         let body: Vec<u8> = id.bytes().cycle().take(length).collect();
         let (framing, sent) = if chunks {
             ("Transfer-Encoding: chunked".to_owned(), chunked(&body))
@@ -105,17 +114,23 @@ impl Client {
         // With a key it may be sent again when its task is killed.
         let key = format!("Idempotency-Key: {id}\r\n{framing}");
         let head = format!("POST /{id} HTTP/1.1\r\nHost: s\r\nX-Id: {id}\r\n{key}\r\n\r\n");
-        self.write(&[head.as_bytes(), &sent].concat());
-        self.check(id, &body);
-        1
+        self.stream.write_all(&[head.as_bytes(), &sent].concat())?;
+        self.check(id, &body)?;
+        Ok(1)
     }
 
     /// The next answer is the one to this request, and another one may follow.
-    fn check(&mut self, id: &str, body: &[u8]) {
-        let answer = self.read().expect("the connection stays open");
+    fn check(&mut self, id: &str, body: &[u8]) -> io::Result<()> {
+        let answer = Message::read(&mut self.reader, true)?;
+        let answer = answer.ok_or(io::ErrorKind::UnexpectedEof)?;
+        // What two tasks have died of is not sent to a third.
+        if answer.field("x-seaworthy-cause") == Some("task_closed") {
+            return Err(io::Error::other(answer.line));
+        }
         assert_eq!(answer.line, "HTTP/1.1 200 OK", "{answer:?}");
         assert_eq!(answer.field("x-id"), Some(id));
         assert!(answer.body == body, "another body than that of {id}");
         assert_eq!(answer.field("connection"), None, "{answer:?}");
+        Ok(())
     }
 }
