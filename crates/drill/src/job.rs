@@ -156,7 +156,7 @@ pub(crate) mod tests {
     #[test]
     fn the_built_in_drill_can_be_done_and_knows_its_directory() {
         let job = report();
-        assert_eq!((job.scale, job.cells.len()), (10, 6));
+        assert_eq!((job.scale, job.cells.len()), (10, 12));
         let words = job.drill.configurations[0].services()[0].command.join(" ");
         assert!(words.contains(" /run/"), "{words}");
     }

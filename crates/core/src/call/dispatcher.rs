@@ -276,7 +276,13 @@ impl Machine for Dispatcher {
                     self.close(now, id, outcome);
                 }
             }
-            Input::ClientGone { call } => self.abandon(now, call, Outcome::Cancelled),
+            Input::ClientGone { call: id } => {
+                // What came until then was proper.
+                if let Some(attempt) = self.calls.get(id).and_then(|call| call.passed) {
+                    self.tell_answered(id, attempt);
+                }
+                self.abandon(now, id, Outcome::Cancelled);
+            }
             Input::Rotate(rotation) => self.rotate(now, &rotation),
         }
         self.serve_queue(now);

@@ -19,7 +19,7 @@ pub struct Seen {
 /// What a task did with a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// A proper answer began after so long, and was passed on to its end.
+    /// A proper answer began after so long, and nothing of it was cut short.
     Answered(Duration),
     /// An answer that is a failure, such as a 500, or none at all. What every task that was asked
     /// has failed is not told: it is the request's fault.

@@ -138,6 +138,24 @@ fn whatever_a_reload_changes_no_request_fails_and_every_answer_is_the_right_one(
     }
 }
 
+#[test]
+fn what_waits_when_its_service_begins_anew_waits_for_the_new_tasks() {
+    let (world, busy, other) = (World::new(), Echo::start(), Echo::start());
+    let alone = start(&world, &file("", &[&busy], "most_in_flight = 1"));
+    let mut held = Client::connect(&alone.service);
+    held.write(b"GET /held HTTP/1.1\r\nHost: s\r\nX-Id: held\r\n\r\n");
+    eventually("it is held", || busy.is_reached().then_some(()));
+    let mut waits = Client::connect(&alone.service);
+    waits.write(CLOSED.as_bytes());
+    let queued = || alone.metric("seaworthy_queue_length{service=\"s\"}") == Some(1);
+    eventually("one waits", || queued().then_some(()));
+    alone.write(&file("", &[&busy, &other], "most_in_flight = 1\ncall.tries = 2"));
+    alone.signal(Signal::HUP);
+    assert_eq!(waits.read().unwrap().field("x-id"), Some("a"));
+    busy.release();
+    assert_eq!(held.read().unwrap().field("x-id"), Some("held"));
+}
+
 /// An answer that a kill cuts short is cut short; none is another one's.
 #[test]
 fn when_tasks_are_killed_every_answer_is_the_right_one() {

@@ -107,7 +107,7 @@ impl RawCall {
         let budget = self.retry_budget.clone().unwrap_or_default();
         let hedge = self.hedge.clone().unwrap_or_default();
         Ok(Call {
-            // As long as an ALB waits. Whoever knows the service says less.
+            // Longer than people wait. Whoever knows the service says less, or more for streams.
             timeout: duration("timeout", self.timeout, Duration::from_secs(60))?,
             tries: number("tries", self.tries, 3, 1..=10)?,
             failure_status: self.failure_status.clone().unwrap_or_else(failures),
