@@ -99,6 +99,9 @@ impl Gate {
 
     /// Of which revision the task of the `ordinal`-th call is to be, if that matters.
     pub(super) fn revision(&self, ordinal: u64) -> Option<Revision> {
+        if self.weights.is_empty() {
+            return None;
+        }
         let sum: u64 = self.weights.values().map(|weight| u64::from(*weight)).sum();
         let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
         let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
