@@ -5,6 +5,9 @@
 //! [`Reconciler`](reconciler::Reconciler) adds only time. Source of the arithmetic: ECS API
 //! reference, `DeploymentConfiguration`.
 
+pub mod autoscaler;
+pub mod deployment;
+pub mod limits;
 pub mod plan;
 pub mod reconciler;
 mod task;
@@ -34,6 +37,14 @@ pub struct Config {
     pub deregistration_delay: Duration,
     /// First and longest wait after starts that failed; the wait doubles from one to the next.
     pub restart_backoff: (Duration, Duration),
+    /// Failing checks do not count against a task so long after its process started.
+    pub health_grace: Duration,
+    /// What a task may use.
+    pub limits: limits::Limits,
+    /// How a new revision takes the place of an old one.
+    pub deployment: deployment::Config,
+    /// How the desired count follows the load, if it does.
+    pub autoscaling: Option<autoscaler::Config>,
 }
 
 /// Which numbers the tasks of one service get, so that no two tasks of a fleet have the same: each of
@@ -136,6 +147,10 @@ mod tests {
                 stop_timeout: Duration::ZERO,
                 deregistration_delay: Duration::ZERO,
                 restart_backoff: (Duration::ZERO, Duration::ZERO),
+                health_grace: Duration::ZERO,
+                limits: limits::Limits::default(),
+                deployment: deployment::Config::default(),
+                autoscaling: None,
             };
             (config.floor(), config.ceiling())
         };

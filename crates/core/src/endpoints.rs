@@ -3,9 +3,11 @@
 //! The agent publishes [`Endpoints`], the gateway answers with [`Sightings`]. Both are always
 //! whole, so a lost, late or repeated one does no harm, and either side may be started again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,10 @@ pub struct Endpoints {
     pub version: u64,
     /// In ascending order of task.
     pub tasks: Vec<Endpoint>,
+    /// How requests are divided among revisions, by weight; empty: that does not matter. A route's
+    /// own weights come first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<Revision, u32>,
 }
 
 /// A task's address as the gateway sees it.
@@ -98,6 +104,23 @@ pub struct Sightings {
     /// Every task the gateway knows, in ascending order; also those that left [`Endpoints`] while
     /// requests are still in flight.
     pub tasks: Vec<Sighting>,
+    /// What clients got.
+    #[serde(default)]
+    pub traffic: Traffic,
+}
+
+/// What the clients of one service got, since its gateway was started. A count that is smaller than
+/// before is that of another gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests that have ended.
+    pub ended: u64,
+    /// Those of them that got no answer, or one with a status that counts as a failure.
+    pub failed: u64,
+    /// Requests under way, waiting ones included.
+    pub running: u32,
+    /// 99 of 100 requests of the last seconds took at most so long; none: there were hardly any.
+    pub p99: Option<Duration>,
 }
 
 /// What the gateway sees of one task.
@@ -113,6 +136,9 @@ pub struct Sighting {
     pub in_rotation: bool,
     /// Requests sent to it and not yet finished.
     pub in_flight: u32,
+    /// Requests that it has answered whole, since the gateway knows it.
+    #[serde(default)]
+    pub answered: u64,
 }
 
 // === impl TaskId ===

@@ -80,6 +80,10 @@ pub struct Service {
     pub command: Vec<String>,
     /// Added to the environment the fleet was started in.
     pub environment: BTreeMap<String, String>,
+    /// Files of `NAME=value` lines, read at each start of a task; `environment` comes after them.
+    pub environment_files: Vec<PathBuf>,
+    /// Variables whose values are the contents of files, read at each start of a task.
+    pub secrets: BTreeMap<String, PathBuf>,
     /// Desired count, floor, ceiling and the times of a task's life.
     pub cluster: cluster::Config,
     /// How tasks are checked.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance;
 use crate::call::{self, Dispatcher, RouteId, Standing};
-use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId};
+use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId, Traffic};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
 use crate::record::Record;
@@ -86,9 +86,11 @@ impl TargetGroup {
                 ejection: verdict.ejection,
                 in_rotation: in_rotation.get(&task).copied().unwrap_or(false),
                 in_flight: self.dispatcher.in_flight(task),
+                answered: 0,
             }
         };
-        Sightings { acknowledged, tasks: known.into_iter().map(sighting).collect() }
+        let tasks = known.into_iter().map(sighting).collect();
+        Sightings { acknowledged, tasks, traffic: Traffic::default() }
     }
 
     /// Calls that wait because no task may get them.

@@ -103,7 +103,8 @@ fn no_request_that_goes_well_allocates_where_tasks_are_checked() {
         inherited: Some(Health::Healthy.into()),
         ..Endpoint::new(TaskId(n.into()), (Ipv4Addr::LOCALHOST, 9000 + n).into())
     };
-    let endpoints = Endpoints { version: 1, tasks: [1, 2, 3].map(healthy).to_vec() };
+    let endpoints =
+        Endpoints { version: 1, tasks: [1, 2, 3].map(healthy).to_vec(), ..Endpoints::default() };
     checker.handle(Instant::EPOCH, Input::Endpoints(endpoints));
     let mut requests = || {
         for n in 0..100_000 {

@@ -22,7 +22,7 @@ const SIGHTINGS_COUNT_FOR: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// What there should be has changed.
-    Desired(Config, Revision),
+    Desired(Box<Config>, Revision),
     /// A port is reserved for the next task. The shell offers another one when it was used.
     Port(u16),
     /// The process of a task runs.
@@ -222,7 +222,8 @@ impl Reconciler {
         if shape(&tasks) == shape(&self.published.tasks) {
             self.published.tasks = tasks;
         } else {
-            self.published = Endpoints { version: self.published.version + 1, tasks };
+            let version = self.published.version + 1;
+            self.published = Endpoints { version, tasks, ..Endpoints::default() };
             self.actions.push_back(Action::Publish(self.published.clone()));
         }
     }
@@ -237,7 +238,7 @@ impl Machine for Reconciler {
     fn handle(&mut self, now: Instant, event: Event) {
         match event {
             Event::Desired(config, revision) => {
-                self.config = config;
+                self.config = *config;
                 self.revision = revision;
             }
             Event::Port(port) => self.port = Some(port),

@@ -31,7 +31,7 @@ use route::{RawPolicies, RawRoute};
 use target::RawTarget;
 
 use crate::balance::{Affinity, Algorithm};
-use crate::cluster;
+use crate::cluster::{self, deployment, limits::Limits};
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
@@ -228,6 +228,8 @@ impl Service {
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
+            environment_files: Vec::new(),
+            secrets: BTreeMap::new(),
             targets,
         })
     }
@@ -282,6 +284,10 @@ fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
             Duration::from_secs(300),
         )?,
         restart_backoff: span("restart_backoff", raw.restart_backoff, SHORTEST, backoff)?,
+        health_grace: Duration::ZERO,
+        limits: Limits::default(),
+        deployment: deployment::Config::default(),
+        autoscaling: None,
     };
     let (floor, ceiling, count) = (config.floor(), config.ceiling(), config.desired_count);
     if ceiling <= count && floor >= count {

@@ -98,7 +98,7 @@ impl Register {
             });
         }
         tasks.sort_by_key(|endpoint| endpoint.task);
-        Endpoints { version: self.version, tasks }
+        Endpoints { version: self.version, tasks, ..Endpoints::default() }
     }
 
     /// A service is gone, and so are its names.
@@ -196,8 +196,15 @@ mod tests {
         };
         let none = Sightings::default();
         let (task, health) = (TaskId(2), Health::Unhealthy);
-        let second = Sighting { task, health, ejection: None, in_rotation: false, in_flight: 0 };
-        let seen = Sightings { acknowledged: 0, tasks: vec![second] };
+        let second = Sighting {
+            task,
+            health,
+            ejection: None,
+            in_rotation: false,
+            in_flight: 0,
+            answered: 0,
+        };
+        let seen = Sightings { tasks: vec![second], ..Sightings::default() };
         let first = "service.a.targets = ['127.0.0.1:1', '127.0.0.1:2']\n";
         assert_eq!(names(first, &none), [(1, 1, None), (2, 2, None)]);
         let second = "service.a.targets = ['127.0.0.1:3', '127.0.0.1:2']\n";

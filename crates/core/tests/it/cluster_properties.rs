@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use seaworthy_core::cluster::Config;
+use seaworthy_core::cluster::deployment;
+use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::reconciler::Event;
 use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
@@ -58,6 +60,10 @@ fn config() -> impl Strategy<Value = Config> {
                 stop_timeout: Duration::from_secs(5),
                 deregistration_delay: Duration::from_secs(5),
                 restart_backoff: (Duration::from_secs(1), Duration::from_secs(20)),
+                health_grace: Duration::ZERO,
+                limits: Limits::default(),
+                deployment: deployment::Config::default(),
+                autoscaling: None,
             }
         })
         .prop_filter("a rollout can move", movable)
@@ -137,7 +143,7 @@ impl Watched {
             Fault::Busy(n, count) => self.process(pick(n), |p| p.in_flight = count),
             Fault::Deploy => {
                 self.revision += 1;
-                world.tell(Event::Desired(self.config.clone(), self.revision));
+                world.tell(Event::Desired(Box::new(self.config.clone()), self.revision));
             }
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::GatewayRestarts => world.endpoints = Endpoints::default(),

@@ -108,7 +108,7 @@ impl Observer {
         match step {
             Step::Endpoints(tasks) => {
                 let version = self.latest.version + 1;
-                self.latest = Endpoints { version, tasks: tasks.clone() };
+                self.latest = Endpoints { version, tasks: tasks.clone(), ..Endpoints::default() };
                 self.drive(Some(Input::Endpoints(self.latest.clone())));
             }
             Step::Probed(n, result) => {

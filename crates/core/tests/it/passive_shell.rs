@@ -78,7 +78,11 @@ impl Shell {
             ["endpoints", version, ref tasks @ ..] => {
                 let version = version.trim_end_matches(':').parse().expect("a version");
                 let tasks = tasks.iter().map(|word| endpoint(word)).collect();
-                self.drive(Some(Input::Endpoints(Endpoints { version, tasks })));
+                self.drive(Some(Input::Endpoints(Endpoints {
+                    version,
+                    tasks,
+                    ..Endpoints::default()
+                })));
             }
             ["at", moment] => self.wait(Instant::EPOCH + duration(moment)),
             ["verdicts"] => self.verdicts(),

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
-use seaworthy_core::cluster::{Config, Numbers};
+use seaworthy_core::cluster::{Config, Numbers, deployment};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
 use seaworthy_core::health::passive::Ejection;
 use seaworthy_core::machine::{Machine, drive};
@@ -177,6 +178,10 @@ fn config(desired_count: u32) -> Config {
         stop_timeout: Duration::from_secs(30),
         deregistration_delay: Duration::from_secs(20),
         restart_backoff: (Duration::from_secs(600), Duration::from_secs(600)),
+        health_grace: Duration::ZERO,
+        limits: Limits::default(),
+        deployment: deployment::Config::default(),
+        autoscaling: None,
     }
 }
 
@@ -203,7 +208,7 @@ impl Shell {
             ["stop", name] => self.tell(Event::Stop(task(name))),
             ["want", count] => {
                 let config = config(count.parse().expect("a number of tasks"));
-                self.tell(Event::Desired(config, 1));
+                self.tell(Event::Desired(Box::new(config), 1));
             }
             ["healthy", ref names @ ..] => {
                 self.healthy = names.iter().map(|name| task(name)).collect();
@@ -249,10 +254,11 @@ impl Shell {
                 ejection: left.map(|left| Ejection { times: 2, left }),
                 in_rotation: out.is_none(),
                 in_flight: busy.map_or(0, |(_, count)| count),
+                answered: 0,
             }
         };
         let tasks = self.healthy.iter().map(sighting).collect();
-        self.tell(Event::Sightings(Sightings { acknowledged, tasks }));
+        self.tell(Event::Sightings(Sightings { acknowledged, tasks, ..Sightings::default() }));
     }
 
     fn drive(&mut self, event: Option<Event>) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use seaworthy_core::cluster::Config;
+use seaworthy_core::cluster::deployment;
+use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::reconciler::Event;
 use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::Exit;
@@ -95,6 +97,10 @@ fn config(line: &str) -> Config {
         stop_timeout: Duration::from_secs(30),
         deregistration_delay: Duration::from_secs(20),
         restart_backoff: (Duration::from_secs(1), Duration::from_secs(300)),
+        health_grace: Duration::ZERO,
+        limits: Limits::default(),
+        deployment: deployment::Config::default(),
+        autoscaling: None,
     }
 }
 
@@ -124,7 +130,7 @@ fn step(world: &mut World, config: &Config, line: &str) {
         ["gateway", "knows", version] => {
             world.endpoints.version = version.parse().expect("a version");
         }
-        ["deploy"] => world.tell(Event::Desired(config.clone(), 2)),
+        ["deploy"] => world.tell(Event::Desired(Box::new(config.clone()), 2)),
         ["starts", "fail"] => world.starts_fail = true,
         ["starts", "work"] => world.starts_fail = false,
         ["end"] => {}

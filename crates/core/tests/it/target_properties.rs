@@ -83,7 +83,8 @@ impl Observer {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Endpoints(version, tasks) => {
-                let endpoints = Endpoints { version: *version, tasks: tasks.clone() };
+                let endpoints =
+                    Endpoints { version: *version, tasks: tasks.clone(), ..Endpoints::default() };
                 if *version > self.latest.version {
                     self.latest = endpoints.clone();
                 }

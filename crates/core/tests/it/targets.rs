@@ -225,7 +225,10 @@ fn a_verdict_of_requests_is_told_with_what_is_left_and_taken_over_from_there() {
         let ejection = Some(Ejection { times: 2, left: Duration::from_secs(left) });
         let out = Some(Inherited { health: Health::Healthy, ejection });
         let tasks = vec![Endpoint { inherited: out, ..endpoint("1") }, endpoint("2=healthy")];
-        group.handle(Instant::EPOCH, Input::Endpoints(Endpoints { version: 1, tasks }));
+        group.handle(
+            Instant::EPOCH,
+            Input::Endpoints(Endpoints { version: 1, tasks, ..Endpoints::default() }),
+        );
     };
     let seen = |group: &TargetGroup, millis| {
         let now = Instant::EPOCH + Duration::from_millis(millis);
@@ -284,7 +287,11 @@ impl Shell {
             ["endpoints", version, ref tasks @ ..] => {
                 let version = version.trim_end_matches(':').parse().expect("a version");
                 let tasks = tasks.iter().map(|word| endpoint(word)).collect();
-                self.drive(Some(Input::Endpoints(Endpoints { version, tasks })));
+                self.drive(Some(Input::Endpoints(Endpoints {
+                    version,
+                    tasks,
+                    ..Endpoints::default()
+                })));
             }
             ["pass", name] => self.probed(name, Probed::Status(200)),
             ["answer", name, status] => {

@@ -124,10 +124,11 @@ impl World {
                 ejection: None,
                 in_rotation: health == Health::Healthy && endpoint.wanted == Wanted::InRotation,
                 in_flight: process.map_or(0, |process| process.in_flight),
+                answered: 0,
             }
         };
         let tasks = self.endpoints.tasks.iter().map(sighting).collect();
-        Sightings { acknowledged: self.endpoints.version, tasks }
+        Sightings { acknowledged: self.endpoints.version, tasks, ..Sightings::default() }
     }
 
     /// Tasks that answer their users.

@@ -32,7 +32,7 @@ fn service(address: SocketAddr, timeout: &str) -> Service {
 
 fn endpoints(version: u64, address: SocketAddr) -> Endpoints {
     let task = Endpoint { inherited: Some(Health::Healthy.into()), ..Endpoint::new(TASK, address) };
-    Endpoints { version, tasks: vec![task] }
+    Endpoints { version, tasks: vec![task], ..Endpoints::default() }
 }
 
 fn request() -> call::Request {

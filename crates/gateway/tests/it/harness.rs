@@ -112,7 +112,7 @@ impl Gateway {
     /// Tells the gateway that these are all tasks there are, and what an earlier one thought of them.
     pub(crate) fn publish(&self, tasks: Vec<Endpoint>) {
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-        let snapshot = Endpoints { version, tasks };
+        let snapshot = Endpoints { version, tasks, ..Endpoints::default() };
         let about = About { service: "test".to_owned(), snapshot };
         self.say(&serde_json::to_vec(&about).expect("endpoints are plain data"));
         self.until("the endpoints are taken up", |seen| seen.acknowledged == version);
