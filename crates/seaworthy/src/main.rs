@@ -20,20 +20,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(command::init::Args),
     Drill(command::drill::Args),
     Gateway(command::gateway::Args),
     Check(command::check::Args),
     Store(command::store::Args),
+    Schema(command::schema::Args),
+    Completions(command::completions::Args),
     #[command(hide = true)]
     Part(command::part::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Init(args) => command::init::run(&args),
         Command::Drill(args) => command::drill::run(args),
         Command::Gateway(args) => command::gateway::run(&args),
         Command::Check(args) => command::check::run(&args),
         Command::Store(args) => command::store::run(args),
+        Command::Schema(args) => command::schema::run(&args),
+        Command::Completions(args) => command::completions::run(&args),
         Command::Part(args) => command::part::run(args),
     };
     result.unwrap_or_else(|error| {

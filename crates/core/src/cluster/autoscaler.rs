@@ -116,7 +116,7 @@ impl Autoscaler {
     pub fn observe(&mut self, now: Instant, seen: &Observation) -> Option<Change> {
         self.notice(now, seen.desired);
         self.window.push(now, seen);
-        let change = self.into_bounds(seen).or_else(|| self.by_load(now, seen))?;
+        let change = self.by_bounds(seen).or_else(|| self.by_load(now, seen))?;
         self.notice(now, change.to);
         Some(change)
     }
@@ -143,7 +143,7 @@ impl Autoscaler {
     }
 
     /// The bounds hold whatever the load is. They may have been changed.
-    fn into_bounds(&self, seen: &Observation) -> Option<Change> {
+    fn by_bounds(&self, seen: &Observation) -> Option<Change> {
         let to = seen.desired.clamp(self.config.minimum, self.config.maximum);
         let change = to > seen.desired || (to < seen.desired && !seen.deploying);
         change.then_some(Change { from: seen.desired, to, why: Why::Bounds })

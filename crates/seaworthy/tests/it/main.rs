@@ -4,10 +4,13 @@
 
 mod check;
 mod client;
+mod completions;
 mod dependencies;
 mod drill;
 mod gateway;
 mod gray;
+mod init;
+mod schema;
 mod services;
 mod target;
 mod world;

@@ -73,7 +73,7 @@ impl Reading {
         let enough = most.div_ceil(aim).max(most * 10 / (aim * 9)).max(1);
         Self {
             target,
-            measured: number(((least + most) / 2).max(late) / u128::from(in_rotation.max(1))),
+            measured: number(least.midpoint(most).max(late) / u128::from(in_rotation.max(1))),
             wants: number(least.div_ceil(aim)) as u32,
             wants_lately: number(late.div_ceil(aim)) as u32,
             enough: number(enough) as u32,

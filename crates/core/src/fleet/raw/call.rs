@@ -13,6 +13,7 @@ use crate::policy::{budget, fallback, hedge};
 
 /// `[service.NAME.call]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawCall {
     /// Of a service only.
@@ -30,6 +31,7 @@ pub(super) struct RawCall {
 
 /// `retry_budget = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawBudget {
     success_percent: Option<Number>,
@@ -39,6 +41,7 @@ struct RawBudget {
 
 /// `hedge = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawHedge {
     enabled: Option<bool>,
@@ -49,6 +52,7 @@ struct RawHedge {
 
 /// `queue = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawQueue {
     enabled: Option<bool>,
@@ -58,6 +62,7 @@ pub(super) struct RawQueue {
 
 /// `[service.NAME.fallback]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawFallback {
     enabled: Option<bool>,

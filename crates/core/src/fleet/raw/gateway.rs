@@ -11,6 +11,7 @@ use crate::fleet::{AccessLog, ConfigError, Gateway};
 
 /// `[gateway]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawGateway {
     workers: Option<Number>,

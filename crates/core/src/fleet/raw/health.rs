@@ -11,6 +11,7 @@ use crate::health::{Check, Config, Matcher, passive};
 
 /// `[service.NAME.health]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawHealth {
     protocol: Option<Protocol>,
@@ -26,6 +27,7 @@ pub(super) struct RawHealth {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Protocol {
     Http,
@@ -34,6 +36,7 @@ enum Protocol {
 
 /// `[service.NAME.health.passive]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawPassive {
     enabled: Option<bool>,
