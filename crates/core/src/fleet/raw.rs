@@ -14,96 +14,40 @@ mod health;
 mod http;
 mod limits;
 mod route;
+mod service;
 mod target;
 mod tasks;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::range::{self, duration, number};
-use super::written::{Number, Span, Written};
+use super::written::Number;
 use super::{ConfigError, Fleet, Service};
-use agent::RawAgent;
-use autoscaling::RawAutoscaling;
-use balancing::RawWeights;
-use breaker::RawBreaker;
-use bulkhead::RawBulkhead;
-use call::{RawCall, RawFallback};
-use deployment::RawDeployment;
-use gateway::RawGateway;
-use health::RawHealth;
-use http::RawHttp;
-use limits::RawLimits;
-use route::{RawPolicies, RawRoute};
-use target::RawTarget;
+pub use service::RawService;
 
-use crate::balance::{Affinity, Algorithm};
+use agent::RawAgent;
+use gateway::RawGateway;
+use route::{RawPolicies, RawRoute};
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
+    /// From which all draws come. By default 1.
     seed: Option<Number>,
+    /// How the gateway itself is run.
     #[serde(default)]
     gateway: RawGateway,
+    /// How the agent is spoken to.
     #[serde(default)]
     agent: RawAgent,
-    /// By name.
+    /// What a task is, how many there are, and how requests reach them, by name.
     pub service: BTreeMap<String, RawService>,
-}
-
-/// `[service.NAME]`, or what a drill's configuration changes of it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub struct RawService {
-    listen: Option<SocketAddr>,
-    targets: Option<Vec<RawTarget>>,
-    command: Option<Vec<String>>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    environment_files: Option<Vec<PathBuf>>,
-    #[serde(default)]
-    secrets: BTreeMap<String, PathBuf>,
-    /// How many tasks there should be.
-    pub desired_count: Option<Number>,
-    /// The floor that deployments keep.
-    pub minimum_healthy_percent: Option<Number>,
-    /// The ceiling that all starts keep.
-    pub maximum_percent: Option<Number>,
-    provisioning: Option<Span>,
-    start_timeout: Option<Written>,
-    stop_timeout: Option<Written>,
-    deregistration_delay: Option<Written>,
-    restart_backoff: Option<Span>,
-    health_grace: Option<Written>,
-    #[serde(default)]
-    limits: RawLimits,
-    #[serde(default)]
-    deployment: RawDeployment,
-    autoscaling: Option<RawAutoscaling>,
-    balancing: Option<Algorithm>,
-    affinity: Option<Affinity>,
-    slow_start: Option<Written>,
-    most_in_flight: Option<Number>,
-    weights: Option<RawWeights>,
-    sticky_cookie: Option<String>,
-    #[serde(default)]
-    health: RawHealth,
-    #[serde(default)]
-    call: RawCall,
-    #[serde(default)]
-    http: RawHttp,
-    breaker: Option<RawBreaker>,
-    bulkhead: Option<RawBulkhead>,
-    fallback: Option<RawFallback>,
-    #[serde(default)]
-    route: Vec<RawRoute>,
 }
 
 /// Who runs the tasks of a service.
@@ -124,54 +68,6 @@ impl RawFleet {
     /// Whether it is about services that somebody else runs.
     pub fn is_of_others(&self) -> bool {
         self.service.values().any(|service| service.targets.is_some())
-    }
-}
-
-// === impl RawService ===
-
-impl RawService {
-    /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
-    /// `call`, `http`, `limits`, `deployment`, `environment` and `secrets`, of which each key stands for
-    /// itself.
-    pub fn change(&mut self, changes: &Self) {
-        fn put<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
-            if let Some(from) = from {
-                *to = Some(from.clone());
-            }
-        }
-        put(&mut self.listen, changes.listen.as_ref());
-        put(&mut self.targets, changes.targets.as_ref());
-        put(&mut self.command, changes.command.as_ref());
-        self.environment.extend(changes.environment.clone());
-        put(&mut self.environment_files, changes.environment_files.as_ref());
-        self.secrets.extend(changes.secrets.clone());
-        put(&mut self.desired_count, changes.desired_count.as_ref());
-        put(&mut self.minimum_healthy_percent, changes.minimum_healthy_percent.as_ref());
-        put(&mut self.maximum_percent, changes.maximum_percent.as_ref());
-        put(&mut self.provisioning, changes.provisioning.as_ref());
-        put(&mut self.start_timeout, changes.start_timeout.as_ref());
-        put(&mut self.stop_timeout, changes.stop_timeout.as_ref());
-        put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
-        put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
-        put(&mut self.health_grace, changes.health_grace.as_ref());
-        self.limits = changes.limits.or(&self.limits);
-        self.deployment = changes.deployment.or(&self.deployment);
-        put(&mut self.autoscaling, changes.autoscaling.as_ref());
-        put(&mut self.balancing, changes.balancing.as_ref());
-        put(&mut self.affinity, changes.affinity.as_ref());
-        put(&mut self.slow_start, changes.slow_start.as_ref());
-        put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
-        put(&mut self.weights, changes.weights.as_ref());
-        put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
-        self.health = changes.health.or(&self.health);
-        self.call = changes.call.or(&self.call);
-        self.http = changes.http.or(&self.http);
-        put(&mut self.breaker, changes.breaker.as_ref());
-        put(&mut self.bulkhead, changes.bulkhead.as_ref());
-        put(&mut self.fallback, changes.fallback.as_ref());
-        if !changes.route.is_empty() {
-            self.route.clone_from(&changes.route);
-        }
     }
 }
 

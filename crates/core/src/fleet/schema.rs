@@ -13,28 +13,32 @@ use super::RawFleet;
 use super::written::{Decimal, Number, Size, Span, Written};
 use crate::health::Matcher;
 
-/// What is left out in TOML is not there: nothing is ever null.
+/// What is left out in TOML is not there: nothing is ever null. And what is said to people who read code
+/// is said to people who write files.
 #[derive(Clone, Debug)]
-struct WithoutNull;
+struct ForEditors;
 
 // === impl RawFleet ===
 
 impl RawFleet {
     /// The schema of a fleet file, in the draft that editors know (7).
     pub fn schema() -> Schema {
-        let settings = SchemaSettings::draft07().for_deserialize().with_transform(WithoutNull);
+        let settings = SchemaSettings::draft07().for_deserialize().with_transform(ForEditors);
         let mut schema = settings.into_generator().into_root_schema_for::<Self>();
         schema.insert("title".to_owned(), "A fleet of Seaworthy".into());
         schema
     }
 }
 
-// === impl WithoutNull ===
+// === impl ForEditors ===
 
-impl Transform for WithoutNull {
+impl Transform for ForEditors {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         let Some(object) = schema.as_object_mut() else { return };
+        if let Some(serde_json::Value::String(text)) = object.get_mut("description") {
+            *text = text.replace("[`", "`").replace("`]", "`").replace('\n', " ");
+        }
         if object.get("default").is_some_and(serde_json::Value::is_null) {
             object.remove("default");
         }

@@ -20,9 +20,13 @@ pub(crate) struct Args {
 
 /// Prints it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // What is hidden in the help is offered nowhere else.
+    let all = crate::Cli::command();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let mut command = clap::Command::new("seaworthy").version("").subcommands(shown);
     // By way of memory: whoever reads may go away, and clap would panic.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "seaworthy", &mut script);
+    clap_complete::generate(args.shell, &mut command, "seaworthy", &mut script);
     std::io::stdout().write_all(&script).context("standard output")?;
     Ok(ExitCode::SUCCESS)
 }

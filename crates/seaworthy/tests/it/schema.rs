@@ -100,11 +100,10 @@ impl Validator {
         // What has to be there is there, so that only the wrong key is wrong.
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         let required: Vec<&str> = required.filter_map(Value::as_str).collect();
-        let others = |but: &str| -> String {
+        let others = |but: &str| {
             let others = required.iter().filter(|key| **key != but);
-            others
-                .map(|key| format!("{key} = {}, ", if *key == "service" { "{}" } else { "'x'" }))
-                .collect()
+            let value = |key: &str| if key == "service" { "{}" } else { "'x'" };
+            others.fold(String::new(), |all, key| all + key + " = " + value(key) + ", ")
         };
         // The variants of a value that is a table are no keys.
         if schema.get("additionalProperties") == Some(&Value::Bool(false)) && keys.len() > 1 {
