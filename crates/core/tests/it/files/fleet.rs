@@ -254,7 +254,7 @@ fn what_a_task_may_use_is_within_bounds_and_in_proper_order() {
         service.s.limits.memory = "99999999999TiB"                      | line 2, column 27: `99999999999TiB` is not a size: a whole number with its unit, such as "512KiB", "256MiB" or "2GiB"
         service.s.limits.memory = "1000KiB"                             | service.s.limits.memory: 1000KiB is out of range; allowed is 1MiB to 1TiB
         service.s.limits.memory = "2048GiB"                             | service.s.limits.memory: 2TiB is out of range; allowed is 1MiB to 1TiB
-        service.s.limits = { memory = "1GiB", memory_soft = "1025MiB" } | service.s.limits.memory_soft: 1025MiB is more than the `memory` of 1GiB, at which a task is killed; allowed is less
+        service.s.limits = { memory = "1GiB", memory_soft = "1025MiB" } | service.s.limits.memory_soft: 1025MiB is more than the `memory` of 1GiB, at which a task is killed; allowed is up to that
         service.s.limits = { memory = "1GiB", memory_soft = "1GiB" }    | good
         service.s.limits.memory_soft = "1GiB"                           | good
         service.s.limits.disk = 1                                       | line 2, column 18: unknown field `disk`, expected one of `cpu`, `memory`, `memory_soft`
