@@ -193,3 +193,58 @@ proptest! {
         prop_assert!(changes.len() <= 1, "{:?}", changes);
     }
 }
+
+/// Requests come by chance, as those of many people do. What chance gives and takes may add a task, and
+/// does not make the count swing.
+#[test]
+fn chance_does_not_make_it_swing() {
+    for (rate, aim) in [(5_u32, 2), (20, 10), (60, 10), (95, 10), (150, 50), (1000, 100)] {
+        let config = Config {
+            scale_in_cooldown: SECOND * 300,
+            ..config(1, 100, &[Target::RequestsPerTask(aim)])
+        };
+        let (mut scaler, mut ended, mut desired) = (Autoscaler::new(config), 0, rate.div_ceil(aim));
+        let mut changes = Vec::new();
+        let mut draw = Draw(u64::from(rate));
+        for second in 1..=6 * 3600 {
+            ended += draw.poisson(f64::from(rate));
+            let seen = Observation {
+                desired,
+                in_rotation: desired,
+                traffic: Traffic { ended, ..Traffic::default() },
+                cpu_percent: None,
+                deploying: false,
+            };
+            if let Some(change) = scaler.observe(Instant::EPOCH + SECOND * second, &seen) {
+                desired = change.to;
+                changes.push(change);
+            }
+        }
+        // Once more than it takes, and with very few requests once an hour.
+        let most = if rate < 10 { 6 } else { 1 };
+        assert!(changes.len() <= most, "{rate} at {aim}: {changes:?}");
+    }
+}
+
+/// Draws that are the same each time.
+struct Draw(u64);
+
+impl Draw {
+    fn uniform(&mut self) -> f64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// How many come in a second.
+    fn poisson(&mut self, mean: f64) -> u64 {
+        let (mut at, mut count) = (0.0, 0);
+        loop {
+            at -= (1.0 - self.uniform()).ln() / mean;
+            if at >= 1.0 {
+                return count;
+            }
+            count += 1;
+        }
+    }
+}
