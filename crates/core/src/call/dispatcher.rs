@@ -261,6 +261,11 @@ impl Machine for Dispatcher {
     type Action = Action;
 
     fn handle(&mut self, now: Instant, input: Input) {
+        // First of all: what was due meanwhile, such as a hedge, is sent now, and so to those who are
+        // there now. Who has left may have no address any more.
+        if let Input::Rotate(rotation) = &input {
+            self.rotate(now, rotation);
+        }
         // A deadline that has passed counts, whether or not anybody told the time meanwhile.
         self.handle_timeout(now);
         match input {
@@ -283,7 +288,7 @@ impl Machine for Dispatcher {
                 }
                 self.abandon(now, id, Outcome::Cancelled);
             }
-            Input::Rotate(rotation) => self.rotate(now, &rotation),
+            Input::Rotate(_) => {}
         }
         self.serve_queue(now);
     }

@@ -61,6 +61,17 @@ fn hedges_come_from_their_own_budget() {
 }
 
 #[test]
+fn a_hedge_that_was_due_before_the_rotation_changed_goes_by_the_new_one() {
+    check(&expect![[r#"
+        rotate 1 2     |
+        usual 20 0.01s |
+        look a         | a try 1 on task-1
+        clock 1s       |
+        rotate 1 3     | a try 2 on task-3, fresh, hedge
+    "#]]);
+}
+
+#[test]
 fn if_one_of_two_fails_the_other_one_is_waited_for() {
     check(&expect![[r#"
         rotate 1 2 3   |
