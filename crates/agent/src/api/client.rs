@@ -219,7 +219,7 @@ fn events(EventsQuery { after, service, task, follow }: &EventsQuery) -> String 
         ("task", task.map(|task| task.to_string())),
         ("follow", follow.then(|| "true".to_owned())),
     ];
-    asking("/v1/events", keys)
+    asking("/v1/events", &keys)
 }
 
 fn logs(LogsQuery { service, task, lines, follow }: &LogsQuery) -> String {
@@ -229,10 +229,10 @@ fn logs(LogsQuery { service, task, lines, follow }: &LogsQuery) -> String {
         ("lines", lines.map(|lines| lines.to_string())),
         ("follow", follow.then(|| "true".to_owned())),
     ];
-    asking("/v1/logs", keys)
+    asking("/v1/logs", &keys)
 }
 
-fn asking(path: &str, keys: [(&str, Option<String>); 4]) -> String {
+fn asking(path: &str, keys: &[(&str, Option<String>)]) -> String {
     let given = keys.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
     let pairs: Vec<_> = given.map(|(key, value)| format!("{key}={}", encoded(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }

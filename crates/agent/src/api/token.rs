@@ -64,7 +64,8 @@ impl Token {
         while filled < MADE_OF {
             filled += getrandom(&mut bytes[filled..], GetRandomFlags::empty())?;
         }
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        let text: String = bytes.iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]).collect();
         // Under its name it is only ever whole.
         let new = path.with_extension("new");
         let _ = fs::remove_file(&new);

@@ -195,10 +195,14 @@ fn every_reference_of_the_document_leads_somewhere() {
         match value {
             serde_json::Value::Object(object) => {
                 found.extend(object.get("$ref").and_then(|reference| reference.as_str()));
-                object.values().for_each(|value| references(value, found));
+                for value in object.values() {
+                    references(value, found);
+                }
             }
             serde_json::Value::Array(list) => {
-                list.iter().for_each(|value| references(value, found))
+                for value in list {
+                    references(value, found);
+                }
             }
             _ => {}
         }

@@ -26,6 +26,7 @@ pub(crate) struct Fake {
 }
 
 /// What whoever tests wants to happen.
+#[derive(Clone, Copy)]
 pub(crate) enum Happens {
     /// A task is gone.
     Gone(&'static str, u32),
@@ -76,7 +77,7 @@ impl Fake {
                 self.journal.push(service, &Record { at, task, decision: Decision::Gone, cause });
             }
             Happens::Writes(service, task, line) => {
-                let _ = self.feed.send(self.line(service, task, line));
+                let _ = self.feed.send(Self::line(service, task, line));
             }
         }
     }
@@ -87,7 +88,8 @@ impl Fake {
             Ask::Tasks(reply) => tell(reply, Ok(tasks())),
             Ask::Events(query, reply) => tell(reply, Ok(self.journal.events(&query))),
             Ask::Logs(query, reply) => {
-                let past = vec![self.line("carts", 2, "hello"), self.line("store", 1, "listening")];
+                let past =
+                    vec![Self::line("carts", 2, "hello"), Self::line("store", 1, "listening")];
                 let past = past.into_iter().filter(|line| query.wants(&line.service, line.task));
                 let past = past.take(query.lines()).collect();
                 tell(reply, Ok(Logs { past, more: query.follow.then(|| self.feed.subscribe()) }));
@@ -117,7 +119,7 @@ impl Fake {
         }
     }
 
-    fn line(&self, service: &str, task: u32, line: &str) -> LogLine {
+    fn line(service: &str, task: u32, line: &str) -> LogLine {
         LogLine { task: TaskId(task), service: service.to_owned(), line: line.to_owned() }
     }
 
