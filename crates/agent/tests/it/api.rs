@@ -107,6 +107,8 @@ async fn lines_are_told_as_they_are_written() {
     happens.send(Happens::Writes("store", 1, "asked for")).await.unwrap();
     let line = soon(lines.next()).await.unwrap().unwrap();
     assert_eq!(line.json, r#"{"task":"task-1","service":"store","line":"asked for"}"#);
+    happens.send(Happens::Ends).await.unwrap();
+    assert!(soon(lines.next()).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -15,13 +15,11 @@ use seaworthy_core::time::Instant;
 use tokio::sync::{broadcast, mpsc};
 
 /// The fleet.
-pub(crate) struct Fake {
-    /// Whoever tests may make events happen.
-    pub(crate) journal: Journal,
-    /// Whoever tests may make tasks write.
-    pub(crate) feed: broadcast::Sender<LogLine>,
+struct Fake {
+    journal: Journal,
+    feed: broadcast::Sender<LogLine>,
     /// How revision 4 of `store` is.
-    pub(crate) fourth: RevisionState,
+    fourth: RevisionState,
     directory: PathBuf,
 }
 
@@ -32,6 +30,10 @@ pub(crate) enum Happens {
     Gone(&'static str, u32),
     /// A task writes.
     Writes(&'static str, u32, &'static str),
+    /// The deployment of revision 4 ends well.
+    Completes,
+    /// The fleet ends.
+    Ends,
 }
 
 /// Starts it behind the socket in `directory`, on this runtime.
@@ -48,7 +50,11 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
                     Some(ask) => fake.answer(ask),
                     None => return,
                 },
-                Some(what) = happening.recv() => fake.happen(what),
+                Some(what) = happening.recv() => match what {
+                    // With the feeds, every stream ends; nobody finds the socket any more.
+                    Happens::Ends => return socket::remove(&fake.directory).unwrap(),
+                    what => fake.happen(what),
+                },
             }
         }
     });
@@ -79,6 +85,8 @@ impl Fake {
             Happens::Writes(service, task, line) => {
                 let _ = self.feed.send(Self::line(service, task, line));
             }
+            Happens::Completes => self.fourth = RevisionState::Completed,
+            Happens::Ends => unreachable!("whoever runs the fake ends it"),
         }
     }
 

@@ -4,8 +4,11 @@
 
 mod check;
 mod client;
+mod control;
 mod dependencies;
 mod drill;
+#[path = "../../../agent/tests/it/fake.rs"]
+mod fake;
 mod gateway;
 mod gray;
 mod services;
