@@ -67,7 +67,7 @@ pub struct DeploymentView {
     /// New tasks that failed.
     pub failed: u32,
     /// With so many of them the deployment has failed.
-    pub failures_allowed: u32,
+    pub failure_threshold: u32,
     /// When it began, as RFC 3339.
     pub started: String,
 }

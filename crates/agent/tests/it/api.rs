@@ -44,12 +44,14 @@ async fn ask(directory: &Path, method: &str, path: &str, body: &str) -> (u16, St
 async fn every_call_gets_its_answer_however_long_the_path() {
     let directory = tempfile::tempdir().unwrap();
     let directory = long(directory.path());
-    let _fleet = fake::start(&directory, RevisionState::InProgress);
+    let (_handle, happens) = fake::start(&directory, RevisionState::InProgress);
     let client = Client::new(&directory);
 
     let fleet = client.fleet().await.unwrap();
     assert_eq!(fleet.value.services[1].deployment.as_ref().unwrap().settled, 1);
     assert_eq!(serde_json::to_string(&fleet.value).unwrap(), fleet.json);
+    happens.send(Happens::Completes).await.unwrap();
+    assert!(client.fleet().await.unwrap().value.services[1].deployment.is_none());
     assert_eq!(client.tasks().await.unwrap().value.len(), 7);
     assert_eq!(client.revisions("store").await.unwrap().value.len(), 2);
     assert_eq!(client.rollback("store").await.unwrap().value.revision, 4);

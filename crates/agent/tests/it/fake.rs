@@ -46,14 +46,16 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                ask = asks.recv() => match ask {
-                    Some(ask) => fake.answer(ask),
-                    None => return,
-                },
+                // What has happened before an ask is in its answer.
+                biased;
                 Some(what) = happening.recv() => match what {
                     // With the feeds, every stream ends; nobody finds the socket any more.
                     Happens::Ends => return socket::remove(&fake.directory).unwrap(),
                     what => fake.happen(what),
+                },
+                ask = asks.recv() => match ask {
+                    Some(ask) => fake.answer(ask),
+                    None => return,
                 },
             }
         }
@@ -139,7 +141,7 @@ impl Fake {
             settled: 1,
             desired: 3,
             failed: 1,
-            failures_allowed: 3,
+            failure_threshold: 3,
             started: "2026-11-02T10:00:03Z".to_owned(),
         };
         let in_progress = self.fourth == RevisionState::InProgress;

@@ -63,16 +63,16 @@ async fn follow(
         tokio::time::sleep(PAUSE).await;
         events = match client.follow_events(&query).await {
             Ok(events) => events,
-            Err(error) if error.is_absence() => return ended(),
+            Err(error) if error.is_absence() => return Ok(ended()),
             Err(error) => return Err(error.into()),
         };
     }
 }
 
 /// Whoever follows a fleet is told of its end.
-pub(crate) fn ended() -> anyhow::Result<ExitCode> {
+pub(crate) fn ended() -> ExitCode {
     eprintln!("seaworthy: the fleet has ended");
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn tell(running: &Running, event: &Answer<EventView>) -> anyhow::Result<()> {

@@ -76,7 +76,7 @@ async fn follow(
         tokio::time::sleep(PAUSE).await;
         lines = match client.follow_logs(&query).await {
             Ok(lines) => lines,
-            Err(error) if error.is_absence() => return ended(),
+            Err(error) if error.is_absence() => return Ok(ended()),
             Err(error) => return Err(error.into()),
         };
     }

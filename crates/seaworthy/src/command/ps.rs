@@ -84,12 +84,12 @@ pub(crate) fn deployment(of: &DeploymentView) -> String {
         Stage::Proving => "proving itself",
         Stage::RollingBack => "rolling back",
     };
-    let mut text =
-        format!("revision {}: {stage}, {} of {} settled", of.revision, of.settled, of.desired);
-    if of.failed > 0 {
-        text += &format!(", {} of {} failures allowed", of.failed, of.failures_allowed);
-    }
-    text
+    let failed = match of.failed {
+        0 => String::new(),
+        some => format!(", {some} failed ({} are too many)", of.failure_threshold),
+    };
+    let (revision, settled, desired) = (of.revision, of.settled, of.desired);
+    format!("revision {revision}: {stage}, {settled} of {desired} settled{failed}")
 }
 
 fn tasks(tasks: &[TaskView]) -> String {

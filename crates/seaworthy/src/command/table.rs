@@ -1,5 +1,7 @@
 //! Tables and figures, as people read them.
 
+use std::fmt::Display;
+
 use anstyle::{AnsiColor, Style};
 
 /// As it stands.
@@ -29,13 +31,13 @@ pub(crate) struct Cell {
 }
 
 /// A text in a style; what would move the cursor is left out.
-pub(crate) fn cell(style: Style, text: impl ToString) -> Cell {
+pub(crate) fn cell(style: Style, text: impl Display) -> Cell {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
-    Cell { text: text.to_string().chars().map(visible).collect(), style }
+    Cell { text: format!("{text}").chars().map(visible).collect(), style }
 }
 
 /// What may be unknown.
-pub(crate) fn known(text: Option<impl ToString>) -> Cell {
+pub(crate) fn known(text: Option<impl Display>) -> Cell {
     text.map_or_else(|| cell(FAINT, "-"), |text| cell(PLAIN, text))
 }
 

@@ -67,10 +67,10 @@ async fn expect(directory: &TempDir, arguments: &str, expected: Expect) {
 
 #[tokio::test]
 async fn ps_shows_services_what_they_wait_for_and_tasks() {
-    expect(&fleet(RevisionState::InProgress), "ps", expect![[r#"
+    expect(&fleet(RevisionState::InProgress), "ps", expect![[r"
         SERVICE  REVISION  DESIRED   RUNNING  IN ROTATION  URL                    DEPLOYMENT
         carts    1         1 (auto)  1        1            http://127.0.0.1:8081  -
-        store    4         3         3        2            http://127.0.0.1:8080  revision 4: rolling, 1 of 3 settled, 1 of 3 failures allowed
+        store    4         3         3        2            http://127.0.0.1:8080  revision 4: rolling, 1 of 3 settled, 1 failed (3 are too many)
         store: 1 task is coming
 
         TASK     SERVICE  REVISION  STATE            PORT   PID    AGE      CPU     MEMORY  LIMITS
@@ -84,7 +84,7 @@ async fn ps_shows_services_what_they_wait_for_and_tasks() {
 
         /srv/shop/.seaworthy, up since 2026-11-02T09:00:00Z; processes: keeper 100, agent 101, gateway 102
         0
-    "#]]).await;
+    "]]).await;
 }
 
 #[tokio::test]
@@ -92,21 +92,21 @@ async fn revisions_are_shown_with_how_they_went() {
     expect(
         &fleet(RevisionState::RolledBack),
         "revisions store",
-        expect![[r#"
+        expect![[r"
         REVISION  STATE        DEPLOYED              COMMAND       REASON
         3         completed    2026-11-02T09:03:00Z  ./store --v3  -
         4 *       rolled back  2026-11-02T09:04:00Z  ./store --v4  3 new tasks have failed
         0
-    "#]],
+    "]],
     )
     .await;
     expect(
         &fleet(RevisionState::RolledBack),
         "revisions shop",
-        expect![[r#"
+        expect![[r"
         seaworthy: `shop` is no service of this fleet; allowed is carts, store
         2
-    "#]],
+    "]],
     )
     .await;
 }
@@ -157,57 +157,57 @@ async fn tasks_and_counts_are_changed_by_their_names() {
     expect(
         &fleet,
         "stop task-1",
-        expect![[r#"
+        expect![[r"
         task-1 of store is told to end
         0
-    "#]],
+    "]],
     )
     .await;
     expect(
         &fleet,
         "drain task-3",
-        expect![[r#"
+        expect![[r"
         task-3 of store gets no new requests and ends when it has none
         0
-    "#]],
+    "]],
     )
     .await;
-    expect(&fleet, "drain task-8", expect![[r#"
+    expect(&fleet, "drain task-8", expect![[r"
         seaworthy: `task-8` is no task of this fleet; allowed is task-1, task-2, task-3, task-5, task-7, task-9, task-11
         2
-    "#]]).await;
+    "]]).await;
     expect(
         &fleet,
         "scale store=5 carts=2",
-        expect![[r#"
+        expect![[r"
         store: 5 tasks, before: 3
         carts: 2 tasks, before: 3
         0
-    "#]],
+    "]],
     )
     .await;
-    expect(&fleet, "scale store", expect![[r#"
+    expect(&fleet, "scale store", expect![[r"
         error: invalid value 'store' for '<SERVICE=N>...': allowed is a service and a whole number, such as store=5
 
         For more information, try '--help'.
         2
-    "#]]).await;
+    "]]).await;
     expect(
         &fleet,
         "logs",
-        expect![[r#"
+        expect![[r"
         carts task-2 | hello
         store task-1 | listening
         0
-    "#]],
+    "]],
     )
     .await;
     expect(
         &fleet,
         "logs task-2 -n 0",
-        expect![[r#"
+        expect![[r"
         0
-    "#]],
+    "]],
     )
     .await;
 }
@@ -221,44 +221,44 @@ async fn a_deployment_is_waited_for_and_its_end_is_the_exit_code() {
     expect(
         &fleet(RevisionState::Completed),
         &deploy,
-        expect![[r#"
+        expect![[r"
         store: deploying revision 4 in place of revision 3
         carts: nothing has changed
         store: revision 4 is in place
         0
-    "#]],
+    "]],
     )
     .await;
     expect(
         &fleet(RevisionState::RolledBack),
         &deploy,
-        expect![[r#"
+        expect![[r"
         store: deploying revision 4 in place of revision 3
         carts: nothing has changed
         store: revision 4 has failed and was rolled back: 3 new tasks have failed
         1
-    "#]],
+    "]],
     )
     .await;
     expect(
         &fleet(RevisionState::Replaced),
         "rollback store",
-        expect![[r#"
+        expect![[r"
         store: deploying revision 4 in place of revision 3
         store: revision 4 was replaced by another deployment
         1
-    "#]],
+    "]],
     )
     .await;
     let once = deploy.clone() + " --no-wait";
     expect(
         &fleet(RevisionState::InProgress),
         &once,
-        expect![[r#"
+        expect![[r"
         store: deploying revision 4 in place of revision 3
         carts: nothing has changed
         0
-    "#]],
+    "]],
     )
     .await;
 
@@ -298,7 +298,7 @@ async fn how_far_a_deployment_is_is_told_once() {
     assert_eq!(rollback.line().await, "store: deploying revision 4 in place of revision 3");
     assert_eq!(
         rollback.line().await,
-        "store: revision 4: rolling, 1 of 3 settled, 1 of 3 failures allowed; 1 task is coming"
+        "store: revision 4: rolling, 1 of 3 settled, 1 failed (3 are too many); 1 task is coming"
     );
     happens.send(Happens::Completes).await.unwrap();
     assert_eq!(rollback.line().await, "store: revision 4 is in place");
@@ -311,20 +311,20 @@ async fn down_waits_for_the_end() {
     expect(
         &fleet,
         "down",
-        expect![[r#"
+        expect![[r"
             the fleet ends; tasks that are drained: 3
             the fleet has ended
             0
-        "#]],
+        "]],
     )
     .await;
     expect(
         &fleet,
         "ps",
-        expect![[r#"
+        expect![[r"
         seaworthy: no fleet runs in DIR; start one with `seaworthy up`
         2
-    "#]],
+    "]],
     )
     .await;
 }
