@@ -8,6 +8,7 @@
 //! No descriptor is passed by number: a process finds its sockets as standard input and output.
 
 pub mod agent;
+pub mod api;
 mod clients;
 pub mod clock;
 mod error;

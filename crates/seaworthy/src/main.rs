@@ -1,7 +1,7 @@
 //! `seaworthy`: one file per command.
 //!
 //! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, a fleet cannot
-//! work, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
+//! work, a deployment failed, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
 mod command;
 
@@ -21,6 +21,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(command::init::Args),
+    Ps(command::ps::Args),
+    Events(command::events::Args),
+    Logs(command::logs::Args),
+    Deploy(command::deploy::Args),
+    Rollback(command::rollback::Args),
+    Revisions(command::revisions::Args),
+    Scale(command::scale::Args),
+    Stop(command::stop::Args),
+    Drain(command::drain::Args),
+    Down(command::down::Args),
     Drill(command::drill::Args),
     Gateway(command::gateway::Args),
     Check(command::check::Args),
@@ -34,6 +44,16 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(args) => command::init::run(&args),
+        Command::Ps(args) => command::ps::run(&args),
+        Command::Events(args) => command::events::run(args),
+        Command::Logs(args) => command::logs::run(args),
+        Command::Deploy(args) => command::deploy::run(&args),
+        Command::Rollback(args) => command::rollback::run(&args),
+        Command::Revisions(args) => command::revisions::run(&args),
+        Command::Scale(args) => command::scale::run(&args),
+        Command::Stop(args) => command::stop::run(&args),
+        Command::Drain(args) => command::drain::run(&args),
+        Command::Down(args) => command::down::run(&args),
         Command::Drill(args) => command::drill::run(args),
         Command::Gateway(args) => command::gateway::run(&args),
         Command::Check(args) => command::check::run(&args),

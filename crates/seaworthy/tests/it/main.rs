@@ -5,8 +5,11 @@
 mod check;
 mod client;
 mod completions;
+mod control;
 mod dependencies;
 mod drill;
+#[path = "../../../agent/tests/it/fake.rs"]
+mod fake;
 mod gateway;
 mod gray;
 mod init;
