@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod dependencies;
 mod drill;
+mod exec;
 mod gateway;
 mod gray;
 mod services;
