@@ -138,7 +138,9 @@ mod tests {
     #[test]
     fn tasks_are_spread_over_the_processors_that_are_allowed() {
         let mut allowed = CpuSet::new();
-        [1, 4, 6].into_iter().for_each(|cpu| allowed.set(cpu));
+        for cpu in [1, 4, 6] {
+            allowed.set(cpu);
+        }
         let some = |count, number| {
             let some = some_of(&allowed, count, number);
             (0..8).filter(|cpu| some.is_set(*cpu)).collect::<Vec<_>>()

@@ -159,27 +159,34 @@ fn a_task_whose_first_process_is_gone_or_another_is_not_told_of() {
     assert_eq!(meter.sample(at + Duration::from_secs(1), &[watched]), []);
 }
 
-/// What a sample of ten idle tasks costs. `cargo test -p seaworthy-agent cost -- --ignored --nocapture`
+/// What a sample of ten idle tasks costs, one after the other and one a second, as the agent does it.
+/// `cargo test -p seaworthy-agent cost_of_sampling -- --ignored --nocapture`
 #[test]
 #[ignore = "measures, decides nothing"]
 fn cost_of_sampling_ten_idle_tasks() {
     let shells: Vec<_> = (0..10).map(|_| Shell::start("sleep 1000 & echo; wait")).collect();
-    for (name, limit) in [("resident", None), ("proportional", Some(1))] {
-        let limits = Limits { memory: limit, ..Limits::default() };
-        let tasks: Vec<_> =
-            shells.iter().zip(1..).map(|(shell, task)| shell.watched(task, limits)).collect();
-        let mut meter = Meter::new();
-        meter.sample(now(), &tasks);
-        let before = Stat::read(std::process::id()).unwrap().own;
-        let start = Clock::now();
-        for _ in 0..1000 {
-            assert_eq!(meter.sample(now(), &tasks).len(), 10);
+    let pause = Duration::from_secs(1);
+    for (what, limit) in [("resident", None), ("proportional", Some(1))] {
+        for (count, pause) in [(1000, Duration::ZERO), (20, pause)] {
+            let limits = Limits { memory: limit, ..Limits::default() };
+            let tasks = shells.iter().zip(1..).map(|(shell, task)| shell.watched(task, limits));
+            let tasks: Vec<_> = tasks.collect();
+            let mut meter = Meter::new();
+            meter.sample(now(), &tasks);
+            let begin = processor_time();
+            for _ in 0..count {
+                std::thread::sleep(pause);
+                assert_eq!(meter.sample(now(), &tasks).len(), 10);
+            }
+            let micros = (processor_time() - begin) / count / 1000;
+            let all = pids().count();
+            println!("{what}, every {pause:?}: {micros} us of processor; {all} processes here");
         }
-        let own = Stat::read(std::process::id()).unwrap().own - before;
-        let (cpu, wall) = (own as f64 / 100.0, start.elapsed().as_secs_f64());
-        println!(
-            "{name}: {cpu:.3} ms of processor, {wall:.3} ms a sample; {} processes",
-            pids().count()
-        );
     }
+}
+
+/// That of this thread, in nanoseconds.
+fn processor_time() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }
