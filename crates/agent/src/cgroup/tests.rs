@@ -1,6 +1,7 @@
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use super::group::quota;
 use super::*;
 use crate::clock::now;
 use crate::usage::{Meter, Watched};
