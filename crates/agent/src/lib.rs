@@ -9,8 +9,10 @@
 
 pub mod agent;
 pub mod api;
+pub mod cgroup;
 mod clients;
 pub mod clock;
+pub mod environment;
 mod error;
 pub mod exec;
 pub mod keeper;
@@ -19,5 +21,6 @@ mod output;
 pub mod owner;
 mod ports;
 pub mod processes;
+pub mod usage;
 
 pub use error::Error;

@@ -8,6 +8,7 @@ mod completions;
 mod control;
 mod dependencies;
 mod drill;
+mod exec;
 #[path = "../../../agent/tests/it/fake.rs"]
 mod fake;
 mod gateway;
