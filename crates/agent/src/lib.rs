@@ -13,8 +13,11 @@ pub mod cgroup;
 mod clients;
 pub mod clock;
 pub mod environment;
+mod descriptors;
+pub mod directory;
 mod error;
 pub mod exec;
+pub mod handover;
 pub mod keeper;
 pub mod messages;
 mod output;
@@ -22,5 +25,6 @@ pub mod owner;
 mod ports;
 pub mod processes;
 pub mod usage;
+mod say;
 
 pub use error::Error;

@@ -165,6 +165,7 @@ impl Service {
             command,
             environment: raw.environment,
             environment_files: raw.environment_files.unwrap_or_default(),
+            directory: None,
             secrets: raw.secrets,
             targets,
         })
