@@ -12,6 +12,7 @@ mod clients;
 pub mod clock;
 mod error;
 pub mod exec;
+pub mod handover;
 pub mod keeper;
 pub mod messages;
 mod output;

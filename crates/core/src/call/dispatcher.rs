@@ -303,8 +303,9 @@ impl Machine for Dispatcher {
             Input::Done { call: id, attempt } => {
                 if let Some(call) = self.calls.of_try(id, attempt) {
                     let outcome = call.outcome.unwrap_or(Outcome::Success);
-                    let task = call.tries.get(attempt).map(|one| one.task);
-                    task.into_iter().for_each(|task| self.tally.answer(task));
+                    if let Some(one) = call.tries.get(attempt) {
+                        self.tally.answer(one.task);
+                    }
                     self.tell_answered(id, attempt);
                     self.close(now, id, outcome);
                 }
