@@ -345,7 +345,8 @@ impl Agent {
         let unix = socket::listen_in(self.directory.path()).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
         let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
-        let address = self.stored.listen.filter(|before| wanted.port() == 0 && before.ip() == wanted.ip());
+        let address =
+            self.stored.listen.filter(|before| wanted.port() == 0 && before.ip() == wanted.ip());
         let token = match &self.fleet.agent.token_file {
             Some(path) => Token::of(path)?,
             None => Token::of(&self.directory.path().join("token"))?,
@@ -355,7 +356,8 @@ impl Agent {
             Err(_) if address.is_some() => TcpListener::bind(wanted).await,
             bound => bound,
         };
-        let listen = |source| Error::Listen { service: "agent".to_owned(), address: wanted, source };
+        let listen =
+            |source| Error::Listen { service: "agent".to_owned(), address: wanted, source };
         let listener = listener.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         self.dashboard = Some((address, token.clone()));

@@ -111,7 +111,8 @@ impl Directory {
 
     /// Puts `value` into the file at `path`, wholly or not at all.
     pub(crate) fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
-        let failed = |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
+        let failed =
+            |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
         let json = serde_json::to_vec_pretty(value).expect("what we keep is plain data");
         replace(path, &json).map_err(failed)
     }
@@ -144,10 +145,9 @@ impl Directory {
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match fs::read(path) {
-        Ok(json) => serde_json::from_slice(&json).map(Some).map_err(|source| Error::Damaged {
-            path: path.to_owned(),
-            source,
-        }),
+        Ok(json) => serde_json::from_slice(&json)
+            .map(Some)
+            .map_err(|source| Error::Damaged { path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::File { path: path.to_owned(), what: "cannot be read", source }),
     }

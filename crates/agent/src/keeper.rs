@@ -312,7 +312,9 @@ impl Keeper {
     /// The fleet is no more: its gateway says so to its clients, and its state is forgotten.
     async fn close(&mut self) {
         self.parts.stop_gateway(&mut self.children);
-        let gone = async { while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {} };
+        let gone = async {
+            while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
+        };
         let _ = tokio::time::timeout(LAST_PATIENCE, gone).await;
         for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
             self.directory.forget(&path);

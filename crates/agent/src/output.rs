@@ -70,9 +70,8 @@ impl Outputs {
     /// The tasks whose output is there, those that are gone included, in ascending order.
     pub(crate) fn tasks(&self) -> Vec<TaskId> {
         let names = fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let task = |entry: fs::DirEntry| {
-            entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok()
-        };
+        let task =
+            |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok();
         let mut tasks: Vec<TaskId> = names.filter_map(task).collect();
         tasks.sort_unstable();
         tasks

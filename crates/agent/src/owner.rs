@@ -16,9 +16,9 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::directory::Directory;
-use crate::{Error, clients, descriptors};
 use crate::messages::{Answer, Command, Setup, Update};
 use crate::processes::{PART, RUN, end_all_of, end_fleet};
+use crate::{Error, clients, descriptors};
 
 /// The keeper answers within this, or it is not there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -43,7 +43,12 @@ pub struct Control {
 impl Fleet {
     /// Starts a fleet with `program`, which is this program, as its keeper. What the fleet's own
     /// parts and its tasks have to say goes to `log`.
-    pub fn start(program: &Path, directory: &Path, fleet: fleet::Fleet, log: Stdio) -> Result<Self, Error> {
+    pub fn start(
+        program: &Path,
+        directory: &Path,
+        fleet: fleet::Fleet,
+        log: Stdio,
+    ) -> Result<Self, Error> {
         let setup = Setup {
             directory: directory.to_owned(),
             tied: true,

@@ -6,10 +6,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpgid, pidfd_open, kill_process, kill_process_group, waitpid,
-};
 use rustix::param::clock_ticks_per_second;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpgid, kill_process, kill_process_group, pidfd_open,
+    waitpid,
+};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -141,7 +142,8 @@ pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let variable = |name: &str| {
             let mut all = environment.split(|byte| *byte == 0);
-            let value = all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            let value =
+                all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
             std::str::from_utf8(value).ok()
         };
         if Path::new(variable(RUN)?) != directory || pid == std::process::id() {

@@ -44,8 +44,11 @@ impl Agent {
         let fleet: Fleet = directory.read(&directory.fleet())?.ok_or_else(nothing)?;
         let stored = Stored::read(&directory)?;
         let (tasks, what) = (directory.tasks(), "has no room for the tasks' output");
-        std::fs::create_dir_all(&tasks)
-            .map_err(|source| Error::File { path: tasks.clone(), what, source })?;
+        std::fs::create_dir_all(&tasks).map_err(|source| Error::File {
+            path: tasks.clone(),
+            what,
+            source,
+        })?;
         let keeper = channel("keeper", io::stdout())?;
         let known = stored.processes.iter().map(|(task, process)| (*task, *process)).collect();
         let (running, missed) = hello(&keeper, known).await?;
@@ -120,7 +123,10 @@ impl Agent {
                     say(format_args!("agent: the output of {task} cannot be read: {error}"));
                 }
             } else {
-                say(format_args!("agent: {task} (process {}) is of nobody: it is ended", process.pid));
+                say(format_args!(
+                    "agent: {task} (process {}) is of nobody: it is ended",
+                    process.pid
+                ));
                 self.outbox.push_back(ToKeeper::Signal(*task, Signal::Kill));
             }
         }

@@ -83,7 +83,8 @@ impl Agent {
         let reconciler = &self.services[place].reconciler;
         let (from, to) = (reconciler.revision(), reconciler.rollback_to());
         let Some(revision) = to else {
-            let problem = format!("no revision of `{service}` was completed before revision {from}");
+            let problem =
+                format!("no revision of `{service}` was completed before revision {from}");
             return Err(ApiError::conflict(problem, "a deployment".to_owned()));
         };
         self.drive(place, Some(Event::Rollback));
@@ -91,11 +92,7 @@ impl Agent {
     }
 
     /// Does as a fleet file says. What concerns the gateway takes a new one, and a new agent.
-    fn deploy(
-        &mut self,
-        deploy: &Deploy,
-        reply: Reply<DeployReply>,
-    ) {
+    fn deploy(&mut self, deploy: &Deploy, reply: Reply<DeployReply>) {
         self.stored.file.clone_from(&deploy.file);
         self.unsaved = true;
         match self.meant(deploy) {
@@ -138,9 +135,9 @@ impl Agent {
         fleet.start_in(&deploy.directory);
         let listens = |service: &mut Service| {
             let now = self.fleet.service(&service.name).map(|now| now.listen);
-            if let Some(now) = now.filter(|now| {
-                service.listen.port() == 0 && service.listen.ip() == now.ip()
-            }) {
+            if let Some(now) =
+                now.filter(|now| service.listen.port() == 0 && service.listen.ip() == now.ip())
+            {
                 service.listen = now;
             }
         };
@@ -148,7 +145,8 @@ impl Agent {
         if let Some(only) = &deploy.service {
             self.place(only)?;
             let known = fleet.services.iter().map(|service| service.name.as_str());
-            let service = fleet.service(only).ok_or_else(|| ApiError::no_such_service(only, known))?;
+            let service =
+                fleet.service(only).ok_or_else(|| ApiError::no_such_service(only, known))?;
             let mut meant = self.fleet.clone();
             let place = meant.services.iter().position(|other| other.name == *only);
             meant.services[place.expect("it is known")] = service.clone();
@@ -166,9 +164,8 @@ impl Agent {
 
     /// Whether the gateway, or the agent itself, goes by anything else in `meant`.
     fn needs_renewal(&self, meant: &Fleet) -> bool {
-        let same = |(one, other): (&Service, &Service)| {
-            one.name == other.name && same_gateway(one, other)
-        };
+        let same =
+            |(one, other): (&Service, &Service)| one.name == other.name && same_gateway(one, other);
         meant.gateway != self.fleet.gateway
             || meant.agent != self.fleet.agent
             || meant.services.len() != self.fleet.services.len()
@@ -193,11 +190,15 @@ impl Agent {
                 reply.unchanged.push(service.name.clone());
             }
             if managed.service.cluster != service.cluster {
-                let change = format!("the tasks of `{}` come and go by other settings", service.name);
+                let change =
+                    format!("the tasks of `{}` come and go by other settings", service.name);
                 reply.changes.push(change);
             }
             if !same_gateway(&managed.service, service) {
-                let change = format!("the gateway carries the requests of `{}` by other settings", service.name);
+                let change = format!(
+                    "the gateway carries the requests of `{}` by other settings",
+                    service.name
+                );
                 reply.changes.push(change);
             }
         }

@@ -135,9 +135,8 @@ impl Managed {
             desired: self.reconciler.desired_count(),
             in_rotation: in_rotation.len() as u32,
             traffic,
-            cpu_percent: used.and_then(|used| {
-                (used * 100).checked_div(allowed * in_rotation.len() as u32)
-            }),
+            cpu_percent: used
+                .and_then(|used| (used * 100).checked_div(allowed * in_rotation.len() as u32)),
             deploying: self.reconciler.is_deploying(),
         };
         autoscaler.observe(now, &observation)

@@ -32,9 +32,7 @@ impl Resources {
     pub(super) fn new(directory: &Directory, limited: bool) -> Self {
         let found = limited.then(|| Cgroups::find(directory.path()));
         let cgroups = found.and_then(|found| {
-            found
-                .map_err(|why| say(format_args!("agent: limits are only observed: {why}")))
-                .ok()
+            found.map_err(|why| say(format_args!("agent: limits are only observed: {why}"))).ok()
         });
         Self {
             cgroups,

@@ -131,7 +131,8 @@ pub(super) fn same_task(one: &Service, other: &Service) -> bool {
 
 /// Whether the gateway goes by the same settings.
 pub(super) fn same_gateway(one: &Service, other: &Service) -> bool {
-    let Service { command, environment, environment_files, secrets, directory, cluster, .. } = other;
+    let Service { command, environment, environment_files, secrets, directory, cluster, .. } =
+        other;
     let as_other = Service {
         command: command.clone(),
         environment: environment.clone(),

@@ -4,8 +4,8 @@ use seaworthy_core::endpoints::TaskId;
 
 use super::managed::Managed;
 use super::{Agent, url};
-use crate::api::types::{FleetView, PartView, RevisionView, ServiceView, TaskView};
 use crate::api::Wall;
+use crate::api::types::{FleetView, PartView, RevisionView, ServiceView, TaskView};
 use crate::clock::now;
 use crate::processes::{Identity, of_fleet};
 

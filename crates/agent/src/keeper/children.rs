@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::messages::Child;
-use crate::say::say;
 use crate::processes::{Identity, of_fleet, signal_group};
+use crate::say::say;
 
 /// Enough for a thread that only waits.
 const STACK: usize = 64 << 10;

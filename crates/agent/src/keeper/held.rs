@@ -58,9 +58,9 @@ impl Held {
         }
         let fleet = match setup.fleet {
             Some(fleet) => fleet,
-            None => directory.read(&directory.fleet())?.ok_or_else(|| Error::Nothing {
-                path: directory.path().to_owned(),
-            })?,
+            None => directory
+                .read(&directory.fleet())?
+                .ok_or_else(|| Error::Nothing { path: directory.path().to_owned() })?,
         };
         Ok((Self::listen(directory, lock, fleet, sockets)?, children))
     }

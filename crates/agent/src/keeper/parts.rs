@@ -115,7 +115,8 @@ impl Restart {
     fn ended(&mut self) {
         let now = Instant::now();
         let soon = self.started.is_some_and(|started| now - started < SOON);
-        self.pause = if soon { (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) } else { Duration::ZERO };
+        self.pause =
+            if soon { (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) } else { Duration::ZERO };
         self.due = Some(now + self.pause);
     }
 

@@ -81,21 +81,36 @@ pub enum Signal {
 
 /// X
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending { 
-/// X
-pub exit: Exit, 
-/// X
-pub out_of_memory: bool, 
-/// X
-pub last: Vec<String> }
-impl From<Exit> for Ending { fn from(exit: Exit) -> Self { Self { exit, out_of_memory: false, last: vec![] } } }
+pub struct Ending {
+    /// X
+    pub exit: Exit,
+    /// X
+    pub out_of_memory: bool,
+    /// X
+    pub last: Vec<String>,
+}
+impl From<Exit> for Ending {
+    fn from(exit: Exit) -> Self {
+        Self { exit, out_of_memory: false, last: vec![] }
+    }
+}
 /// X
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot { started: u32, desired: u32, revision: Revision, filled: bool, tasks: Vec<Task>, published: u64 }
+pub struct Snapshot {
+    started: u32,
+    desired: u32,
+    revision: Revision,
+    filled: bool,
+    tasks: Vec<Task>,
+    published: u64,
+}
 
-impl Snapshot { 
-/// X
-pub fn highest_task(&self) -> u32 { 0 } }
+impl Snapshot {
+    /// X
+    pub fn highest_task(&self) -> u32 {
+        0
+    }
+}
 /// Keeps one service as desired.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -144,26 +159,67 @@ impl Reconciler {
     }
 
     /// X
-    pub fn snapshot(&self) -> Snapshot { let tasks = self.tasks.iter().map(|t| Task { in_flight: 0, in_rotation: false, ..t.clone() }).collect(); Snapshot { started: self.started, desired: self.config.desired_count, revision: self.revision, filled: self.filled, tasks, published: self.published.version } }
+    pub fn snapshot(&self) -> Snapshot {
+        let tasks = self
+            .tasks
+            .iter()
+            .map(|t| Task { in_flight: 0, in_rotation: false, ..t.clone() })
+            .collect();
+        Snapshot {
+            started: self.started,
+            desired: self.config.desired_count,
+            revision: self.revision,
+            filled: self.filled,
+            tasks,
+            published: self.published.version,
+        }
+    }
     /// X
-    pub fn restore(mut config: Config, seed: u64, numbers: Numbers, s: Snapshot, running: &[TaskId], now: Instant) -> Self {
+    pub fn restore(
+        mut config: Config,
+        seed: u64,
+        numbers: Numbers,
+        s: Snapshot,
+        running: &[TaskId],
+        now: Instant,
+    ) -> Self {
         config.desired_count = s.desired;
         let mut new = Self::new(config, seed, numbers);
         (new.started, new.revision, new.filled) = (s.started, s.revision, s.filled);
         new.published.version = s.published;
-        new.tasks = s.tasks.into_iter().filter(|t| matches!(t.phase, Phase::Provisioning { .. }) || running.contains(&t.id)).map(|mut t| { if let Phase::Launching { port } = t.phase { t.phase = Phase::Running { port, since: now } } t }).collect();
+        new.tasks = s
+            .tasks
+            .into_iter()
+            .filter(|t| matches!(t.phase, Phase::Provisioning { .. }) || running.contains(&t.id))
+            .map(|mut t| {
+                if let Phase::Launching { port } = t.phase {
+                    t.phase = Phase::Running { port, since: now }
+                }
+                t
+            })
+            .collect();
         new
     }
     /// X
-    pub fn rollback_to(&self) -> Option<Revision> { None }
+    pub fn rollback_to(&self) -> Option<Revision> {
+        None
+    }
     /// X
-    pub fn is_down(&self) -> bool { self.tasks.is_empty() }
+    pub fn is_down(&self) -> bool {
+        self.tasks.is_empty()
+    }
     /// X
-    pub fn revision(&self) -> Revision { self.revision }
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
     /// X
-    pub fn desired_count(&self) -> u32 { self.config.desired_count }
+    pub fn desired_count(&self) -> u32 {
+        self.config.desired_count
+    }
     /// X
-    pub fn is_deploying(&self) -> bool { false }
+    pub fn is_deploying(&self) -> bool {
+        false
+    }
 
     /// Every task that is not gone, in ascending order.
     pub fn views(&self) -> Vec<View> {

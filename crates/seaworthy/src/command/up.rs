@@ -61,17 +61,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let client = Client::new(directory.path());
         match client.fleet().await {
-            Ok(_) => {
+            Ok(view) if view.value.parts.iter().any(|part| part.name == "keeper") => {
                 println!("a fleet runs in {} already", directory.path().display());
-                put_into_force(&client, file.as_ref()).await?;
             }
-            Err(error) if error.is_absence() => {
+            Ok(_) => {
+                println!("a fleet runs in {} without its keeper", directory.path().display());
                 start(&directory, file.as_ref(), sockets)?;
-                // What ran before is as it was; the file may say otherwise by now.
-                put_into_force(&client, file.as_ref()).await?;
             }
+            Err(error) if error.is_absence() => start(&directory, file.as_ref(), sockets)?,
             Err(error) => return Err(error.into()),
         }
+        // What ran before goes on as it was; the file may say otherwise by now.
+        put_into_force(&client, file.as_ref()).await?;
         attend(&client, args).await
     })
 }
@@ -166,7 +167,9 @@ fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
     if args.detach {
         println!("it runs in the background: `seaworthy ps{state}`, `seaworthy down{state}`");
     } else {
-        println!("Ctrl-C ends it; in another terminal: `seaworthy ps{state}`, `seaworthy logs{state}`");
+        println!(
+            "Ctrl-C ends it; in another terminal: `seaworthy ps{state}`, `seaworthy logs{state}`"
+        );
     }
     Ok(())
 }
