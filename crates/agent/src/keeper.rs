@@ -316,6 +316,9 @@ impl Keeper {
             while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
         };
         let _ = tokio::time::timeout(LAST_PATIENCE, gone).await;
+        for socket in ["agent.sock", "control.sock", "gateway.sock"] {
+            let _ = std::fs::remove_file(self.directory.path().join(socket));
+        }
         for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
             self.directory.forget(&path);
         }

@@ -82,7 +82,7 @@ impl Drop for End<'_> {
 }
 
 fn take(place: &Place) -> Vec<(String, std::net::TcpListener)> {
-    handover::take(&place.directory, PATIENCE).unwrap()
+    handover::take(&place.directory, PATIENCE).unwrap().1
 }
 
 #[test]
