@@ -22,19 +22,7 @@ const SIGHTINGS_COUNT_FOR: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// What there should be has changed.
-    Deploy(Box<Config>, Revision),
-    /// X
-    Scale(u32),
-    /// X
-    Rollback,
-    /// X
-    Drain(TaskId),
-    /// X
-    Down,
-    /// X
-    Usage(Vec<(TaskId, super::limits::Usage)>),
-    /// X
-    Handover(bool),
+    Desired(Box<Config>, Revision),
     /// A port is reserved for the next task. The shell offers another one when it was used.
     Port(u16),
     /// The process of a task runs.
@@ -42,7 +30,7 @@ pub enum Event {
     /// The process of a task could not be started.
     NotLaunched(TaskId, String),
     /// The process of a task ended.
-    Exited(TaskId, Ending),
+    Exited(TaskId, Exit),
     /// The gateway was heard of.
     Sightings(Sightings),
     /// A person wants this task stopped, at once and undrained, as by hand in ECS.
@@ -79,38 +67,6 @@ pub enum Signal {
     Kill,
 }
 
-/// X
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// X
-    pub exit: Exit,
-    /// X
-    pub out_of_memory: bool,
-    /// X
-    pub last: Vec<String>,
-}
-impl From<Exit> for Ending {
-    fn from(exit: Exit) -> Self {
-        Self { exit, out_of_memory: false, last: vec![] }
-    }
-}
-/// X
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    started: u32,
-    desired: u32,
-    revision: Revision,
-    filled: bool,
-    tasks: Vec<Task>,
-    published: u64,
-}
-
-impl Snapshot {
-    /// X
-    pub fn highest_task(&self) -> u32 {
-        0
-    }
-}
 /// Keeps one service as desired.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -156,69 +112,6 @@ impl Reconciler {
             published: Endpoints::default(),
             actions: VecDeque::new(),
         }
-    }
-
-    /// X
-    pub fn snapshot(&self) -> Snapshot {
-        let tasks = self
-            .tasks
-            .iter()
-            .map(|t| Task { in_flight: 0, in_rotation: false, ..t.clone() })
-            .collect();
-        Snapshot {
-            started: self.started,
-            desired: self.config.desired_count,
-            revision: self.revision,
-            filled: self.filled,
-            tasks,
-            published: self.published.version,
-        }
-    }
-    /// X
-    pub fn restore(
-        mut config: Config,
-        seed: u64,
-        numbers: Numbers,
-        s: Snapshot,
-        running: &[TaskId],
-        now: Instant,
-    ) -> Self {
-        config.desired_count = s.desired;
-        let mut new = Self::new(config, seed, numbers);
-        (new.started, new.revision, new.filled) = (s.started, s.revision, s.filled);
-        new.published.version = s.published;
-        new.tasks = s
-            .tasks
-            .into_iter()
-            .filter(|t| matches!(t.phase, Phase::Provisioning { .. }) || running.contains(&t.id))
-            .map(|mut t| {
-                if let Phase::Launching { port } = t.phase {
-                    t.phase = Phase::Running { port, since: now }
-                }
-                t
-            })
-            .collect();
-        new
-    }
-    /// X
-    pub fn rollback_to(&self) -> Option<Revision> {
-        None
-    }
-    /// X
-    pub fn is_down(&self) -> bool {
-        self.tasks.is_empty()
-    }
-    /// X
-    pub fn revision(&self) -> Revision {
-        self.revision
-    }
-    /// X
-    pub fn desired_count(&self) -> u32 {
-        self.config.desired_count
-    }
-    /// X
-    pub fn is_deploying(&self) -> bool {
-        false
     }
 
     /// Every task that is not gone, in ascending order.
@@ -344,7 +237,7 @@ impl Machine for Reconciler {
 
     fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Deploy(config, revision) => {
+            Event::Desired(config, revision) => {
                 self.config = *config;
                 self.revision = revision;
             }
@@ -357,11 +250,7 @@ impl Machine for Reconciler {
                 }
             }
             Event::NotLaunched(id, why) => self.gone(now, id, Cause::NotStarted(why)),
-            Event::Exited(id, ending) => self.gone(now, id, Cause::Exited(ending.exit)),
-            Event::Scale(n) => self.config.desired_count = n,
-            Event::Down => self.config.desired_count = 0,
-            Event::Drain(id) => self.retire(now, id, Cause::ByHand),
-            Event::Rollback | Event::Usage(_) | Event::Handover(_) => {}
+            Event::Exited(id, exit) => self.gone(now, id, Cause::Exited(exit)),
             Event::Sightings(sightings) => self.observe(now, &sightings),
             Event::Stop(id) => self.stop(now, id, Cause::ByHand),
         }

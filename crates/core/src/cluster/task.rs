@@ -2,15 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
-
 use super::plan::{Revision, Seen, Standing};
 use super::{State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
 use crate::time::Instant;
 
 /// A task that is not gone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: TaskId,
     pub(super) revision: Revision,
@@ -20,15 +18,13 @@ pub(super) struct Task {
     /// Whether a check ever passed.
     pub(super) passed: bool,
     /// Whether it was last seen in rotation.
-    #[serde(skip)]
     pub(super) in_rotation: bool,
     /// Requests last seen in flight.
-    #[serde(skip)]
     pub(super) in_flight: u32,
 }
 
 /// Where in its life a task is. There is no way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Its process starts then.
     Provisioning { until: Instant },

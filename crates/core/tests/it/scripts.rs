@@ -130,7 +130,7 @@ fn step(world: &mut World, config: &Config, line: &str) {
         ["gateway", "knows", version] => {
             world.endpoints.version = version.parse().expect("a version");
         }
-        ["deploy"] => world.tell(Event::Deploy(Box::new(config.clone()), 2)),
+        ["deploy"] => world.tell(Event::Desired(Box::new(config.clone()), 2)),
         ["starts", "fail"] => world.starts_fail = true,
         ["starts", "work"] => world.starts_fail = false,
         ["end"] => {}

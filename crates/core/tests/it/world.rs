@@ -153,7 +153,7 @@ impl World {
             Pending::Tell(event) => self.tell(event),
             Pending::Exit(task, exit) => {
                 if self.processes.remove(&task).is_some() {
-                    self.tell(Event::Exited(task, exit.into()));
+                    self.tell(Event::Exited(task, exit));
                 }
             }
             Pending::Endpoints(endpoints) => {
