@@ -150,7 +150,7 @@ impl Agent {
             Incoming::Keeper(FromKeeper::Exited(task, exit)) => {
                 self.processes.remove(&task);
                 self.outputs.close(task, &mut io::stderr());
-                self.drive_of(task, Event::Exited(task, exit));
+                self.drive_of(task, Event::Exited(task, exit.into()));
             }
             Incoming::Gateway(About { service, snapshot }) => {
                 let named = |managed: &Managed| managed.service.name == service;
