@@ -136,12 +136,28 @@ impl Numbers {
 impl Config {
     /// Healthy tasks that a deployment leaves: the share rounded *up*.
     pub fn floor(&self) -> u32 {
-        (self.desired_count * self.minimum_healthy_percent).div_ceil(100)
+        self.floor_of(self.desired_count)
     }
 
     /// Tasks there may be at once, starting and leaving ones included: the share rounded *down*.
     pub fn ceiling(&self) -> u32 {
-        self.desired_count * self.maximum_percent / 100
+        self.ceiling_of(self.desired_count)
+    }
+
+    /// The floor, were so many tasks desired.
+    pub fn floor_of(&self, count: u32) -> u32 {
+        (count * self.minimum_healthy_percent).div_ceil(100)
+    }
+
+    /// The ceiling, were so many tasks desired. The file is refused where rounding lets nothing move;
+    /// where it does so only for a count that came later, one more is let in.
+    pub fn ceiling_of(&self, count: u32) -> u32 {
+        let ceiling = count * self.maximum_percent / 100;
+        let stuck = count != self.desired_count
+            && count > 0
+            && ceiling <= count
+            && self.floor_of(count) >= count;
+        ceiling + u32::from(stuck)
     }
 }
 

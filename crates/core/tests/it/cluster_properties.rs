@@ -143,7 +143,7 @@ impl Watched {
             Fault::Busy(n, count) => self.process(pick(n), |p| p.in_flight = count),
             Fault::Deploy => {
                 self.revision += 1;
-                world.tell(Event::Desired(Box::new(self.config.clone()), self.revision));
+                world.deploy(self.config.clone(), self.revision);
             }
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::GatewayRestarts => world.endpoints = Endpoints::default(),

@@ -1,0 +1,346 @@
+//! Deployments: how they begin, go on and end.
+
+use serde::{Deserialize, Serialize};
+
+use super::Reconciler;
+use crate::cluster::Config;
+use crate::cluster::deployment::{Canary, DeploymentView, State};
+use crate::cluster::plan::{Revision, Seen, Standing};
+use crate::cluster::task::Task;
+use crate::machine::soonest;
+use crate::record::{Cause, Decision};
+use crate::time::Instant;
+
+/// So many deployments are remembered, and so many revisions to go back to.
+const REMEMBERED: usize = 20;
+
+/// How far the desired revision has come. There always is one: the last one stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Deployment {
+    pub(super) revision: Revision,
+    /// What it takes the place of; none: nothing ran before.
+    pub(super) from: Option<Revision>,
+    /// Whether it is a way back, which needs no canary and is not given up.
+    pub(super) rollback: bool,
+    pub(super) state: State,
+    since: Instant,
+    pub(super) failures: u32,
+    reason: Option<String>,
+    /// It is in its first step, if it has one.
+    canary: bool,
+    /// Since when the canary serves.
+    baking: Option<Instant>,
+    /// Since when all are there, and only requests are missing.
+    ready: Option<Instant>,
+}
+
+// === impl Deployment ===
+
+impl Deployment {
+    /// Of a service of which nothing runs.
+    pub(super) fn first() -> Self {
+        Self {
+            revision: 1,
+            from: None,
+            rollback: false,
+            state: State::InProgress,
+            since: Instant::EPOCH,
+            failures: 0,
+            reason: None,
+            canary: false,
+            baking: None,
+            ready: None,
+        }
+    }
+
+    pub(super) fn end(&mut self, state: State, reason: Option<&Cause>) {
+        self.state = state;
+        self.reason = reason.map(ToString::to_string);
+        (self.canary, self.baking, self.ready) = (false, None, None);
+    }
+
+    /// The revision that makes up for what this one was not given, if it was given up half-way.
+    pub(super) fn held_for(&self) -> Option<Revision> {
+        self.from.filter(|_| self.state == State::Failed)
+    }
+
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    pub(super) fn baking(&self) -> Option<Instant> {
+        self.baking
+    }
+
+    pub(super) fn ready(&self) -> Option<Instant> {
+        self.ready
+    }
+}
+
+impl Reconciler {
+    /// The deployment that is under way, or the last one.
+    pub fn deployment(&self) -> DeploymentView {
+        let Deployment { revision, from, state, since, failures, ref reason, .. } = self.deployment;
+        let healthy = self.settled(revision).count() as u32;
+        let (threshold, desired) = (self.threshold(), self.count);
+        let reason = reason.clone();
+        DeploymentView {
+            revision,
+            from,
+            state,
+            since,
+            failures,
+            threshold,
+            healthy,
+            desired,
+            reason,
+        }
+    }
+
+    /// The deployments before that, the oldest first: as many as are remembered.
+    pub fn history(&self) -> impl Iterator<Item = &DeploymentView> {
+        self.history.iter()
+    }
+
+    /// The revisions to which one may go back, the last one last.
+    pub fn completed(&self) -> &[Revision] {
+        &self.completed
+    }
+
+    /// Tasks of a revision that are healthy and have settled.
+    fn settled(&self, revision: Revision) -> impl Iterator<Item = &Task> {
+        let settled = move |task: &&Task| {
+            task.revision == revision && task.is_running() && task.settled && task.replace.is_none()
+        };
+        self.tasks.iter().filter(settled)
+    }
+
+    pub(super) fn deploy(&mut self, now: Instant, config: Config, revision: Revision) {
+        let (before, wanted) = (self.config.desired_count, config.desired_count);
+        self.config = config;
+        if revision == self.deployment.revision {
+            if wanted != before {
+                self.scale(now, wanted);
+            }
+            return;
+        }
+        let places = self.places(now);
+        if wanted != before {
+            self.set_count(now, wanted);
+        }
+        if self.deployment.state.is_under_way() {
+            let cause = Cause::Superseded { by: revision };
+            self.deployment.end(State::Failed, Some(&cause));
+        }
+        let from = self.deployment.revision;
+        let cause = Cause::NewRevision { revision, from: Some(from) };
+        self.record_all(now, Decision::Deploy, cause);
+        self.begin(now, revision, places, false);
+    }
+
+    /// How many tasks of the revision that is left have a place until new ones take it.
+    fn places(&mut self, now: Instant) -> u32 {
+        let serving = self.serving_new(now);
+        match self.deployment.held_for() {
+            _ if self.deployment.state == State::Completed => self.count,
+            Some(before) => {
+                self.old = vec![(before, self.count.saturating_sub(serving))];
+                serving
+            }
+            // What of it has not settled yet is nothing to be replaced.
+            None => {
+                let taken = self.old.iter().map(|(_, places)| places).sum();
+                serving.min(self.count.saturating_sub(taken))
+            }
+        }
+    }
+
+    /// How many tasks of the desired revision work and are to go on.
+    fn serving_new(&self, now: Instant) -> u32 {
+        let serves = |seen: &&Seen| {
+            seen.revision == self.deployment.revision
+                && seen.standing == Standing::Serving
+                && seen.replace.is_none()
+        };
+        self.seen(now).iter().filter(serves).count() as u32
+    }
+
+    fn begin(&mut self, now: Instant, revision: Revision, places: u32, rollback: bool) {
+        let from = self.deployment.revision;
+        let ended = self.deployment();
+        self.history.push_back(ended);
+        if self.history.len() > REMEMBERED {
+            self.history.pop_front();
+        }
+        self.old.insert(0, (from, places));
+        self.old.retain(|(old, places)| *old != revision && *places > 0);
+        self.backoffs.remove(&revision);
+        let old = &self.old;
+        self.backoffs.retain(|of, _| old.iter().any(|(old, _)| old == of));
+        self.deployment = Deployment {
+            revision,
+            from: Some(from),
+            rollback,
+            since: now,
+            canary: !rollback,
+            ..Deployment::first()
+        };
+        self.watch.begin();
+    }
+
+    pub(super) fn roll_back_by_hand(&mut self, now: Instant) {
+        match self.last_completed() {
+            Some(to) => self.go_back(now, to, true),
+            None => self.record_all(now, Decision::Refuse, Cause::NoneToGoBackTo),
+        }
+    }
+
+    /// Leaves the revision for one that was completed before, and for good: nobody comes back to it
+    /// unasked.
+    pub(super) fn go_back(&mut self, now: Instant, to: Revision, by_hand: bool) {
+        let from = self.deployment.revision;
+        let places = if self.deployment.state == State::Completed { self.count } else { 0 };
+        self.completed.retain(|revision| *revision != from);
+        if self.deployment.state != State::Completed {
+            let given_up = Cause::ByHand;
+            let reason = by_hand.then_some(&given_up);
+            self.deployment.state = State::RolledBack;
+            self.deployment.reason =
+                reason.map(ToString::to_string).or(self.deployment.reason.take());
+        }
+        self.record_all(now, Decision::RollBack, Cause::GoneBack { from, to });
+        self.begin(now, to, places, true);
+    }
+
+    pub(super) fn scale(&mut self, now: Instant, count: u32) {
+        let before = self.count;
+        self.set_count(now, count);
+        // Of both revisions there are more, for the new one may not be good.
+        for (_, places) in &mut self.old {
+            *places = (*places * count).div_ceil(before.max(1));
+        }
+    }
+
+    fn set_count(&mut self, now: Instant, count: u32) {
+        let from = std::mem::replace(&mut self.count, count);
+        if from != count {
+            self.record_all(now, Decision::Scale, Cause::Scaled { from, to: count });
+        }
+    }
+
+    /// A task of an old revision was retired: if nobody of its revision took its place, it has none
+    /// any more.
+    pub(super) fn give_up_place(&mut self, now: Instant, revision: Revision) {
+        let grace = self.config.health_grace;
+        let stays = |task: &&Task| {
+            let standing = task.seen(now, grace).standing;
+            task.revision == revision
+                && task.replace.is_none()
+                && matches!(standing, Standing::Coming | Standing::Unsettled | Standing::Serving)
+        };
+        let stay = self.tasks.iter().filter(stays).count() as u32;
+        for (old, places) in &mut self.old {
+            if *old == revision && stay < *places {
+                *places -= 1;
+            }
+        }
+    }
+
+    /// The canary that is out.
+    pub(super) fn canary(&self) -> Option<Canary> {
+        let deployment = &self.deployment;
+        let out = deployment.canary && deployment.state.is_under_way() && !self.down;
+        self.config.deployment.canary.filter(|_| out && self.count > 0)
+    }
+
+    /// How many new tasks there should be for now, and how many old ones stay whatever the floor.
+    pub(super) fn shares(&self, now: Instant) -> (u32, u32) {
+        if self.down {
+            return (0, 0);
+        }
+        if self.deployment.held_for().is_some() {
+            let new = self.serving_new(now).min(self.count);
+            return (new, self.count - new);
+        }
+        let Some(canary) = self.canary() else { return (self.count, 0) };
+        let new = canary.tasks(self.count);
+        let (_, ceiling) = self.bounds();
+        (new, self.count.saturating_sub(new).max(1).min(ceiling.saturating_sub(new)))
+    }
+
+    /// Takes a deployment one step further, if it is time.
+    pub(super) fn roll(&mut self, now: Instant) {
+        // A service that never came up may do so yet.
+        let first = self.deployment.from.is_none() && self.deployment.state == State::Failed;
+        if self.down || !self.deployment.state.is_under_way() && !first {
+            return;
+        }
+        if let Some(canary) = self.canary() {
+            self.bake(now, canary);
+        } else {
+            self.deployment.canary = false;
+            self.complete(now);
+        }
+    }
+
+    fn bake(&mut self, now: Instant, canary: Canary) {
+        let tasks = self.settled(self.deployment.revision).count() as u32;
+        let bake = canary.bake;
+        if tasks < canary.tasks(self.count) {
+            (self.deployment.baking, self.deployment.state) = (None, State::InProgress);
+            return;
+        }
+        let since = *self.deployment.baking.get_or_insert(now);
+        if self.deployment.state == State::InProgress {
+            self.deployment.state = State::Baking;
+            self.record_all(now, Decision::Bake, Cause::CanarySettled { tasks, bake });
+        }
+        // What nobody saw was not seen to be good.
+        if since + bake <= now && self.informed(now) {
+            (self.deployment.canary, self.deployment.baking) = (false, None);
+            self.deployment.state = State::InProgress;
+            self.record_all(now, Decision::GoOn, Cause::Baked { bake });
+        }
+    }
+
+    /// A deployment ends only when the desired count is healthy, nothing old is left, and requests
+    /// were answered by each, or none came.
+    fn complete(&mut self, now: Instant) {
+        let revision = self.deployment.revision;
+        let tasks = self.settled(revision).count() as u32;
+        let old = self.tasks.iter().any(|task| task.revision != revision);
+        if tasks < self.count || old {
+            self.deployment.ready = None;
+            return;
+        }
+        let ready = *self.deployment.ready.get_or_insert(now);
+        let answered = self.settled(revision).all(|task| task.answered);
+        let quiet = self.informed(now) && self.quiet_at(ready) <= now;
+        if !answered && !quiet {
+            return;
+        }
+        self.deployment.end(State::Completed, None);
+        self.completed.retain(|completed| *completed != revision);
+        self.completed.push(revision);
+        if self.completed.len() > REMEMBERED {
+            self.completed.remove(0);
+        }
+        self.old.clear();
+        self.tasks.iter_mut().for_each(|task| task.must_settle = false);
+        self.record_all(now, Decision::Complete, Cause::AllServe { revision, tasks });
+    }
+
+    /// When no request will have come for long enough.
+    pub(super) fn quiet_at(&self, ready: Instant) -> Instant {
+        self.watch.busy().map_or(ready, |busy| busy.max(ready)) + self.quiet()
+    }
+
+    /// When the deployment wants to be told the time.
+    pub(super) fn rollout_due(&self) -> Option<Instant> {
+        let bake = self.config.deployment.canary.map(|canary| canary.bake).unwrap_or_default();
+        let baked = self.deployment.baking.map(|since| since + bake);
+        let quiet = self.deployment.ready.map(|ready| self.quiet_at(ready));
+        let ahead = |at: &Instant| *at > self.at;
+        soonest(baked.filter(ahead), quiet.filter(ahead))
+    }
+}
