@@ -237,7 +237,7 @@ impl Agent {
 
     /// Tells the service of `task`, if there is one.
     fn drive_of(&mut self, task: TaskId, event: Event) {
-        let place = self.services.iter().position(|managed| managed.numbers.include(task));
+        let place = self.services.iter().position(|managed| managed.owns(task));
         if let Some(place) = place {
             self.drive(place, Some(event));
         }
@@ -309,7 +309,7 @@ impl Agent {
         let usage = self.resources.usage().clone();
         for place in 0..self.services.len() {
             let managed = &mut self.services[place];
-            let of_it = usage.iter().filter(|(task, _)| managed.numbers.include(**task));
+            let of_it = usage.iter().filter(|(task, _)| managed.owns(**task));
             let of_it: Vec<_> = of_it.map(|(task, usage)| (*task, *usage)).collect();
             if !of_it.is_empty() {
                 self.drive(place, Some(Event::Usage(of_it)));

@@ -186,6 +186,7 @@ impl Service {
             &mut cluster.restart_backoff.1,
             &mut cluster.health_grace,
             &mut cluster.deployment.settle,
+            &mut cluster.deployment.quiet,
             &mut health.interval,
             &mut health.fast_interval,
             &mut health.timeout,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::limits::Limits;
-use seaworthy_core::cluster::reconciler::{Event, Signal};
+use seaworthy_core::cluster::reconciler::{Event, Signal, Snapshot};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, Service};
 use tokio::net::UnixDatagram;
@@ -101,14 +101,11 @@ impl Agent {
             _ => None,
         });
         let with_process: Vec<TaskId> = running.keys().copied().chain(ended).collect();
-        let mut numbers = Allotment::of(&fleet.services, &stored);
-        for service in fleet.services {
+        let numbers = renumber(&fleet.services, &mut stored);
+        for (service, numbers) in fleet.services.into_iter().zip(numbers) {
             match stored.services.remove(&service.name) {
                 Some(stored) => self.take_up(seed, service, stored, &with_process),
-                None => {
-                    let numbers = numbers.next();
-                    self.services.push(Managed::new(service, seed, numbers, wall_clock()));
-                }
+                None => self.services.push(Managed::new(service, seed, numbers, wall_clock())),
             }
         }
         for (task, process) in running {
@@ -149,26 +146,24 @@ impl Agent {
     }
 }
 
-/// Who gets which task numbers: services that are new to a fleet get those that nobody had.
-struct Allotment {
-    beyond: u32,
-    place: usize,
-    services: usize,
-}
-
-impl Allotment {
-    fn of(services: &[Service], stored: &Stored) -> Self {
-        let beyond = stored.services.values().filter_map(|service| service.snapshot.as_ref());
-        let beyond = beyond.map(|snapshot| snapshot.highest_task()).max().unwrap_or(0);
-        let is_new = |service: &&Service| !stored.services.contains_key(&service.name);
-        Self { beyond, place: 0, services: services.iter().filter(is_new).count() }
+/// The numbers of the tasks of all services, in their order. If others come or go, all get numbers that
+/// nobody had.
+fn renumber(services: &[Service], stored: &mut Stored) -> Vec<Numbers> {
+    let known = services.iter().all(|service| stored.services.contains_key(&service.name));
+    if known && services.len() == stored.services.len() {
+        return services.iter().map(|service| stored.services[&service.name].numbers).collect();
     }
-
-    fn next(&mut self) -> Numbers {
-        let numbers = Numbers::beyond(self.beyond, self.place, self.services);
-        self.place += 1;
-        numbers
+    let highest =
+        |service: &StoredService| Some(service.snapshot.as_ref()?.highest(service.numbers));
+    let beyond = stored.services.values().filter_map(highest).max().unwrap_or(0);
+    let numbers = |place| Numbers::beyond(beyond, place, services.len());
+    for (place, service) in services.iter().enumerate() {
+        if let Some(stored) = stored.services.get_mut(&service.name) {
+            stored.numbers = numbers(place);
+            stored.snapshot = stored.snapshot.take().map(Snapshot::renumbered);
+        }
     }
+    (0..services.len()).map(numbers).collect()
 }
 
 /// Tells the keeper whom we know; returns who runs, and what happened before anybody listened.

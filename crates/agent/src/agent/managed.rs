@@ -80,6 +80,11 @@ impl Managed {
         }
     }
 
+    /// Whether a task that is not gone is of this service.
+    pub(super) fn owns(&self, task: TaskId) -> bool {
+        self.reconciler.views().iter().any(|view| view.task == task)
+    }
+
     /// What outlives the agent.
     pub(super) fn stored(&self) -> StoredService {
         StoredService {

@@ -1,17 +1,22 @@
 //! What the agent tells of the fleet over its API.
 
+use seaworthy_core::cluster::deployment::State;
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
 
 use super::managed::Managed;
+use super::store::Registered;
 use super::{Agent, url};
 use crate::api::Wall;
-use crate::api::types::{FleetView, PartView, RevisionView, ServiceView, TaskView};
+use crate::api::types::{
+    DeploymentView, FleetView, PartView, RevisionState, RevisionView, ServiceView, Stage, TaskView,
+};
 use crate::clock::now;
 use crate::processes::{Identity, of_fleet};
 
 impl Agent {
     pub(super) fn fleet_view(&self) -> FleetView {
-        let services = self.services.iter().map(|managed| managed.view()).collect();
+        let services = self.services.iter().map(|managed| managed.view(self.wall)).collect();
         let dashboard = self.dashboard.as_ref().map(|(address, _)| format!("http://{address}/"));
         FleetView {
             state_directory: self.directory.path().to_owned(),
@@ -72,7 +77,7 @@ impl Agent {
 // === impl Managed ===
 
 impl Managed {
-    fn view(&self) -> ServiceView {
+    fn view(&self, wall: Wall) -> ServiceView {
         let views = self.reconciler.views();
         let count = |wanted: fn(&seaworthy_core::cluster::View) -> bool| {
             views.iter().filter(|view| wanted(view)).count() as u32
@@ -84,13 +89,61 @@ impl Managed {
             desired: self.reconciler.desired_count(),
             running: count(|view| view.has_process() && !view.is_leaving()),
             in_rotation: count(|view| view.is_in_rotation()),
-            deployment: None,
+            deployment: self.reconciler.is_deploying().then(|| self.deployment_view(wall)),
             autoscaling: self.service.cluster.autoscaling.is_some(),
-            waiting_on: Vec::new(),
+            waiting_on: self.reconciler.explain(now()),
+        }
+    }
+
+    fn deployment_view(&self, wall: Wall) -> DeploymentView {
+        let deployment = self.reconciler.deployment();
+        let leaves_failed = self.reconciler.history().last().is_some_and(|before| {
+            before.state == State::RolledBack && before.from == Some(deployment.revision)
+        });
+        let stage = match deployment.state {
+            State::Baking => Stage::Canary,
+            _ if leaves_failed => Stage::RollingBack,
+            _ if deployment.healthy >= deployment.desired => Stage::Proving,
+            _ => Stage::Rolling,
+        };
+        DeploymentView {
+            revision: deployment.revision,
+            from: deployment.from,
+            stage,
+            settled: deployment.healthy,
+            desired: deployment.desired,
+            failed: deployment.failures,
+            failure_threshold: deployment.threshold,
+            started: wall.text(deployment.since),
         }
     }
 
     pub(super) fn revision_views(&self) -> Vec<RevisionView> {
-        Vec::new()
+        let current = self.reconciler.deployment();
+        let last = |revision| {
+            let before = self.reconciler.history().filter(move |d| d.revision == revision).last();
+            if revision == current.revision { Some(&current) } else { before }
+        };
+        let view = |(revision, registered): (Revision, &Registered)| {
+            let deployment = last(revision);
+            let state = match deployment.map(|deployment| deployment.state) {
+                Some(State::InProgress | State::Baking) if revision == current.revision => {
+                    RevisionState::InProgress
+                }
+                Some(State::Completed) => RevisionState::Completed,
+                Some(State::Failed) => RevisionState::Failed,
+                Some(State::RolledBack) => RevisionState::RolledBack,
+                _ => RevisionState::Replaced,
+            };
+            RevisionView {
+                revision,
+                state,
+                reason: deployment.and_then(|deployment| deployment.reason.clone()),
+                command: registered.service.command.clone(),
+                deployed_at: Wall::text_of(registered.at),
+                current: revision == current.revision,
+            }
+        };
+        self.revisions.all().map(view).collect()
     }
 }

@@ -50,6 +50,17 @@ impl Snapshot {
         all
     }
 
+    /// No task has a number beyond this, if they were numbered by `numbers`.
+    pub fn highest(&self, numbers: Numbers) -> u32 {
+        numbers.after(self.started).0
+    }
+
+    /// The same, but further tasks get other numbers, from their first one on.
+    #[must_use]
+    pub fn renumbered(self) -> Self {
+        Self { started: 0, ..self }
+    }
+
     /// Tasks that have, or may have, a process.
     pub fn tasks(&self) -> impl Iterator<Item = TaskId> {
         let process = |task: &&Task| !matches!(task.phase, Phase::Provisioning { .. });

@@ -102,6 +102,16 @@ impl Reconciler {
         self.history.iter()
     }
 
+    /// Whether one is under way.
+    pub fn is_deploying(&self) -> bool {
+        self.deployment.state.is_under_way()
+    }
+
+    /// Where a rollback by hand would lead, if it can be done.
+    pub fn rollback_to(&self) -> Option<Revision> {
+        self.last_completed()
+    }
+
     /// The revisions to which one may go back, the last one last.
     pub fn completed(&self) -> &[Revision] {
         &self.completed
