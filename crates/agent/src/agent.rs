@@ -160,6 +160,7 @@ impl Agent {
             }
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
+            Incoming::Command(Command::Deploy { .. }) => {}
             Incoming::Tick => {
                 self.outputs.tell(&mut io::stderr());
                 self.offer_ports();

@@ -19,6 +19,7 @@ use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
+pub(crate) use raw::read_environment;
 pub use raw::{RawFleet, RawService};
 
 /// Everything the keeper, the agent and the gateway go by.

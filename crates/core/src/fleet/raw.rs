@@ -245,7 +245,8 @@ fn read_command(raw: &RawService) -> Result<Vec<String>, ConfigError> {
     Ok(command.clone())
 }
 
-fn read_environment(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+/// Variables that a task may be given.
+pub(crate) fn read_environment(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {
     for (name, value) in variables {
         if name == "PORT" || name.starts_with("SEAWORTHY_") {
             let problem = "is given to each task by seaworthy; allowed is any other name";

@@ -54,6 +54,9 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         gone: 1,
         calls: Vec::new(),
         replacements: vec![replacement],
+        rollouts: Vec::new(),
+        fewest: count - 1,
+        most: count,
         starts,
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
@@ -205,7 +208,12 @@ fn flows_calls_and_promises() {
         row.findings.flows.insert(0, pages);
         let fault = LinkFault::Latency(Duration::from_secs(30));
         row.findings.calls = vec![Calls {
-            fault: Fault { at: MS(1000), lasts: MS(8000), kind: FaultKind::Link { to: 0, fault } },
+            fault: Fault {
+                at: MS(1000),
+                once: None,
+                lasts: MS(8000),
+                kind: FaultKind::Link { to: 0, fault },
+            },
             to: 0,
             during: 12,
             longest_silence: MS(4900),
