@@ -8,8 +8,11 @@
 //! No descriptor is passed by number: a process finds its sockets as standard input and output.
 
 pub mod agent;
+pub mod api;
+pub mod cgroup;
 mod clients;
 pub mod clock;
+pub mod environment;
 mod error;
 pub mod exec;
 pub mod keeper;
@@ -18,5 +21,6 @@ mod output;
 pub mod owner;
 mod ports;
 pub mod processes;
+pub mod usage;
 
 pub use error::Error;

@@ -21,6 +21,7 @@ pub(crate) use target::{Target, Welcome};
 
 /// How a task is chosen among those in rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
     /// Each in turn, as often as its weight says. Source: nginx, smooth weighted round robin.

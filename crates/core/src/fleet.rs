@@ -1,10 +1,13 @@
 //! A fleet as meant: every value present and sensible. It is made from a [`RawFleet`], as written.
 
 mod check;
+pub mod environment_file;
 pub mod http;
 pub(crate) mod range;
 mod raw;
 pub mod reload;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod written;
 
 use std::collections::BTreeMap;
@@ -19,7 +22,6 @@ use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
-pub(crate) use raw::read_environment;
 pub use raw::{RawFleet, RawService};
 
 /// Everything the keeper, the agent and the gateway go by.
@@ -29,6 +31,9 @@ pub struct Fleet {
     pub seed: u64,
     /// How its gateway is run.
     pub gateway: Gateway,
+    /// How its agent is spoken to.
+    #[serde(default)]
+    pub agent: Agent,
     /// By name, in ascending order; at least one.
     pub services: Vec<Service>,
 }
@@ -44,6 +49,16 @@ pub struct Gateway {
     pub access_log: AccessLog,
     /// When it is told to stop, requests in flight may take so long.
     pub stop_timeout: Duration,
+}
+
+/// How the agent is spoken to, beside the socket in its state directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Where its API and the dashboard listen, if they do over TCP; port 0 asks the kernel for one.
+    pub listen: Option<SocketAddr>,
+    /// The file with the token that is asked for there, if one is given; else the agent draws one and
+    /// keeps it in its state directory.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Where every request is told, as a line of JSON.
@@ -156,6 +171,8 @@ impl Service {
             &mut cluster.deregistration_delay,
             &mut cluster.restart_backoff.0,
             &mut cluster.restart_backoff.1,
+            &mut cluster.health_grace,
+            &mut cluster.deployment.settle,
             &mut health.interval,
             &mut health.fast_interval,
             &mut health.timeout,
@@ -163,6 +180,12 @@ impl Service {
             &mut call.connect_timeout,
         ];
         durations.into_iter().chain(http.durations()).for_each(&change);
+        cluster.deployment.alarm.iter_mut().for_each(|alarm| change(&mut alarm.window));
+        cluster.deployment.canary.iter_mut().for_each(|canary| change(&mut canary.bake));
+        if let Some(scaling) = &mut cluster.autoscaling {
+            change(&mut scaling.scale_out_cooldown);
+            change(&mut scaling.scale_in_cooldown);
+        }
         health.passive.iter_mut().for_each(|rules| rules.durations(&change));
         for route in &mut call.routes {
             change(&mut route.outlasts);

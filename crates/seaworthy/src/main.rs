@@ -1,7 +1,7 @@
 //! `seaworthy`: one file per command.
 //!
 //! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, a fleet cannot
-//! work, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
+//! work, a deployment failed, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
 mod command;
 
@@ -20,20 +20,46 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(command::init::Args),
+    Ps(command::ps::Args),
+    Events(command::events::Args),
+    Logs(command::logs::Args),
+    Deploy(command::deploy::Args),
+    Rollback(command::rollback::Args),
+    Revisions(command::revisions::Args),
+    Scale(command::scale::Args),
+    Stop(command::stop::Args),
+    Drain(command::drain::Args),
+    Down(command::down::Args),
     Drill(command::drill::Args),
     Gateway(command::gateway::Args),
     Check(command::check::Args),
     Store(command::store::Args),
+    Schema(command::schema::Args),
+    Completions(command::completions::Args),
     #[command(hide = true)]
     Part(command::part::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Init(args) => command::init::run(&args),
+        Command::Ps(args) => command::ps::run(&args),
+        Command::Events(args) => command::events::run(args),
+        Command::Logs(args) => command::logs::run(args),
+        Command::Deploy(args) => command::deploy::run(&args),
+        Command::Rollback(args) => command::rollback::run(&args),
+        Command::Revisions(args) => command::revisions::run(&args),
+        Command::Scale(args) => command::scale::run(&args),
+        Command::Stop(args) => command::stop::run(&args),
+        Command::Drain(args) => command::drain::run(&args),
+        Command::Down(args) => command::down::run(&args),
         Command::Drill(args) => command::drill::run(args),
         Command::Gateway(args) => command::gateway::run(&args),
         Command::Check(args) => command::check::run(&args),
         Command::Store(args) => command::store::run(args),
+        Command::Schema(args) => command::schema::run(&args),
+        Command::Completions(args) => command::completions::run(&args),
         Command::Part(args) => command::part::run(args),
     };
     result.unwrap_or_else(|error| {

@@ -6,6 +6,7 @@ use crate::call::path;
 
 /// What requests have in common that are to reach the same task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Affinity {
     /// Their path, without its query: each task keeps its part of what there is.

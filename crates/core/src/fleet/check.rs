@@ -1,5 +1,7 @@
 //! What cannot work in a fleet, or is likely not what was meant, with the numbers.
 
+mod control;
+
 use std::time::Duration;
 
 use humantime::format_duration as say;
@@ -33,6 +35,7 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
         if service.targets.is_empty() {
             start(service, &mut add);
             retirement(service, &mut add);
+            control::check(service, rate, &mut add);
         } else {
             standing(service, &mut add);
         }
@@ -49,6 +52,7 @@ pub fn check(fleet: &Fleet, rate: Option<f64>) -> Vec<Finding> {
             connecting(service, route, &mut add);
         }
     }
+    findings.extend(open_agent(fleet));
     findings.extend(multiplied_tries(fleet));
     findings.extend(inverted_deadlines(fleet));
     findings.sort_by_key(|finding| finding.severity);
@@ -282,6 +286,19 @@ fn inverted_deadlines(fleet: &Fleet) -> Option<Finding> {
             say(short.0),
             long.1,
             say(long.0)
+        ),
+    })
+}
+
+/// What goes over TCP is not encrypted.
+fn open_agent(fleet: &Fleet) -> Option<Finding> {
+    let listen = fleet.agent.listen.filter(|address| !address.ip().is_loopback())?;
+    Some(Finding {
+        key: "agent.listen".to_owned(),
+        severity: Severity::Warning,
+        text: format!(
+            "{listen} can be reached from other machines, and the token goes there as it is: whoever \
+             listens on the way can start and stop tasks"
         ),
     })
 }

@@ -38,6 +38,7 @@ pub struct Config {
 /// Which requests are taken. What could be read in two ways is never passed on: it is refused, or
 /// passed on in one form. Source: ALB's desync mitigation modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Desync {
     /// As in `Defensive`, but a connection goes on after an ambiguous request.
@@ -50,6 +51,7 @@ pub enum Desync {
 
 /// What becomes of `X-Forwarded-For`. Source: ALB's three modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Forwarded {
     /// The client's address is added.
@@ -62,6 +64,7 @@ pub enum Forwarded {
 
 /// Whose request id counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RequestIds {
     /// The client's if it sends a proper one, else ours.

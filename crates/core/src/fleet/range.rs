@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use humantime::format_duration;
 
 use super::ConfigError;
-use super::written::{Number, Span, Written};
+use super::written::{Decimal, Number, Size, Span, Written};
 
 /// No duration in a file is shorter, or it would be nothing when life is faster.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
@@ -77,6 +78,62 @@ where
         let (low, high) = (allowed.start(), allowed.end());
         ConfigError::new(key, format_args!("{problem}; allowed is {low} to {high}"))
     })
+}
+
+/// A number with up to three decimals in `allowed`; both in thousandths.
+pub(crate) fn thousandths(
+    key: &str,
+    written: Option<Decimal>,
+    allowed: RangeInclusive<u32>,
+) -> Result<Option<u32>, ConfigError> {
+    let Some(Decimal(written)) = written else { return Ok(None) };
+    let number = written.and_then(|number| u32::try_from(number).ok());
+    number.filter(|number| allowed.contains(number)).map(Some).ok_or_else(|| {
+        let say = |thousandths: f64| thousandths / 1000.0;
+        let problem = match written {
+            Some(number) => format!("{} is out of range", say(number as f64)),
+            None => "is not a number with up to three decimals".to_owned(),
+        };
+        let (low, high) = (say((*allowed.start()).into()), say((*allowed.end()).into()));
+        ConfigError::new(key, format_args!("{problem}; allowed is {low} to {high}"))
+    })
+}
+
+/// A number of bytes in `allowed`.
+pub(crate) fn bytes(
+    key: &str,
+    written: Option<Size>,
+    allowed: RangeInclusive<u64>,
+) -> Result<Option<u64>, ConfigError> {
+    let Some(size) = written else { return Ok(None) };
+    if allowed.contains(&size.0) {
+        return Ok(Some(size.0));
+    }
+    let (low, high) = (Size(*allowed.start()), Size(*allowed.end()));
+    let problem = format!("{size} is out of range; allowed is {low} to {high}");
+    Err(ConfigError::new(key, problem))
+}
+
+/// The path of a file.
+pub(crate) fn file(key: impl Display, path: &Path) -> Result<(), ConfigError> {
+    let path = path.as_os_str().as_encoded_bytes();
+    if path.is_empty() || path.contains(&0) {
+        return Err(ConfigError::new(key, "names no file; allowed is a path"));
+    }
+    Ok(())
+}
+
+/// A variable of a task's environment.
+pub(crate) fn variable(key: impl Display, name: &str, value: &str) -> Result<(), ConfigError> {
+    if name == "PORT" || name.starts_with("SEAWORTHY_") {
+        let problem = "is given to each task by seaworthy; allowed is any other name";
+        return Err(ConfigError::new(key, problem));
+    }
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        let problem = "is no variable; allowed is a name without = and no zero byte anywhere";
+        return Err(ConfigError::new(key, problem));
+    }
+    Ok(())
 }
 
 /// A path, perhaps with a query, that can stand in a request as it is (RFC 3986).

@@ -1,86 +1,53 @@
 //! A fleet as written: unknown keys are refused, what is left out gets its default here and
 //! nowhere else.
 
+mod agent;
+mod autoscaling;
 mod balancing;
 mod breaker;
 mod bulkhead;
 mod call;
+mod deployment;
+mod environment;
 mod gateway;
 mod health;
 mod http;
+mod limits;
 mod route;
+mod service;
 mod target;
+mod tasks;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::range::{self, SHORTEST, duration, number, span};
-use super::written::{Number, Span, Written};
+use super::range::{self, duration, number};
+use super::written::Number;
 use super::{ConfigError, Fleet, Service};
-use balancing::RawWeights;
-use breaker::RawBreaker;
-use bulkhead::RawBulkhead;
-use call::{RawCall, RawFallback};
-use gateway::RawGateway;
-use health::RawHealth;
-use http::RawHttp;
-use route::{RawPolicies, RawRoute};
-use target::RawTarget;
+pub use service::RawService;
 
-use crate::balance::{Affinity, Algorithm};
-use crate::cluster::{self, deployment, limits::Limits};
+use agent::RawAgent;
+use gateway::RawGateway;
+use route::{RawPolicies, RawRoute};
 
 /// The fleet file.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawFleet {
+    /// From which all draws come. By default 1.
     seed: Option<Number>,
+    /// How the gateway itself is run.
     #[serde(default)]
     gateway: RawGateway,
-    /// By name.
+    /// How the agent is spoken to.
+    #[serde(default)]
+    agent: RawAgent,
+    /// What a task is, how many there are, and how requests reach them, by name.
     pub service: BTreeMap<String, RawService>,
-}
-
-/// `[service.NAME]`, or what a drill's configuration changes of it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub struct RawService {
-    listen: Option<SocketAddr>,
-    targets: Option<Vec<RawTarget>>,
-    command: Option<Vec<String>>,
-    #[serde(default)]
-    environment: BTreeMap<String, String>,
-    /// How many tasks there should be.
-    pub desired_count: Option<Number>,
-    /// The floor that deployments keep.
-    pub minimum_healthy_percent: Option<Number>,
-    /// The ceiling that all starts keep.
-    pub maximum_percent: Option<Number>,
-    provisioning: Option<Span>,
-    start_timeout: Option<Written>,
-    stop_timeout: Option<Written>,
-    deregistration_delay: Option<Written>,
-    restart_backoff: Option<Span>,
-    balancing: Option<Algorithm>,
-    affinity: Option<Affinity>,
-    slow_start: Option<Written>,
-    most_in_flight: Option<Number>,
-    weights: Option<RawWeights>,
-    sticky_cookie: Option<String>,
-    #[serde(default)]
-    health: RawHealth,
-    #[serde(default)]
-    call: RawCall,
-    #[serde(default)]
-    http: RawHttp,
-    breaker: Option<RawBreaker>,
-    bulkhead: Option<RawBulkhead>,
-    fallback: Option<RawFallback>,
-    #[serde(default)]
-    route: Vec<RawRoute>,
 }
 
 /// Who runs the tasks of a service.
@@ -101,47 +68,6 @@ impl RawFleet {
     /// Whether it is about services that somebody else runs.
     pub fn is_of_others(&self) -> bool {
         self.service.values().any(|service| service.targets.is_some())
-    }
-}
-
-// === impl RawService ===
-
-impl RawService {
-    /// Takes over what `changes` says. A table takes the place of the whole table, but for `health`,
-    /// `call`, `http` and `environment`, of which each key stands for itself.
-    pub fn change(&mut self, changes: &Self) {
-        fn put<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
-            if let Some(from) = from {
-                *to = Some(from.clone());
-            }
-        }
-        put(&mut self.listen, changes.listen.as_ref());
-        put(&mut self.targets, changes.targets.as_ref());
-        put(&mut self.command, changes.command.as_ref());
-        self.environment.extend(changes.environment.clone());
-        put(&mut self.desired_count, changes.desired_count.as_ref());
-        put(&mut self.minimum_healthy_percent, changes.minimum_healthy_percent.as_ref());
-        put(&mut self.maximum_percent, changes.maximum_percent.as_ref());
-        put(&mut self.provisioning, changes.provisioning.as_ref());
-        put(&mut self.start_timeout, changes.start_timeout.as_ref());
-        put(&mut self.stop_timeout, changes.stop_timeout.as_ref());
-        put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
-        put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
-        put(&mut self.balancing, changes.balancing.as_ref());
-        put(&mut self.affinity, changes.affinity.as_ref());
-        put(&mut self.slow_start, changes.slow_start.as_ref());
-        put(&mut self.most_in_flight, changes.most_in_flight.as_ref());
-        put(&mut self.weights, changes.weights.as_ref());
-        put(&mut self.sticky_cookie, changes.sticky_cookie.as_ref());
-        self.health = changes.health.or(&self.health);
-        self.call = changes.call.or(&self.call);
-        self.http = changes.http.or(&self.http);
-        put(&mut self.breaker, changes.breaker.as_ref());
-        put(&mut self.bulkhead, changes.bulkhead.as_ref());
-        put(&mut self.fallback, changes.fallback.as_ref());
-        if !changes.route.is_empty() {
-            self.route.clone_from(&changes.route);
-        }
     }
 }
 
@@ -169,6 +95,10 @@ impl Fleet {
             );
             return Err(ConfigError::new("service", problem));
         }
+        if whose == Whose::Others && raw.agent.is_given() {
+            let problem = "is about a fleet that seaworthy runs; a gateway alone has no agent";
+            return Err(ConfigError::new("agent", problem));
+        }
         let read = |(name, service): (String, RawService)| {
             let key = format!("service.{name}");
             range::name(&key, &name)?;
@@ -177,6 +107,7 @@ impl Fleet {
         let fleet = Self {
             seed: number("seed", raw.seed, 1, 0..=u64::MAX)?,
             gateway: raw.gateway.read().map_err(|error| error.below("gateway"))?,
+            agent: raw.agent.read().map_err(|error| error.below("agent"))?,
             services: raw.service.into_iter().map(read).collect::<Result<_, _>>()?,
         };
         fleet.check_addresses()?;
@@ -191,6 +122,11 @@ impl Fleet {
                 let problem = format!("{} is where `{}` listens, too", service.listen, other.name);
                 let key = format!("service.{}.listen", service.name);
                 return Err(ConfigError::new(key, problem));
+            }
+            if self.agent.listen == Some(service.listen) && service.listen.port() > 0 {
+                let problem =
+                    format!("{} is where `{}` listens, too", service.listen, service.name);
+                return Err(ConfigError::new("agent.listen", problem));
             }
         }
         Ok(())
@@ -211,8 +147,8 @@ impl Service {
             // All of them are wanted.
             raw.desired_count = Some(Number(Some(targets.len() as i128)));
         }
-        let cluster = read_cluster(&raw)?;
-        read_environment(&raw.environment).map_err(|error| error.below("environment"))?;
+        let cluster = tasks::read(&raw)?;
+        environment::check(&raw)?;
         if let Some(name) = &raw.sticky_cookie {
             range::token("sticky_cookie", name)?;
         }
@@ -228,8 +164,8 @@ impl Service {
             sticky_cookie: raw.sticky_cookie,
             command,
             environment: raw.environment,
-            environment_files: Vec::new(),
-            secrets: BTreeMap::new(),
+            environment_files: raw.environment_files.unwrap_or_default(),
+            secrets: raw.secrets,
             targets,
         })
     }
@@ -243,65 +179,6 @@ fn read_command(raw: &RawService) -> Result<Vec<String>, ConfigError> {
     };
     range::command("command", command)?;
     Ok(command.clone())
-}
-
-/// Variables that a task may be given.
-pub(crate) fn read_environment(variables: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    for (name, value) in variables {
-        if name == "PORT" || name.starts_with("SEAWORTHY_") {
-            let problem = "is given to each task by seaworthy; allowed is any other name";
-            return Err(ConfigError::new(name, problem));
-        }
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            let problem = "is no variable; allowed is a name without = and no zero byte anywhere";
-            return Err(ConfigError::new(format_args!("{name:?}"), problem));
-        }
-    }
-    Ok(())
-}
-
-fn read_cluster(raw: &RawService) -> Result<cluster::Config, ConfigError> {
-    let backoff = (Duration::from_secs(1), Duration::from_secs(300));
-    let config = cluster::Config {
-        desired_count: number("desired_count", raw.desired_count, 2, 1..=100)?,
-        minimum_healthy_percent: number(
-            "minimum_healthy_percent",
-            raw.minimum_healthy_percent,
-            100,
-            0..=100,
-        )?,
-        maximum_percent: number("maximum_percent", raw.maximum_percent, 200, 100..=400)?,
-        provisioning: span(
-            "provisioning",
-            raw.provisioning,
-            Duration::ZERO,
-            (Duration::ZERO, Duration::ZERO),
-        )?,
-        start_timeout: duration("start_timeout", raw.start_timeout, Duration::from_secs(60))?,
-        stop_timeout: duration("stop_timeout", raw.stop_timeout, Duration::from_secs(30))?,
-        deregistration_delay: duration(
-            "deregistration_delay",
-            raw.deregistration_delay,
-            Duration::from_secs(300),
-        )?,
-        restart_backoff: span("restart_backoff", raw.restart_backoff, SHORTEST, backoff)?,
-        health_grace: Duration::ZERO,
-        limits: Limits::default(),
-        deployment: deployment::Config::default(),
-        autoscaling: None,
-    };
-    let (floor, ceiling, count) = (config.floor(), config.ceiling(), config.desired_count);
-    if ceiling <= count && floor >= count {
-        let plural = if count == 1 { "" } else { "s" };
-        let problem = format!(
-            "{} % of {count} task{plural} keeps {floor} healthy while maximum_percent {} % allows {ceiling} in \
-             all: none may be stopped and none started, so a deployment can never move; lower the \
-             first or raise the second",
-            config.minimum_healthy_percent, config.maximum_percent,
-        );
-        return Err(ConfigError::new("minimum_healthy_percent", problem));
-    }
-    Ok(config)
 }
 
 fn read_call(raw: &RawService) -> Result<crate::call::Config, ConfigError> {

@@ -1,4 +1,4 @@
-//! Values as people write them in a file: durations, spans, shares, numbers.
+//! Values as people write them in a file: durations, spans, shares, numbers, sizes.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,8 +29,23 @@ pub struct Share {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number(pub Option<i128>);
 
+/// A number with up to three decimals, such as 0.5, in thousandths; none if something else is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub Option<i64>);
+
+/// A number of bytes with its unit: `"256MiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// From small to large.
+const UNITS: [(&str, u64); 4] =
+    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+
 /// Reads anything, and numbers as numbers.
 struct AnyNumber;
+
+/// Reads what can stand for a number.
+struct AnyDecimal;
 
 /// Reads text by a function. What is allowed is said of other text and of what is no text at all.
 struct Text<T> {
@@ -165,6 +180,75 @@ impl<'de> Visitor<'de> for AnyNumber {
     fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Number, A::Error> {
         while table.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Number(None))
+    }
+}
+
+// === impl Decimal ===
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyDecimal)
+    }
+}
+
+impl Visitor<'_> for AnyDecimal {
+    type Value = Decimal;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Decimal, E> {
+        Ok(Decimal(number.checked_mul(1000)))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Decimal, E> {
+        Ok(Decimal(i64::try_from(number).ok().and_then(|number| number.checked_mul(1000))))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Decimal, E> {
+        let thousandths = (number * 1000.0).round();
+        // What would be rounded is refused.
+        let exact = number.abs() < 1e9 && (number * 1000.0 - thousandths).abs() < 1e-6;
+        Ok(Decimal(exact.then_some(thousandths as i64)))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Decimal, E> {
+        Ok(Decimal(None))
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Decimal, E> {
+        Ok(Decimal(None))
+    }
+}
+
+// === impl Size ===
+
+impl Size {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let (_, bytes) = UNITS.into_iter().find(|(name, _)| *name == unit.trim_start())?;
+        number.parse().ok().and_then(|number: u64| number.checked_mul(bytes)).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let allowed =
+            "a size: a whole number with its unit, such as \"512KiB\", \"256MiB\" or \"2GiB\"";
+        deserializer.deserialize_str(Text { allowed, read: Self::read })
+    }
+}
+
+/// In the largest unit that leaves a whole number.
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, bytes): &&(&str, u64)| self.0 >= *bytes && self.0.is_multiple_of(*bytes);
+        match UNITS.iter().rev().find(whole) {
+            Some((name, bytes)) => write!(f, "{}{name}", self.0 / bytes),
+            None => write!(f, "{} bytes", self.0),
+        }
     }
 }
 

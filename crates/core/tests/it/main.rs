@@ -2,6 +2,8 @@
 
 #![allow(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod autoscaler;
+mod autoscaler_properties;
 mod balance;
 mod balance_properties;
 mod balance_world;

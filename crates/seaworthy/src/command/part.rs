@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use seaworthy_agent::exec::{self, Within};
+
 /// A process of a fleet
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -35,6 +37,18 @@ enum Part {
     Exec {
         /// Process id of the parent
         parent: u32,
+        /// Outlives its parent
+        #[arg(long)]
+        untied: bool,
+        /// The `cgroup.procs` of a control group to join first; may be given several times
+        #[arg(long, value_name = "FILE")]
+        cgroup: Vec<PathBuf>,
+        /// Gets no more memory to write to
+        #[arg(long, value_name = "BYTES")]
+        data: Option<u64>,
+        /// Runs on no more processors
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        processors: Option<u32>,
         /// What to become
         #[arg(last = true, required = true, value_names = ["PROGRAM", "ARGUMENT"])]
         command: Vec<OsString>,
@@ -48,9 +62,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Part::Agent { directory } => seaworthy_agent::agent::run(&directory)?,
         Part::Gateway { directory } => seaworthy_gateway::run(&directory)?,
         Part::Relay { command } => return Ok(seaworthy_drill::relay::run(&command)?),
-        Part::Exec { parent, command } => {
+        Part::Exec { parent, untied, cgroup, data, processors, command } => {
             let (program, arguments) = command.split_first().expect("clap requires one");
-            let error = seaworthy_agent::exec::run(parent, program, arguments);
+            let within = Within { cgroups: cgroup, data, processors };
+            let tied_to = Some(parent).filter(|_| !untied);
+            let error = exec::run(tied_to, &within, program, arguments);
             anyhow::bail!("{}: cannot be started: {error}", program.display());
         }
     }

@@ -4,10 +4,17 @@
 
 mod check;
 mod client;
+mod completions;
+mod control;
 mod dependencies;
 mod drill;
+mod exec;
+#[path = "../../../agent/tests/it/fake.rs"]
+mod fake;
 mod gateway;
 mod gray;
+mod init;
+mod schema;
 mod services;
 mod target;
 mod world;

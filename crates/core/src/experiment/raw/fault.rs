@@ -12,7 +12,6 @@ use crate::experiment::{
 };
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, SHORTEST, duration, number, within};
-use crate::fleet::read_environment;
 use crate::fleet::written::{Number, Share, Written};
 
 /// `{ at = "15s", stop = 1 }`, `{ at = "15s", lasts = "5s", latency = "30s", to = "products" }`
@@ -265,7 +264,9 @@ impl RawFault {
         let Some(RawDefinition { environment, command }) = self.deploy.clone() else {
             return Ok(Definition::default());
         };
-        read_environment(&environment).map_err(|error| error.below("deploy.environment"))?;
+        for (name, value) in &environment {
+            range::variable(format_args!("deploy.environment.{name}"), name, value)?;
+        }
         command.iter().try_for_each(|words| range::command("deploy.command", words))?;
         Ok(Definition { environment, command })
     }

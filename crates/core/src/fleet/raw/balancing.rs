@@ -14,6 +14,7 @@ use crate::fleet::written::Number;
 
 /// `weights = { "1" = 90, "2" = 10 }`, by revision.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub(super) struct RawWeights(BTreeMap<String, Number>);
 

@@ -11,6 +11,7 @@ use crate::policy::breaker::{Config, Mode, Opening, Ramp, Slow, Trials, Window};
 
 /// `[service.NAME.breaker]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawBreaker {
     enabled: Option<bool>,

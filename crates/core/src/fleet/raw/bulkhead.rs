@@ -9,6 +9,7 @@ use crate::policy::{adaptive, bulkhead};
 
 /// `[service.NAME.bulkhead]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawBulkhead {
     enabled: Option<bool>,
@@ -18,6 +19,7 @@ pub(super) struct RawBulkhead {
 
 /// `adaptive = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawAdaptive {
     initial: Option<Number>,

@@ -13,23 +13,32 @@ use crate::policy::{budget, fallback, hedge};
 
 /// `[service.NAME.call]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawCall {
-    /// Of a service only.
+    /// For opening one connection; of a service only. By default "10s".
     pub(super) connect_timeout: Option<Written>,
+    /// One deadline for all tries, to the last byte of the answer. By default "60s".
     timeout: Option<Written>,
+    /// Sent so often at most. By default 3.
     tries: Option<Number>,
+    /// Statuses that count as failures. By default "500-599".
     failure_status: Option<Matcher>,
+    /// So long a task goes on when nobody waits any more. By default "0s".
     outlasts: Option<Written>,
+    /// Failures of which a safe request is tried again, or "none". By default "500,502-504".
     retry_status: Option<String>,
+    /// How many tries there may be beside the first ones.
     retry_budget: Option<RawBudget>,
+    /// A second task is asked beside a first one that is late.
     hedge: Option<RawHedge>,
-    /// Of a service only.
+    /// What waits while no task may get it; of a service only.
     pub(super) queue: Option<RawQueue>,
 }
 
 /// `retry_budget = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawBudget {
     success_percent: Option<Number>,
@@ -39,6 +48,7 @@ struct RawBudget {
 
 /// `hedge = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawHedge {
     enabled: Option<bool>,
@@ -49,6 +59,7 @@ struct RawHedge {
 
 /// `queue = { … }`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawQueue {
     enabled: Option<bool>,
@@ -58,6 +69,7 @@ pub(super) struct RawQueue {
 
 /// `[service.NAME.fallback]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawFallback {
     enabled: Option<bool>,

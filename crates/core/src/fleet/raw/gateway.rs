@@ -11,11 +11,16 @@ use crate::fleet::{AccessLog, ConfigError, Gateway};
 
 /// `[gateway]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawGateway {
+    /// Threads that carry requests. By default one for each processor, up to 8.
     workers: Option<Number>,
+    /// Where health, readiness and metrics are to be found. Nowhere if left out.
     admin: Option<SocketAddr>,
+    /// "off", "-" for standard output, or a path. By default "off".
     access_log: Option<String>,
+    /// So long requests in flight may take when it is told to stop. By default "30s".
     stop_timeout: Option<Written>,
 }
 

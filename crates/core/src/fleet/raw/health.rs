@@ -11,21 +11,32 @@ use crate::health::{Check, Config, Matcher, passive};
 
 /// `[service.NAME.health]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawHealth {
+    /// By default "http".
     protocol: Option<Protocol>,
+    /// What is asked for. By default "/".
     path: Option<String>,
+    /// Statuses that pass, such as "200,204" or "200-299". By default "200".
     matcher: Option<Matcher>,
+    /// By default "2s".
     interval: Option<Written>,
+    /// While something is changing. By default "200ms".
     fast_interval: Option<Written>,
+    /// Less than the interval. By default "1s".
     timeout: Option<Written>,
+    /// Passes in a row until a task is healthy again; a new one needs only one. By default 2.
     healthy_threshold: Option<Number>,
+    /// Failures in a row until a task is unhealthy. By default 3.
     unhealthy_threshold: Option<Number>,
+    /// What requests show of a task.
     #[serde(default)]
     passive: RawPassive,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Protocol {
     Http,
@@ -34,18 +45,30 @@ enum Protocol {
 
 /// `[service.NAME.health.passive]`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawPassive {
+    /// By default true.
     enabled: Option<bool>,
+    /// So many failures in a row eject a task. By default 5.
     consecutive: Option<Number>,
+    /// For the share of failures. By default "10s".
     window: Option<Written>,
+    /// Fewer requests in a window say nothing. By default 10.
     minimum_requests: Option<Number>,
+    /// Such a share of failures ejects a task. By default 50.
     failure_percent: Option<Number>,
+    /// Slow is so many times what is typical of the others, … By default 5.
     latency_factor: Option<Number>,
+    /// … and so much more. By default "200ms".
     latency_floor: Option<Written>,
+    /// Slow for so long ejects a task. By default "1s".
     latency_for: Option<Written>,
+    /// So long it is out, times its number in a row. By default "5s".
     ejection: Option<Written>,
+    /// By default "300s".
     longest_ejection: Option<Written>,
+    /// No verdict leaves fewer tasks. By default 1.
     minimum_in_rotation: Option<Number>,
 }
 

@@ -9,6 +9,7 @@ use crate::fleet::written::{Number, Written};
 
 /// `[service.NAME.http]`. The defaults, each with its reason, are those of [`Config`].
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawHttp {
     desync: Option<Desync>,

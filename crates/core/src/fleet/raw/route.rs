@@ -25,6 +25,7 @@ pub(super) struct RawPolicies {
 
 /// `[[service.NAME.route]]`
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawRoute {
     name: String,

@@ -17,10 +17,12 @@ const MOST_TARGETS: usize = 100;
 
 /// `"127.0.0.1:8001"`, or the same with what is special about it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "Either"))]
 pub(super) struct RawTarget(RawTable);
 
 /// `{ address = "127.0.0.1:8001", weight = 2, revision = 2 }`
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawTable {
     address: String,
@@ -29,6 +31,16 @@ struct RawTable {
 }
 
 struct AddressOrTable;
+
+/// What a target is for an editor.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its form matters")]
+enum Either {
+    Address(String),
+    Table(RawTable),
+}
 
 /// What `raw` says of its targets. Nothing in it may be about tasks that we would run.
 pub(super) fn read(raw: &RawService) -> Result<Vec<Target>, ConfigError> {
@@ -72,6 +84,8 @@ fn of_tasks_we_run(raw: &RawService) -> Option<&'static str> {
     let keys = [
         ("command", raw.command.is_some()),
         ("environment", !raw.environment.is_empty()),
+        ("environment_files", raw.environment_files.is_some()),
+        ("secrets", !raw.secrets.is_empty()),
         ("desired_count", raw.desired_count.is_some()),
         ("minimum_healthy_percent", raw.minimum_healthy_percent.is_some()),
         ("maximum_percent", raw.maximum_percent.is_some()),
@@ -80,6 +94,10 @@ fn of_tasks_we_run(raw: &RawService) -> Option<&'static str> {
         ("stop_timeout", raw.stop_timeout.is_some()),
         ("deregistration_delay", raw.deregistration_delay.is_some()),
         ("restart_backoff", raw.restart_backoff.is_some()),
+        ("health_grace", raw.health_grace.is_some()),
+        ("limits", raw.limits.is_given()),
+        ("deployment", raw.deployment.is_given()),
+        ("autoscaling", raw.autoscaling.is_some()),
     ];
     keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
 }

@@ -59,6 +59,54 @@ fn everything_that_is_wrong_is_said_with_its_numbers_the_worst_first() {
 }
 
 #[test]
+fn what_is_doubtful_about_how_tasks_come_and_go() {
+    let text = r#"
+        agent.listen = "0.0.0.0:9900"
+        [service.s]
+        command = ["s"]
+        health_grace = "2m"
+        call.timeout = "20s"
+        most_in_flight = 4
+        limits = { memory = "1GiB", memory_soft = "1000MiB" }
+        deployment = { settle = "2s", alarm = { p99 = "20s", window = "30s" }, canary = { bake = "1s" } }
+        [service.s.autoscaling]
+        minimum = 2
+        maximum = 4
+        requests_per_task = 2
+        concurrency = 4
+        p99 = "30s"
+        scale_in_cooldown = "10s"
+        [service.t]
+        command = ["t"]
+        deployment.canary = {}
+        autoscaling = { maximum = 2, cpu_percent = 50 }
+    "#;
+    let told = told(text, Some(0.5));
+    let new = ["agent", "grace", ".deployment", ".limits", ".autoscaling"];
+    let lines = told.lines().filter(|line| new.iter().any(|key| line.contains(key)));
+    expect![[r#"
+        Warning: service.s.health_grace: failing checks do not count for 2m, but a task that has not passed one 1m after its start is given up: raise `start_timeout`, too
+        Warning: service.s.deployment.settle: a new task takes an old one's place 2s after its first passing check, and tasks that are broken die within 5s as a rule: those that do are replaced as if they had been good
+        Warning: service.s.deployment.alarm.p99: no request takes longer than 20s: an alarm at 20s never comes
+        Warning: service.s.deployment.alarm.minimum_requests: at 0.5 calls a second a window of 30s holds 15, and the alarm wants 20: it never comes
+        Warning: service.s.deployment.canary.bake: the canary is looked at for 1s, and a new task counts as healthy only after 2s
+        Warning: service.s.deployment.canary.bake: the canary is looked at for 1s, and the alarm looks at 30s at once: most of that is from before
+        Warning: service.s.limits.memory_soft: a task is replaced above 1000MiB and killed above 1GiB: a task that leaks is likely killed while its replacement starts; below 921MiB there is time
+        Warning: service.s.autoscaling.scale_in_cooldown: in after 10s and out after 30s: it is sooner smaller than it can grow again
+        Warning: service.s.autoscaling.concurrency: a task gets at most 4 requests at once, and more tasks come when each has more than 4: only when requests wait
+        Warning: service.s.autoscaling.p99: no request takes longer than 20s: at 30s it never scales out
+        Warning: service.t.deployment.canary: without an `alarm` only checks and deaths of its tasks speak against a canary: one that answers every request with an error passes
+        Warning: service.t.autoscaling.maximum: 2 to 2 tasks leave nothing to scale
+        Warning: agent.listen: 0.0.0.0:9900 can be reached from other machines, and the token goes there as it is: whoever listens on the way can start and stop tasks
+        Note: service.s.limits.memory: up to 8 tasks at once (200 %, in a deployment) may use 8GiB of memory
+        Note: service.s.autoscaling.p99: with hardly any requests nothing is known of how long they take, and what is not known scales nothing: a service that nobody uses keeps its tasks"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
+    let many = self::told(text, Some(100.0));
+    assert!(
+        many.contains("100 calls a second at 2 for each task ask for 50 tasks, and 4 are allowed")
+    );
+}
+
+#[test]
 fn a_route_behind_a_wider_one_is_never_used() {
     let shadowed = |first: &str, second: &str| {
         let text = format!(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
+use seaworthy_core::cluster::Config;
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 
 use crate::golden;
@@ -16,7 +17,8 @@ fn what_is_left_out_has_its_default() {
     expect![[r#"
         1
         Gateway { workers: None, admin: None, access_log: Off, stop_timeout: 30s }
-        s 127.0.0.1:0 ["store", "serve"] {}
+        Agent { listen: None, token_file: None }
+        s 127.0.0.1:0 ["store", "serve"] {} [] {}
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s), health_grace: 0ns, limits: Limits { cpu: None, memory: None, memory_soft: None }, deployment: Config { settle: 10s, breaker: Breaker { percent: 50, minimum: 3, maximum: 200, cumulative: false }, rollback: true, alarm: None, canary: None }, autoscaling: None }
         Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
         Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
@@ -33,10 +35,15 @@ const EVERYTHING: &str = r#"
         admin = "127.0.0.1:9901"
         access_log = "/var/log/access.jsonl"
         stop_timeout = "0s"
+        [agent]
+        listen = "127.0.0.1:9900"
+        token_file = "/etc/seaworthy/token"
         [service.store-1]
         listen = "127.0.0.1:8080"
         command = ["store"]
         environment = { RUST_LOG = "info" }
+        environment_files = ["a.env", "b.env"]
+        secrets = { DB_PASSWORD = "secrets/db" }
         desired_count = 3
         minimum_healthy_percent = 66
         maximum_percent = 134
@@ -45,6 +52,21 @@ const EVERYTHING: &str = r#"
         stop_timeout = "30s"
         deregistration_delay = "1m 30s"
         restart_backoff = "2s"
+        health_grace = "20s"
+        limits = { cpu = 0.5, memory = "256MiB", memory_soft = "200MiB" }
+        deployment.settle = "5s"
+        deployment.rollback = false
+        deployment.circuit_breaker = { percent = 25, minimum = 2, maximum = 10, cumulative = true }
+        deployment.alarm = { failed_percent = 2, p99 = "300ms", window = "20s", minimum_requests = 100 }
+        deployment.canary = { percent = 10, bake = "2m" }
+        autoscaling.minimum = 3
+        autoscaling.maximum = 9
+        autoscaling.requests_per_task = 50
+        autoscaling.concurrency = 8
+        autoscaling.cpu_percent = 60
+        autoscaling.p99 = "200ms"
+        autoscaling.scale_out_cooldown = "10s"
+        autoscaling.scale_in_cooldown = "60s"
         balancing = "consistent_hash"
         affinity.header = "X-User"
         slow_start = "20s"
@@ -120,8 +142,9 @@ fn a_file_that_says_everything_is_meant_as_written() {
     expect![[r#"
         7
         Gateway { workers: Some(3), admin: Some(127.0.0.1:9901), access_log: File("/var/log/access.jsonl"), stop_timeout: 0ns }
-        store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"}
-        Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s), health_grace: 0ns, limits: Limits { cpu: None, memory: None, memory_soft: None }, deployment: Config { settle: 10s, breaker: Breaker { percent: 50, minimum: 3, maximum: 200, cumulative: false }, rollback: true, alarm: None, canary: None }, autoscaling: None }
+        Agent { listen: Some(127.0.0.1:9900), token_file: Some("/etc/seaworthy/token") }
+        store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"} ["a.env", "b.env"] {"DB_PASSWORD": "secrets/db"}
+        Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s), health_grace: 20s, limits: Limits { cpu: Some(500), memory: Some(268435456), memory_soft: Some(209715200) }, deployment: Config { settle: 5s, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: Some(2), p99: Some(300ms), window: 20s, minimum_requests: 100 }), canary: Some(Canary { percent: 10, bake: 120s }) }, autoscaling: Some(Config { minimum: 3, maximum: 9, targets: [RequestsPerTask(50), Concurrency(8), Cpu(60), P99(200ms)], scale_out_cooldown: 10s, scale_in_cooldown: 60s }) }
         Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
         Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
         Config { desync: Strictest, forwarded: Preserve, most_forwarded: 5, request_id: Replace, longest_line: 1000, longest_head: 2000, most_fields: 200, longest_body: Some(1048576), idle_timeout: 30s, head_timeout: 5s, body_timeout: 20s, write_timeout: 15s, tunnel_timeout: 600s }
@@ -133,15 +156,15 @@ fn a_file_that_says_everything_is_meant_as_written() {
 #[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
-        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected one of `seed`, `gateway`, `service`
+        sevice.s.desired_count = 1           | line 2, column 1: unknown field `sevice`, expected one of `seed`, `gateway`, `agent`, `service`
         seed = -1                            | seed: -1 is out of range; allowed is 0 to 18446744073709551615
         seed = 99999999999999999999          | seed: 99999999999999999999 is out of range; allowed is 0 to 18446744073709551615
-        listen = 8080                        | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `service`
-        listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `service`
+        listen = 8080                        | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `agent`, `service`
+        listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `agent`, `service`
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
         service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
@@ -211,6 +234,105 @@ fn settings_under_which_a_rollout_can_never_move_are_refused() {
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 1; service.s.maximum_percent = 199 | service.s.minimum_healthy_percent: 1 % of 1 task keeps 1 healthy while maximum_percent 199 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         service.s.desired_count = 1; service.s.minimum_healthy_percent = 0; service.s.maximum_percent = 100 | good
         service.s.health.interval = "5s"; service.s.health.timeout = "5s" | service.s.health.timeout: 5s is not less than the interval of 5s, so checks would overlap
+    "#]]);
+}
+
+#[test]
+fn what_a_task_may_use_is_within_bounds_and_in_proper_order() {
+    check(&expect![[r#"
+        service.s.limits = {}                                           | good
+        service.s.limits = { cpu = 2 }                                  | good
+        service.s.limits.cpu = 0.005                                    | service.s.limits.cpu: 0.005 is out of range; allowed is 0.01 to 1024
+        service.s.limits.cpu = 0                                        | service.s.limits.cpu: 0 is out of range; allowed is 0.01 to 1024
+        service.s.limits.cpu = -1                                       | service.s.limits.cpu: -1 is out of range; allowed is 0.01 to 1024
+        service.s.limits.cpu = 0.0001                                   | service.s.limits.cpu: is not a number with up to three decimals; allowed is 0.01 to 1024
+        service.s.limits.cpu = nan                                      | service.s.limits.cpu: is not a number with up to three decimals; allowed is 0.01 to 1024
+        service.s.limits.cpu = "2"                                      | service.s.limits.cpu: is not a number with up to three decimals; allowed is 0.01 to 1024
+        service.s.limits.memory = 256                                   | line 2, column 27: invalid type: integer `256`, expected a size: a whole number with its unit, such as "512KiB", "256MiB" or "2GiB"
+        service.s.limits.memory = "256MB"                               | line 2, column 27: `256MB` is not a size: a whole number with its unit, such as "512KiB", "256MiB" or "2GiB"
+        service.s.limits.memory = "1.5GiB"                              | line 2, column 27: `1.5GiB` is not a size: a whole number with its unit, such as "512KiB", "256MiB" or "2GiB"
+        service.s.limits.memory = "99999999999TiB"                      | line 2, column 27: `99999999999TiB` is not a size: a whole number with its unit, such as "512KiB", "256MiB" or "2GiB"
+        service.s.limits.memory = "1000KiB"                             | service.s.limits.memory: 1000KiB is out of range; allowed is 1MiB to 1TiB
+        service.s.limits.memory = "2048GiB"                             | service.s.limits.memory: 2TiB is out of range; allowed is 1MiB to 1TiB
+        service.s.limits = { memory = "1GiB", memory_soft = "1025MiB" } | service.s.limits.memory_soft: 1025MiB is more than the `memory` of 1GiB, at which a task is killed; allowed is up to that
+        service.s.limits = { memory = "1GiB", memory_soft = "1GiB" }    | good
+        service.s.limits.memory_soft = "1GiB"                           | good
+        service.s.limits.disk = 1                                       | line 2, column 18: unknown field `disk`, expected one of `cpu`, `memory`, `memory_soft`
+        service.s.health_grace = "2h"                                   | service.s.health_grace: 2h is out of range; allowed is 0s to 1h
+        service.s.health_grace = "0s"                                   | good
+    "#]]);
+}
+
+#[test]
+fn deployments_are_judged_by_what_can_be() {
+    check(&expect![[r#"
+        service.s.deployment = {}                                        | good
+        service.s.deployment.settle = "0s"                               | good
+        service.s.deployment.settle = "61m"                              | service.s.deployment.settle: 1h 1m is out of range; allowed is 0s to 1h
+        service.s.deployment.rollback = "yes"                            | line 2, column 33: invalid type: string "yes", expected a boolean
+        service.s.deployment.circuit_breaker = {}                        | good
+        service.s.deployment.circuit_breaker.percent = 0                 | service.s.deployment.circuit_breaker.percent: 0 is out of range; allowed is 1 to 100
+        service.s.deployment.circuit_breaker = { minimum = 5, maximum = 4 } | service.s.deployment.circuit_breaker.minimum: 5 is more than the `maximum` of 4; allowed is up to that
+        service.s.deployment.circuit_breaker.maximum = 1                 | good
+        service.s.deployment.circuit_breaker.minimum = 300               | good
+        service.s.deployment.circuit_breaker.enabled = false             | line 2, column 38: unknown field `enabled`, expected one of `percent`, `minimum`, `maximum`, `cumulative`
+        service.s.deployment.alarm = {}                                  | service.s.deployment.alarm.failed_percent: is missing; allowed is this, `p99`, or both
+        service.s.deployment.alarm.failed_percent = 1                    | good
+        service.s.deployment.alarm.failed_percent = 0                    | service.s.deployment.alarm.failed_percent: 0 is out of range; allowed is 1 to 99
+        service.s.deployment.alarm.failed_percent = 100                  | service.s.deployment.alarm.failed_percent: 100 is out of range; allowed is 1 to 99
+        service.s.deployment.alarm.p99 = "1s"                            | good
+        service.s.deployment.alarm = { p99 = "1s", window = "0s" }       | service.s.deployment.alarm.window: 0s is out of range; allowed is 1ms to 1h
+        service.s.deployment.alarm = { p99 = "1s", minimum_requests = 0 } | service.s.deployment.alarm.minimum_requests: 0 is out of range; allowed is 1 to 1000000
+        service.s.deployment.canary = {}                                 | good
+        service.s.deployment.canary.percent = 0                          | service.s.deployment.canary.percent: 0 is out of range; allowed is 1 to 99
+        service.s.deployment.canary.percent = 100                        | service.s.deployment.canary.percent: 100 is out of range; allowed is 1 to 99
+        service.s.deployment.canary.bake = "0s"                          | service.s.deployment.canary.bake: 0s is out of range; allowed is 1ms to 1h
+        service.s.deployment.canary.steps = 2                            | line 2, column 29: unknown field `steps`, expected `percent` or `bake`
+    "#]]);
+}
+
+#[test]
+fn the_desired_count_follows_something_within_bounds() {
+    check(&expect![[r#"
+        service.s.autoscaling = {}                                       | service.s.autoscaling.maximum: is missing; allowed is 2 to 100
+        service.s.autoscaling = { maximum = 4 }                          | service.s.autoscaling.requests_per_task: is missing; allowed is this, `concurrency`, `cpu_percent`, `p99`, or several of them: without any nothing is tracked
+        service.s.autoscaling = { maximum = 4, requests_per_task = 10 }  | good
+        service.s.autoscaling = { requests_per_task = 10 }               | service.s.autoscaling.maximum: is missing; allowed is 2 to 100
+        service.s.autoscaling = { maximum = 101, p99 = "1s" }            | service.s.autoscaling.maximum: 101 is out of range; allowed is 1 to 100
+        service.s.autoscaling = { maximum = 1, p99 = "1s" }              | service.s.autoscaling.maximum: 2 to 1 leaves out the `desired_count` of 2, with which it begins; allowed is what includes it
+        service.s.autoscaling = { minimum = 3, maximum = 4, p99 = "1s" } | service.s.autoscaling.minimum: 3 to 4 leaves out the `desired_count` of 2, with which it begins; allowed is what includes it
+        service.s.autoscaling = { minimum = 5, maximum = 4, p99 = "1s" } | service.s.autoscaling.minimum: 5 is out of range; allowed is 1 to 4
+        service.s.autoscaling = { minimum = 0, maximum = 4, p99 = "1s" } | service.s.autoscaling.minimum: 0 is out of range; allowed is 1 to 4
+        service.s.autoscaling = { maximum = 4, requests_per_task = 0 }   | service.s.autoscaling.requests_per_task: 0 is out of range; allowed is 1 to 1000000
+        service.s.autoscaling = { maximum = 4, concurrency = 0 }         | service.s.autoscaling.concurrency: 0 is out of range; allowed is 1 to 1000000
+        service.s.autoscaling = { maximum = 4, cpu_percent = 101 }       | service.s.autoscaling.cpu_percent: 101 is out of range; allowed is 1 to 100
+        service.s.autoscaling = { maximum = 4, p99 = "0s" }              | service.s.autoscaling.p99: 0s is out of range; allowed is 1ms to 1h
+        service.s.autoscaling = { maximum = 4, p99 = "1s", scale_out_cooldown = "2h" } | service.s.autoscaling.scale_out_cooldown: 2h is out of range; allowed is 0s to 1h
+        service.s.autoscaling = { maximum = 4, p99 = "1s", scale_in_cooldown = "0s" } | good
+        service.s.autoscaling = { maximum = 4, latency = "1s" }          | line 2, column 40: unknown field `latency`, expected one of `minimum`, `maximum`, `requests_per_task`, `concurrency`, `cpu_percent`, `p99`, `scale_out_cooldown`, `scale_in_cooldown`
+        service.s.desired_count = 4; service.s.maximum_percent = 125; service.s.autoscaling = { maximum = 8, cpu_percent = 50 } | good
+        service.s.desired_count = 4; service.s.maximum_percent = 125; service.s.autoscaling = { minimum = 1, maximum = 8, cpu_percent = 50 } | service.s.minimum_healthy_percent: 100 % of 1 task, which autoscaling may ask for, keeps 1 healthy while maximum_percent 125 % allows 1 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
+    "#]]);
+}
+
+#[test]
+fn secrets_and_environment_files_are_files() {
+    check(&expect![[r#"
+        service.s.environment_files = ["a.env"]                          | good
+        service.s.environment_files = "a.env"                            | line 2, column 31: invalid type: string "a.env", expected a sequence
+        service.s.environment_files = ["a.env", ""]                      | service.s.environment_files[2]: names no file; allowed is a path
+        service.s.secrets = { A = "secrets/a" }                          | good
+        service.s.secrets.A = ""                                         | service.s.secrets.A: names no file; allowed is a path
+        service.s.secrets.A = "a\u0000"                                  | service.s.secrets.A: names no file; allowed is a path
+        service.s.secrets.PORT = "port"                                  | service.s.secrets.PORT: is given to each task by seaworthy; allowed is any other name
+        service.s.secrets."A=B" = "a"                                    | service.s.secrets."A=B": is no variable; allowed is a name without = and no zero byte anywhere
+        service.s.environment.A = "b"; service.s.secrets.A = "a"         | service.s.secrets.A: stands in `environment`, too; allowed is just one of them
+        agent.listen = "127.0.0.1:0"                                     | good
+        agent.listen = 9900                                              | line 2, column 16: invalid type: integer `9900`, expected socket address
+        agent = { listen = "127.0.0.1:9900", token_file = "" }           | agent.token_file: names no file; allowed is a path
+        agent.token_file = "token"                                       | agent.token_file: means nothing without `listen`; allowed is both
+        agent.token = "1234"                                             | line 2, column 7: unknown field `token`, expected `listen` or `token_file`
+        agent.listen = "127.0.0.1:80"; service.s.listen = "127.0.0.1:80" | agent.listen: 127.0.0.1:80 is where `s` listens, too
     "#]]);
 }
 
@@ -373,7 +495,8 @@ proptest! {
         minimum in any::<Option<u32>>(),
         maximum in any::<Option<u32>>(),
         small in (0..120u32, 0..120u32, 90..450u32),
-        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 7),
+        durations in prop::collection::vec((0..5_000_000_000u64, "ns|us|ms|s|m|h|days|years"), 9),
+        scaling in prop::option::of((0..120u32, 0..120u32)),
         scale in 1..1_000u32,
     ) {
         let mut lines = vec![GOOD.to_owned()];
@@ -384,17 +507,29 @@ proptest! {
         ];
         lines.extend(numbers.map(|(key, value)| format!("service.s.{key} = {value}")));
         let keys = ["provisioning", "start_timeout", "stop_timeout", "restart_backoff",
-            "health.timeout", "call.timeout", "slow_start"];
+            "health.timeout", "call.timeout", "slow_start", "health_grace", "deployment.settle"];
         for (key, (number, unit)) in keys.iter().zip(&durations) {
             // Half of them are left as they are, or hardly any file would be read.
             if number % 2 == 0 {
                 lines.push(format!("service.s.{key} = \"{number}{unit}\""));
             }
         }
+        if let Some((minimum, maximum)) = scaling {
+            let keys = format!("{{ minimum = {minimum}, maximum = {maximum}, cpu_percent = 50 }}");
+            lines.push(format!("service.s.autoscaling = {keys}"));
+        }
         if let Ok(fleet) = super::read::<RawFleet, Fleet>(&lines.join("\n")) {
             let cluster = &fleet.services[0].cluster;
             let (floor, count, ceiling) = (cluster.floor(), cluster.desired_count, cluster.ceiling());
             prop_assert!(floor <= count && count <= ceiling && (floor < count || count < ceiling));
+            if let Some(scaling) = &cluster.autoscaling {
+                prop_assert!((1..=100).contains(&scaling.minimum));
+                prop_assert!((scaling.minimum..=scaling.maximum).contains(&count));
+                for desired_count in scaling.minimum..=scaling.maximum {
+                    let at = Config { desired_count, ..cluster.clone() };
+                    prop_assert!(at.floor() < desired_count || desired_count < at.ceiling());
+                }
+            }
             let fast = &fleet.faster(scale).services[0];
             prop_assert!(fast.cluster.start_timeout > Duration::ZERO);
             prop_assert!(fast.cluster.restart_backoff.0 > Duration::ZERO);
@@ -404,21 +539,62 @@ proptest! {
     }
 }
 
+#[test]
+fn a_faster_life_is_faster_in_all_but_how_long_answers_take() {
+    let fleet = super::read::<RawFleet, Fleet>(EVERYTHING).unwrap().faster(10);
+    let Config { health_grace, deployment, autoscaling, .. } = &fleet.services[0].cluster;
+    let scaling = autoscaling.as_ref().unwrap();
+    expect![[r#"
+        2s
+        Config { settle: 500ms, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: Some(2), p99: Some(300ms), window: 2s, minimum_requests: 100 }), canary: Some(Canary { percent: 10, bake: 12s }) }
+        Config { minimum: 3, maximum: 9, targets: [RequestsPerTask(50), Concurrency(8), Cpu(60), P99(200ms)], scale_out_cooldown: 1s, scale_in_cooldown: 6s }"#]].assert_eq(&format!("{health_grace:?}\n{deployment:?}\n{scaling:?}"));
+}
+
+/// What a drill's configuration changes.
+#[test]
+fn changes_are_taken_over_key_by_key_or_by_the_table() {
+    let raw = |text: &str| toml::from_str::<RawFleet>(text).unwrap();
+    let mut fleet = raw(EVERYTHING);
+    let changes = raw(r#"
+        [service.store-1]
+        environment_files = ["c.env"]
+        secrets = { TOKEN = "token" }
+        health_grace = "1s"
+        limits.cpu = 2
+        deployment.settle = "1s"
+        deployment.alarm.p99 = "1s"
+        autoscaling = { maximum = 5, concurrency = 1 }
+        "#);
+    let service = fleet.service.get_mut("store-1").unwrap();
+    service.change(&changes.service["store-1"]);
+    let Service { cluster, environment_files, secrets, .. } =
+        Fleet::try_from(fleet).unwrap().services.remove(0);
+    let Config { health_grace, limits, deployment, autoscaling, .. } = cluster;
+    expect![[r#"
+        ["c.env"] {"DB_PASSWORD": "secrets/db", "TOKEN": "token"} 1s
+        Limits { cpu: Some(2000), memory: Some(268435456), memory_soft: Some(209715200) }
+        Config { settle: 1s, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: None, p99: Some(1s), window: 10s, minimum_requests: 20 }), canary: Some(Canary { percent: 10, bake: 120s }) }
+        Some(Config { minimum: 3, maximum: 5, targets: [Concurrency(1)], scale_out_cooldown: 30s, scale_in_cooldown: 300s })"#]].assert_eq(&format!(
+        "{environment_files:?} {secrets:?} {health_grace:?}\n{limits:?}\n{deployment:?}\n{autoscaling:?}"
+    ));
+}
+
 /// A fleet, each part of it on a line.
 fn told(fleet: &Fleet) -> String {
-    let Fleet { seed, gateway, services } = fleet;
+    let Fleet { seed, gateway, agent, services } = fleet;
     let told = services.iter().map(|service| {
         let Service { name, listen, command, environment, cluster, .. } = service;
+        let Service { environment_files, secrets, .. } = service;
         let Service { health, balancing, sticky_cookie, call, http, .. } = service;
         let routes: Vec<String> = call.routes.iter().map(|route| format!("{route:?}\n")).collect();
         format!(
-            "{name} {listen} {command:?} {environment:?}\n{cluster:?}\n{health:?}\n{balancing:?} \
+            "{name} {listen} {command:?} {environment:?} {environment_files:?} {secrets:?}\n{cluster:?}\n{health:?}\n{balancing:?} \
              {sticky_cookie:?} {:?}\n{http:?}\n{}",
             call.connect_timeout,
             routes.concat()
         )
     });
-    format!("{seed}\n{gateway:?}\n{}", told.collect::<String>())
+    format!("{seed}\n{gateway:?}\n{agent:?}\n{}", told.collect::<String>())
 }
 
 /// A service that somebody else runs.
@@ -444,6 +620,13 @@ fn a_service_that_somebody_else_runs_has_targets_and_no_tasks_of_ours() {
             service.s.desired_count = 2                                      | service.s.desired_count: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
             service.s.stop_timeout = "1s"                                    | service.s.stop_timeout: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
             service.s.environment.A = "b"                                    | service.s.environment: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.environment_files = ["a.env"]                          | service.s.environment_files: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.secrets.A = "a"                                        | service.s.secrets: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.health_grace = "1s"                                    | service.s.health_grace: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.limits.cpu = 1                                         | service.s.limits: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.deployment.settle = "1s"                               | service.s.deployment: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            service.s.autoscaling = {}                                       | service.s.autoscaling: is about tasks that seaworthy starts and stops; those at `targets` somebody else does
+            agent.listen = "127.0.0.1:1"                                     | agent: is about a fleet that seaworthy runs; a gateway alone has no agent
             gateway.workers = 0                                              | gateway.workers: 0 is out of range; allowed is 1 to 64
             gateway.workers = 65                                             | gateway.workers: 65 is out of range; allowed is 1 to 64
             gateway.admin = 9901                                             | invalid type: integer `9901`, expected socket address

@@ -1,0 +1,67 @@
+//! Why a call came to nothing.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::ApiError;
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no fleet, or none any more.
+    #[error("no fleet runs in {}; start one with `seaworthy up`", .0.display())]
+    Nothing(PathBuf),
+    /// Nobody listens at the socket.
+    #[error(
+        "no agent answers in {}: the fleet was ended without a word; `seaworthy up` goes on with \
+         what is left of it",
+        .0.display()
+    )]
+    Stale(PathBuf),
+    /// The socket cannot be used.
+    #[error("{}: its agent cannot be talked to", directory.display())]
+    Connect {
+        /// The state directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The conversation ended in the middle.
+    #[error("{}: its agent ended in the middle of the conversation", directory.display())]
+    Broke {
+        /// The state directory.
+        directory: PathBuf,
+        /// How.
+        #[source]
+        source: hyper::Error,
+    },
+    /// The agent hangs.
+    #[error("{}: its agent does not answer", .0.display())]
+    Silent(PathBuf),
+    /// What came is not of this API.
+    #[error("the agent said something that is no answer; is it of another version?")]
+    Message(#[source] serde_json::Error),
+    /// The agent says no.
+    #[error(transparent)]
+    Refused(ApiError),
+}
+
+// === impl ClientError ===
+
+impl ClientError {
+    /// Whether there is no fleet, or none any more.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Nothing(_))
+    }
+
+    /// Whether the same call may well succeed a moment later: the agent is being started again.
+    pub fn is_passing(&self) -> bool {
+        let ending = |refusal: &ApiError| refusal.status == 503;
+        match self {
+            Self::Stale(_) | Self::Broke { .. } => true,
+            Self::Refused(refusal) => ending(refusal),
+            _ => false,
+        }
+    }
+}

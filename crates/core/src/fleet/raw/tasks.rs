@@ -1,0 +1,72 @@
+//! How many tasks there are and how they come and go, as written.
+
+use std::time::Duration;
+
+use super::RawService;
+use crate::cluster::Config;
+use crate::fleet::ConfigError;
+use crate::fleet::range::{SHORTEST, duration, duration_or_zero, number, span};
+
+/// As many as a service may have.
+pub(super) const MOST_TASKS: u32 = 100;
+
+/// The keys of a service that say so.
+pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
+    let backoff = (Duration::from_secs(1), Duration::from_secs(300));
+    let count = number("desired_count", raw.desired_count, 2, 1..=MOST_TASKS)?;
+    let autoscaling = raw.autoscaling.as_ref().map(|raw| raw.read(count)).transpose();
+    let config = Config {
+        desired_count: count,
+        minimum_healthy_percent: number(
+            "minimum_healthy_percent",
+            raw.minimum_healthy_percent,
+            100,
+            0..=100,
+        )?,
+        maximum_percent: number("maximum_percent", raw.maximum_percent, 200, 100..=400)?,
+        provisioning: span(
+            "provisioning",
+            raw.provisioning,
+            Duration::ZERO,
+            (Duration::ZERO, Duration::ZERO),
+        )?,
+        start_timeout: duration("start_timeout", raw.start_timeout, Duration::from_secs(60))?,
+        stop_timeout: duration("stop_timeout", raw.stop_timeout, Duration::from_secs(30))?,
+        deregistration_delay: duration(
+            "deregistration_delay",
+            raw.deregistration_delay,
+            Duration::from_secs(300),
+        )?,
+        restart_backoff: span("restart_backoff", raw.restart_backoff, SHORTEST, backoff)?,
+        // A task that has not passed a check yet has `start_timeout`; this is for one that needs longer
+        // to be itself.
+        health_grace: duration_or_zero("health_grace", raw.health_grace, Duration::ZERO)?,
+        limits: raw.limits.read().map_err(|error| error.below("limits"))?,
+        deployment: raw.deployment.read().map_err(|error| error.below("deployment"))?,
+        autoscaling: autoscaling.map_err(|error| error.below("autoscaling"))?,
+    };
+    let counts = match &config.autoscaling {
+        Some(scaling) => scaling.minimum..=scaling.maximum,
+        None => count..=count,
+    };
+    counts.into_iter().try_for_each(|count| check_movable(&config, count))?;
+    Ok(config)
+}
+
+/// ECS lets a service be made that can never be deployed again.
+fn check_movable(config: &Config, count: u32) -> Result<(), ConfigError> {
+    let scaled = Config { desired_count: count, ..config.clone() };
+    let (floor, ceiling) = (scaled.floor(), scaled.ceiling());
+    if ceiling > count || floor < count {
+        return Ok(());
+    }
+    let plural = if count == 1 { "" } else { "s" };
+    let by = if count == config.desired_count { "" } else { ", which autoscaling may ask for," };
+    let problem = format!(
+        "{} % of {count} task{plural}{by} keeps {floor} healthy while maximum_percent {} % allows {ceiling} \
+         in all: none may be stopped and none started, so a deployment can never move; lower the \
+         first or raise the second",
+        config.minimum_healthy_percent, config.maximum_percent,
+    );
+    Err(ConfigError::new("minimum_healthy_percent", problem))
+}

@@ -1,0 +1,85 @@
+//! `seaworthy deploy`: a running fleet is to be as its file says now.
+
+use std::path::{Path, PathBuf, absolute};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use seaworthy_agent::api::client::Client;
+use seaworthy_agent::api::types::{Deploy, DeployReply};
+use seaworthy_core::fleet::{Fleet, RawFleet};
+
+use super::running::Running;
+use super::wait::{Wait, begun, until_ended};
+
+/// Makes a running fleet as a fleet file says: what has changed is deployed, task by task
+///
+/// Waits until every deployment has ended, and tells how far it is. One that fails is rolled back, unless
+/// the fleet file says otherwise.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  seaworthy deploy
+  seaworthy deploy fleet.toml --service store
+  seaworthy deploy --no-wait --json
+
+With --json: the answer on standard output, how far it is on standard error.
+
+Exit codes:
+  0  all is as the file says, or with --no-wait: it has begun
+  1  a deployment failed, or was rolled back
+  2  the command line, the file or the surroundings are wrong")]
+pub(crate) struct Args {
+    /// The fleet file; without one, the file that the fleet came from
+    #[arg(value_name = "FLEET")]
+    file: Option<PathBuf>,
+    /// Only this service is to change
+    #[arg(long)]
+    service: Option<String>,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    running: Running,
+}
+
+/// Deploys what `args` say.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Args { file, service, wait, running } = args;
+    running.talk(async |client| {
+        let file = match file {
+            Some(file) => file.clone(),
+            None => its_file(&client).await?,
+        };
+        let deploy = Deploy { service: service.clone(), ..read(&file)? };
+        let reply = client.deploy(&deploy).await?;
+        running.tell(&reply, render)?;
+        if wait.is_wanted() {
+            return until_ended(running, &client, &reply.value.deployed).await;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn its_file(client: &Client) -> anyhow::Result<PathBuf> {
+    let fleet = client.fleet().await?.value;
+    fleet
+        .file
+        .context("the fleet did not come from a file; say which is meant: `seaworthy deploy FLEET`")
+}
+
+/// What is wrong with the file is said here, with its line, and not only by the agent.
+fn read(path: &Path) -> anyhow::Result<Deploy> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{file}"))?;
+    let raw: RawFleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
+    Fleet::try_from(raw).with_context(|| format!("{file}"))?;
+    let fleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
+    let path = absolute(path).with_context(|| format!("{file}"))?;
+    let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+    Ok(Deploy { fleet, directory, file: Some(path), service: None })
+}
+
+fn render(reply: &DeployReply) -> String {
+    let deployed = reply.deployed.iter().map(begun);
+    let changes = reply.changes.iter().cloned();
+    let unchanged = reply.unchanged.iter().map(|service| format!("{service}: nothing has changed"));
+    deployed.chain(changes).chain(unchanged).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,88 @@
+//! `seaworthy logs`: what tasks wrote.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use seaworthy_agent::api::client::Client;
+use seaworthy_agent::api::types::{LogLine, LogsQuery};
+
+use super::events::ended;
+use super::running::{Running, say};
+use super::table::{FAINT, paint};
+
+/// An agent that has ended is asked again after this.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Tells what the tasks of a running fleet wrote to their standard output and standard error
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  seaworthy logs
+  seaworthy logs store --follow
+  seaworthy logs task-3 --lines 500
+
+With --json: an array of lines; with --follow: one on each line.")]
+pub(crate) struct Args {
+    /// Only of this task, such as task-3, or of the tasks of this service
+    #[arg(value_name = "TASK|SERVICE")]
+    of: Option<String>,
+    /// Go on with what is written from now on, until the fleet ends
+    #[arg(long, short)]
+    follow: bool,
+    /// So many lines of each task, the last ones
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(LogsQuery::MOST))
+    )]
+    lines: u32,
+    #[command(flatten)]
+    running: Running,
+}
+
+/// Tells the lines that `args` ask for.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { of, follow, lines, running } = args;
+    // What can be a task is one: no service of people who want to see its log is called task-1.
+    let task = of.as_ref().and_then(|of| of.parse().ok());
+    let service = of.filter(|_| task.is_none());
+    let query = LogsQuery { service, task, lines: Some(lines), follow };
+    running.talk(async |client| {
+        if follow {
+            return self::follow(&running, &client, query).await;
+        }
+        let logs = client.logs(&query).await?;
+        // Not even an empty line where nothing was written.
+        if running.json || !logs.value.is_empty() {
+            running.tell(&logs, |lines| lines.iter().map(|one| line(one) + "\n").collect())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// An agent that is started again is asked for what comes from then on: lines have no numbers.
+async fn follow(
+    running: &Running,
+    client: &Client,
+    mut query: LogsQuery,
+) -> anyhow::Result<ExitCode> {
+    let mut lines = client.follow_logs(&query).await?;
+    query.lines = Some(0);
+    loop {
+        while let Some(next) = lines.next().await? {
+            say(&if running.json { next.json } else { line(&next.value) })?;
+        }
+        tokio::time::sleep(PAUSE).await;
+        lines = match client.follow_logs(&query).await {
+            Ok(lines) => lines,
+            Err(error) if error.is_absence() => return Ok(ended()),
+            Err(error) => return Err(error.into()),
+        };
+    }
+}
+
+fn line(line: &LogLine) -> String {
+    let who = format!("{} {} |", line.service, line.task);
+    format!("{} {}", paint(FAINT, &who), line.line)
+}

@@ -1,0 +1,146 @@
+//! Waits for deployments, and tells how far they are.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use seaworthy_agent::api::client::{Client, ClientError};
+use seaworthy_agent::api::types::{Deployed, FleetView, RevisionState, RevisionView, ServiceView};
+use tokio::time::{Instant, sleep};
+
+use super::ps;
+use super::running::Running;
+use super::table::{BAD, GOOD, paint};
+
+/// How often it is looked how far they are.
+const EVERY: Duration = Duration::from_millis(250);
+/// A deployment may replace the agent itself; it is there again within this.
+const BACK_WITHIN: Duration = Duration::from_secs(30);
+
+/// Whether to wait
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wait {
+    /// Wait until it has ended, and tell how far it is; that is the default
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// Return as soon as it has begun
+    #[arg(long)]
+    no_wait: bool,
+}
+
+// === impl Wait ===
+
+impl Wait {
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wait || !self.no_wait
+    }
+}
+
+/// How long an agent that does not answer is borne with.
+pub(crate) struct Patience {
+    heard: Instant,
+}
+
+// === impl Patience ===
+
+impl Patience {
+    /// The agent has just answered.
+    pub(crate) fn new() -> Self {
+        Self { heard: Instant::now() }
+    }
+
+    /// Whether to ask again after this error.
+    pub(crate) fn bears(&self, error: &ClientError) -> bool {
+        error.is_passing() && self.heard.elapsed() < BACK_WITHIN
+    }
+}
+
+/// What a deployment that has begun is told as.
+pub(crate) fn begun(deployed: &Deployed) -> String {
+    let Deployed { service, revision, from } = deployed;
+    let from = from.map(|from| format!(" in place of revision {from}")).unwrap_or_default();
+    format!("{service}: deploying revision {revision}{from}")
+}
+
+/// Waits until every one of `deployed` has ended; exit code 1 if one has not ended well.
+pub(crate) async fn until_ended(
+    running: &Running,
+    client: &Client,
+    deployed: &[Deployed],
+) -> anyhow::Result<ExitCode> {
+    let mut open: Vec<&Deployed> = deployed.iter().collect();
+    let mut told = BTreeMap::new();
+    let mut failed = false;
+    let mut patience = Patience::new();
+    while !open.is_empty() {
+        let (fleet, ends) = match look(client, &open).await {
+            Ok(looked) => looked,
+            Err(error) if patience.bears(&error) => {
+                sleep(EVERY).await;
+                continue;
+            }
+            Err(error) => return Err(error).context("the deployment goes on"),
+        };
+        patience = Patience::new();
+        let mut still = Vec::new();
+        for (deployed, end) in open.into_iter().zip(ends) {
+            let end = end.with_context(|| format!("{}: its revision is gone", deployed.service))?;
+            if end.state == RevisionState::InProgress {
+                let line = progress(&fleet, deployed);
+                if told.get(&deployed.service) != Some(&line) {
+                    running.remark(&line)?;
+                    told.insert(&deployed.service, line);
+                }
+                still.push(deployed);
+            } else {
+                failed |= end.state != RevisionState::Completed;
+                running.remark(&verdict(deployed, &end))?;
+            }
+        }
+        open = still;
+        if !open.is_empty() {
+            sleep(EVERY).await;
+        }
+    }
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The fleet, and the revision of each deployment; none if it is not known any more.
+async fn look(
+    client: &Client,
+    open: &[&Deployed],
+) -> Result<(FleetView, Vec<Option<RevisionView>>), ClientError> {
+    let mut ends = Vec::new();
+    for deployed in open {
+        let revisions = client.revisions(&deployed.service).await?.value;
+        ends.push(revisions.into_iter().find(|one| one.revision == deployed.revision));
+    }
+    Ok((client.fleet().await?.value, ends))
+}
+
+fn progress(fleet: &FleetView, deployed: &Deployed) -> String {
+    let service = fleet.services.iter().find(|service| service.name == deployed.service);
+    let far = |service: &ServiceView| {
+        let mut text = ps::deployment(service.deployment.as_ref()?);
+        for why in &service.waiting_on {
+            text = text + "; " + why;
+        }
+        Some(text)
+    };
+    let far = service.and_then(far);
+    let far = far.unwrap_or_else(|| format!("revision {}: under way", deployed.revision));
+    format!("{}: {far}", deployed.service)
+}
+
+fn verdict(deployed: &Deployed, end: &RevisionView) -> String {
+    let why = end.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let (style, word) = match end.state {
+        RevisionState::Completed => (GOOD, "is in place"),
+        RevisionState::RolledBack => (BAD, "has failed and was rolled back"),
+        RevisionState::Replaced => (BAD, "was replaced by another deployment"),
+        RevisionState::Failed | RevisionState::InProgress => (BAD, "has failed"),
+    };
+    let text = format!("revision {} {word}{why}", deployed.revision);
+    format!("{}: {}", deployed.service, paint(style, &text))
+}
