@@ -146,12 +146,18 @@ pub(crate) mod tests {
 
     /// The report's experiment, with the run's directory at `/run`.
     pub(crate) fn report() -> Job {
+        job(None, &[])
+    }
+
+    /// These cells of a drill that comes with the program, with the run's directory at `/run`.
+    pub(crate) fn job(name: Option<&str>, cells: &[&str]) -> Job {
+        let drills = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills"));
         let options = Options {
-            file: None,
+            file: name.map(|name| drills.join(name).with_extension("toml")),
             scale: None,
             repeat: 1,
             seed: None,
-            cells: Vec::new(),
+            cells: cells.iter().map(|cell| cell.parse().unwrap()).collect(),
             json: None,
             dry_run: false,
             program: "/bin/seaworthy".into(),

@@ -122,11 +122,21 @@ fn expected(job: &Job, cell: Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::tests::report;
+    use crate::job::tests::{job, report};
 
     #[test]
     fn the_report_s_experiment_in_outline() {
         let text = anstream::adapter::strip_str(&describe(&report(), 100)).to_string();
         expect_test::expect_file!["../golden/plan.txt"].assert_eq(&text);
+    }
+
+    #[test]
+    fn deployments_and_spikes_in_outline() {
+        let outline = |file, cells: &[&str]| {
+            let text = describe(&job(Some(file), cells), 100);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        let text = outline("percent", &["1/dies"]) + "\n" + &outline("autoscaling", &["2/spike"]);
+        expect_test::expect_file!["../golden/plan-deployment.txt"].assert_eq(&text);
     }
 }
