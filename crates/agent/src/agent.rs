@@ -181,6 +181,9 @@ impl Agent {
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
             Incoming::Ask(ask) => self.answer(ask),
+            Incoming::Command(Command::Deploy { service, environment, command }) => {
+                self.deploy_anew(&service, environment, command);
+            }
             Incoming::Tick => {
                 self.tell_output();
                 self.offer_ports();

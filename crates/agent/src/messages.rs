@@ -1,5 +1,6 @@
 //! What the processes of a fleet say to each other, as JSON: a line on a stream, a datagram elsewhere.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -116,11 +117,22 @@ pub(crate) enum FromKeeper {
 }
 
 /// Client to agent, a line each.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Stop this task at once, undrained, as by hand in ECS.
     Stop(TaskId),
+    /// Begin a deployment of a new revision, also if it is the same as the one before it.
+    Deploy {
+        /// Of this service.
+        service: String,
+        /// Added to its environment.
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
+        /// In place of its command, if it is another one.
+        #[serde(default)]
+        command: Option<Vec<String>>,
+    },
 }
 
 /// Agent to client, a line at every change.

@@ -1,5 +1,6 @@
 //! Whoever wants a fleet: starts its keeper, watches it, and ends it whatever happens.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
@@ -180,7 +181,22 @@ impl Keeper {
 impl Control {
     /// Stops a task at once and undrained, as by hand in ECS.
     pub async fn stop(&mut self, task: TaskId) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&Command::Stop(task)).expect("a command is plain data");
+        self.send(&Command::Stop(task)).await
+    }
+
+    /// Begins a deployment of a new revision of `service`: with this added to its environment, and with
+    /// this command if it is another one. Whether it can begin is told by an [`update`](Self::update).
+    pub async fn deploy(
+        &mut self,
+        service: String,
+        environment: BTreeMap<String, String>,
+        command: Option<Vec<String>>,
+    ) -> Result<(), Error> {
+        self.send(&Command::Deploy { service, environment, command }).await
+    }
+
+    async fn send(&mut self, command: &Command) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(command).expect("a command is plain data");
         line.push(b'\n');
         self.write.write_all(&line).await.map_err(|error| Error::Talk("agent", error))
     }

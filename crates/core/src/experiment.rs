@@ -25,7 +25,7 @@ use crate::health::Matcher;
 
 pub use arithmetic::outage;
 pub use cell::{Cell, NotACell, Selection};
-pub use fault::{Ending, Exec, Fault, FaultKind, Which};
+pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Which};
 pub use filling::Filling;
 pub use findings::{Calls, Findings};
 pub use link::LinkFault;
@@ -158,6 +158,16 @@ impl Schedule {
     pub fn last_fault(&self) -> Option<Duration> {
         let over = |fault: &Fault| if fault.end() < self.duration { fault.end() } else { fault.at };
         self.faults.iter().map(over).max()
+    }
+
+    /// Every request of `load`, in order.
+    pub fn requests(&self, load: &load::Load, seed: u64) -> Vec<load::Planned> {
+        let spike = |fault: &Fault| match fault.kind {
+            FaultKind::Spike(times) => Some(load::Spike { period: fault.at..fault.end(), times }),
+            _ => None,
+        };
+        let spikes: Vec<_> = self.faults.iter().filter_map(spike).collect();
+        load.schedule_with(&spikes, seed, self.duration)
     }
 
     /// The services whose callers reach them by way of a link that can be disturbed.

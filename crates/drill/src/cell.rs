@@ -14,12 +14,13 @@ use seaworthy_agent::owner::Fleet;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
+use seaworthy_core::fleet::Service;
 use seaworthy_core::time::Instant;
 
 use crate::Error;
 use crate::error::with_causes;
 use crate::exec::Runner;
-use crate::faults::{Faults, links};
+use crate::faults::{Faults, Place, links};
 use crate::job::Job;
 use crate::link::Link;
 use crate::load::{self, Destination, Generator, Order, Progress};
@@ -87,8 +88,8 @@ pub(crate) async fn run(
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
-    let mut faults =
-        Faults::new(schedule, links, subject.services.clone(), runner, directory.to_owned());
+    let places = run.places(&subject);
+    let mut faults = Faults::new(schedule, links, places, runner, directory.to_owned());
     let (samples, begin) = run.load(&mut watch, &mut faults, generator, view).await?;
     run.settle(&mut watch, &mut faults).await.map_err(lost)?;
     Ok(Findings::of(&job.drill, cell, &samples, &watch.course, &faults.arrivals(begin)))
@@ -110,10 +111,7 @@ impl Run<'_> {
             })
             .collect();
         fleet.services.iter_mut().for_each(|service| service.environment.extend(urls.clone()));
-        // All cells of a drill have the same way to go.
-        for place in
-            self.job.drill.schedules.iter().flat_map(Schedule::relayed).collect::<BTreeSet<_>>()
-        {
+        for place in self.relayed() {
             let command = &mut fleet.services[place].command;
             *command = relay::before(&self.job.program, command);
         }
@@ -127,6 +125,24 @@ impl Run<'_> {
         }
         let host = services[self.job.drill.load.entry()].to_string();
         Ok(Subject { fleet: Some(fleet), services, host, links })
+    }
+
+    /// The places of the services whose tasks have relays. All cells of a drill have the same way to
+    /// go.
+    fn relayed(&self) -> BTreeSet<usize> {
+        self.job.drill.schedules.iter().flat_map(Schedule::relayed).collect()
+    }
+
+    /// The services, as faults need them; none in a drill with a target.
+    fn places(&self, subject: &Subject) -> Vec<Place> {
+        let relayed = self.relayed();
+        let services = self.configuration.services().iter().zip(&subject.services).enumerate();
+        let place = |(n, (service, address)): (usize, (&Service, &SocketAddr))| Place {
+            name: service.name.clone(),
+            address: *address,
+            relayed_by: relayed.contains(&n).then(|| self.job.program.clone()),
+        };
+        services.map(place).collect()
     }
 
     async fn target(&self) -> Result<Subject, Error> {
@@ -156,7 +172,7 @@ impl Run<'_> {
         };
         Order {
             flows: load.flows.iter().map(destination).collect(),
-            planned: load.schedule(self.seed, self.schedule.duration),
+            planned: self.schedule.requests(load, self.seed),
             connections: load::CONNECTIONS,
             objective: objective.clone(),
             progress: self.progress.clone(),
@@ -196,13 +212,14 @@ impl Run<'_> {
         let begin = generator.begin().await.map_err(Error::Load)?;
         watch.course.begin(begin);
         loop {
+            let due = faults.due(begin, &watch.course);
             tokio::select! {
                 samples = generator.samples() => {
                     faults.heal_all(watch);
                     return samples.map(|samples| (samples, begin)).map_err(Error::Load);
                 }
-                () = sleep_until(faults.due().map(|due| begin + due)) => {
-                    let acted = faults.act(now().since(begin), watch).await;
+                () = sleep_until(due) => {
+                    let acted = faults.act(begin, watch).await;
                     acted.map_err(|error| self.lost(&error))?;
                 }
                 (number, effect) = faults.witness() => watch.course.told(number, effect),

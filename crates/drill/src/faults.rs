@@ -1,6 +1,6 @@
 //! Carries out the faults of a schedule, has them proven, and heals what lasts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use hyper::Method;
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::experiment::{Exec, Fault, FaultKind, Schedule};
+use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::exec::Runner;
 use crate::gray::{Victim, disturb};
 use crate::link::{FaultId, Link};
-use crate::relay::socket;
+use crate::relay::{self, socket};
 use crate::watch::{Watch, send};
 
 /// A task that is asked to misbehave says so within this.
@@ -32,11 +33,12 @@ const HEAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The faults of one run of a cell.
 pub(crate) struct Faults {
-    coming: VecDeque<Fault>,
+    /// In order of time.
+    coming: Vec<Fault>,
     /// By the place of the service whose callers use it.
     links: BTreeMap<usize, Link>,
     /// Where each service takes requests.
-    services: Vec<SocketAddr>,
+    services: Vec<Place>,
     runner: Runner,
     /// Of the fleet.
     directory: PathBuf,
@@ -46,6 +48,16 @@ pub(crate) struct Faults {
     proofs: JoinSet<(usize, Result<(), String>)>,
     /// Those who undo one. That they could is no proof of it.
     healers: JoinSet<(usize, Result<(), String>)>,
+}
+
+/// A service, as faults need it.
+pub(crate) struct Place {
+    /// Its name.
+    pub(crate) name: String,
+    /// Where it takes requests.
+    pub(crate) address: SocketAddr,
+    /// The program before which its tasks have a relay, if they have.
+    pub(crate) relayed_by: Option<PathBuf>,
 }
 
 /// Something that lasts until it is healed.
@@ -77,17 +89,17 @@ enum Disturbance {
 // === impl Faults ===
 
 impl Faults {
-    /// Of a schedule. `links` are by the place of their service; `services` is where each service
-    /// takes requests; `directory` is the fleet's run directory.
+    /// Of a schedule. `links` are by the place of their service; `directory` is the fleet's run
+    /// directory.
     pub(crate) fn new(
         schedule: &Schedule,
         links: BTreeMap<usize, Link>,
-        services: Vec<SocketAddr>,
+        services: Vec<Place>,
         runner: Runner,
         directory: PathBuf,
     ) -> Self {
         Self {
-            coming: schedule.faults.iter().cloned().collect(),
+            coming: schedule.faults.clone(),
             links,
             services,
             runner,
@@ -98,10 +110,10 @@ impl Faults {
         }
     }
 
-    /// When something is to be done next, from the first moment of the load.
-    pub(crate) fn due(&self) -> Option<Duration> {
-        let healing = self.healing.iter().map(|healing| healing.at);
-        self.coming.front().map(|fault| fault.at).into_iter().chain(healing).min()
+    /// When something is to be done next, as far as that is known, in a load that began at `begin`.
+    pub(crate) fn due(&self, begin: Instant, course: &Course) -> Option<Instant> {
+        let healing = self.healing.iter().map(|healing| begin + healing.at);
+        self.coming.iter().filter_map(|fault| course.due(fault)).chain(healing).min()
     }
 
     /// Waits for a word on whether a fault has taken effect, or that it could not be healed; for ever
@@ -125,12 +137,16 @@ impl Faults {
         self.healers.is_empty()
     }
 
-    /// Does everything that is due.
-    pub(crate) async fn act(&mut self, elapsed: Duration, watch: &mut Watch) -> Result<(), Error> {
-        while self.coming.front().is_some_and(|fault| fault.at <= elapsed) {
-            let fault = self.coming.pop_front().expect("it is there");
+    /// Does everything that is due, in a load that began at `begin`.
+    pub(crate) async fn act(&mut self, begin: Instant, watch: &mut Watch) -> Result<(), Error> {
+        let at = now();
+        let is_due =
+            |fault: &Fault, course: &Course| course.due(fault).is_some_and(|due| due <= at);
+        while let Some(next) = self.coming.iter().position(|f| is_due(f, &watch.course)) {
+            let fault = self.coming.remove(next);
             self.inflict(fault, watch).await?;
         }
+        let elapsed = at.since(begin);
         let (due, later) =
             self.healing.drain(..).partition(|healing: &Healing| healing.at <= elapsed);
         self.healing = later;
@@ -178,7 +194,7 @@ impl Faults {
                 self.proofs.spawn(async move { (number, disturb(how, victims, lasts).await) });
             }
             FaultKind::QueryOfDeath { service, path } => {
-                let address = self.services[service];
+                let address = self.services[service].address;
                 watch.course.inflict(at, fault, Vec::new());
                 // What comes back is no proof: the death of a task is.
                 tokio::spawn(async move { send(Method::GET, address, &path).await });
@@ -188,6 +204,20 @@ impl Faults {
                 let end = fault.end();
                 let number = watch.course.inflict(at, fault, Vec::new());
                 self.healing.push(Healing { at: end, number, what: Disturbance::Link { to, id } });
+            }
+            FaultKind::Deploy { service, definition } => {
+                watch.course.inflict(at, fault, Vec::new());
+                let Place { name, relayed_by, .. } = &self.services[service];
+                let before = |command: Vec<String>| match relayed_by {
+                    Some(program) => relay::before(program, &command),
+                    None => command,
+                };
+                let command = definition.command.map(before);
+                watch.deploy(name.clone(), Definition { command, ..definition }).await?;
+            }
+            // The load has it in its plan.
+            FaultKind::Spike(_) => {
+                watch.course.inflict(at, fault, Vec::new());
             }
             FaultKind::Exec(exec) => {
                 let end = fault.end();

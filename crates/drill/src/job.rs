@@ -4,7 +4,7 @@ mod key;
 
 use std::path::{Path, PathBuf};
 
-use seaworthy_core::experiment::{Cell, Drill, Exec, FaultKind, RawDrill, Selection};
+use seaworthy_core::experiment::{Cell, Definition, Drill, Exec, FaultKind, RawDrill, Selection};
 
 use crate::Error;
 use key::key_at;
@@ -96,8 +96,16 @@ impl Job {
         self.drill.prepare.iter_mut().flatten().for_each(put);
         let faults = self.drill.schedules.iter_mut().flat_map(|schedule| &mut schedule.faults);
         for fault in faults {
-            if let FaultKind::Exec(Exec { command, proof, heal }) = &mut fault.kind {
-                command.iter_mut().chain(proof).chain(heal.iter_mut().flatten()).for_each(put);
+            match &mut fault.kind {
+                FaultKind::Exec(Exec { command, proof, heal }) => {
+                    let words = command.iter_mut().chain(proof);
+                    words.chain(heal.iter_mut().flatten()).for_each(put);
+                }
+                FaultKind::Deploy { definition: Definition { environment, command }, .. } => {
+                    let words = command.iter_mut().flatten();
+                    words.chain(environment.values_mut()).for_each(put);
+                }
+                _ => {}
             }
         }
         let fleets = self.drill.configurations.iter_mut().filter_map(|c| c.fleet.as_mut());
@@ -138,12 +146,18 @@ pub(crate) mod tests {
 
     /// The report's experiment, with the run's directory at `/run`.
     pub(crate) fn report() -> Job {
+        job(None, &[])
+    }
+
+    /// These cells of a drill that comes with the program, with the run's directory at `/run`.
+    pub(crate) fn job(name: Option<&str>, cells: &[&str]) -> Job {
+        let drills = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills"));
         let options = Options {
-            file: None,
+            file: name.map(|name| drills.join(name).with_extension("toml")),
             scale: None,
             repeat: 1,
             seed: None,
-            cells: Vec::new(),
+            cells: cells.iter().map(|cell| cell.parse().unwrap()).collect(),
             json: None,
             dry_run: false,
             program: "/bin/seaworthy".into(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_core::experiment::load::ONLY_FLOW;
-use seaworthy_core::experiment::{Cell, outage};
+use seaworthy_core::experiment::{Cell, FaultKind, outage};
 
 use crate::job::Job;
 use crate::style::{FAINT, HEAD, paint};
@@ -83,22 +83,26 @@ fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
     lines.extend(
         job.drill.target.iter().map(|target| format!("{INDENT}nothing: {target} is there")),
     );
-    let mut at = |at: Duration, what: String| {
+    let at = |at: Duration, what: String| {
         let life_size = format!("  ({} at life size)", rough(at * job.scale));
         let life_size = if job.scale == 1 { String::new() } else { paint(FAINT, &life_size) };
-        lines.push(format!("{INDENT}{:>7}  {what}{life_size}", exact(at)));
+        format!("{INDENT}{:>7}  {what}{life_size}", exact(at))
     };
     for flow in &job.drill.load.flows {
         let name = if flow.name == ONLY_FLOW { String::new() } else { format!("{}: ", flow.name) };
-        at(flow.from, format!("{name}{} requests a second", flow.rate));
+        lines.push(at(flow.from, format!("{name}{} requests a second", flow.rate)));
     }
     for fault in &schedule.faults {
-        at(fault.at, fault.kind.to_string());
+        lines.push(match fault.once {
+            Some(once) => format!("{INDENT}{:>7}  {} {once}", "then", fault.kind),
+            None => at(fault.at, fault.kind.to_string()),
+        });
         if fault.end() > fault.at && fault.end() < schedule.duration {
-            at(fault.end(), format!("{}: healed", fault.kind));
+            let over = if let FaultKind::Spike(_) = fault.kind { "over" } else { "healed" };
+            lines.push(at(fault.end(), format!("{}: {over}", fault.kind)));
         }
     }
-    at(schedule.duration, "end of the load; everything is stopped".to_owned());
+    lines.push(at(schedule.duration, "end of the load; everything is stopped".to_owned()));
     lines.push(format!("{INDENT}expected: {}", expected(job, cell)));
     lines
 }
@@ -118,11 +122,21 @@ fn expected(job: &Job, cell: Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::tests::report;
+    use crate::job::tests::{job, report};
 
     #[test]
     fn the_report_s_experiment_in_outline() {
         let text = anstream::adapter::strip_str(&describe(&report(), 100)).to_string();
         expect_test::expect_file!["../golden/plan.txt"].assert_eq(&text);
+    }
+
+    #[test]
+    fn deployments_and_spikes_in_outline() {
+        let outline = |file, cells: &[&str]| {
+            let text = describe(&job(Some(file), cells), 100);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        let text = outline("percent", &["1/dies"]) + "\n" + &outline("autoscaling", &["2/spike"]);
+        expect_test::expect_file!["../golden/plan-deployment.txt"].assert_eq(&text);
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn text(job: &Job, rows: &[Row], width: usize) -> String {
         details::render(&figures, width),
         flows::render(&figures, width),
         flows::calls(&figures, width),
+        flows::rollouts(&figures, width),
         details::windows(&figures, width),
         claims::render(&figures, width),
         reading::render(&figures, width),

@@ -16,8 +16,8 @@ use seaworthy_agent::owner::Control;
 use seaworthy_agent::processes::Identity;
 use seaworthy_core::cluster::{Numbers, State};
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::experiment::Ending;
 use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::{Definition, Ending};
 use seaworthy_core::health;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
@@ -112,7 +112,21 @@ impl Watch {
         self.processes.get(&task).copied()
     }
 
+    /// Begins a deployment. A target has none.
+    pub(crate) async fn deploy(
+        &mut self,
+        service: String,
+        definition: Definition,
+    ) -> Result<(), Error> {
+        let Some(control) = &mut self.control else { return Ok(()) };
+        control.deploy(service, definition.environment, definition.command).await
+    }
+
     fn take(&mut self, update: Update) {
+        // It tells nothing else.
+        if let Some(why) = update.error {
+            return self.course.refused(&why);
+        }
         let views: Vec<_> = update.tasks.iter().map(|task| task.view).collect();
         self.course.observe(update.at, &views, &update.records);
         self.records.extend(update.records);

@@ -4,6 +4,7 @@
 //! document, and stop in the same way. Each runs on one thread: what it does for a request takes
 //! well under a millisecond, so handing it to another thread would cost more than it saves.
 
+mod capacity;
 pub mod carts;
 pub mod customers;
 pub mod orders;
@@ -21,6 +22,8 @@ use axum::serve::ListenerExt;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+
+pub use capacity::Capacity;
 
 use crate::Error;
 use crate::problem::Problem;

@@ -1,5 +1,7 @@
 //! What the agent is asked over its API, and what it does then.
 
+use std::collections::BTreeMap;
+
 use seaworthy_core::cluster::reconciler::Event;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
@@ -123,6 +125,21 @@ impl Agent {
                 drop(reply.send(Ok(told)));
             }
         }
+    }
+
+    /// A new revision of one service, made otherwise or as before.
+    pub(super) fn deploy_anew(
+        &mut self,
+        service: &str,
+        environment: BTreeMap<String, String>,
+        command: Option<Vec<String>>,
+    ) {
+        let Ok(place) = self.place(service) else { return };
+        let mut meant = self.services[place].service.clone();
+        meant.environment.extend(environment);
+        meant.command = command.unwrap_or(meant.command);
+        let event = self.services[place].meant(meant, wall_clock(), true);
+        self.drive(place, Some(event));
     }
 
     /// The fleet of the file, with what it leaves to the kernel as it is, and what it is not about as

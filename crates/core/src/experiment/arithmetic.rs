@@ -4,16 +4,28 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Configuration, Schedule, Which};
+use super::{Configuration, Fault, Schedule, Which};
+
+/// What takes tasks of a service.
+#[derive(Clone, Copy, Debug)]
+enum Taking {
+    /// A fault ends these.
+    Ended(Which),
+    /// A deployment retires as many as leave this one to serve.
+    DownTo(u32),
+}
 
 /// How long nobody serves of the service at `entry`, over all draws of the provisioning time; none if
 /// somebody always does, or if there is no fleet to reckon with. It knows only of tasks that are
-/// stopped or killed.
+/// stopped or killed, and of the first step of a deployment.
 ///
 /// A task that a fault takes at `t` is replaced at `t` + provisioning + the task's own start + up to
 /// one interval between the checks of a new task; `starts` are the shortest and the longest own
 /// start. The fleet is down from the fault that takes its last task until a replacement is in
 /// rotation. The bounds come from all replacements being as quick, or as slow, as they can be.
+///
+/// A deployment first retires tasks down to its floor, and starts new ones in their place; that old
+/// ones must leave before, where the ceiling asks for it, takes no time here.
 pub fn outage(
     configuration: &Configuration,
     entry: usize,
@@ -23,7 +35,11 @@ pub fn outage(
     let service = configuration.services().get(entry)?;
     let (shortest, longest) = service.cluster.provisioning;
     let count = service.cluster.desired_count;
-    let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, fault.ends(entry)?)));
+    let taking = |fault: &Fault| match fault.deploys() {
+        Some(of) if of == entry => Some(Taking::DownTo(service.cluster.floor())),
+        _ => fault.ends(entry).map(Taking::Ended),
+    };
+    let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, taking(fault)?)));
     let faults: Vec<_> = faults.collect();
     let quick = longest_down(count, &faults, shortest + *starts.start());
     let slow = longest_down(count, &faults, longest + *starts.end() + service.health.fast_interval);
@@ -31,7 +47,7 @@ pub fn outage(
 }
 
 /// The longest time without any of `count` tasks if each is replaced `after` it was taken.
-fn longest_down(count: u32, faults: &[(Duration, Which)], after: Duration) -> Duration {
+fn longest_down(count: u32, faults: &[(Duration, Taking)], after: Duration) -> Duration {
     let mut serving = count;
     // In order of time, because the faults are.
     let mut coming: VecDeque<(Duration, u32)> = VecDeque::new();
@@ -43,12 +59,8 @@ fn longest_down(count: u32, faults: &[(Duration, Which)], after: Duration) -> Du
             serving += tasks;
             longest = longest.max(at.saturating_sub(down_since.take().unwrap_or(at)));
         }
-        let taken = match tasks {
-            None => break,
-            Some(Which::All) => serving,
-            Some(Which::Oldest(tasks)) => tasks.min(serving),
-            Some(Which::Task(_)) => serving.min(1),
-        };
+        let Some(tasks) = tasks else { break };
+        let taken = tasks.of(serving);
         if taken > 0 {
             serving -= taken;
             coming.push_back((until + after, taken));
@@ -56,6 +68,20 @@ fn longest_down(count: u32, faults: &[(Duration, Which)], after: Duration) -> Du
         }
     }
     longest
+}
+
+// === impl Taking ===
+
+impl Taking {
+    /// How many of those that serve.
+    fn of(self, serving: u32) -> u32 {
+        match self {
+            Self::Ended(Which::All) => serving,
+            Self::Ended(Which::Oldest(tasks)) => tasks.min(serving),
+            Self::Ended(Which::Task(_)) => serving.min(1),
+            Self::DownTo(floor) => serving.saturating_sub(floor),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +92,12 @@ mod tests {
 
     /// Stops of so many tasks, at these seconds.
     fn down(count: u32, stops: &[(u64, Which)]) -> [u64; 2] {
-        let faults: Vec<_> = stops.iter().map(|(at, tasks)| (S(*at), *tasks)).collect();
+        let taking: Vec<_> = stops.iter().map(|(at, tasks)| (*at, Taking::Ended(*tasks))).collect();
+        down_by(count, &taking)
+    }
+
+    fn down_by(count: u32, taking: &[(u64, Taking)]) -> [u64; 2] {
+        let faults: Vec<_> = taking.iter().map(|(at, taking)| (S(*at), *taking)).collect();
         [60, 95].map(|after| longest_down(count, &faults, S(after)).as_secs())
     }
 
@@ -86,5 +117,16 @@ mod tests {
         let stops = [(20, Which::Oldest(1)), (100, Which::Oldest(1))];
         assert_eq!(down(2, &stops), [0, 15]);
         assert_eq!(down(2, &[(20, Which::Oldest(1)), (200, Which::Oldest(1))]), [0, 0]);
+    }
+
+    /// With as many as the floor left, a death takes one more, and the floor asks nobody.
+    #[test]
+    fn one_dies_in_a_deployment() {
+        let one = Taking::Ended(Which::Oldest(1));
+        let dies = |count, floor| down_by(count, &[(20, Taking::DownTo(floor)), (20, one)]);
+        assert_eq!(dies(2, 1), [60, 95]);
+        assert_eq!([dies(2, 2), dies(3, 2), dies(3, 3)], [[0, 0]; 3]);
+        // A deployment that begins when one is missing already retires nobody below its floor.
+        assert_eq!(down_by(2, &[(20, one), (21, Taking::DownTo(1))]), [0, 0]);
     }
 }

@@ -2,6 +2,8 @@
 //! replaced by whom.
 
 mod life;
+mod replacement;
+mod rollout;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,10 +12,12 @@ use std::time::Duration;
 use super::{Ending, Fault, FaultKind, Which};
 use crate::cluster::{Numbers, View};
 use crate::endpoints::TaskId;
-use crate::record::Record;
+use crate::record::{Cause, Record};
 use crate::time::Instant;
 
 pub use life::{Life, Stage};
+pub use replacement::Replacement;
+pub use rollout::Rollout;
 
 /// A fault that comes later than this was not done as said.
 pub const FAULT_LATENESS_LIMIT: Duration = Duration::from_millis(100);
@@ -36,24 +40,6 @@ pub struct Course {
     begin: Option<Instant>,
     lives: BTreeMap<TaskId, Life>,
     inflicted: Vec<Inflicted>,
-}
-
-/// A task that went, and the one that came in its place. All times are from the first moment of the
-/// load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replacement {
-    /// The task that went.
-    pub task: TaskId,
-    /// The task that came.
-    pub by: TaskId,
-    /// When the first left the rotation.
-    pub out: Duration,
-    /// From the decision to start the second to its process, as drawn.
-    pub provisioning: Duration,
-    /// From its process to its first right answer, asked directly.
-    pub start: Option<Duration>,
-    /// When it entered the rotation.
-    pub entered: Option<Duration>,
 }
 
 /// A fault that was carried out.
@@ -96,7 +82,9 @@ impl Course {
             }
         }
         for view in views {
-            self.lives.entry(view.task).or_default().stage(now, view.state.into());
+            let life = self.lives.entry(view.task).or_default();
+            life.revision = view.revision;
+            life.stage(now, view.state.into());
         }
         for (task, life) in &mut self.lives {
             if !views.iter().any(|view| view.task == *task) {
@@ -125,6 +113,16 @@ impl Course {
         }
     }
 
+    /// The way of control refused what it was told last: the deployment that has come to nothing.
+    pub fn refused(&mut self, why: &str) {
+        let open = self.inflicted.iter().rposition(|inflicted| {
+            inflicted.fault.deploys().is_some() && self.brought(inflicted).is_none()
+        });
+        if let Some(number) = open {
+            self.told(number, Err(why.to_owned()));
+        }
+    }
+
     /// The faults that were carried out so far, in order.
     pub fn inflicted(&self) -> &[Inflicted] {
         &self.inflicted
@@ -138,6 +136,11 @@ impl Course {
     /// Every task there ever was.
     pub fn lives(&self) -> impl Iterator<Item = (TaskId, &Life)> {
         self.lives.iter().map(|(task, life)| (*task, life))
+    }
+
+    /// Of the service at `place`.
+    fn lives_of(&self, place: usize) -> impl Iterator<Item = (TaskId, &Life)> {
+        self.lives().filter(move |(task, _)| self.is_of(*task, place))
     }
 
     /// Who may get requests now, in ascending order.
@@ -162,33 +165,6 @@ impl Course {
         self.lives().filter(of).map(|(task, _)| task).collect()
     }
 
-    /// Each task that went after the load began, with the task that came in its place: the first
-    /// to be started for the first to go of its service, and so on.
-    pub fn replacements(&self) -> Vec<Replacement> {
-        let Some(begin) = self.begin else { return Vec::new() };
-        (0..self.services).flat_map(|place| self.replacements_of(place, begin)).collect()
-    }
-
-    fn replacements_of(&self, place: usize, begin: Instant) -> Vec<Replacement> {
-        let lives = || self.lives().filter(|(task, _)| self.is_of(*task, place));
-        let mut gone: Vec<(Instant, TaskId)> =
-            lives().filter_map(|(task, life)| Some((life.left_since(begin)?.0, task))).collect();
-        gone.sort_unstable();
-        // Tasks are numbered as they are started.
-        let come = lives().filter(|(_, life)| life.started.is_some_and(|at| at >= begin));
-        gone.into_iter()
-            .zip(come)
-            .map(|((out, task), (by, life))| Replacement {
-                task,
-                by,
-                out: out.since(begin),
-                provisioning: life.provisioning,
-                start: life.own_start(),
-                entered: life.entered.map(|at| at.since(begin)),
-            })
-            .collect()
-    }
-
     /// Tasks that went after the load began.
     pub fn gone(&self) -> usize {
         let Some(begin) = self.begin else { return 0 };
@@ -210,14 +186,18 @@ impl Course {
             problems.extend(self.late(inflicted));
             problems.extend(self.without_effect(inflicted, stop_timeout));
         }
-        for fault in faults.iter().skip(self.inflicted.len()) {
-            problems.push(format!("the {fault} was never carried out"));
+        let mut done: Vec<&Fault> = self.inflicted.iter().map(|done| &done.fault).collect();
+        for fault in faults {
+            match done.iter().position(|other| *other == fault) {
+                Some(place) => drop(done.remove(place)),
+                None => problems.push(format!("the {fault} was never carried out")),
+            }
         }
         problems
     }
 
     fn late(&self, inflicted: &Inflicted) -> Option<String> {
-        let late = inflicted.at.since(self.begin? + inflicted.fault.at);
+        let late = inflicted.at.since(self.due(&inflicted.fault)?);
         (late > FAULT_LATENESS_LIMIT).then(|| {
             format!(
                 "the {} came {late:.0?} late, more than {FAULT_LATENESS_LIMIT:?}",
@@ -238,6 +218,11 @@ impl Course {
                     }),
                     // Who knows whether it kills one more.
                     FaultKind::QueryOfDeath { .. } => false,
+                    FaultKind::Deploy { .. } => {
+                        inflicted.told.is_some() || self.brought(inflicted).is_some()
+                    }
+                    // The load goes as planned.
+                    FaultKind::Spike(_) => true,
                     _ => inflicted.told.is_some(),
                 }
         })
@@ -250,8 +235,15 @@ impl Course {
             (FaultKind::QueryOfDeath { .. }, _) if self.died_after(*at).next().is_none() => {
                 return vec![format!("within {QUERY_MARGIN:?} of the {fault} no task ended")];
             }
+            (FaultKind::Deploy { .. }, None) if self.brought(inflicted).is_none() => {
+                return vec![format!("the {fault} had no effect: no new task was started")];
+            }
             (_, Some(Err(why))) => return vec![format!("the {fault} had no effect: {why}")],
-            (FaultKind::QueryOfDeath { .. }, _) | (_, Some(Ok(()))) => return Vec::new(),
+            (
+                FaultKind::QueryOfDeath { .. } | FaultKind::Deploy { .. } | FaultKind::Spike(_),
+                _,
+            )
+            | (_, Some(Ok(()))) => return Vec::new(),
             (_, None) => {
                 return vec![format!("nobody could tell whether the {fault} had an effect")];
             }
@@ -307,8 +299,9 @@ impl Course {
         })
     }
 
-    /// Tasks that left the rotation although no fault met them.
-    pub fn strays(&self) -> Vec<String> {
+    /// Tasks that left the rotation although no fault met them and nobody decided that there should be
+    /// fewer of them. `scaled` are the services whose desired count follows the load.
+    pub fn strays(&self, scaled: &[usize]) -> Vec<String> {
         let met = |task| {
             self.inflicted.iter().any(|inflicted| {
                 let query = matches!(inflicted.fault.kind, FaultKind::QueryOfDeath { .. });
@@ -322,7 +315,11 @@ impl Course {
             let begin = self.begin?;
             let (at, cause) = life.left_since(begin)?;
             let at = at.since(begin);
-            (!met(task)).then(|| format!("{task} went at {at:.1?} without a fault: {cause}"))
+            let meant = self.deployed_away(task, life)
+                || (matches!(cause, Cause::Surplus { .. })
+                    && scaled.iter().any(|place| self.is_of(task, *place)));
+            (!met(task) && !meant)
+                .then(|| format!("{task} went at {at:.1?} without a fault: {cause}"))
         };
         self.lives().filter_map(stray).collect()
     }
@@ -338,16 +335,9 @@ fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
         FaultKind::Ask { .. }
         | FaultKind::Task { .. }
         | FaultKind::Link { .. }
+        | FaultKind::Deploy { .. }
+        | FaultKind::Spike(_)
         | FaultKind::Exec(_) => fault.lasts + PROOF_MARGIN,
-    }
-}
-
-// === impl Replacement ===
-
-impl Replacement {
-    /// From the leaving of the one to the entering of the other.
-    pub fn window(&self) -> Option<Duration> {
-        self.entered.map(|entered| entered.saturating_sub(self.out))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Something bad, done on purpose.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use super::{LinkFault, TaskFault};
 use crate::endpoints::TaskId;
@@ -9,8 +12,11 @@ use crate::endpoints::TaskId;
 /// Something bad, done on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// From the first request of the load.
+    /// From the first request of the load. For what waits for a deployment to come so far: when that
+    /// is begun.
     pub at: Duration,
+    /// What it waits for, if it does not come at a time of its own.
+    pub once: Option<Once>,
     /// Until it is healed; zero for what is done in a moment.
     pub lasts: Duration,
     /// What is done.
@@ -61,8 +67,38 @@ pub enum FaultKind {
         /// `GET` of this path.
         path: String,
     },
+    /// A deployment of a new revision begins.
+    Deploy {
+        /// Of this service,
+        service: usize,
+        /// made from this.
+        definition: Definition,
+    },
+    /// There are so many times as many requests, of every flow.
+    Spike(u32),
     /// A command of the user's.
     Exec(Exec),
+}
+
+/// What a new revision has that the one before it has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// Added to the service's environment.
+    pub environment: BTreeMap<String, String>,
+    /// In place of the service's command, if it is another one.
+    pub command: Option<Vec<String>>,
+}
+
+/// How far a deployment must have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Once {
+    /// The first task of the new revision is being started.
+    NewTaskStarted,
+    /// The first task of the new revision is in rotation.
+    NewTaskServes,
+    /// The first task of an old revision is out of rotation.
+    OldTaskLeft,
 }
 
 /// A fault that is done, proven and healed by commands.
@@ -112,6 +148,14 @@ impl Fault {
         }
     }
 
+    /// The service of which it begins a deployment, if it does.
+    pub(super) fn deploys(&self) -> Option<usize> {
+        match self.kind {
+            FaultKind::Deploy { service, .. } => Some(service),
+            _ => None,
+        }
+    }
+
     /// The same fault `scale` times faster.
     pub(super) fn faster(&mut self, scale: u32) {
         self.at /= scale;
@@ -150,10 +194,13 @@ impl Which {
 
 // === impl Display ===
 
-/// `stop of 1 task at 1.5s`, `latency of 30s at 10s for 20s`
+/// `stop of 1 task at 1.5s`, `latency of 30s at 10s for 20s`, `kill of 1 task once a new task serves`
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {:?}", self.kind, self.at)?;
+        match self.once {
+            Some(once) => write!(f, "{} {once}", self.kind)?,
+            None => write!(f, "{} at {:?}", self.kind, self.at)?,
+        }
         if self.lasts > Duration::ZERO { write!(f, " for {:?}", self.lasts) } else { Ok(()) }
     }
 }
@@ -166,8 +213,33 @@ impl fmt::Display for FaultKind {
             Self::Task { fault, tasks, .. } => write!(f, "{fault} of {tasks}"),
             Self::Link { fault, .. } => write!(f, "{fault}"),
             Self::QueryOfDeath { path, .. } => write!(f, "query of death {path}"),
+            Self::Deploy { definition, .. } => write!(f, "deployment of {definition}"),
+            Self::Spike(times) => write!(f, "spike of {times} times the load"),
             Self::Exec(exec) => write!(f, "`{}`", exec.command.join(" ")),
         }
+    }
+}
+
+/// `the same definition`, `` `store serve` with A=1 ``
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.command {
+            Some(command) => write!(f, "`{}`", command.join(" "))?,
+            None => write!(f, "the same definition")?,
+        }
+        let variables: Vec<String> =
+            self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if variables.is_empty() { Ok(()) } else { write!(f, " with {}", variables.join(", ")) }
+    }
+}
+
+impl fmt::Display for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NewTaskStarted => "once a new task is started",
+            Self::NewTaskServes => "once a new task serves",
+            Self::OldTaskLeft => "once an old task has left",
+        })
     }
 }
 

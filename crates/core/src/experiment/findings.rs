@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::course::{Course, Replacement};
+use super::course::{Course, Replacement, Rollout};
 use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
 use super::reading::Figure;
@@ -29,6 +29,12 @@ pub struct Findings {
     pub gone: u32,
     /// Each task that went and the one that came.
     pub replacements: Vec<Replacement>,
+    /// The deployments.
+    pub rollouts: Vec<Rollout>,
+    /// The fewest tasks in rotation at any time of the load, of the service by which users come in,
+    pub fewest: u32,
+    /// and the most that were there at once.
+    pub most: u32,
     /// The shortest and the longest time from a process's start to its first right answer.
     pub starts: RangeInclusive<Duration>,
     /// What became of the calls to a service while the way to it was disturbed, fault by fault.
@@ -70,19 +76,28 @@ impl Findings {
         let configuration = &drill.configurations[cell.configuration];
         let schedule = &drill.schedules[cell.schedule];
         let (entry, duration) = (drill.load.entry(), schedule.duration);
-        let flows = flows(drill, schedule, samples);
+        let last_fault = schedule.last_fault().max(course.last_awaited());
+        let flows = flows(drill, schedule, last_fault, samples);
         let samples = Samples::new(samples, &drill.objective, Duration::ZERO..duration);
-        let numbers = samples.measure(&drill.hypothesis, schedule.last_fault());
+        let numbers = samples.measure(&drill.hypothesis, last_fault);
         let first_fault = schedule.faults.first().map_or(duration, |fault| fault.at);
         let tasks = course.at_the_beginning(entry);
         let shares_before = samples.shares(&tasks, Duration::ZERO..first_fault);
         let shares = tasks.into_iter().zip(shares_before.iter().copied()).collect();
         let starts = course.starts(entry);
-        let stop_timeouts = configuration.services().iter().map(|s| s.cluster.stop_timeout);
+        let clusters = || configuration.services().iter().map(|service| &service.cluster);
+        let stop_timeouts = clusters().map(|cluster| cluster.stop_timeout);
+        let scaled: Vec<usize> = (0..)
+            .zip(clusters())
+            .filter(|(_, c)| c.autoscaling.is_some())
+            .map(|(n, _)| n)
+            .collect();
+        let desired: Vec<u32> = clusters().map(|cluster| cluster.desired_count).collect();
+        let (fewest, most) = course.fewest_and_most(entry);
         let evidence = Evidence {
             starts: starts.clone(),
             unproven: course.unproven(&schedule.faults, stop_timeouts.max().unwrap_or_default()),
-            strays: course.strays(),
+            strays: course.strays(&scaled),
             shares_before,
             answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
         };
@@ -93,6 +108,9 @@ impl Findings {
             stopped: course.inflicted().iter().map(|fault| fault.tasks.len() as u32).sum(),
             gone: course.gone() as u32,
             replacements: course.replacements(),
+            rollouts: course.rollouts(&desired),
+            fewest,
+            most,
             starts,
             calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
@@ -129,6 +147,9 @@ impl Findings {
             Figure::Calls => self.calls.last()?.during as f64,
             Figure::FirstCall => if_ever(self.calls.last()?.first_after),
             Figure::Gone => f64::from(self.gone),
+            Figure::Fewest => f64::from(self.fewest),
+            Figure::Most => f64::from(self.most),
+            Figure::Rollout => if_ever(self.rollouts.last()?.done),
             Figure::Range => {
                 let ends = self.range.as_ref().map(|range| [*range.start(), *range.end()]);
                 return Some(ends.unwrap_or_default().map(seconds));
@@ -144,12 +165,17 @@ impl Findings {
 }
 
 /// The numbers of each flow by itself.
-fn flows(drill: &Drill, schedule: &Schedule, samples: &[Sample]) -> Vec<Numbers> {
+fn flows(
+    drill: &Drill,
+    schedule: &Schedule,
+    last_fault: Option<Duration>,
+    samples: &[Sample],
+) -> Vec<Numbers> {
     let measure = |(n, flow): (usize, &super::load::Flow)| {
         let own: Vec<Sample> = samples.iter().filter(|sample| sample.flow == n).copied().collect();
         let period = flow.period(schedule.duration);
         let samples = Samples::new(&own, &drill.objective, period);
-        samples.measure(&drill.hypothesis, schedule.last_fault())
+        samples.measure(&drill.hypothesis, last_fault)
     };
     drill.load.flows.iter().enumerate().map(measure).collect()
 }

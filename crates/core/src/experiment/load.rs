@@ -63,6 +63,15 @@ pub enum Method {
     Post,
 }
 
+/// So long there are more requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spike {
+    /// From when to when.
+    pub period: Range<Duration>,
+    /// So many times as many.
+    pub times: u32,
+}
+
 /// One request of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -101,11 +110,16 @@ impl Load {
 
     /// Every request of a load of `duration`, in order.
     pub fn schedule(&self, seed: u64, duration: Duration) -> Vec<Planned> {
+        self.schedule_with(&[], seed, duration)
+    }
+
+    /// The same with `spikes`, in order of time and one after the other.
+    pub fn schedule_with(&self, spikes: &[Spike], seed: u64, duration: Duration) -> Vec<Planned> {
         let mut all = Vec::new();
         for (n, flow) in self.flows.iter().enumerate() {
             // Flows are independent of each other.
             let seed = if n == 0 { seed } else { draw(seed, Stream::Flows, n as u64) };
-            all.extend(flow.schedule(n, seed, duration));
+            all.extend(flow.schedule(n, spikes, seed, duration));
         }
         all.sort_by_key(|planned| (planned.intended, planned.flow));
         all
@@ -133,7 +147,13 @@ impl Flow {
         self.from..self.until.unwrap_or(duration).min(duration)
     }
 
-    fn schedule(&self, flow: usize, seed: u64, duration: Duration) -> Vec<Planned> {
+    fn schedule(
+        &self,
+        flow: usize,
+        spikes: &[Spike],
+        seed: u64,
+        duration: Duration,
+    ) -> Vec<Planned> {
         let spacing = 1e9 / f64::from(self.rate);
         let period = self.period(duration);
         let mut at = 0.0;
@@ -147,7 +167,7 @@ impl Flow {
                     at
                 }
             };
-            let intended = period.start + Duration::from_nanos(nanos as u64);
+            let intended = through(spikes, period.start, Duration::from_nanos(nanos as u64));
             if intended >= period.end {
                 break;
             }
@@ -157,6 +177,25 @@ impl Flow {
         }
         planned
     }
+}
+
+/// When a request comes that without `spikes` would come so long `after` the `start` of its flow: in a
+/// spike the load's own time passes so many times as fast.
+fn through(spikes: &[Spike], start: Duration, after: Duration) -> Duration {
+    let (mut at, mut left) = (start, after);
+    for Spike { period, times } in spikes {
+        let calm = period.start.saturating_sub(at);
+        if left <= calm {
+            break;
+        }
+        (at, left) = (at + calm, left - calm);
+        let within = period.end.saturating_sub(at) * *times;
+        if left <= within {
+            return at + left / *times;
+        }
+        (at, left) = (at.max(period.end), left - within);
+    }
+    at + left
 }
 
 #[cfg(test)]
@@ -198,6 +237,31 @@ mod tests {
     fn the_same_seed_gives_the_same_schedule() {
         assert_eq!(schedule(Arrivals::Poisson, 7), schedule(Arrivals::Poisson, 7));
         assert_ne!(schedule(Arrivals::Poisson, 7), schedule(Arrivals::Poisson, 8));
+    }
+
+    #[test]
+    fn in_a_spike_there_are_so_many_times_as_many_and_before_and_after_it_there_are_not() {
+        let seconds = Duration::from_secs;
+        let spike = |from, until, times| Spike { period: seconds(from)..seconds(until), times };
+        let spikes = [spike(2, 4, 3), spike(6, 7, 2)];
+        let late = Flow { from: seconds(3), ..flow(Arrivals::Constant) };
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let load = Load { flows: vec![flow(arrivals), late.clone()] };
+            let all = load.schedule_with(&spikes, 1, seconds(9));
+            let each = |flow, second: u64| {
+                let of = |p: &&Planned| p.flow == flow && p.intended.as_secs() == second;
+                all.iter().filter(of).count() as u64
+            };
+            let rates = [1, 1, 3, 3, 1, 1, 2, 1, 1].map(|times| times * 1000);
+            for (second, rate) in (0..).zip(rates) {
+                let is = each(0, second);
+                // Six standard deviations.
+                let off = if arrivals == Arrivals::Poisson { 350 } else { 1 };
+                assert!(is.abs_diff(rate) <= off, "{arrivals:?}, second {second}: {is}");
+                let rate = if second < 3 { 0 } else { rate };
+                assert!(each(1, second).abs_diff(rate) <= 1, "second {second}");
+            }
+        }
     }
 
     #[test]

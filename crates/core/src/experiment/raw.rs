@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::claim::Claim;
 use super::load::Load;
-use super::reading::{Figure, Place, Places, Sentence};
+use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
@@ -140,17 +140,20 @@ fn check_places(claim: Claim, schedules: &[Schedule]) -> Result<Claim, String> {
     if places.is_empty() {
         return Err("speaks of no figure; allowed is at least one, in braces".to_owned());
     }
-    let unlinked = |place: &Place| {
-        let of_calls = matches!(place.figure, Figure::Calls | Figure::FirstCall);
-        of_calls && schedules[place.cell.schedule].linked().next().is_none()
-    };
-    match places.iter().find(|place| unlinked(place)) {
-        Some(place) => Err(format!(
-            "speaks of calls in the schedule `{}`, which disturbs the way to no service",
-            schedules[place.cell.schedule].name
-        )),
-        None => Ok(claim),
+    for place in &places {
+        let schedule = &schedules[place.cell.schedule];
+        let problem = match place.figure {
+            Figure::Calls | Figure::FirstCall if schedule.linked().next().is_none() => {
+                "calls in the schedule `{}`, which disturbs the way to no service"
+            }
+            Figure::Rollout if schedule.faults.iter().all(|fault| fault.deploys().is_none()) => {
+                "a deployment in the schedule `{}`, which has none"
+            }
+            _ => continue,
+        };
+        return Err(format!("speaks of {}", problem.replace("{}", &schedule.name)));
     }
+    Ok(claim)
 }
 
 // === impl RawConfiguration ===

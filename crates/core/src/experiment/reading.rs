@@ -70,6 +70,12 @@ pub enum Figure {
     FirstCall,
     /// Tasks that went, whyever.
     Gone,
+    /// The fewest tasks in rotation at any time,
+    Fewest,
+    /// and the most that were there at once, of the service by which users come in.
+    Most,
+    /// From the beginning of the last deployment to its end.
+    Rollout,
     /// The shortest and the longest time from a task's leaving to its replacement's entering.
     Window,
 }
@@ -97,7 +103,7 @@ pub struct Places<'a> {
 }
 
 /// Every figure with its name in a file.
-const FIGURES: [(&str, Figure); 18] = [
+const FIGURES: [(&str, Figure); 21] = [
     ("gap", Figure::Gap),
     ("range", Figure::Range),
     ("silence", Figure::Silence),
@@ -116,6 +122,9 @@ const FIGURES: [(&str, Figure); 18] = [
     ("first_call", Figure::FirstCall),
     ("gone", Figure::Gone),
     ("window", Figure::Window),
+    ("fewest", Figure::Fewest),
+    ("most", Figure::Most),
+    ("rollout", Figure::Rollout),
 ];
 
 // === impl Sentence ===
@@ -194,9 +203,13 @@ impl Figure {
     pub fn unit(self) -> Unit {
         match self {
             Self::FailedShare | Self::DegradedShare => Unit::Share,
-            Self::Failed | Self::Degraded | Self::Requests | Self::Calls | Self::Gone => {
-                Unit::Count
-            }
+            Self::Failed
+            | Self::Degraded
+            | Self::Requests
+            | Self::Calls
+            | Self::Gone
+            | Self::Fewest
+            | Self::Most => Unit::Count,
             Self::Gap
             | Self::Range
             | Self::Silence
@@ -207,6 +220,7 @@ impl Figure {
             | Self::P50
             | Self::P99
             | Self::FirstCall
+            | Self::Rollout
             | Self::Window => Unit::Time,
         }
     }
@@ -220,6 +234,9 @@ impl Figure {
                 | Self::FirstCall
                 | Self::Gone
                 | Self::Window
+                | Self::Fewest
+                | Self::Most
+                | Self::Rollout
                 | Self::Recovery
         )
     }

@@ -1,9 +1,10 @@
-//! Tables that only some drills have: each flow of the load by itself, and the calls to services that
-//! were disturbed.
+//! Tables that only some drills have: each flow of the load by itself, the calls to services that
+//! were disturbed, and deployments.
 
 use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
+use seaworthy_core::experiment::course::Rollout;
 use seaworthy_core::experiment::numbers::Numbers;
 
 use super::figures::{Figures, Runs};
@@ -79,6 +80,37 @@ pub(super) fn calls(figures: &Figures, width: usize) -> String {
         return String::new();
     }
     let title = "Calls that reached a service while the way to it was disturbed";
+    let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
+    title.chain(lines).map(|line| line + "\n").collect()
+}
+
+/// How deployments went; nothing if there was none.
+pub(super) fn rollouts(figures: &Figures, width: usize) -> String {
+    let mut table = Table::default();
+    for (cell, runs) in figures.cells() {
+        let Some(first) = runs.all.first() else { continue };
+        for (n, rollout) in first.rollouts.iter().enumerate() {
+            let of = |f: &Findings, part: fn(&Rollout) -> Option<Duration>| {
+                f.rollouts.get(n).and_then(part).unwrap_or(Duration::MAX)
+            };
+            let say = |at| if at == Duration::MAX { "never".to_owned() } else { exact(at) };
+            let entries = [
+                cell.name(&figures.job.drill),
+                rollout.fault.to_string(),
+                runs.span(|f| of(f, |rollout| rollout.started), say),
+                runs.span(|f| of(f, |rollout| rollout.done), say),
+                runs.span(|f| f.fewest, |tasks| tasks.to_string()),
+                runs.span(|f| f.most, |tasks| tasks.to_string()),
+            ];
+            table.row(entries.map(Entry::plain).into());
+        }
+    }
+    let head = ["", "", "first new task", "all new", "fewest in rotation", "most at once"];
+    let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
+    if lines.is_empty() {
+        return String::new();
+    }
+    let title = "Deployments: from their beginning to the first start, and to the end";
     let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
     title.chain(lines).map(|line| line + "\n").collect()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::claim::{Claim, Judged};
-use seaworthy_core::experiment::course::Replacement;
+use seaworthy_core::experiment::course::{Replacement, Rollout};
 use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
@@ -102,10 +102,24 @@ struct CellReport<'a> {
     flows: Vec<FlowReport<'a>>,
     calls: Vec<CallsReport<'a>>,
     replacements: Vec<ReplacementReport>,
+    /// The fewest tasks in rotation at any time of the load, of the service by which users come in,
+    fewest_in_rotation: u32,
+    /// and the most at once.
+    most_tasks: u32,
+    rollouts: Vec<RolloutReport>,
     expected: Expectation,
     outcome: Outcome,
     verdict: Verdict,
     reasons: &'a [String],
+}
+
+/// A deployment. Times are from its beginning.
+#[derive(Serialize)]
+struct RolloutReport {
+    fault: String,
+    first_start_ms: Option<f64>,
+    /// None if it never came to its end.
+    done_ms: Option<f64>,
 }
 
 /// Times are from the first moment of the load.
@@ -177,6 +191,9 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         flows: job.drill.load.flows.iter().zip(&findings.flows).map(flow).collect(),
         calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
         replacements: findings.replacements.iter().map(replacement).collect(),
+        fewest_in_rotation: findings.fewest,
+        most_tasks: findings.most,
+        rollouts: findings.rollouts.iter().map(rollout).collect(),
         expected: schedule.expect[row.cell.configuration],
         outcome: findings.outcome,
         verdict: findings.verdict,
@@ -226,6 +243,14 @@ fn replacement(replacement: &Replacement) -> ReplacementReport {
         window_ms: replacement.window().map(millis),
         provisioning_ms: millis(replacement.provisioning),
         own_start_ms: replacement.start.map(millis),
+    }
+}
+
+fn rollout(rollout: &Rollout) -> RolloutReport {
+    RolloutReport {
+        fault: rollout.fault.to_string(),
+        first_start_ms: rollout.started.map(millis),
+        done_ms: rollout.done.map(millis),
     }
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::claim::Claim;
-use seaworthy_core::experiment::course::Replacement;
+use seaworthy_core::experiment::course::{Replacement, Rollout};
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
 use seaworthy_core::experiment::reading::Places;
 use seaworthy_core::experiment::{Calls, Fault, FaultKind, LinkFault, outage};
 
 use super::*;
-use crate::job::tests::report;
+use crate::job::tests::{job, report};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -54,6 +54,9 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         gone: 1,
         calls: Vec::new(),
         replacements: vec![replacement],
+        rollouts: Vec::new(),
+        fewest: count - 1,
+        most: count,
         starts,
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
@@ -205,7 +208,12 @@ fn flows_calls_and_promises() {
         row.findings.flows.insert(0, pages);
         let fault = LinkFault::Latency(Duration::from_secs(30));
         row.findings.calls = vec![Calls {
-            fault: Fault { at: MS(1000), lasts: MS(8000), kind: FaultKind::Link { to: 0, fault } },
+            fault: Fault {
+                at: MS(1000),
+                once: None,
+                lasts: MS(8000),
+                kind: FaultKind::Link { to: 0, fault },
+            },
             to: 0,
             during: 12,
             longest_silence: MS(4900),
@@ -214,4 +222,23 @@ fn flows_calls_and_promises() {
     }
     assert_eq!(verdict(&job, &rows), Verdict::Deviates, "a promise is broken");
     expect_test::expect_file!["../../golden/promises.txt"].assert_eq(&printed(&job, &rows, 100));
+}
+
+/// The first two cells as if a deployment had gone on in them: once to its end, once not.
+#[test]
+fn deployments() {
+    let mut job = job(Some("percent"), &["1/rollout", "1/dies"]);
+    job.drill.claims.clear();
+    let mut rows = rows(&job);
+    for row in &mut rows {
+        let done = (row.cell.schedule == 0).then_some(MS(8214));
+        let fault = job.drill.schedules[row.cell.schedule].faults[0].clone();
+        row.findings.rollouts = vec![Rollout { fault, started: Some(MS(103)), done }];
+    }
+    let text = printed(&job, &rows, 100);
+    expect_test::expect_file!["../../golden/deployments.txt"].assert_eq(&text);
+    let document: serde_json::Value = serde_json::from_str(&json::render(&job, &rows)).unwrap();
+    let told = &document["cells"][1]["rollouts"][0];
+    assert_eq!(told["fault"], "deployment of the same definition at 1.5s");
+    assert_eq!((&told["first_start_ms"], &told["done_ms"]), (&103.0.into(), &().into()));
 }

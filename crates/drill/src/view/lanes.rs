@@ -114,7 +114,7 @@ pub(super) mod tests {
         observe(6000, &[(2, InRotation), (3, InRotation)]);
         let at = Duration::from_secs(1);
         let kind = FaultKind::End { how: Ending::Stop, service: 0, tasks: Which::Oldest(1) };
-        let stop = Fault { at, lasts: Duration::ZERO, kind };
+        let stop = Fault { at, once: None, lasts: Duration::ZERO, kind };
         course.begin(begin);
         course.inflict(begin + at, stop, vec![TaskId(1)]);
         (course, begin)

@@ -92,9 +92,11 @@ fn fault(done: &Inflicted) -> String {
         FaultKind::End { .. } | FaultKind::Ask { .. } | FaultKind::Task { .. } => {
             format!("{kind}: {}", tasks.join(", "))
         }
-        FaultKind::Link { .. } | FaultKind::QueryOfDeath { .. } | FaultKind::Exec(_) => {
-            kind.to_string()
-        }
+        FaultKind::Link { .. }
+        | FaultKind::QueryOfDeath { .. }
+        | FaultKind::Deploy { .. }
+        | FaultKind::Spike(_)
+        | FaultKind::Exec(_) => kind.to_string(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::State;
+use crate::cluster::plan::Revision;
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -26,6 +27,8 @@ pub enum Stage {
 pub struct Life {
     /// Each stage, from when on.
     pub stages: Vec<(Instant, Stage)>,
+    /// Its revision.
+    pub(super) revision: Revision,
     /// From the decision to start it to its process, as drawn.
     pub(super) provisioning: Duration,
     pub(super) started: Option<Instant>,

@@ -6,6 +6,7 @@ use crate::record::{Cause, Decision, Exit};
 
 const STOP: Fault = Fault {
     at: Duration::from_secs(1),
+    once: None,
     lasts: Duration::ZERO,
     kind: FaultKind::End { how: Ending::Stop, service: 0, tasks: Which::Oldest(1) },
 };
@@ -120,7 +121,7 @@ fn what_went_before_the_load_concerns_nobody() {
     let crash = record(500, 1, Decision::Gone, Cause::Exited(Exit::Code(1)));
     course.observe(at(500), &views(&[(2, State::InRotation)]), &[crash]);
     course.begin(at(1000));
-    assert_eq!((course.strays(), course.replacements()), (vec![], vec![]));
+    assert_eq!((course.strays(&[]), course.replacements()), (vec![], vec![]));
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn a_task_that_goes_by_itself_is_a_stray() {
     let crash = record(9000, 2, Decision::Gone, Cause::Exited(Exit::Signal(11)));
     course.observe(at(9000), &views(&[(3, State::InRotation)]), &[crash]);
     let stray = "task-2 went at 9.0s without a fault: ended by signal 11";
-    assert_eq!(course.strays(), [stray]);
+    assert_eq!(course.strays(&[]), [stray]);
 }
 
 fn disturbance() -> Fault {
@@ -166,7 +167,7 @@ fn who_dies_of_a_query_is_no_stray_and_nobody_else() {
         let crash = record(9000, 2, Decision::Gone, Cause::Exited(Exit::Signal(6)));
         course.observe(at(9000), &views(&[(3, State::InRotation)]), &[crash]);
         let problems = course.without_effect(&course.inflicted[1], Duration::ZERO);
-        (course.strays().len(), problems.len())
+        (course.strays(&[]).len(), problems.len())
     };
     assert_eq!(of_death(8000), (0, 0));
     assert_eq!(of_death(5000), (1, 1), "too early to have been it");
@@ -181,4 +182,143 @@ fn services_have_their_own_tasks() {
     course.begin(at(1));
     assert_eq!(course.in_rotation_of(0), [TaskId(1), TaskId(3)]);
     assert_eq!(course.at_the_beginning(1), [TaskId(2), TaskId(4)]);
+}
+
+/// A deployment of two tasks at 50 %: one of them goes at 1 s and makes room for a new one, the other
+/// is killed as soon as that is started, and is replaced with its own revision.
+mod deployment {
+    use super::*;
+    use crate::experiment::{Definition, Once};
+
+    fn deploy() -> Fault {
+        let definition = Definition::default();
+        Fault { kind: FaultKind::Deploy { service: 0, definition }, ..STOP }
+    }
+
+    fn kill(once: Once) -> Fault {
+        let kind = FaultKind::End { how: Ending::Kill, service: 0, tasks: Which::Oldest(1) };
+        Fault { once: Some(once), kind, ..STOP }
+    }
+
+    fn seen(course: &mut Course, millis: u64, tasks: &[(u32, u32, State)], records: &[Record]) {
+        let view =
+            |&(task, revision, state)| View { task: TaskId(task), revision, state, port: None };
+        let views: Vec<View> = tasks.iter().map(view).collect();
+        course.observe(at(millis), &views, records);
+    }
+
+    fn missing() -> Cause {
+        Cause::Missing { have: 0, want: 2, provisioning: Duration::from_secs(3) }
+    }
+
+    /// Until the moment in which the first new task is started.
+    fn begun() -> Course {
+        use State::{Draining, InRotation, Provisioning};
+        let mut course = Course::of(1);
+        let records = [1, 2].map(|task| record(0, task, Decision::Start, missing()));
+        seen(&mut course, 0, &[(1, 1, InRotation), (2, 1, InRotation)], &records);
+        course.begin(at(0));
+        course.inflict(at(1000), deploy(), vec![]);
+        let retire = record(1001, 1, Decision::Retire, Cause::OldRevision);
+        seen(&mut course, 1001, &[(1, 1, Draining), (2, 1, InRotation)], &[retire]);
+        let start = record(1100, 3, Decision::Start, missing());
+        seen(&mut course, 1100, &[(2, 1, InRotation), (3, 2, Provisioning)], &[start]);
+        course
+    }
+
+    fn done() -> Course {
+        use State::{Draining, InRotation, Provisioning};
+        let mut course = begun();
+        course.inflict(at(1102), kill(Once::NewTaskStarted), vec![TaskId(2)]);
+        course.process_ended(at(1103), TaskId(2));
+        let gone = record(1104, 2, Decision::Gone, Cause::Exited(Exit::Signal(9)));
+        let start = record(1104, 4, Decision::Start, missing());
+        seen(&mut course, 1104, &[(3, 2, Provisioning), (4, 1, Provisioning)], &[gone, start]);
+        seen(&mut course, 4000, &[(3, 2, InRotation), (4, 1, InRotation)], &[]);
+        let records = [
+            record(4001, 4, Decision::Retire, Cause::OldRevision),
+            record(4001, 5, Decision::Start, missing()),
+        ];
+        let tasks = [(3, 2, InRotation), (4, 1, Draining), (5, 2, Provisioning)];
+        seen(&mut course, 4001, &tasks, &records);
+        seen(&mut course, 7000, &[(3, 2, InRotation), (5, 2, InRotation)], &[]);
+        course
+    }
+
+    #[test]
+    fn what_waits_for_a_deployment_comes_when_it_has_come_so_far() {
+        let due = |course: &Course, once| course.due(&kill(once));
+        let mut before = Course::of(1);
+        before.begin(at(0));
+        assert_eq!(due(&before, Once::NewTaskStarted), None);
+        assert_eq!(before.due(&STOP), Some(at(1000)));
+        let begun = begun();
+        assert_eq!(due(&begun, Once::OldTaskLeft), Some(at(1001)));
+        assert_eq!(due(&begun, Once::NewTaskStarted), Some(at(1100)));
+        assert_eq!(due(&begun, Once::NewTaskServes), None);
+        assert_eq!(due(&done(), Once::NewTaskServes), Some(at(4000)));
+        let later = Fault { at: Duration::from_secs(2), ..kill(Once::OldTaskLeft) };
+        assert_eq!(begun.due(&later), None, "it waits for another deployment");
+    }
+
+    #[test]
+    fn it_is_told_with_its_beginning_and_its_end() {
+        let ms = Duration::from_millis;
+        let rollout = |course: Course| {
+            let rollout = course.rollouts(&[2]).remove(0);
+            (rollout.started, rollout.done)
+        };
+        assert_eq!(rollout(begun()), (Some(ms(100)), None));
+        assert_eq!(rollout(done()), (Some(ms(100)), Some(ms(6000))));
+        assert_eq!(done().fewest_and_most(0), (0, 3));
+        assert_eq!(begun().fewest_and_most(0), (1, 2));
+        assert_eq!(done().last_awaited(), Some(ms(1102)));
+    }
+
+    #[test]
+    fn only_who_was_killed_is_replaced_and_nobody_is_a_stray() {
+        let course = done();
+        let pairs: Vec<_> = course.replacements().iter().map(|r| (r.task.0, r.by.0)).collect();
+        assert_eq!(pairs, [(2, 4)]);
+        assert_eq!(course.strays(&[]), [""; 0]);
+        // An old task that dies is one all the same.
+        let mut course = begun();
+        let crash = record(2000, 2, Decision::Gone, Cause::Exited(Exit::Signal(11)));
+        seen(&mut course, 2000, &[(3, 2, State::Provisioning)], &[crash]);
+        assert_eq!(course.strays(&[]).len(), 1);
+    }
+
+    #[test]
+    fn its_effect_is_a_new_task() {
+        let timeout = Duration::from_secs(3);
+        let faults = [deploy(), kill(Once::NewTaskStarted)];
+        assert_eq!(done().unproven(&faults, timeout), [""; 0]);
+        let told = begun().unproven(&faults, timeout);
+        let never = "the kill of 1 task once a new task is started was never carried out";
+        assert_eq!(told, [never]);
+
+        let mut course = Course::of(1);
+        seen(&mut course, 0, &[(1, 1, State::InRotation)], &[]);
+        course.begin(at(0));
+        course.inflict(at(1000), deploy(), vec![]);
+        assert!(!course.settled(at(2000), timeout));
+        let what = "the deployment of the same definition at 1s had no effect";
+        let none = format!("{what}: no new task was started");
+        assert_eq!(course.unproven(&[deploy()], timeout), [none]);
+        course.refused("another one is under way");
+        assert!(course.settled(at(2000), timeout));
+        let refused = format!("{what}: another one is under way");
+        assert_eq!(course.unproven(&[deploy()], timeout), [refused]);
+    }
+
+    #[test]
+    fn fewer_tasks_for_less_load_are_no_strays() {
+        let mut course = Course::of(1);
+        seen(&mut course, 0, &[(1, 1, State::InRotation), (2, 1, State::InRotation)], &[]);
+        course.begin(at(0));
+        let retire = record(2000, 2, Decision::Retire, Cause::Surplus { have: 2, want: 1 });
+        let tasks = [(1, 1, State::InRotation), (2, 1, State::Draining)];
+        seen(&mut course, 2000, &tasks, &[retire]);
+        assert_eq!((course.strays(&[]).len(), course.strays(&[0]).len()), (1, 0));
+    }
 }

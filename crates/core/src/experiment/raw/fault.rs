@@ -1,12 +1,15 @@
 //! A fault as written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::services::Services;
 use crate::endpoints::TaskId;
-use crate::experiment::{Ending, Exec, Fault, FaultKind, LinkFault, TaskFault, Which};
+use crate::experiment::{
+    Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, TaskFault, Which,
+};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, SHORTEST, duration, number, within};
 use crate::fleet::written::{Number, Share, Written};
@@ -16,6 +19,7 @@ use crate::fleet::written::{Number, Share, Written};
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawFault {
     at: Option<Written>,
+    once: Option<Once>,
     lasts: Option<Written>,
     // Just one of these says what is done,
     stop: Option<RawWhich>,
@@ -31,6 +35,8 @@ pub(super) struct RawFault {
     resets: Option<Share>,
     stalls: Option<Share>,
     query_of_death: Option<String>,
+    deploy: Option<RawDefinition>,
+    spike: Option<Number>,
     exec: Option<Vec<String>>,
     // and these say more about it.
     service: Option<String>,
@@ -41,6 +47,15 @@ pub(super) struct RawFault {
     heal: Option<Vec<String>>,
 }
 
+/// `{}`, `{ environment = { BROKEN = "1" } }`, `{ command = ["sleep", "1000"] }`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+struct RawDefinition {
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    command: Option<Vec<String>>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "allowed is a number of tasks, \"all\" or a task such as \"task-2\"")]
 pub(super) enum RawWhich {
@@ -48,29 +63,45 @@ pub(super) enum RawWhich {
     Named(String),
 }
 
-/// Of a load of `duration` on these services.
+/// More requests than this many times as many are no spike any more.
+const HIGHEST_SPIKE: u32 = 100;
+
+/// Of a load of `duration` on these services; `earlier` faults stand before it.
 pub(super) fn read(
     raw: &RawFault,
     duration: Duration,
     services: &Services,
+    earlier: &[Fault],
 ) -> Result<Fault, ConfigError> {
-    let Some(Written(at)) = raw.at else {
-        return Err(ConfigError::new("at", "is missing; allowed is a duration"));
-    };
-    if at >= duration {
-        let problem = format!("{at:?} is not before the end of the load at {duration:?}");
-        return Err(ConfigError::new("at", problem));
-    }
+    let at = raw.read_at(duration)?;
     let kind = raw.kind()?;
     raw.check_companions(kind)?;
+    let what = raw.read_kind(kind, services)?;
+    let at = match at {
+        Some(at) => at,
+        None => deployment_before(&what, earlier)?,
+    };
     let lasts = raw.read_lasts(kind, duration.saturating_sub(at))?;
-    Ok(Fault { at, lasts, kind: raw.read_kind(kind, services)? })
+    Ok(Fault { at, once: raw.once, lasts, kind: what })
+}
+
+/// When the deployment begins that `what` waits for.
+fn deployment_before(what: &FaultKind, earlier: &[Fault]) -> Result<Duration, ConfigError> {
+    let meant = |fault: &&Fault| match what {
+        FaultKind::End { service, .. } => fault.deploys() == Some(*service),
+        _ => false,
+    };
+    earlier.iter().rev().find(meant).map(|deployment| deployment.at).ok_or_else(|| {
+        let problem =
+            "waits for a deployment; allowed is that after a `deploy` of the same service";
+        ConfigError::new("once", problem)
+    })
 }
 
 /// What may stand beside each kind.
-const KINDS: [(&str, &[&str]); 14] = [
-    ("stop", &["service"]),
-    ("kill", &["service"]),
+const KINDS: [(&str, &[&str]); 16] = [
+    ("stop", &["once", "service"]),
+    ("kill", &["once", "service"]),
     ("ask", &["service", "tasks"]),
     ("hang", &["service", "lasts"]),
     ("fail", &["service", "lasts"]),
@@ -82,13 +113,29 @@ const KINDS: [(&str, &[&str]); 14] = [
     ("resets", &["to", "lasts"]),
     ("stalls", &["to", "lasts"]),
     ("query_of_death", &["service"]),
+    ("deploy", &["service"]),
+    ("spike", &["lasts"]),
     ("exec", &["lasts", "proof", "heal"]),
 ];
 
 // === impl RawFault ===
 
 impl RawFault {
-    fn given(&self) -> [(&'static str, bool); 14] {
+    /// None if it waits for something.
+    fn read_at(&self, duration: Duration) -> Result<Option<Duration>, ConfigError> {
+        let problem = match (self.at, self.once) {
+            (None, Some(_)) => return Ok(None),
+            (Some(Written(at)), None) if at < duration => return Ok(Some(at)),
+            (Some(Written(at)), None) => {
+                format!("{at:?} is not before the end of the load at {duration:?}")
+            }
+            (Some(_), Some(_)) => "is given beside `once`; allowed is just one of them".to_owned(),
+            (None, None) => "is missing; allowed is a duration".to_owned(),
+        };
+        Err(ConfigError::new("at", problem))
+    }
+
+    fn given(&self) -> [(&'static str, bool); 16] {
         [
             ("stop", self.stop.is_some()),
             ("kill", self.kill.is_some()),
@@ -103,6 +150,8 @@ impl RawFault {
             ("resets", self.resets.is_some()),
             ("stalls", self.stalls.is_some()),
             ("query_of_death", self.query_of_death.is_some()),
+            ("deploy", self.deploy.is_some()),
+            ("spike", self.spike.is_some()),
             ("exec", self.exec.is_some()),
         ]
     }
@@ -125,6 +174,7 @@ impl RawFault {
 
     fn check_companions(&self, kind: &str) -> Result<(), ConfigError> {
         let companions = [
+            ("once", self.once.is_some()),
             ("lasts", self.lasts.is_some()),
             ("service", self.service.is_some()),
             ("tasks", self.tasks.is_some()),
@@ -145,7 +195,7 @@ impl RawFault {
     /// What has an end lasts for as long as is said, or to the end of the load.
     fn read_lasts(&self, kind: &str, rest: Duration) -> Result<Duration, ConfigError> {
         match kind {
-            "stop" | "kill" | "ask" | "query_of_death" => Ok(Duration::ZERO),
+            "stop" | "kill" | "ask" | "query_of_death" | "deploy" => Ok(Duration::ZERO),
             _ => within("lasts", self.lasts.map_or(rest, |lasts| lasts.0), SHORTEST..=rest),
         }
     }
@@ -176,6 +226,10 @@ impl RawFault {
                 service: service()?,
                 path: path(&self.query_of_death)?,
             }),
+            "deploy" => {
+                Ok(FaultKind::Deploy { service: service()?, definition: self.read_deploy()? })
+            }
+            "spike" => number("spike", self.spike, 2, 2..=HIGHEST_SPIKE).map(FaultKind::Spike),
             "exec" => self.read_exec().map(FaultKind::Exec),
             _ => {
                 let to = services.place("to", self.to.as_deref())?;
@@ -204,6 +258,17 @@ impl RawFault {
         };
         let tasks = read_tasks(key, tasks.as_ref(), service, services)?;
         Ok(FaultKind::Task { service, tasks, fault })
+    }
+
+    fn read_deploy(&self) -> Result<Definition, ConfigError> {
+        let Some(RawDefinition { environment, command }) = self.deploy.clone() else {
+            return Ok(Definition::default());
+        };
+        for (name, value) in &environment {
+            range::variable(format_args!("deploy.environment.{name}"), name, value)?;
+        }
+        command.iter().try_for_each(|words| range::command("deploy.command", words))?;
+        Ok(Definition { environment, command })
     }
 
     fn read_link(&self) -> Result<LinkFault, ConfigError> {

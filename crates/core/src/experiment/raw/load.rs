@@ -37,7 +37,8 @@ struct RawFlow {
     until: Option<Written>,
 }
 
-const HIGHEST_RATE: u32 = 50_000;
+/// Requests a second, of all flows together.
+pub(super) const HIGHEST_RATE: u32 = 50_000;
 
 // === impl RawLoad ===
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::fault::{self, RawFault};
+use super::load::HIGHEST_RATE;
 use super::services::Services;
 use crate::experiment::expectation::Expectation;
 use crate::experiment::load::Load;
-use crate::experiment::{Fault, Hypothesis, Schedule};
+use crate::experiment::{Fault, FaultKind, Hypothesis, Schedule};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, within};
 use crate::fleet::written::Written;
@@ -52,17 +53,9 @@ pub(super) fn read(
         return Err(ConfigError::new("expect", problem));
     }
     let duration = within("duration", raw.duration.0, SHORTEST..=LONGEST_LOAD)?;
-    if duration.as_secs().saturating_mul(load.rate().into()) > MOST_REQUESTS {
-        let problem =
-            format!("makes more than {MOST_REQUESTS} requests at {} a second", load.rate());
-        return Err(ConfigError::new("duration", problem));
-    }
-    let read = |(n, fault)| {
-        fault::read(fault, duration, services)
-            .map_err(|e| e.below(format_args!("faults[{}]", n + 1)))
-    };
-    let mut faults = raw.faults.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-    faults.sort_by_key(|fault: &Fault| fault.at);
+    check_requests(duration, load.rate())?;
+    let faults = read_faults(&raw.faults, duration, services)?;
+    check_spikes(&faults, duration, load)?;
     let title = raw.title.unwrap_or_else(|| raw.name.replace('_', " "));
     let schedule = Schedule { name: raw.name, title, duration, faults, expect };
     let last = schedule.last_fault().unwrap_or_default();
@@ -76,4 +69,50 @@ pub(super) fn read(
         return Err(ConfigError::new("duration", problem));
     }
     Ok(schedule)
+}
+
+/// In order of time; what waits for a deployment comes right after it.
+fn read_faults(
+    raw: &[RawFault],
+    duration: Duration,
+    services: &Services,
+) -> Result<Vec<Fault>, ConfigError> {
+    let mut faults = Vec::new();
+    for (n, raw) in raw.iter().enumerate() {
+        let fault = fault::read(raw, duration, services, &faults);
+        faults.push(fault.map_err(|error| error.below(format_args!("faults[{}]", n + 1)))?);
+    }
+    faults.sort_by_key(|fault: &Fault| fault.at);
+    Ok(faults)
+}
+
+fn check_requests(duration: Duration, rate: u32) -> Result<(), ConfigError> {
+    if duration.as_secs().saturating_mul(rate.into()) <= MOST_REQUESTS {
+        return Ok(());
+    }
+    let problem = format!("makes more than {MOST_REQUESTS} requests at {rate} a second");
+    Err(ConfigError::new("duration", problem))
+}
+
+/// Spikes come one after the other, and are loads that can be made.
+fn check_spikes(faults: &[Fault], duration: Duration, load: &Load) -> Result<(), ConfigError> {
+    let mut over = Duration::ZERO;
+    for fault in faults {
+        let FaultKind::Spike(times) = fault.kind else { continue };
+        let rate = load.rate().saturating_mul(times);
+        if rate > HIGHEST_RATE {
+            let problem = format!(
+                "the {fault} makes {rate} requests a second; allowed is up to {HIGHEST_RATE}"
+            );
+            return Err(ConfigError::new("faults", problem));
+        }
+        check_requests(duration, rate)?;
+        if fault.at < over {
+            let problem =
+                format!("the {fault} begins before the one before it is over, at {over:?}");
+            return Err(ConfigError::new("faults", problem));
+        }
+        over = fault.end();
+    }
+    Ok(())
 }

@@ -37,7 +37,7 @@ fn what_is_left_out_has_its_default() {
         Load { flows: [Flow { name: "all", service: 0, rate: 100, arrivals: Constant, method: Get, paths: ["/"], users: None, from: 0ns, until: None }] }
         Objective { status: Matcher { ranges: [(200, 200)] }, latency: 500ms, success: Share { millionths: 990000 } }
         Hypothesis { window: 10s, tolerated_gap: 1s }
-        [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, lasts: 0ns, kind: End { how: Stop, service: 0, tasks: Oldest(1) } }], expect: [Up] }]
+        [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, once: None, lasts: 0ns, kind: End { how: Stop, service: 0, tasks: Oldest(1) } }], expect: [Up] }]
     "#]].assert_eq(&told);
 }
 
@@ -86,7 +86,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
@@ -138,9 +138,9 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "0%", to = "t" }] | schedule[1].faults[1].resets: is 0 %, which is no fault; allowed is more
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%" }] | schedule[1].faults[1].to: is missing; allowed is one of s, t
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "u" }] | schedule[1].faults[1].to: `u` is no service; allowed is one of s, t
-        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, exec
+        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "1s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
-        schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are service
+        schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are once, service
         schedule: faults = [{ at = "1s", hang = 1, fail = 1 }]           | schedule[1].faults[1].fail: is given beside `hang`; allowed is just one of them
         schedule: faults = [{ at = "1s", hang = 3 }]                     | schedule[1].faults[1].hang: 3 tasks cannot be taken in every configuration; allowed is 1 to 2, "all" or a task such as "task-2"
         schedule: faults = [{ at = "1s", lasts = "2s", hang = "all" }, { at = "4s", fail = "task-1" }, { at = "5s", reset = 2, service = "s" }, { at = "6s", half_answer = 1 }] | good
@@ -155,6 +155,47 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         claims = ["{1.one.calls} >= 1"]                                  | claims[1]: speaks of calls in the schedule `one`, which disturbs the way to no service
         claims = ["{1.one.gap} >= 1"]                                    | claims[1]: a duration on the left and a number on the right; allowed is one unit
     "#]]);
+}
+
+#[test]
+fn deployments_and_spikes() {
+    check(&expect![[r#"
+        schedule: faults = [{ at = "1s", deploy = {} }, { once = "new_task_started", kill = 1 }] | good
+        schedule: faults = [{ at = "1s", deploy = { environment = { BROKEN = "1" }, command = ["sleep", "9"] }, service = "s" }] | good
+        schedule: faults = [{ at = "1s", deploy = {} }, { once = "old_task_left", stop = 1 }, { once = "new_task_serves", kill = "task-3" }] | good
+        schedule: faults = [{ once = "new_task_started", kill = 1 }]     | schedule[1].faults[1].once: waits for a deployment; allowed is that after a `deploy` of the same service
+        schedule: faults = [{ once = "new_task_started", kill = 1 }, { at = "1s", deploy = {} }] | schedule[1].faults[1].once: waits for a deployment; allowed is that after a `deploy` of the same service
+        schedule: faults = [{ at = "1s", deploy = {} }, { once = "new_task_started", hang = 1 }] | schedule[1].faults[2].once: means nothing beside `hang`; allowed are service, lasts
+        schedule: faults = [{ at = "1s", deploy = {} }, { at = "1s", once = "new_task_started", kill = 1 }] | schedule[1].faults[2].at: is given beside `once`; allowed is just one of them
+        schedule: faults = [{ at = "1s", deploy = {} }, { once = "done", kill = 1 }] | line 11, column 48: unknown variant `done`, expected one of `new_task_started`, `new_task_serves`, `old_task_left`
+        schedule: faults = [{ at = "1s", deploy = true }]                | line 11, column 33: invalid type: boolean `true`, expected a table
+        schedule: faults = [{ at = "1s", deploy = { count = 3 } }]       | line 11, column 35: unknown field `count`, expected `environment` or `command`
+        schedule: faults = [{ at = "1s", deploy = { command = [] } }]    | schedule[1].faults[1].deploy.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        schedule: faults = [{ at = "1s", deploy = { environment = { PORT = "1" } } }] | schedule[1].faults[1].deploy.environment.PORT: is given to each task by seaworthy; allowed is any other name
+        schedule: faults = [{ at = "1s", deploy = {}, lasts = "1s" }]    | schedule[1].faults[1].lasts: means nothing beside `deploy`; allowed are service
+        claims = ["{1.one.rollout} <= 1s"]                               | claims[1]: speaks of a deployment in the schedule `one`, which has none
+        claims = ["{1.one.fewest} >= 1"]                                 | good
+        schedule: faults = [{ at = "1s", lasts = "2s", spike = 2 }, { at = "3s", lasts = "1s", spike = 3 }] | good
+        schedule: faults = [{ at = "1s", spike = 1 }]                    | schedule[1].faults[1].spike: 1 is out of range; allowed is 2 to 100
+        schedule: faults = [{ at = "1s", spike = 2 }, { at = "3s", spike = 3 }] | schedule[1].faults: the spike of 3 times the load at 3s for 27s begins before the one before it is over, at 30s
+        load.rate = 40000; schedule: faults = [{ at = "1s", spike = 2 }] | schedule[1].faults: the spike of 2 times the load at 1s for 29s makes 80000 requests a second; allowed is up to 50000
+        load.rate = 20000; schedule: duration = "5m"; schedule: faults = [{ at = "1s", spike = 2 }] | schedule[1].duration: makes more than 10000000 requests at 40000 a second
+        schedule: faults = [{ at = "1s", spike = 2, service = "s" }]     | schedule[1].faults[1].service: means nothing beside `spike`; allowed are lasts
+    "#]]);
+}
+
+#[test]
+fn what_waits_for_a_deployment_stands_where_that_is() {
+    let step = r#"schedule: faults = [{ at = "7s", deploy = {} }, { once = "old_task_left", kill = 1 }, { at = "3s", spike = 2, lasts = "1s" }]"#;
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap().faster(10);
+    let told: Vec<String> = drill.schedules[0].faults.iter().map(ToString::to_string).collect();
+    let expected = [
+        "spike of 2 times the load at 300ms for 100ms",
+        "deployment of the same definition at 700ms",
+        "kill of 1 task once an old task has left",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(drill.schedules[0].requests(&drill.load, 1).len(), 300 + 10);
 }
 
 #[test]
@@ -175,7 +216,7 @@ fn schedules_and_faults_make_sense() {
         schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
         schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
         schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
-        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, exec
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
         schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s
@@ -200,10 +241,10 @@ fn a_schedule_is_given_once() {
 #[test]
 fn a_reading_speaks_of_cells_that_there_are() {
     check(&expect![[r#"
-        reading = ["Down {1.one.gap}.", "Down {1.two.gap}."] | reading[2]: {1.two.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
-        reading = ["Down {2.one.gap}."]                      | reading[1]: {2.one.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
-        reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
-        reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window
+        reading = ["Down {1.one.gap}.", "Down {1.two.gap}."] | reading[2]: {1.two.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout
+        reading = ["Down {2.one.gap}."]                      | reading[1]: {2.one.gap} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout
+        reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout
+        reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout
     "#]]);
 }
 

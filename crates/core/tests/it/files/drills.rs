@@ -10,13 +10,15 @@ macro_rules! drills {
     };
 }
 
-const DRILLS: [(&str, &str); 12] = drills![
+const DRILLS: [(&str, &str); 14] = drills![
+    "autoscaling",
     "dead-dependency",
     "flaky-network",
     "gray-failures",
     "kill-one",
     "memory-leak",
     "one-slow-floods-all",
+    "percent",
     "query-of-death",
     "report",
     "search",

@@ -1,6 +1,7 @@
 //! `seaworthy store serve`, `customers`, `orders` and `carts`: the services that call nobody.
 
 use std::env;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use seaworthy_store::faults::Faults as Possible;
@@ -31,6 +32,8 @@ pub(super) struct Products {
     /// Where to listen on 127.0.0.1; 0 asks the kernel for a free port
     #[arg(long, env = "PORT", default_value_t = 8080, value_name = "PORT")]
     port: u16,
+    #[command(flatten)]
+    capacity: Capacity,
     #[command(flatten)]
     faults: Faults,
     /// With --faults: a search for this word aborts the process
@@ -103,6 +106,16 @@ enum Place {
 }
 
 #[derive(Debug, clap::Args)]
+struct Capacity {
+    /// For drills: so many requests at once; others wait for their turn
+    #[arg(long, value_name = "N", requires = "takes", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    at_once: Option<u32>,
+    /// For drills: each request takes so long
+    #[arg(long, value_name = "DURATION", requires = "at_once", value_parser = humantime::parse_duration)]
+    takes: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
 struct Faults {
     // Not a doc comment: clippy wants backticks within the path, users do not.
     #[arg(
@@ -123,13 +136,18 @@ pub(super) fn task(port: u16) -> anyhow::Result<Task> {
 
 impl Products {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Self { database: Database { path }, port, faults, query_of_death } = self;
+        let Self { database: Database { path }, port, capacity, faults, query_of_death } = self;
         let task = task(port)?;
         let index = Index::build(database::read(&path)?)?;
         let what =
             format!("{} products from {}", index.catalogue().products().len(), path.display());
         let faults = faults.meant(query_of_death);
-        Ok(service::run(&task, &what, products::router(index, faults.as_ref(), task.name.clone()))?)
+        let router = products::router(index, faults.as_ref(), task.name.clone());
+        let bound = match capacity.meant() {
+            Some(capacity) => capacity.bound(router),
+            None => router,
+        };
+        Ok(service::run(&task, &what, bound)?)
     }
 }
 
@@ -177,6 +195,15 @@ impl Carts {
         };
         let faults = faults.meant(None);
         Ok(service::run(&task, &what, carts::router(carts, faults.as_ref(), task.name.clone()))?)
+    }
+}
+
+// === impl Capacity ===
+
+impl Capacity {
+    fn meant(&self) -> Option<service::Capacity> {
+        let Self { at_once, takes } = *self;
+        at_once.zip(takes).map(|(at_once, takes)| service::Capacity { at_once, takes })
     }
 }
 
