@@ -21,7 +21,16 @@ fn observed(tasks: &str) -> Observed {
 }
 
 fn desired(count: u32, floor: u32, ceiling: u32) -> Desired {
-    Desired { count, floor, ceiling, revision: 2, new: count, old: Vec::new(), keep: 0 }
+    Desired {
+        count,
+        floor,
+        ceiling,
+        revision: 2,
+        new: count,
+        old: Vec::new(),
+        keep: 0,
+        unproven: false,
+    }
 }
 
 fn steps(count: u32, floor: u32, ceiling: u32, tasks: &str) -> String {
