@@ -208,14 +208,12 @@ impl Count<'_> {
 
     /// Says what is under way.
     pub(super) fn wait(&self, plan: &mut Plan) {
-        let under_way: [(Standing, fn(u32) -> Waiting); 3] = [
-            (Coming, Waiting::Coming),
-            (Unsettled, Waiting::Settling),
-            (Leaving, Waiting::Leaving),
-        ];
-        for (standing, waiting) in under_way {
+        let mut add = |standing, waiting: fn(u32) -> Waiting| {
             let count = self.any(standing);
             plan.waiting_on.extend((count > 0).then(|| waiting(count)));
-        }
+        };
+        add(Coming, Waiting::Coming);
+        add(Unsettled, Waiting::Settling);
+        add(Leaving, Waiting::Leaving);
     }
 }
