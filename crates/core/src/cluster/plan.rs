@@ -30,6 +30,9 @@ pub struct Desired {
     pub old: Vec<(Revision, u32)>,
     /// So many tasks of old revisions stay for now, whatever the floor.
     pub keep: u32,
+    /// No task of that revision ever worked for long enough, while others did: where everyone looks
+    /// bad, that may well be why.
+    pub unproven: bool,
 }
 
 /// What there is.

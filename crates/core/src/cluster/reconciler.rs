@@ -140,11 +140,12 @@ impl Reconciler {
         let (new, keep) = self.shares(now);
         let revision = self.deployment.revision;
         let old = match self.deployment.held_for() {
-            // What works of it stays; the rest is of the revision before.
-            Some(before) => vec![(before, keep)],
+            Some(better) => self.places_beside(now, better, keep),
             None => self.old.clone(),
         };
-        Desired { count, floor, ceiling, revision, new, old, keep }
+        let proven = |task: &Task| task.revision == revision && task.proven;
+        let unproven = self.deployment.is_in_doubt() && !self.tasks.iter().any(proven);
+        Desired { count, floor, ceiling, revision, new, old, keep, unproven }
     }
 
     fn seen(&self, now: Instant) -> Vec<Seen> {

@@ -54,7 +54,7 @@ impl fmt::Display for Cause {
             }
             Self::Surplus { have, want } => write!(f, "{have} tasks, {want} wanted"),
             Self::OldRevision => write!(f, "not of the desired revision"),
-            Self::Replaced => write!(f, "its checks fail and it is replaced"),
+            Self::Replaced => write!(f, "its checks or requests fail and it is replaced"),
             Self::Provisioned => write!(f, "provisioned"),
             Self::ChecksPass { passes, threshold } => {
                 write!(f, "{passes} of {threshold} checks passed in a row")
@@ -101,7 +101,7 @@ impl fmt::Display for Cause {
                 write!(f, "it uses {used} bytes of memory, more than {limit}")
             }
             Self::Restored { tasks, gone } => {
-                write!(f, "{tasks} tasks of an earlier agent go on, {gone} are gone")
+                write!(f, "tasks of an earlier agent that go on: {tasks}, gone: {gone}")
             }
             Self::TakenDown => write!(f, "the service is taken down"),
             of_deployments => of_deployments.deployment(f),
@@ -121,17 +121,17 @@ impl Cause {
             Self::NoneToGoBackTo => write!(f, "no revision was completed before"),
             Self::Superseded { by } => write!(f, "revision {by} came before it was completed"),
             Self::CanarySettled { tasks, bake } => {
-                write!(f, "{tasks} new tasks serve a share for {bake:?}")
+                write!(f, "a share is for the new revision for {bake:?}, new tasks: {tasks}")
             }
             Self::Baked { bake } => write!(f, "nothing was wrong for {bake:?}"),
             Self::AllServe { revision, tasks } => {
-                write!(f, "{tasks} tasks of revision {revision} and no other")
+                write!(f, "all {tasks} of revision {revision} and no other")
             }
             Self::FailedBeforeItSettled { failures, threshold } => {
                 write!(f, "it failed before it settled, {failures} of {threshold}")
             }
             Self::TooManyFailures { failures, threshold } => {
-                write!(f, "{failures} new tasks failed, {threshold} are too many")
+                write!(f, "new tasks that failed: {failures}, too many are {threshold}")
             }
             Self::TooManyFailedRequests { failed, ended, percent } => {
                 write!(f, "{failed} of {ended} requests failed, more than {percent} %")

@@ -67,6 +67,91 @@ fn a_gateway_that_restarts_while_a_task_drains() {
     check("gateway-restarts.txt");
 }
 
+#[test]
+fn who_dies_in_a_rollout_is_replaced_with_its_own_revision() {
+    check("rollout-with-deaths.txt");
+}
+
+#[test]
+fn a_revision_that_never_becomes_healthy_is_rolled_back() {
+    check("never-healthy.txt");
+}
+
+#[test]
+fn the_first_revision_is_tried_for_ever() {
+    check("first-one-never-healthy.txt");
+}
+
+#[test]
+fn a_revision_that_crashes_soon_is_rolled_back() {
+    check("crashes-after-5s.txt");
+}
+
+#[test]
+fn a_revision_that_answers_badly_is_rolled_back() {
+    check("answers-badly.txt");
+}
+
+#[test]
+fn a_canary_bakes() {
+    check("canary.txt");
+}
+
+#[test]
+fn an_alarm_gives_a_deployment_up() {
+    check("alarm.txt");
+}
+
+#[test]
+fn a_task_that_is_drained_is_replaced_first() {
+    check("drain.txt");
+}
+
+#[test]
+fn a_task_that_is_drained_without_room() {
+    check("drain-without-room.txt");
+}
+
+#[test]
+fn a_task_that_leaks_is_replaced_before_it_dies() {
+    check("soft-memory.txt");
+}
+
+#[test]
+fn a_crash_loop_waits() {
+    check("crash-loop.txt");
+}
+
+#[test]
+fn an_agent_that_restarts_in_a_rollout() {
+    check("agent-restarts.txt");
+}
+
+#[test]
+fn a_service_that_is_scaled_in_a_rollout() {
+    check("scaled-while-rolling.txt");
+}
+
+#[test]
+fn a_rollback_by_hand() {
+    check("rollback-by-hand.txt");
+}
+
+#[test]
+fn a_deployment_that_is_superseded() {
+    check("superseded.txt");
+}
+
+#[test]
+fn a_service_that_is_taken_down() {
+    check("down.txt");
+}
+
+#[test]
+fn a_task_in_its_grace() {
+    check("grace.txt");
+}
+
 /// The records of a script and, where it asks for it, what is waited for.
 fn check(name: &str) {
     let file = expect_file![format!("{}/tests/it/scripts/{name}", env!("CARGO_MANIFEST_DIR"))];
@@ -78,9 +163,9 @@ fn check(name: &str) {
     let mut told = String::new();
     for line in lines {
         let explained = step(&mut world, &config, line);
-        let records = world.records.drain(..);
-        let records: String = records.map(|r| format!("{:>9} {r}\n", r.at.to_string())).collect();
-        told += &records;
+        for record in world.records.drain(..) {
+            told += &format!("{:>9} {record}\n", record.at.to_string());
+        }
         told += &explained.unwrap_or_default();
     }
     file.assert_eq(&format!("{script}---\n{told}"));
@@ -167,8 +252,9 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["handover", "ends"] => world.tell(Event::Handover(false)),
         ["agent", "restarts"] => world.agent_restarts(),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
-        ["vanish", name] => drop(world.processes.remove(&task(name))),
-        ["memory", name, bytes] => drop(world.memory.insert(task(name), number(bytes).into())),
+        ["out-of-memory", name] => world.dies_of_memory(task(name)),
+        ["vanish", name] => world.vanish(task(name)),
+        ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
         ["deafen", name] => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use seaworthy_core::cluster::limits::Usage;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal};
-use seaworthy_core::cluster::{Config, Numbers};
+use seaworthy_core::cluster::{Config, Numbers, State};
 use seaworthy_core::endpoints::{
     Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Traffic, Wanted,
 };
@@ -152,6 +152,18 @@ impl World {
         self.tell(Event::Sightings(self.told.1.clone()));
     }
 
+    /// The kernel kills a task for its memory.
+    pub(crate) fn dies_of_memory(&mut self, task: TaskId) {
+        self.processes.remove(&task);
+        let ending = Ending { out_of_memory: true, ..Ending::from(Exit::Signal(9)) };
+        self.tell(Event::Exited(task, ending));
+    }
+
+    /// A process ends and nobody is there to see it.
+    pub(crate) fn vanish(&mut self, task: TaskId) {
+        self.processes.remove(&task);
+    }
+
     /// Requests of one heartbeat end.
     fn serve(&mut self) {
         let (ended, failed, p99) = self.load;
@@ -169,8 +181,17 @@ impl World {
     pub(crate) fn agent_restarts(&mut self) {
         let running: Vec<TaskId> = self.processes.keys().copied().collect();
         let snapshot = self.reconciler.snapshot();
+        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
+        let read = toml::from_str(&text).expect("what was written can be read");
+        assert_eq!(snapshot, read);
+        let views = self.reconciler.views();
         let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
-        self.reconciler = Reconciler::restore(config, seed, numbers, snapshot, &running, self.now);
+        self.reconciler = Reconciler::restore(config, seed, numbers, read, &running, self.now);
+        // What runs is no news to the next agent.
+        let early = |state| matches!(state, State::Provisioning | State::Starting);
+        if views.iter().all(|view| running.contains(&view.task) && !early(view.state)) {
+            assert_eq!(self.reconciler.snapshot(), snapshot);
+        }
         self.next_port += 1;
         self.pending.retain(|(_, pending)| !matches!(pending, Pending::Tell(_)));
         self.tell(Event::Port(self.next_port));

@@ -85,29 +85,37 @@ impl Count<'_> {
     /// Tasks of an old revision go as soon as the floor lets them. One that is coming, or out, may
     /// serve by the time it is told to go, so it waits for the floor as well.
     pub(super) fn retire_old(&self, plan: &mut Plan, spare: &mut u32) {
-        let retire = |task| Step::Retire(task, Cause::OldRevision);
-        let mut may_go = self.good(false).saturating_sub(self.desired.keep) as usize;
-        let kept = self.good(false).min(self.desired.keep);
+        let retire = |seen: &Seen| Step::Retire(seen.task, Cause::OldRevision);
+        let of = |standings: &'static [Standing]| {
+            let hit = |t: &&Seen| t.replace.is_none() && standings.contains(&t.standing);
+            // Those of a revision that nobody wants back go first, and none of them is kept.
+            self.of(false).filter(hit).partition::<Vec<&Seen>, _>(|t| !self.has_places(t.revision))
+        };
+        let ((unwanted, idle), (first, working)) = (of(&[Coming, Unsettled]), of(&[Serving]));
+        let keep = self.desired.keep as usize;
+        let placed = idle.len() + working.len();
+        let mut may_go = placed.saturating_sub(keep);
         if self.serving() >= self.desired.floor {
-            let idle = self.staying(false, Coming).chain(self.staying(false, Unsettled));
-            let idle: Vec<TaskId> = idle.take(may_go).collect();
+            let idle: Vec<&Seen> = idle.into_iter().take(may_go).collect();
             may_go -= idle.len();
-            plan.steps.extend(idle.into_iter().map(retire));
-            if self.serving() > 0 && self.desired.keep == 0 {
-                plan.steps.extend(self.staying(false, Failing).map(retire));
+            plan.steps.extend(unwanted.into_iter().chain(idle).map(retire));
+            if self.serving() > 0 && keep == 0 {
+                plan.steps.extend(self.of(false).filter(|t| t.standing == Failing).map(retire));
             }
         }
-        // Those of a revision that nobody wants back go first.
-        let placed = |t: &&Seen| self.desired.old.iter().any(|(old, _)| *old == t.revision);
-        let working = self.of(false).filter(|t| t.standing == Serving && t.replace.is_none());
-        let (later, first): (Vec<&Seen>, Vec<&Seen>) = working.partition(placed);
-        let working = first.into_iter().chain(later).map(|t| t.task);
-        let go: Vec<TaskId> = working.take(may_go.min(*spare as usize)).collect();
-        let must_stay = (self.count(false, Serving) as usize).min(may_go) - go.len();
+        let may_go = first.len() + working.len().min(may_go);
+        let working = first.into_iter().chain(working);
+        let go: Vec<&Seen> = working.take(may_go.min(*spare as usize)).collect();
+        let must_stay = (may_go - go.len()) as u32;
         *spare -= go.len() as u32;
         plan.steps.extend(go.into_iter().map(retire));
-        plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay as u32)));
+        plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay)));
+        let kept = placed.min(keep) as u32;
         plan.waiting_on.extend((kept > 0).then_some(Waiting::Kept(kept)));
+    }
+
+    fn has_places(&self, revision: Revision) -> bool {
+        self.desired.old.iter().any(|(old, _)| *old == revision)
     }
 
     /// Those that are to be replaced go when others serve in their place, or when there is no room
@@ -120,9 +128,13 @@ impl Count<'_> {
             let Some(replace) = seen.replace else { continue };
             let new = seen.revision == self.desired.revision;
             let places = if new { self.desired.new } else { self.desired.keep };
+            // What is coming, or out, may serve by the time it is told to go.
             let ready = match seen.standing {
-                Coming => true,
-                Unsettled | Serving => self.count(new, Serving) >= places,
+                Coming => self.serving() >= self.desired.floor,
+                Unsettled => {
+                    self.serving() >= self.desired.floor && self.count(new, Serving) >= places
+                }
+                Serving => self.count(new, Serving) >= places,
                 Failing | Leaving => continue,
             };
             if !ready && !make_room {
@@ -171,7 +183,8 @@ impl Count<'_> {
         let gone: Vec<Step> = left.iter().filter(replaced).map(|seen| retire(seen)).collect();
         if gone.is_empty() && no_room && !left.is_empty() && self.any(Leaving) == 0 {
             // A deployment may be the cure for a fleet in which everyone looks bad.
-            let cure = self.desired.keep == 0 && failing(false).next().is_some();
+            let cure =
+                self.desired.unproven || self.desired.keep == 0 && failing(false).next().is_some();
             if some_work || cure {
                 plan.steps.extend(left.first().map(|seen| retire(seen)));
             } else {
@@ -195,14 +208,12 @@ impl Count<'_> {
 
     /// Says what is under way.
     pub(super) fn wait(&self, plan: &mut Plan) {
-        let under_way: [(Standing, fn(u32) -> Waiting); 3] = [
-            (Coming, Waiting::Coming),
-            (Unsettled, Waiting::Settling),
-            (Leaving, Waiting::Leaving),
-        ];
-        for (standing, waiting) in under_way {
+        let mut add = |standing, waiting: fn(u32) -> Waiting| {
             let count = self.any(standing);
             plan.waiting_on.extend((count > 0).then(|| waiting(count)));
-        }
+        };
+        add(Coming, Waiting::Coming);
+        add(Unsettled, Waiting::Settling);
+        add(Leaving, Waiting::Leaving);
     }
 }

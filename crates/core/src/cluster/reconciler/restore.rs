@@ -40,7 +40,7 @@ impl Snapshot {
     /// The revisions that are still needed: the desired one, those whose tasks are left or may come
     /// again, and those to which one may go back.
     pub fn revisions(&self) -> Vec<Revision> {
-        let own = [Some(self.deployment.revision), self.deployment.from].into_iter().flatten();
+        let own = self.deployment.revisions();
         let old = self.old.iter().map(|(revision, _)| *revision);
         let tasks = self.tasks.iter().map(|task| task.revision);
         let mut all: Vec<Revision> =

@@ -20,6 +20,9 @@ pub(super) struct Deployment {
     pub(super) revision: Revision,
     /// What it takes the place of; none: nothing ran before.
     pub(super) from: Option<Revision>,
+    /// What is known to be better, should it fail: the last revision that was not given up or left
+    /// half-way.
+    base: Option<Revision>,
     /// Whether it is a way back, which needs no canary and is not given up.
     pub(super) rollback: bool,
     pub(super) state: State,
@@ -42,6 +45,7 @@ impl Deployment {
         Self {
             revision: 1,
             from: None,
+            base: None,
             rollback: false,
             state: State::InProgress,
             since: Instant::EPOCH,
@@ -61,7 +65,17 @@ impl Deployment {
 
     /// The revision that makes up for what this one was not given, if it was given up half-way.
     pub(super) fn held_for(&self) -> Option<Revision> {
-        self.from.filter(|_| self.state == State::Failed)
+        self.base.filter(|_| self.state == State::Failed)
+    }
+
+    /// Whether nobody knows yet that it is as good as what was before.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.from.is_some() && !self.rollback && self.state != State::Completed
+    }
+
+    /// Those that matter to it.
+    pub(super) fn revisions(&self) -> impl Iterator<Item = Revision> {
+        [Some(self.revision), self.from, self.base].into_iter().flatten()
     }
 
     pub(super) fn reason(&self) -> Option<&str> {
@@ -150,11 +164,12 @@ impl Reconciler {
 
     /// How many tasks of the revision that is left have a place until new ones take it.
     fn places(&mut self, now: Instant) -> u32 {
-        let serving = self.serving_new(now);
+        let serving = self.serving(now, self.deployment.revision);
         match self.deployment.held_for() {
             _ if self.deployment.state == State::Completed => self.count,
-            Some(before) => {
-                self.old = vec![(before, self.count.saturating_sub(serving))];
+            Some(better) => {
+                let keep = self.count.saturating_sub(serving);
+                self.old = self.places_beside(now, better, keep);
                 serving
             }
             // What of it has not settled yet is nothing to be replaced.
@@ -165,10 +180,29 @@ impl Reconciler {
         }
     }
 
-    /// How many tasks of the desired revision work and are to go on.
-    fn serving_new(&self, now: Instant) -> u32 {
+    /// Where a deployment was given up, what works of it stays, and of other old revisions as well;
+    /// the rest of `keep` places is for the one that is known to be better.
+    pub(super) fn places_beside(
+        &self,
+        now: Instant,
+        better: Revision,
+        keep: u32,
+    ) -> Vec<(Revision, u32)> {
+        let mut left = keep;
+        let mut places = Vec::new();
+        for (revision, _) in self.old.iter().filter(|(old, _)| *old != better) {
+            let taken = self.serving(now, *revision).min(left);
+            left -= taken;
+            places.extend((taken > 0).then_some((*revision, taken)));
+        }
+        places.insert(0, (better, left));
+        places
+    }
+
+    /// How many tasks of a revision work and are to go on.
+    fn serving(&self, now: Instant, revision: Revision) -> u32 {
         let serves = |seen: &&Seen| {
-            seen.revision == self.deployment.revision
+            seen.revision == revision
                 && seen.standing == Standing::Serving
                 && seen.replace.is_none()
         };
@@ -187,9 +221,12 @@ impl Reconciler {
         self.backoffs.remove(&revision);
         let old = &self.old;
         self.backoffs.retain(|of, _| old.iter().any(|(old, _)| old == of));
+        let Deployment { state, rollback: back, base, .. } = self.deployment;
+        let base = base.filter(|_| state != State::Completed && !back).unwrap_or(from);
         self.deployment = Deployment {
             revision,
             from: Some(from),
+            base: Some(base),
             rollback,
             since: now,
             canary: !rollback,
@@ -269,7 +306,7 @@ impl Reconciler {
             return (0, 0);
         }
         if self.deployment.held_for().is_some() {
-            let new = self.serving_new(now).min(self.count);
+            let new = self.serving(now, self.deployment.revision).min(self.count);
             return (new, self.count - new);
         }
         let Some(canary) = self.canary() else { return (self.count, 0) };
