@@ -4,8 +4,8 @@ use std::fs;
 
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, kill};
-use crate::client::get;
+use super::{Place, assert_all_good, kill, users};
+use crate::client::{Answer, get};
 use crate::world::{code_and_words, eventually};
 
 #[test]
@@ -80,10 +80,13 @@ fn a_damaged_state_is_told_of_and_what_runs_goes_on() {
     for path in [&state, &before_it] {
         fs::write(path, "{ by hand").unwrap();
     }
+    let users = users(&before);
     let (code, words) = code_and_words(&place.seaworthy(&["up", "--detach", "--wait", "5s"]));
     assert_eq!(code, Some(2), "{words}");
     assert!(words.contains("state.json"), "{words}\n{}", place.log());
-    assert!(get(address, "/health").is_some_and(|answer| answer.status == 200), "{}", place.log());
+    let answered = |answer: Answer| answer.status == 200;
+    assert!(get(address, "/health").is_some_and(answered), "{}", place.log());
+    assert_all_good(&users.end());
 
     fs::write(&state, intact).unwrap();
     place.must(&["up", "--detach"]);
