@@ -151,12 +151,15 @@ impl Keeper {
             outbox: VecDeque::new(),
             next: None,
         };
-        keeper.take_over().await?;
+        // The other way round, a state that no agent can use would leave behind two gateways that both
+        // take requests, one of them without tasks.
+        keeper.replace_agent()?;
         keeper.wait_for_agent().await?;
+        keeper.replace_gateway()?;
         Ok((keeper, listening))
     }
 
-    /// In the beginning, a part that ends is a reason to give up.
+    /// In the beginning, an agent that ends is a reason to give up.
     async fn wait_for_agent(&mut self) -> Result<(), Error> {
         let mut buffer = vec![0; LONGEST_MESSAGE];
         loop {
@@ -167,8 +170,8 @@ impl Keeper {
                     other => drop(self.obey(other)),
                 },
                 ended = self.children.ended() => {
-                    if self.take_note(ended?).iter().any(|own| matches!(own, Child::Agent | Child::Gateway)) {
-                        let problem = "a part of the fleet ended as soon as it was started";
+                    if self.take_note(ended?).contains(&Child::Agent) {
+                        let problem = "its agent ended as soon as it was started";
                         return Err(Error::Keeper(problem.into()));
                     }
                 },
@@ -186,7 +189,7 @@ impl Keeper {
         // Those that ended before we could be told.
         let ended = self.children.reap()?;
         let ended = self.take_note(ended);
-        self.follow_up(&ended).await?;
+        self.follow_up(&ended)?;
         loop {
             self.flush();
             tokio::select! {
@@ -201,7 +204,7 @@ impl Keeper {
                 }
                 ended = self.children.ended() => {
                     let ended = self.take_note(ended?);
-                    self.follow_up(&ended).await?;
+                    self.follow_up(&ended)?;
                 }
                 () = self.parts.due() => self.restart()?,
                 () = self.parts.gateway_ready() => self.retire_predecessors(),
@@ -277,12 +280,12 @@ impl Keeper {
     }
 
     /// Parts that ended are followed by others.
-    async fn follow_up(&mut self, ended: &[Child]) -> Result<(), Error> {
+    fn follow_up(&mut self, ended: &[Child]) -> Result<(), Error> {
         if ended.contains(&Child::Agent) {
             match self.next.take() {
                 Some(Next::Renewed(held)) => {
                     self.held = *held;
-                    return self.take_over().await;
+                    return self.take_over();
                 }
                 Some(Next::Upgraded(program)) => {
                     let error = self.become_another(&program);

@@ -162,6 +162,11 @@ pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
     pids.filter_map(found).collect()
 }
 
+/// Every process of this machine that belongs to the fleet of a run directory, but for this one.
+pub fn all_of(directory: &Path) -> Vec<Identity> {
+    of_fleet(directory).into_iter().map(|marked| marked.identity).collect()
+}
+
 /// Kills every process of a fleet, whoever its parent is, until there is none.
 pub(crate) fn end_all_of(directory: &Path) {
     loop {

@@ -129,11 +129,20 @@ impl Restart {
 
 impl Keeper {
     /// A new agent and a new gateway take the place of those that there are, if there are any.
-    pub(super) async fn take_over(&mut self) -> Result<(), Error> {
-        // The two must not hear what is meant for their predecessors.
+    pub(super) fn take_over(&mut self) -> Result<(), Error> {
+        self.replace_agent()?;
+        self.replace_gateway()
+    }
+
+    /// A new agent, and a new link: the two must not hear what is meant for their predecessors.
+    pub(super) fn replace_agent(&mut self) -> Result<(), Error> {
         self.parts.link = pair()?;
+        self.start_agent()
+    }
+
+    /// A new gateway; the one before, if there is one, serves until it is ready.
+    pub(super) fn replace_gateway(&mut self) -> Result<(), Error> {
         let predecessors = self.children.of(Child::Gateway);
-        self.start_agent()?;
         self.start_gateway()?;
         if !predecessors.is_empty() {
             self.retire_predecessors();

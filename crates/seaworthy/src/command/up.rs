@@ -4,7 +4,8 @@ mod example;
 mod progress;
 mod systemd;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -68,7 +69,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 println!("a fleet runs in {} without its keeper", directory.path().display());
                 start(&directory, file.as_ref(), sockets)?;
             }
-            Err(error) if error.is_absence() => start(&directory, file.as_ref(), sockets)?,
+            // All that is left of one that was killed may be a socket where nobody listens.
+            Err(ClientError::Nothing(_) | ClientError::Stale(_)) => {
+                start(&directory, file.as_ref(), sockets)?;
+            }
             Err(error) => return Err(error.into()),
         }
         // What ran before goes on as it was; the file may say otherwise by now.
@@ -95,8 +99,21 @@ fn start(
         None => Some(example::fleet(directory)?),
         file => file,
     };
-    owner::launch(&program, directory, fleet, sockets)?;
-    Ok(())
+    let log = directory.log();
+    let before = fs::metadata(&log).map_or(0, |meta| meta.len());
+    let launched = owner::launch(&program, directory, fleet, sockets);
+    launched.map(drop).map_err(|error| because(error.into(), &log, before))
+}
+
+/// The error with what parts of the fleet wrote to their log since it had so many bytes: only they know
+/// why they ended.
+fn because(error: anyhow::Error, log: &Path, before: u64) -> anyhow::Error {
+    let text = fs::read(log).unwrap_or_default();
+    let new = text.get(before as usize..).unwrap_or(&text);
+    let words = error.to_string();
+    let new = String::from_utf8_lossy(new);
+    let said: Vec<&str> = new.lines().filter(|line| !line.contains(&words)).collect();
+    if said.is_empty() { error } else { error.context(said.join("\n")) }
 }
 
 fn fleet_of(file: &Deploy) -> anyhow::Result<Fleet> {
