@@ -294,8 +294,11 @@ impl Machine for Dispatcher {
     fn handle(&mut self, now: Instant, input: Input) {
         // First of all: what was due meanwhile, such as a hedge, is sent now, and so to those who are
         // there now. Who has left may have no address any more.
-        if let Input::Rotate(rotation) = &input {
-            self.rotate(now, rotation);
+        match input {
+            Input::Rotate(ref rotation) => self.rotate(now, rotation),
+            // Nor is anything sent before the rotation that follows on this.
+            Input::Endpoints { tasks, weights } => return self.register(&tasks, weights),
+            _ => {}
         }
         // A deadline that has passed counts, whether or not anybody told the time meanwhile.
         self.handle_timeout(now);
@@ -322,8 +325,7 @@ impl Machine for Dispatcher {
                 }
                 self.abandon(now, id, Outcome::Cancelled);
             }
-            Input::Rotate(_) => {}
-            Input::Endpoints { tasks, weights } => self.register(&tasks, weights),
+            Input::Rotate(_) | Input::Endpoints { .. } => {}
         }
         self.serve_queue(now);
     }
