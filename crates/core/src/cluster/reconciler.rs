@@ -5,6 +5,7 @@ mod crashes;
 mod explain;
 mod life;
 mod observe;
+mod progress;
 mod restore;
 mod rollout;
 mod verdict;

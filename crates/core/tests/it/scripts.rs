@@ -163,9 +163,12 @@ fn check(name: &str) {
     let mut told = String::new();
     for line in lines {
         let explained = step(&mut world, &config, line);
-        for record in world.records.drain(..) {
-            told += &format!("{:>9} {record}\n", record.at.to_string());
-        }
+        let records = world.records.drain(..);
+        told.extend(
+            records.flat_map(|record| {
+                [format!("{:>9}", record.at.to_string()), format!(" {record}\n")]
+            }),
+        );
         told += &explained.unwrap_or_default();
     }
     file.assert_eq(&format!("{script}---\n{told}"));

@@ -53,11 +53,11 @@ impl Reconciler {
         if self.down || !deployment.state.is_under_way() {
             return None;
         }
-        if let (Some(since), Some(canary)) = (deployment.baking(), self.canary()) {
+        if let (Some(since), Some(canary)) = (deployment.baking, self.canary()) {
             let left = (since + canary.bake).since(now);
             return Some(format!("the canary of revision {revision} serves for {left:?} more"));
         }
-        let Some(ready) = deployment.ready() else {
+        let Some(ready) = deployment.ready else {
             return Some(format!("revision {revision} is being deployed"));
         };
         let silent = self.tasks.iter().filter(|task| task.revision == revision && !task.answered);

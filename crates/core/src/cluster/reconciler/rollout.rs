@@ -1,18 +1,17 @@
-//! Deployments: how they begin, go on and end.
+//! Deployments: how they begin, and how many tasks each revision may have.
 
 use serde::{Deserialize, Serialize};
 
 use super::Reconciler;
 use crate::cluster::Config;
-use crate::cluster::deployment::{Canary, DeploymentView, State};
+use crate::cluster::deployment::{DeploymentView, State};
 use crate::cluster::plan::{Revision, Seen, Standing};
 use crate::cluster::task::Task;
-use crate::machine::soonest;
 use crate::record::{Cause, Decision};
 use crate::time::Instant;
 
 /// So many deployments are remembered, and so many revisions to go back to.
-const REMEMBERED: usize = 20;
+pub(super) const REMEMBERED: usize = 20;
 
 /// How far the desired revision has come. There always is one: the last one stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +29,11 @@ pub(super) struct Deployment {
     pub(super) failures: u32,
     reason: Option<String>,
     /// It is in its first step, if it has one.
-    canary: bool,
+    pub(super) canary: bool,
     /// Since when the canary serves.
-    baking: Option<Instant>,
+    pub(super) baking: Option<Instant>,
     /// Since when all are there, and only requests are missing.
-    ready: Option<Instant>,
+    pub(super) ready: Option<Instant>,
 }
 
 // === impl Deployment ===
@@ -81,14 +80,6 @@ impl Deployment {
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
-
-    pub(super) fn baking(&self) -> Option<Instant> {
-        self.baking
-    }
-
-    pub(super) fn ready(&self) -> Option<Instant> {
-        self.ready
-    }
 }
 
 impl Reconciler {
@@ -132,7 +123,7 @@ impl Reconciler {
     }
 
     /// Tasks of a revision that are healthy and have settled.
-    fn settled(&self, revision: Revision) -> impl Iterator<Item = &Task> {
+    pub(super) fn settled(&self, revision: Revision) -> impl Iterator<Item = &Task> {
         let settled = move |task: &&Task| {
             task.revision == revision && task.is_running() && task.settled && task.replace.is_none()
         };
@@ -200,7 +191,7 @@ impl Reconciler {
     }
 
     /// How many tasks of a revision work and are to go on.
-    fn serving(&self, now: Instant, revision: Revision) -> u32 {
+    pub(super) fn serving(&self, now: Instant, revision: Revision) -> u32 {
         let serves = |seen: &&Seen| {
             seen.revision == revision
                 && seen.standing == Standing::Serving
@@ -291,103 +282,5 @@ impl Reconciler {
                 *places -= 1;
             }
         }
-    }
-
-    /// The canary that is out.
-    pub(super) fn canary(&self) -> Option<Canary> {
-        let deployment = &self.deployment;
-        let out = deployment.canary && deployment.state.is_under_way() && !self.down;
-        self.config.deployment.canary.filter(|_| out && self.count > 0)
-    }
-
-    /// How many new tasks there should be for now, and how many old ones stay whatever the floor.
-    pub(super) fn shares(&self, now: Instant) -> (u32, u32) {
-        if self.down {
-            return (0, 0);
-        }
-        if self.deployment.held_for().is_some() {
-            let new = self.serving(now, self.deployment.revision).min(self.count);
-            return (new, self.count - new);
-        }
-        let Some(canary) = self.canary() else { return (self.count, 0) };
-        let new = canary.tasks(self.count);
-        let (_, ceiling) = self.bounds();
-        (new, self.count.saturating_sub(new).max(1).min(ceiling.saturating_sub(new)))
-    }
-
-    /// Takes a deployment one step further, if it is time.
-    pub(super) fn roll(&mut self, now: Instant) {
-        // A service that never came up may do so yet.
-        let first = self.deployment.from.is_none() && self.deployment.state == State::Failed;
-        if self.down || !self.deployment.state.is_under_way() && !first {
-            return;
-        }
-        if let Some(canary) = self.canary() {
-            self.bake(now, canary);
-        } else {
-            self.deployment.canary = false;
-            self.complete(now);
-        }
-    }
-
-    fn bake(&mut self, now: Instant, canary: Canary) {
-        let tasks = self.settled(self.deployment.revision).count() as u32;
-        let bake = canary.bake;
-        if tasks < canary.tasks(self.count) {
-            (self.deployment.baking, self.deployment.state) = (None, State::InProgress);
-            return;
-        }
-        let since = *self.deployment.baking.get_or_insert(now);
-        if self.deployment.state == State::InProgress {
-            self.deployment.state = State::Baking;
-            self.record_all(now, Decision::Bake, Cause::CanarySettled { tasks, bake });
-        }
-        // What nobody saw was not seen to be good.
-        if since + bake <= now && self.informed(now) {
-            (self.deployment.canary, self.deployment.baking) = (false, None);
-            self.deployment.state = State::InProgress;
-            self.record_all(now, Decision::GoOn, Cause::Baked { bake });
-        }
-    }
-
-    /// A deployment ends only when the desired count is healthy, nothing old is left, and requests
-    /// were answered by each, or none came.
-    fn complete(&mut self, now: Instant) {
-        let revision = self.deployment.revision;
-        let tasks = self.settled(revision).count() as u32;
-        let old = self.tasks.iter().any(|task| task.revision != revision);
-        if tasks < self.count || old {
-            self.deployment.ready = None;
-            return;
-        }
-        let ready = *self.deployment.ready.get_or_insert(now);
-        let answered = self.settled(revision).all(|task| task.answered);
-        let quiet = self.informed(now) && self.quiet_at(ready) <= now;
-        if !answered && !quiet {
-            return;
-        }
-        self.deployment.end(State::Completed, None);
-        self.completed.retain(|completed| *completed != revision);
-        self.completed.push(revision);
-        if self.completed.len() > REMEMBERED {
-            self.completed.remove(0);
-        }
-        self.old.clear();
-        self.tasks.iter_mut().for_each(|task| task.must_settle = false);
-        self.record_all(now, Decision::Complete, Cause::AllServe { revision, tasks });
-    }
-
-    /// When no request will have come for long enough.
-    pub(super) fn quiet_at(&self, ready: Instant) -> Instant {
-        self.watch.busy().map_or(ready, |busy| busy.max(ready)) + self.quiet()
-    }
-
-    /// When the deployment wants to be told the time.
-    pub(super) fn rollout_due(&self) -> Option<Instant> {
-        let bake = self.config.deployment.canary.map(|canary| canary.bake).unwrap_or_default();
-        let baked = self.deployment.baking.map(|since| since + bake);
-        let quiet = self.deployment.ready.map(|ready| self.quiet_at(ready));
-        let ahead = |at: &Instant| *at > self.at;
-        soonest(baked.filter(ahead), quiet.filter(ahead))
     }
 }
