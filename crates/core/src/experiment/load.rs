@@ -188,12 +188,12 @@ fn through(spikes: &[Spike], start: Duration, after: Duration) -> Duration {
         if left <= calm {
             break;
         }
-        (at, left) = (at + calm, left - calm);
+        (at, left) = (at + calm, left.saturating_sub(calm));
         let within = period.end.saturating_sub(at) * *times;
         if left <= within {
             return at + left / *times;
         }
-        (at, left) = (at.max(period.end), left - within);
+        (at, left) = (at.max(period.end), left.saturating_sub(within));
     }
     at + left
 }

@@ -2,17 +2,21 @@
 //!
 //! A task of the store answers in well under a millisecond, so a drill on one machine could never bring
 //! as many requests as a few tasks can take: all of them share the machine's processors. With a capacity
-//! each request holds one of a few places for a while, as where it waits for something else. What finds
-//! no place waits for one, first come first served, for as long as its client does.
+//! each request holds one of a few places for a while, as where it waits for something else. As many more
+//! wait for a place, first come first served; everybody else is refused at once, so that who is served
+//! has not waited for longer than that takes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::sync::Semaphore;
+
+use crate::problem::Problem;
 
 /// Checks say whether a task works, not how much it has to do: they need no place.
 const HEALTH: &str = "/health";
@@ -26,28 +30,50 @@ pub struct Capacity {
     pub takes: Duration,
 }
 
+/// What a task has of it.
+struct Bound {
+    capacity: Capacity,
+    /// For those who are served.
+    places: Semaphore,
+    /// For these and those who wait.
+    room: Semaphore,
+}
+
 // === impl Capacity ===
 
 impl Capacity {
     /// The same routes with this capacity, all together.
     pub fn bound(self, router: Router) -> Router {
-        let places = Arc::new(Semaphore::new(self.at_once as usize));
-        router.layer(middleware::from_fn_with_state((places, self.takes), hold_a_place))
+        let at_once = self.at_once as usize;
+        let (places, room) = (Semaphore::new(at_once), Semaphore::new(at_once * 2));
+        let bound = Arc::new(Bound { capacity: self, places, room });
+        router.layer(middleware::from_fn_with_state(bound, hold_a_place))
     }
 }
 
 async fn hold_a_place(
-    State((places, takes)): State<(Arc<Semaphore>, Duration)>,
+    State(bound): State<Arc<Bound>>,
     request: Request,
     next: Next,
-) -> Response {
+) -> Result<Response, Problem> {
     if request.uri().path() == HEALTH {
-        return next.run(request).await;
+        return Ok(next.run(request).await);
     }
+    let Ok(_room) = bound.room.try_acquire() else { return Err(bound.full()) };
     // It is never closed, and whoever is given up gives its place back.
-    let _place = places.acquire().await;
-    tokio::time::sleep(takes).await;
-    next.run(request).await
+    let _place = bound.places.acquire().await;
+    tokio::time::sleep(bound.capacity.takes).await;
+    Ok(next.run(request).await)
+}
+
+// === impl Bound ===
+
+impl Bound {
+    fn full(&self) -> Problem {
+        let at_once = self.capacity.at_once;
+        let detail = format!("{at_once} requests are served and as many wait; try again later");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
 }
 
 #[cfg(test)]
@@ -61,35 +87,36 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
+    async fn ask(routes: &Router, path: &str) -> u16 {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        routes.clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn so_many_at_once_and_the_others_after_them_but_for_checks() {
+    async fn so_many_at_once_as_many_after_them_and_no_more_but_for_checks() {
         let routes = Router::new().route("/", get(|| async {})).route(HEALTH, get(|| async {}));
         let bound = Capacity { at_once: 2, takes: MS(50) }.bound(routes);
         let begin = Instant::now();
-        let ask = |path: &'static str| {
-            let request = Request::get(path).body(Body::empty()).unwrap();
-            let answered = bound.clone().oneshot(request);
-            tokio::spawn(async move {
-                answered.await.unwrap();
-                begin.elapsed()
-            })
-        };
-        let asked = ["/", "/", "/", "/", "/", HEALTH].map(ask);
-        let mut took = Vec::new();
+        let asked = ["/", "/", "/", "/", "/", HEALTH].map(|path| {
+            let bound = bound.clone();
+            tokio::spawn(async move { (ask(&bound, path).await, begin.elapsed()) })
+        });
+        let mut told = Vec::new();
         for answered in asked {
-            took.push(answered.await.unwrap());
+            told.push(answered.await.unwrap());
         }
-        assert_eq!(took, [50, 50, 100, 100, 150, 0].map(MS));
+        let expected = [(200, 50), (200, 50), (200, 100), (200, 100), (503, 0), (200, 0)];
+        assert_eq!(told, expected.map(|(status, after)| (status, MS(after))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_gone_has_no_place() {
         let routes = Router::new().route("/", get(|| async {}));
         let bound = Capacity { at_once: 1, takes: MS(50) }.bound(routes);
-        let ask = || bound.clone().oneshot(Request::get("/").body(Body::empty()).unwrap());
-        assert!(tokio::time::timeout(MS(10), ask()).await.is_err());
+        for _ in 0..3 {
+            assert!(tokio::time::timeout(MS(10), ask(&bound, "/")).await.is_err());
+        }
         let begin = Instant::now();
-        ask().await.unwrap();
-        assert_eq!(begin.elapsed(), MS(50));
+        assert_eq!((ask(&bound, "/").await, begin.elapsed()), (200, MS(50)));
     }
 }

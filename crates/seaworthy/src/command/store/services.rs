@@ -107,7 +107,7 @@ enum Place {
 
 #[derive(Debug, clap::Args)]
 struct Capacity {
-    /// For drills: so many requests at once; others wait for their turn
+    /// For drills: so many requests at once; as many more wait, others are refused with 503
     #[arg(long, value_name = "N", requires = "takes", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     at_once: Option<u32>,
     /// For drills: each request takes so long
