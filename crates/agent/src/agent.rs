@@ -30,7 +30,7 @@ use crate::api::types::{DeployReply, LogLine, Upgraded};
 use crate::api::{ApiError, Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::environment::{About as Variables, Environment};
 use crate::messages::{Command, FromKeeper, Spawn, ToKeeper};
 use crate::output::Outputs;
@@ -413,11 +413,11 @@ impl Agent {
         let services =
             services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
         let listen = self.dashboard.as_ref().map(|(address, _)| *address);
-        let stored = Stored { processes, services, listen, ..self.stored.clone() };
+        let stored = Stored { listen, processes, services, ..self.stored.clone() };
         if stored == self.stored && !self.unsaved {
             return;
         }
-        let written = self.directory.write(&self.directory.state(), &stored);
+        let written = directory::write(&self.directory.state(), &stored);
         self.stored = stored;
         let before = std::mem::replace(&mut self.unsaved, written.is_err());
         match written {

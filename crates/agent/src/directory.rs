@@ -108,42 +108,41 @@ impl Directory {
     pub(crate) fn bound_log(&self) {
         bound(&self.log());
     }
+}
 
-    /// Puts `value` into the file at `path`, wholly or not at all.
-    pub(crate) fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
-        let failed =
-            |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
-        let json = serde_json::to_vec_pretty(value).expect("what we keep is plain data");
-        replace(path, &json).map_err(failed)
-    }
+/// Puts `value` into the file at `path`, wholly or not at all.
+pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let failed = |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
+    let json = serde_json::to_vec_pretty(value).expect("what we keep is plain data");
+    replace(path, &json).map_err(failed)
+}
 
-    /// What the file at `path` holds, or the one before it; none if there is neither.
-    pub(crate) fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
-        match read(path) {
-            Err(error) => match read(&before(path)) {
-                Ok(Some(value)) => {
-                    let (error, cause) = (&error, std::error::Error::source(&error));
-                    let cause = cause.map(ToString::to_string).unwrap_or_default();
-                    crate::say::say(format_args!("{error}: {cause}; the one before it is used"));
-                    Ok(Some(value))
-                }
-                _ => Err(error),
-            },
-            // Between two renames there is only the one before.
-            Ok(None) => read(&before(path)),
-            found => found,
-        }
-    }
-
-    /// Forgets a file, and the one before it.
-    pub(crate) fn forget(&self, path: &Path) {
-        for path in [path.to_owned(), before(path)] {
-            let _ = fs::remove_file(path);
-        }
+/// What the file at `path` holds, or the one before it; none if there is neither.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    match read_one(path) {
+        Err(error) => match read_one(&before(path)) {
+            Ok(Some(value)) => {
+                let (error, cause) = (&error, std::error::Error::source(&error));
+                let cause = cause.map(ToString::to_string).unwrap_or_default();
+                crate::say::say(format_args!("{error}: {cause}; the one before it is used"));
+                Ok(Some(value))
+            }
+            _ => Err(error),
+        },
+        // Between two renames there is only the one before.
+        Ok(None) => read_one(&before(path)),
+        found => found,
     }
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+/// Forgets a file, and the one before it.
+pub(crate) fn forget(path: &Path) {
+    for path in [path.to_owned(), before(path)] {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn read_one<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match fs::read(path) {
         Ok(json) => serde_json::from_slice(&json)
             .map(Some)
@@ -194,17 +193,17 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::at(&temporary.path().join("a/b")).unwrap();
         let path = directory.state();
-        assert_eq!(directory.read::<u32>(&path).unwrap(), None);
-        directory.write(&path, &1).unwrap();
-        directory.write(&path, &2).unwrap();
-        assert_eq!(directory.read(&path).unwrap(), Some(2));
+        assert_eq!(read::<u32>(&path).unwrap(), None);
+        write(&path, &1).unwrap();
+        write(&path, &2).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(2));
         fs::write(&path, "{\"half").unwrap();
-        assert_eq!(directory.read(&path).unwrap(), Some(1), "half-written");
+        assert_eq!(read(&path).unwrap(), Some(1), "half-written");
         fs::remove_file(&path).unwrap();
-        assert_eq!(directory.read(&path).unwrap(), Some(1), "killed between two renames");
+        assert_eq!(read(&path).unwrap(), Some(1), "killed between two renames");
         fs::write(&path, "").unwrap();
         fs::write(before(&path), "").unwrap();
-        let error = directory.read::<u32>(&path).unwrap_err().to_string();
+        let error = read::<u32>(&path).unwrap_err().to_string();
         assert!(error.contains("state.json"), "{error}");
     }
 
@@ -212,11 +211,11 @@ mod tests {
     fn a_full_disk_leaves_what_was_there() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::at(temporary.path()).unwrap();
-        directory.write(&directory.state(), &1).unwrap();
+        write(&directory.state(), &1).unwrap();
         // Nothing can be written to the place of the new file.
         fs::create_dir(beside(&directory.state(), "new")).unwrap();
-        assert!(directory.write(&directory.state(), &2).is_err());
-        assert_eq!(directory.read(&directory.state()).unwrap(), Some(1));
+        assert!(write(&directory.state(), &2).is_err());
+        assert_eq!(read(&directory.state()).unwrap(), Some(1));
     }
 
     #[test]

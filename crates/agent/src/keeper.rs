@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
 use crate::processes::{adopt_orphans, end_all_of, end_descendants};
 use crate::say::say;
@@ -314,7 +314,9 @@ impl Keeper {
 
     /// The fleet is no more: its gateway says so to its clients, and its state is forgotten.
     async fn close(&mut self) {
-        self.parts.stop_gateway(&mut self.children);
+        for gateway in self.children.of(Child::Gateway) {
+            gateway.terminate();
+        }
         let gone = async {
             while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
         };
@@ -323,7 +325,7 @@ impl Keeper {
             let _ = std::fs::remove_file(self.directory.path().join(socket));
         }
         for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
-            self.directory.forget(&path);
+            directory::forget(&path);
         }
     }
 }

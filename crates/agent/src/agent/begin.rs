@@ -23,7 +23,7 @@ use crate::Error;
 use crate::api::{Journal, Wall};
 use crate::clients::Clients;
 use crate::clock::now;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::messages::{FromKeeper, ToKeeper};
 use crate::output::Outputs;
 use crate::ports::Ports;
@@ -41,7 +41,7 @@ impl Agent {
         clients: Clients,
     ) -> Result<Self, Error> {
         let nothing = || Error::Nothing { path: directory.path().to_owned() };
-        let fleet: Fleet = directory.read(&directory.fleet())?.ok_or_else(nothing)?;
+        let fleet: Fleet = directory::read(&directory.fleet())?.ok_or_else(nothing)?;
         let stored = Stored::read(&directory)?;
         let (tasks, what) = (directory.tasks(), "has no room for the tasks' output");
         std::fs::create_dir_all(&tasks).map_err(|source| Error::File {

@@ -13,6 +13,7 @@ use crate::api::types::{
     Deploy, DeployReply, Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
 };
 use crate::api::{ApiError, Ask, Logs, Reply};
+use crate::directory;
 use crate::messages::ToKeeper;
 
 impl Agent {
@@ -100,7 +101,7 @@ impl Agent {
         match self.meant(deploy) {
             Err(error) => drop(reply.send(Err(error))),
             Ok(meant) if self.needs_renewal(&meant) => {
-                let written = self.directory.write(&self.directory.wanted(), &meant);
+                let written = directory::write(&self.directory.wanted(), &meant);
                 if let Err(error) = written {
                     return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
                 }
@@ -109,7 +110,7 @@ impl Agent {
                 self.renewal = Some(Renewal::Deploy(told, reply));
             }
             Ok(meant) => {
-                let written = self.directory.write(&self.directory.fleet(), &meant);
+                let written = directory::write(&self.directory.fleet(), &meant);
                 if let Err(error) = written {
                     return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
                 }

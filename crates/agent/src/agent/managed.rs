@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::autoscaler::{Autoscaler, Change, Observation};
 use seaworthy_core::cluster::limits::Usage;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
+use seaworthy_core::cluster::{Numbers, View};
 use seaworthy_core::endpoints::{About, Endpoints, TaskId, Traffic};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::machine::drive;
@@ -131,7 +131,7 @@ impl Managed {
         let autoscaler = self.autoscaler.as_mut()?;
         // A gateway that is silent tells nothing.
         let traffic = self.traffic.take()?;
-        let in_rotation = self.reconciler.views().into_iter().filter(|view| view.is_in_rotation());
+        let in_rotation = self.reconciler.views().into_iter().filter(View::is_in_rotation);
         let in_rotation: Vec<TaskId> = in_rotation.map(|view| view.task).collect();
         let allowed = self.service.cluster.limits.cpu.unwrap_or(1000);
         let used = in_rotation.iter().map(|task| usage.get(task).map(|usage| usage.cpu));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wall_clock;
 use crate::Error;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::processes::Identity;
 
 /// Revisions of a service that are remembered, beside those in use.
@@ -70,7 +70,7 @@ impl Stored {
 
     /// What an earlier agent has left behind in `directory`.
     pub(super) fn read(directory: &Directory) -> Result<Self, Error> {
-        let Some(mut stored) = directory.read::<Self>(&directory.state())? else {
+        let Some(mut stored) = directory::read::<Self>(&directory.state())? else {
             return Ok(Self::new());
         };
         let boot = boot();

@@ -1,5 +1,6 @@
 //! What the agent tells of the fleet over its API.
 
+use seaworthy_core::cluster::View;
 use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
@@ -79,16 +80,15 @@ impl Agent {
 impl Managed {
     fn view(&self, wall: Wall) -> ServiceView {
         let views = self.reconciler.views();
-        let count = |wanted: fn(&seaworthy_core::cluster::View) -> bool| {
-            views.iter().filter(|view| wanted(view)).count() as u32
-        };
+        let count =
+            |wanted: fn(&View) -> bool| views.iter().filter(|view| wanted(view)).count() as u32;
         ServiceView {
             name: self.service.name.clone(),
             url: url(&self.service).1,
             revision: self.reconciler.revision(),
             desired: self.reconciler.desired_count(),
             running: count(|view| view.has_process() && !view.is_leaving()),
-            in_rotation: count(|view| view.is_in_rotation()),
+            in_rotation: count(View::is_in_rotation),
             deployment: self.reconciler.is_deploying().then(|| self.deployment_view(wall)),
             autoscaling: self.service.cluster.autoscaling.is_some(),
             waiting_on: self.reconciler.explain(now()),

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use seaworthy_core::fleet::{Fleet, Service};
 
 use super::children::Children;
-use crate::directory::{Directory, Lock};
+use crate::directory::{self, Directory, Lock};
 use crate::messages::{Child, Setup};
 use crate::processes::{Identity, of_fleet};
 use crate::say::say;
@@ -58,8 +58,7 @@ impl Held {
         }
         let fleet = match setup.fleet {
             Some(fleet) => fleet,
-            None => directory
-                .read(&directory.fleet())?
+            None => directory::read(&directory.fleet())?
                 .ok_or_else(|| Error::Nothing { path: directory.path().to_owned() })?,
         };
         Ok((Self::listen(directory, lock, fleet, sockets)?, children))
@@ -68,7 +67,7 @@ impl Held {
     /// The same for the fleet that is wanted; what cannot be had leaves all as it is.
     pub(super) fn renewed(&self, directory: &Directory) -> Result<Self, Error> {
         let talk = |error| Error::Talk("kernel", error);
-        let fleet: Option<Fleet> = directory.read(&directory.wanted())?;
+        let fleet: Option<Fleet> = directory::read(&directory.wanted())?;
         let nothing = || Error::Nothing { path: directory.path().to_owned() };
         let names = self.fleet.services.iter().map(|service| service.name.clone());
         let sockets = names.zip(&self.listeners);
@@ -100,7 +99,7 @@ impl Held {
             service.listen = socket.local_addr().map_err(error)?;
             listeners.push(socket);
         }
-        directory.write(&directory.fleet(), &fleet)?;
+        directory::write(&directory.fleet(), &fleet)?;
         Ok(Self { lock, fleet, listeners })
     }
 

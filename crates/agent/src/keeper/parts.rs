@@ -100,13 +100,6 @@ impl Parts {
     pub(super) fn retiring(&self, children: &Children) -> bool {
         self.predecessors.is_some() || children.has(Child::Retiring)
     }
-
-    /// The gateway finishes what it has.
-    pub(super) fn stop_gateway(&mut self, children: &mut Children) {
-        for gateway in children.of(Child::Gateway) {
-            gateway.terminate();
-        }
-    }
 }
 
 // === impl Restart ===

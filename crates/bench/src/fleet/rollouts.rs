@@ -115,7 +115,8 @@ fn markdown(figures: &Figures) -> String {
     }
     let (count, lasted) =
         (figures.deployments_s.len(), cell(figures.deployments_s.iter().copied(), 1));
-    let examples: String = figures.examples.iter().map(|line| format!("- {line}\n")).collect();
+    let examples: Vec<String> = figures.examples.iter().map(|line| format!("- {line}\n")).collect();
+    let examples = examples.concat();
     let table = table.into_text();
     format!("{HOW}Deployments: {count}, each in {lasted} s.\n\n{table}\n{examples}")
 }

@@ -175,7 +175,8 @@ fn markdown(figures: &Figures) -> String {
         let cells = counts.map(|count| count.to_string());
         ways.row(&[&[way.name.to_owned()][..], &cells[..]].concat());
     }
-    let examples: String = figures.examples.iter().map(|line| format!("- {line}\n")).collect();
+    let examples: Vec<String> = figures.examples.iter().map(|line| format!("- {line}\n")).collect();
+    let examples = examples.concat();
     let (victims, ways) = (victims.into_text(), ways.into_text());
     format!("{HOW}{victims}\n{ways}\nOrphans at the end: {}.\n\n{examples}", figures.orphans)
 }
