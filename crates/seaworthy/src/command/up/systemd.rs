@@ -33,12 +33,12 @@ pub(super) fn assign(
         let named = name.as_deref().and_then(|name| fleet.service(name));
         let there = || fleet.services.iter().find(|service| service.listen == address);
         let Some(service) = named.or_else(there) else {
-            let names: Vec<&str> = fleet.services.iter().map(|s| s.name.as_str()).collect();
+            let allowed: Vec<&str> = fleet.services.iter().map(|s| s.name.as_str()).collect();
             bail!(
                 "systemd passed a socket that listens at {address}: no service listens there and none \
                  is called {:?}; allowed as FileDescriptorName= is {}",
                 name.as_deref().unwrap_or("(no name)"),
-                names.join(", ")
+                allowed.join(", ")
             );
         };
         Ok((service.name.clone(), socket))
