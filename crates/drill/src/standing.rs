@@ -12,6 +12,7 @@ use seaworthy_agent::api::types::{FleetView, TaskView};
 use seaworthy_agent::directory::Directory;
 use seaworthy_agent::owner;
 use seaworthy_agent::processes::{self, Identity};
+use seaworthy_core::cluster::State;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How often it is looked whether something has come.
@@ -131,10 +132,12 @@ impl Glimpse {
     /// Whether each service has all its tasks in rotation and no other ones, and each part is there
     /// once.
     pub fn is_whole(&self) -> bool {
+        // Services and tasks were told one after the other, so both have to say so.
+        let is_there = |task: &TaskView| task.state == State::InRotation && task.pid.is_some();
         let as_desired = self.fleet.services.iter().all(|service| {
-            let tasks = self.tasks.iter().filter(|task| task.service == service.name).count();
-            service.in_rotation == service.desired && tasks == service.desired as usize
-        });
+            let tasks = self.tasks.iter().filter(|task| task.service == service.name);
+            service.in_rotation == service.desired && tasks.count() == service.desired as usize
+        }) && self.tasks.iter().all(is_there);
         let once = |part: &str| self.pids(part).len() == 1;
         as_desired && ["agent", "gateway"].into_iter().all(once)
     }

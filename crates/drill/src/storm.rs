@@ -15,7 +15,7 @@ use crate::witness::{Outcome, Seen};
 
 /// A fleet is whole again within this.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
-/// Of so many kills one is that of the agent, one that of the gateway, and the others are of tasks.
+/// Of so many draws one is the agent, one the gateway, and the others are tasks.
 const DRAWS: u64 = 4;
 /// What a kill does to a request is known by then.
 const KNOWN_AFTER: Duration = Duration::from_secs(1);
@@ -49,6 +49,9 @@ pub struct Kill {
     pub victim: Victim,
     /// When.
     pub at: Instant,
+    /// When the last of its connections was closed: the kernel takes a moment, in which others still
+    /// send to it.
+    pub gone: Instant,
     /// How long it took until all was as desired again.
     pub whole_after: Duration,
 }
@@ -81,15 +84,16 @@ impl Storm {
             let (victim, pid) = self.victim(&whole, ordinal)?;
             let at = now();
             let process = Identity::of(pid).filter(|process| process.kill());
-            let gone = |after: &Glimpse| {
+            let closed = gone(process).await;
+            let is_replaced = |after: &Glimpse| {
                 !after.task_pids().contains(&pid)
                     && ["agent", "gateway"].iter().all(|part| after.pid(part) != Some(pid))
             };
             let what = format!("the whole fleet after kill {ordinal} ({victim:?}, process {pid})");
-            let restored = |after: &Glimpse| gone(after) && after.is_whole();
+            let restored = |after: &Glimpse| is_replaced(after) && after.is_whole();
             whole = fleet.until(&what, WHOLE_WITHIN, restored).await?;
             if process.is_some() {
-                kills.push(Kill { victim, at, whole_after: now().since(at) });
+                kills.push(Kill { victim, at, gone: closed, whole_after: now().since(at) });
             }
         }
         Ok(kills)
@@ -112,6 +116,14 @@ impl Storm {
     }
 }
 
+/// Waits until a process that was killed is no more.
+async fn gone(process: Option<Identity>) -> Instant {
+    while process.is_some_and(Identity::is_alive) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    now()
+}
+
 // === impl Class ===
 
 impl Class {
@@ -121,13 +133,13 @@ impl Class {
         if seen.outcome.is_good() {
             return None;
         }
-        // It was under way when the kill came, and failed because of it soon after.
+        // It was under way when its process ended, and failed because of it soon after.
         let met = |since: Instant, meant: fn(Victim) -> bool| {
             kills.iter().any(|kill| {
                 meant(kill.victim)
-                    && since <= kill.at
+                    && since <= kill.gone
                     && kill.at <= seen.ended
-                    && seen.ended <= kill.at + KNOWN_AFTER
+                    && seen.ended <= kill.gone + KNOWN_AFTER
             })
         };
         let by_gateway = |victim| victim == Victim::Gateway;
