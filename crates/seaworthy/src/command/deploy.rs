@@ -83,6 +83,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
 fn render(reply: &DeployReply) -> String {
     let deployed = reply.deployed.iter().map(begun);
     let changes = reply.changes.iter().cloned();
-    let unchanged = reply.unchanged.iter().map(|service| format!("{service}: nothing has changed"));
+    let unchanged = |service: &String| {
+        format!("{service}: nothing has changed in the file; --force makes its tasks anew")
+    };
+    let unchanged = reply.unchanged.iter().map(unchanged);
     deployed.chain(changes).chain(unchanged).collect::<Vec<_>>().join("\n")
 }

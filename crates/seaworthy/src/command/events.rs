@@ -7,7 +7,7 @@ use seaworthy_agent::api::client::{Answer, Client};
 use seaworthy_agent::api::types::{EventView, EventsQuery};
 use seaworthy_core::endpoints::TaskId;
 
-use super::running::{Running, say};
+use super::running::{Running, must_be_there, say};
 
 /// An agent that has ended is asked again after this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +43,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return self::follow(&running, &client, query).await;
         }
         let events = client.events(&query).await?;
-        running.tell(&events, |events| events.iter().map(|event| line(event) + "\n").collect())?;
+        if events.value.is_empty() {
+            must_be_there(&client, query.service.as_deref()).await?;
+        }
+        running.tell_all(&events, |event| line(event))?;
         Ok(ExitCode::SUCCESS)
     })
 }

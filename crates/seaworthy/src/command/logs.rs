@@ -7,7 +7,7 @@ use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{LogLine, LogsQuery};
 
 use super::events::ended;
-use super::running::{Running, say};
+use super::running::{Running, must_be_there, say};
 use super::table::{FAINT, paint};
 
 /// An agent that has ended is asked again after this.
@@ -53,10 +53,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return self::follow(&running, &client, query).await;
         }
         let logs = client.logs(&query).await?;
-        // Not even an empty line where nothing was written.
-        if running.json || !logs.value.is_empty() {
-            running.tell(&logs, |lines| lines.iter().map(|one| line(one) + "\n").collect())?;
+        if logs.value.is_empty() {
+            must_be_there(&client, query.service.as_deref()).await?;
         }
+        running.tell_all(&logs, line)?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use seaworthy_agent::api::client::{Answer, Client};
 
 /// Which fleet
@@ -61,6 +61,18 @@ impl Running {
         say(words(&answer.value).trim_end_matches('\n'))
     }
 
+    /// Tells what there is of something, a line each; not even an empty line if there is nothing.
+    pub(crate) fn tell_all<T>(
+        &self,
+        answer: &Answer<Vec<T>>,
+        line: impl Fn(&T) -> String,
+    ) -> anyhow::Result<()> {
+        if !self.json && answer.value.is_empty() {
+            return Ok(());
+        }
+        self.tell(answer, |all| all.iter().map(|one| line(one) + "\n").collect())
+    }
+
     /// Tells how something goes on, beside the JSON if that is asked for.
     pub(crate) fn remark(&self, line: &str) -> anyhow::Result<()> {
         if !self.json {
@@ -69,6 +81,17 @@ impl Running {
         eprintln!("{line}");
         Ok(())
     }
+}
+
+/// Nothing is known of a service: is that because it is misspelt?
+pub(crate) async fn must_be_there(client: &Client, service: Option<&str>) -> anyhow::Result<()> {
+    let Some(service) = service else { return Ok(()) };
+    let known = client.fleet().await?.value.services;
+    if known.iter().any(|known| known.name == service) {
+        return Ok(());
+    }
+    let known: Vec<_> = known.into_iter().map(|service| service.name).collect();
+    bail!("`{service}` is no service of this fleet; allowed is {}", known.join(", "))
 }
 
 /// Prints lines, in colours if somebody sees them.

@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::deploy;
 use super::running::Running;
+use super::wait::begun;
 use progress::Progress;
 
 /// Starts a fleet, or takes up one that runs, and shows what happens until Ctrl-C ends it
@@ -63,20 +64,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let client = Client::new(directory.path());
         match client.fleet().await {
             Ok(view) if view.value.parts.iter().any(|part| part.name == "keeper") => {
-                println!("a fleet runs in {} already", directory.path().display());
+                let place = directory.path().display();
+                args.running.remark(&format!("a fleet runs in {place} already"))?;
             }
             Ok(_) => {
-                println!("a fleet runs in {} without its keeper", directory.path().display());
-                start(&directory, file.as_ref(), sockets)?;
+                let place = directory.path().display();
+                args.running.remark(&format!("a fleet runs in {place} without its keeper"))?;
+                start(&directory, args, file.as_ref(), sockets)?;
             }
-            // All that is left of one that was killed may be a socket where nobody listens.
-            Err(ClientError::Nothing(_) | ClientError::Stale(_)) => {
-                start(&directory, file.as_ref(), sockets)?;
+            // Nobody listens: there was no fleet, or all of its own processes were killed at once.
+            Err(error) if error.is_absence() || matches!(error, ClientError::Stale(_)) => {
+                start(&directory, args, file.as_ref(), sockets)?;
             }
             Err(error) => return Err(error.into()),
         }
         // What ran before goes on as it was; the file may say otherwise by now.
-        put_into_force(&client, file.as_ref()).await?;
+        put_into_force(&client, args, file.as_ref()).await?;
         attend(&client, args).await
     })
 }
@@ -84,6 +87,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Starts a keeper; it adopts what still runs of an earlier one.
 fn start(
     directory: &Directory,
+    args: &Args,
     file: Option<&Deploy>,
     sockets: Vec<(Option<String>, std::net::TcpListener)>,
 ) -> anyhow::Result<()> {
@@ -96,7 +100,7 @@ fn start(
     let fleet = match meant {
         // What runs goes on first; then it is made as the file says.
         _ if directory.holds_a_fleet() => None,
-        None => Some(example::fleet(directory)?),
+        None => Some(example::fleet(directory, &args.running)?),
         file => file,
     };
     let log = directory.log();
@@ -124,14 +128,14 @@ fn fleet_of(file: &Deploy) -> anyhow::Result<Fleet> {
 }
 
 /// Has the file done, as far as it says otherwise.
-async fn put_into_force(client: &Client, file: Option<&Deploy>) -> anyhow::Result<()> {
+async fn put_into_force(client: &Client, args: &Args, file: Option<&Deploy>) -> anyhow::Result<()> {
     let Some(file) = file else { return Ok(()) };
     let reply = client.deploy(file).await?.value;
     for deployed in &reply.deployed {
-        println!("{}: revision {} is deployed", deployed.service, deployed.revision);
+        args.running.remark(&begun(deployed))?;
     }
     for change in &reply.changes {
-        println!("{change}");
+        args.running.remark(change)?;
     }
     Ok(())
 }

@@ -88,9 +88,10 @@ pub(crate) async fn until_ended(
             let end = end.with_context(|| format!("{}: its revision is gone", deployed.service))?;
             if end.state == RevisionState::InProgress {
                 let line = progress(&fleet, deployed);
-                if told.get(&deployed.service) != Some(&line) {
+                let news = without_times(&line);
+                if told.get(&deployed.service) != Some(&news) {
                     running.remark(&line)?;
-                    told.insert(&deployed.service, line);
+                    told.insert(&deployed.service, news);
                 }
                 still.push(deployed);
             } else {
@@ -133,6 +134,15 @@ fn progress(fleet: &FleetView, deployed: &Deployed) -> String {
     format!("{}: {far}", deployed.service)
 }
 
+/// What is left of a line when the times in it pass: a wait that has become shorter is no news.
+fn without_times(line: &str) -> String {
+    let is_time = |word: &str| {
+        let word = word.trim_end_matches([',', ';']);
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(char::is_alphabetic)
+    };
+    line.split(' ').filter(|word| !is_time(word)).collect::<Vec<_>>().join(" ")
+}
+
 fn verdict(deployed: &Deployed, end: &RevisionView) -> String {
     let why = end.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (style, word) = match end.state {
@@ -143,4 +153,17 @@ fn verdict(deployed: &Deployed, end: &RevisionView) -> String {
     };
     let text = format!("revision {} {word}{why}", deployed.revision);
     format!("{}: {}", deployed.service, paint(style, &text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_passes_is_no_news() {
+        let [before, after, other] =
+            ["1.5s, 1 of 2 left", "408.5ms, 1 of 2 left", "408.5ms, 2 of 2 left"];
+        assert_eq!(without_times(before), without_times(after));
+        assert_ne!(without_times(after), without_times(other));
+    }
 }

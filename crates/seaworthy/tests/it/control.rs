@@ -223,7 +223,7 @@ async fn a_deployment_is_waited_for_and_its_end_is_the_exit_code() {
         &deploy,
         expect![[r"
         store: deploying revision 4 in place of revision 3
-        carts: nothing has changed
+        carts: nothing has changed in the file; --force makes its tasks anew
         store: revision 4 is in place
         0
     "]],
@@ -234,7 +234,7 @@ async fn a_deployment_is_waited_for_and_its_end_is_the_exit_code() {
         &deploy,
         expect![[r"
         store: deploying revision 4 in place of revision 3
-        carts: nothing has changed
+        carts: nothing has changed in the file; --force makes its tasks anew
         store: revision 4 has failed and was rolled back: 3 new tasks have failed
         1
     "]],
@@ -256,7 +256,7 @@ async fn a_deployment_is_waited_for_and_its_end_is_the_exit_code() {
         &once,
         expect![[r"
         store: deploying revision 4 in place of revision 3
-        carts: nothing has changed
+        carts: nothing has changed in the file; --force makes its tasks anew
         0
     "]],
     )

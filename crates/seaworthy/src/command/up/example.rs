@@ -1,12 +1,19 @@
 //! The fleet for whoever has none yet: the example store.
 
+use std::path::Path;
+
 use anyhow::Context;
 use seaworthy_agent::directory::Directory;
 use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_store::{database, generate};
 
+use crate::command::running::Running;
+
 /// What `seaworthy up` starts without a file.
 const FILE: &str = include_str!("example.toml");
+
+/// Where `seaworthy init` writes to.
+const INIT_WRITES: &str = "fleet.toml";
 
 /// As `seaworthy store generate` makes them.
 const PRODUCTS: usize = 2000;
@@ -15,10 +22,16 @@ const MOST_ORDERS: usize = 5;
 const SEED: u64 = 1;
 
 /// The example store, with its data in `directory`.
-pub(super) fn fleet(directory: &Directory) -> anyhow::Result<Fleet> {
+pub(super) fn fleet(directory: &Directory, running: &Running) -> anyhow::Result<Fleet> {
+    // Whoever has just written a file has forgotten to name it.
+    if Path::new(INIT_WRITES).is_file() {
+        running.remark(&format!(
+            "this is the example store; your own is started by `seaworthy up {INIT_WRITES}`"
+        ))?;
+    }
     let database = directory.path().join("store.db");
     if !database.exists() {
-        println!("making up the products of the example store");
+        running.remark("making up the products of the example store")?;
         let catalogue = generate::generate(PRODUCTS, SEED);
         let people = generate::people(&catalogue, CUSTOMERS, MOST_ORDERS, SEED);
         database::write_all(&database, &catalogue, &people)

@@ -6,6 +6,8 @@ use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::api::types::{EventView, EventsQuery, FleetView};
 use tokio::time::{Instant, sleep};
 
+use crate::command::wait::Patience;
+
 /// How often it is looked whether all is healthy.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -54,17 +56,22 @@ impl Progress {
     }
 
     /// Tells events until the fleet is no more.
+    ///
+    /// An agent that is not started again is an error: whoever started us starts us again.
     pub(super) async fn follow(&mut self) -> Result<(), ClientError> {
+        let mut patience = Patience::new();
         loop {
             let query = EventsQuery { after: self.after, follow: true, ..EventsQuery::default() };
             match self.client.follow_events(&query).await {
                 Ok(mut events) => {
+                    patience = Patience::new();
                     while let Ok(Some(line)) = events.next().await {
                         self.tell(&line.value);
                     }
                 }
                 Err(error) if error.is_absence() => return Ok(()),
-                Err(_) => sleep(LOOK_EVERY).await,
+                Err(error) if patience.bears(&error) => sleep(LOOK_EVERY).await,
+                Err(error) => return Err(error),
             }
         }
     }

@@ -46,14 +46,13 @@ impl Load {
         let close = if keeps { "" } else { "Connection: close\r\n" };
         let mut connection = None;
         while !self.over.load(Ordering::Relaxed) {
-            let mut reader = match connection.take() {
-                Some(reader) => reader,
-                None => {
-                    let stream = TcpStream::connect(address)?;
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_nodelay(true)?;
-                    BufReader::new(stream)
-                }
+            let mut reader = if let Some(reader) = connection.take() {
+                reader
+            } else {
+                let stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_nodelay(true)?;
+                BufReader::new(stream)
             };
             let request = format!("GET /load HTTP/1.1\r\nHost: s\r\nX-Id: load\r\n{close}\r\n");
             reader.get_mut().write_all(request.as_bytes())?;
