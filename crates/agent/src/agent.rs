@@ -1,36 +1,66 @@
 //! The agent: asks core what should start and stop, and has it done.
+//!
+//! It may be killed at any moment: what it must not forget is in the directory before it acts, and
+//! whoever follows on it adopts what runs.
+
+mod begin;
+mod control;
+mod managed;
+mod resources;
+mod store;
+mod views;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use seaworthy_core::cluster::Numbers;
-use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
-use seaworthy_core::endpoints::{About, Endpoints, Sightings, TaskId};
+use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Signal};
+use seaworthy_core::endpoints::{About, Sightings, TaskId};
 use seaworthy_core::fleet::{Fleet, Service};
-use seaworthy_core::machine::{Machine, drive};
-use tokio::net::{UnixDatagram, UnixListener};
-use tokio::sync::mpsc;
+use seaworthy_core::machine::Machine;
+use seaworthy_core::time::Instant;
+use tokio::net::{TcpListener, UnixDatagram, UnixListener, UnixStream};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::Error;
+use crate::api::token::Token;
+use crate::api::types::{DeployReply, LogLine, Upgraded};
+use crate::api::{ApiError, Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
-use crate::messages::{Command, FromKeeper, TaskView, ToKeeper};
+use crate::directory::Directory;
+use crate::environment::{About as Variables, Environment};
+use crate::messages::{Command, FromKeeper, Spawn, ToKeeper};
 use crate::output::Outputs;
 use crate::ports::Ports;
 use crate::processes::Identity;
+use crate::say::say;
+use managed::Managed;
+use resources::Resources;
+use store::Stored;
 
 /// How often the tasks' output is looked at, and a port asked for again.
 const TICK: Duration = Duration::from_millis(100);
-const LONGEST_MESSAGE: usize = 64 << 10;
+/// How often it is looked at what tasks use, and asked how many there should be.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// A service may have so many tasks.
+const MOST_TASKS: u32 = 100;
+/// Whoever asked for what ends the agent has so long to read the answer.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// So many lines are remembered for those who follow what tasks write.
+const LINES: usize = 4096;
+/// So many lines of a task that ended are told with its end.
+const LAST_LINES: usize = 5;
+const LONGEST_MESSAGE: usize = crate::keeper::LONGEST_MESSAGE;
 
 struct Agent {
+    directory: Directory,
+    /// Whether the fleet ends with its owner, who reads what the tasks write.
+    tied: bool,
+    /// As it is meant.
+    fleet: Fleet,
     services: Vec<Managed>,
     /// Where each service is called, for every task's environment.
     urls: BTreeMap<String, String>,
@@ -40,118 +70,108 @@ struct Agent {
     outputs: Outputs,
     clients: Clients,
     processes: BTreeMap<TaskId, Identity>,
+    resources: Resources,
+    sampled: Instant,
+    journal: Journal,
+    wall: Wall,
+    /// What tasks write, for those who follow it.
+    lines: broadcast::Sender<LogLine>,
+    /// Where the dashboard is, if it is anywhere, and the token for it.
+    dashboard: Option<(SocketAddr, Token)>,
     /// For the keeper, as long as it does not take them.
     outbox: VecDeque<ToKeeper>,
+    /// What was written last, and whether that went wrong the last time.
+    stored: Stored,
+    unsaved: bool,
+    /// Everything retires, and then the fleet is no more.
+    down: bool,
+    /// Another agent follows as soon as the keeper has prepared it.
+    renewal: Option<Renewal>,
+    /// Another agent follows now.
+    ending: bool,
 }
 
-/// One service of the fleet.
-struct Managed {
-    service: Service,
-    numbers: Numbers,
-    reconciler: Reconciler,
-    /// The last time, no port could be had for its next task.
-    needs_port: bool,
-    /// For the gateway, as long as it does not take it.
-    unpublished: Option<Endpoints>,
+/// Why another agent follows, and who waits to hear of it.
+enum Renewal {
+    Deploy(DeployReply, Reply<DeployReply>),
+    Upgrade(Reply<Upgraded>),
 }
 
 /// Everything that makes the agent do something.
 enum Incoming {
     Keeper(FromKeeper),
     Gateway(About<Sightings>),
-    Client(tokio::net::UnixStream),
+    Client(UnixStream),
     Command(Command),
+    Ask(Ask),
     Tick,
     Time,
 }
 
-/// Keeps the fleet of a run directory as desired, until it is killed.
+/// Keeps the fleet of a directory as desired, until it is killed. `tied`: until its owner is gone.
 ///
 /// Runs as the hidden command `seaworthy part agent`, started by the keeper: standard input is the link
 /// to the gateway, standard output the way to the keeper.
-pub fn run(directory: &Path) -> Result<(), Error> {
+pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::Talk("runtime", error))?;
     runtime.block_on(async {
+        let directory = Directory::at(directory)?;
         let (commands, inbox) = mpsc::channel(16);
-        let socket = listen(&clients::socket(directory))?;
-        let mut agent = Agent::new(directory, Clients::new(commands))?;
+        let socket = listen(&clients::socket(directory.path()))?;
+        let mut agent = Agent::begin(directory, tied, Clients::new(commands)).await?;
+        let (handle, asks) = Handle::new();
+        agent.listen(&handle).await?;
         agent.outbox.push_back(ToKeeper::Ready);
-        agent.serve(socket, inbox).await
+        agent.serve(socket, inbox, asks).await
     })
 }
 
 // === impl Agent ===
 
 impl Agent {
-    fn new(directory: &Path, clients: Clients) -> Result<Self, Error> {
-        let path = directory.join("fleet.json");
-        let file = |what| {
-            let path = path.clone();
-            move |source| Error::File { path, what, source }
-        };
-        let json = fs::read(&path).map_err(file("cannot be read"))?;
-        let fleet: Fleet =
-            serde_json::from_slice(&json).map_err(|error| Error::Message("fleet file", error))?;
-        let tasks = directory.join("tasks");
-        fs::create_dir_all(&tasks).map_err(file("has no room for the tasks' output"))?;
-        Ok(Self {
-            urls: fleet.services.iter().map(url).collect(),
-            services: Managed::all(fleet),
-            gateway: channel("gateway", io::stdin())?,
-            keeper: channel("keeper", io::stdout())?,
-            ports: Ports::default(),
-            outputs: Outputs::new(&tasks),
-            clients,
-            processes: BTreeMap::new(),
-            outbox: VecDeque::new(),
-        })
-    }
-
     async fn serve(
         &mut self,
         socket: UnixListener,
         mut commands: mpsc::Receiver<Command>,
+        mut asks: mpsc::Receiver<Ask>,
     ) -> Result<(), Error> {
-        self.offer_ports();
         let mut tick = tokio::time::interval(TICK);
         let mut buffers = (vec![0; LONGEST_MESSAGE], vec![0; LONGEST_MESSAGE]);
         loop {
+            self.save();
             self.flush();
+            if self.ending {
+                // Whoever asked for it reads the answer first.
+                tokio::time::sleep(LAST_WORDS).await;
+                return Ok(());
+            }
             let reconcilers = self.services.iter().map(|managed| &managed.reconciler);
             let deadline = reconcilers.filter_map(Machine::poll_timeout).min();
             let incoming = tokio::select! {
                 received = self.keeper.recv(&mut buffers.0) =>
-                    Incoming::Keeper(read("keeper", &buffers.0, received)?),
+                    read("keeper", &buffers.0, received).map(Incoming::Keeper),
                 received = self.gateway.recv(&mut buffers.1) =>
-                    Incoming::Gateway(read("gateway", &buffers.1, received)?),
-                Some(command) = commands.recv() => Incoming::Command(command),
-                Ok((client, _)) = socket.accept() => Incoming::Client(client),
-                _ = tick.tick() => Incoming::Tick,
-                () = sleep_until(deadline) => Incoming::Time,
+                    read("gateway", &buffers.1, received).map(Incoming::Gateway),
+                Some(command) = commands.recv() => Ok(Incoming::Command(command)),
+                Some(ask) = asks.recv() => Ok(Incoming::Ask(ask)),
+                Ok((client, _)) = socket.accept() => Ok(Incoming::Client(client)),
+                _ = tick.tick() => Ok(Incoming::Tick),
+                () = sleep_until(deadline) => Ok(Incoming::Time),
             };
-            self.take(incoming);
+            match incoming {
+                Ok(incoming) => self.take(incoming),
+                // The other side is gone, or it was; the next one follows.
+                Err(error) => say(format_args!("agent: {}", crate::error::describe(&error))),
+            }
         }
     }
 
     fn take(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Keeper(FromKeeper::Spawned(task, identity)) => {
-                self.processes.insert(task, identity);
-                self.drive_of(task, Event::Launched(task));
-            }
-            Incoming::Keeper(FromKeeper::NotSpawned(task, why)) => {
-                eprintln!("{task} | {why}");
-                self.outputs.close(task, &mut io::stderr());
-                self.drive_of(task, Event::NotLaunched(task, why));
-            }
-            Incoming::Keeper(FromKeeper::Exited(task, exit)) => {
-                self.processes.remove(&task);
-                self.outputs.close(task, &mut io::stderr());
-                self.drive_of(task, Event::Exited(task, exit));
-            }
+            Incoming::Keeper(message) => self.hear(message),
             Incoming::Gateway(About { service, snapshot }) => {
                 let named = |managed: &Managed| managed.service.name == service;
                 if let Some(place) = self.services.iter().position(named) {
@@ -160,28 +180,76 @@ impl Agent {
             }
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
-            Incoming::Command(Command::Deploy { .. }) => {}
+            Incoming::Ask(ask) => self.answer(ask),
+            Incoming::Command(Command::Deploy { service, environment, command }) => {
+                self.deploy_anew(&service, environment, command);
+            }
             Incoming::Tick => {
-                self.outputs.tell(&mut io::stderr());
+                self.tell_output();
                 self.offer_ports();
+                if now().since(self.sampled) >= SAMPLE {
+                    self.sample();
+                }
             }
             Incoming::Time => (0..self.services.len()).for_each(|place| self.drive(place, None)),
         }
+        if self.down && self.services.iter().all(|managed| managed.reconciler.is_down()) {
+            let _ = socket::remove(self.directory.path());
+            self.outbox.push_back(ToKeeper::End);
+        }
     }
 
-    /// Tells the service of `task`.
+    fn hear(&mut self, message: FromKeeper) {
+        match message {
+            // It was asked for in the beginning only.
+            FromKeeper::Children(_) => {}
+            FromKeeper::Spawned(task, identity) => {
+                self.processes.insert(task, identity);
+                self.drive_of(task, Event::Launched(task));
+            }
+            FromKeeper::NotSpawned(task, why) => {
+                say(format_args!("{task} | {why}"));
+                self.close_output(task);
+                self.drive_of(task, Event::NotLaunched(task, why));
+            }
+            FromKeeper::Exited(task, exit) => {
+                self.processes.remove(&task);
+                self.close_output(task);
+                let last = self.outputs.told(task, LAST_LINES);
+                let out_of_memory = self.resources.gone(task);
+                let ending = Ending { exit, out_of_memory, last };
+                self.drive_of(task, Event::Exited(task, ending));
+            }
+            FromKeeper::Retiring(earlier) => {
+                for place in 0..self.services.len() {
+                    self.drive(place, Some(Event::Handover(earlier)));
+                }
+            }
+            FromKeeper::Renewing(prepared) => self.renew(prepared),
+            FromKeeper::Down => self.down(),
+        }
+    }
+
+    /// Everything retires.
+    fn down(&mut self) {
+        self.down = true;
+        for place in 0..self.services.len() {
+            self.drive(place, Some(Event::Down));
+        }
+    }
+
+    /// Tells the service of `task`, if there is one.
     fn drive_of(&mut self, task: TaskId, event: Event) {
-        let place = self.services.iter().position(|managed| managed.numbers.include(task));
-        self.drive(place.expect("every number is of one service"), Some(event));
+        let place = self.services.iter().position(|managed| managed.owns(task));
+        if let Some(place) = place {
+            self.drive(place, Some(event));
+        }
     }
 
     /// Tells core about the service at `place`, does what it wants, and tells the clients.
     fn drive(&mut self, place: usize, event: Option<Event>) {
         let at = now();
-        let mut actions = Vec::new();
-        let reconciler = &mut self.services[place].reconciler;
-        drive(reconciler, at, event, |action| actions.push(action));
-        for action in actions {
+        for action in self.services[place].drive(at, event) {
             self.carry_out(place, action);
         }
         let views = self.services.iter().flat_map(|managed| managed.views(&self.processes));
@@ -195,35 +263,122 @@ impl Agent {
             Action::Launch { task, revision, port } => self.launch(place, task, revision, port),
             Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
-            Action::Record(record) => self.clients.record(record),
+            Action::Record(record) => {
+                self.journal.push(&self.services[place].service.name, &record);
+                self.clients.record(record);
+            }
         }
     }
 
     fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
         self.ports.release(port);
-        match self.outputs.open(task) {
-            Ok(log) => self.spawn(place, task, revision, port, log),
-            Err(error) => {
-                let why = format!("its output file cannot be opened: {error}");
-                self.drive(place, Some(Event::NotLaunched(task, why)));
-            }
+        let log = self.outputs.open(task).unwrap_or_else(|error| {
+            say(format_args!("agent: the output of {task} cannot be read: {error}"));
+            self.outputs.path(task)
+        });
+        match self.spawn(place, task, revision, port, log) {
+            Ok(spawn) => self.outbox.push_back(ToKeeper::Spawn(Box::new(spawn))),
+            Err(why) => self.drive(place, Some(Event::NotLaunched(task, why))),
         }
         self.offer_port(place);
     }
 
-    fn spawn(&mut self, place: usize, task: TaskId, revision: u32, port: u16, log: PathBuf) {
-        let service = &self.services[place].service;
-        let mut environment = self.urls.clone();
-        environment.extend(service.environment.clone());
-        environment.extend([
-            ("PORT".to_owned(), port.to_string()),
-            ("SEAWORTHY_TASK".to_owned(), task.to_string()),
-            ("SEAWORTHY_SERVICE".to_owned(), service.name.clone()),
-            ("SEAWORTHY_REVISION".to_owned(), revision.to_string()),
-        ]);
+    fn spawn(
+        &mut self,
+        place: usize,
+        task: TaskId,
+        revision: u32,
+        port: u16,
+        log: PathBuf,
+    ) -> Result<Spawn, String> {
+        let service = &self.services[place].revisions.of(revision).service;
+        let directory = service.directory.clone();
+        let here = directory.as_deref().unwrap_or(Path::new("."));
+        let about = Variables { task, revision, port };
+        let environment = Environment::of(service, &self.urls, about, here);
+        let environment = environment.map_err(|error| error.to_string())?;
         let command = service.command.clone();
-        self.outbox.push_back(ToKeeper::Spawn { task, command, environment, log });
-        self.flush();
+        let within = self.resources.within(task, service.cluster.limits);
+        Ok(Spawn { task, command, environment, directory, log, within })
+    }
+
+    /// Looks at what tasks use: some have to be killed for it, and some services should have more
+    /// tasks, or fewer.
+    fn sample(&mut self) {
+        self.sampled = now();
+        for task in self.resources.sample(self.sampled, &self.processes) {
+            self.outbox.push_back(ToKeeper::Signal(task, Signal::Kill));
+        }
+        let usage = self.resources.usage().clone();
+        for place in 0..self.services.len() {
+            let managed = &mut self.services[place];
+            let of_it = usage.iter().filter(|(task, _)| managed.owns(**task));
+            let of_it: Vec<_> = of_it.map(|(task, usage)| (*task, *usage)).collect();
+            if !of_it.is_empty() {
+                self.drive(place, Some(Event::Usage(of_it)));
+            }
+            if self.down {
+                continue;
+            }
+            if let Some(change) = self.services[place].autoscale(self.sampled, &usage) {
+                say(format_args!("agent: {}: {change}", self.services[place].service.name));
+                self.drive(place, Some(Event::Scale(change.to)));
+            }
+        }
+    }
+
+    /// The keeper has prepared what follows on us, or cannot.
+    fn renew(&mut self, prepared: Result<(), String>) {
+        self.ending = prepared.is_ok();
+        let failed = |why| ApiError::failed(why);
+        match self.renewal.take() {
+            Some(Renewal::Deploy(told, reply)) => {
+                drop(reply.send(prepared.map(|()| told).map_err(failed)));
+            }
+            Some(Renewal::Upgrade(reply)) => {
+                drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
+            }
+            None => {}
+        }
+    }
+
+    /// Answers at the API's socket, and over TCP if that is wanted.
+    async fn listen(&mut self, handle: &Handle) -> Result<(), Error> {
+        let failed = |error| Error::Talk("API", error);
+        let unix = socket::listen_in(self.directory.path()).map_err(failed)?;
+        tokio::spawn(server::serve_unix(unix, handle.clone()));
+        let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
+        let address =
+            self.stored.listen.filter(|before| wanted.port() == 0 && before.ip() == wanted.ip());
+        let token = match &self.fleet.agent.token_file {
+            Some(path) => Token::of(path)?,
+            None => Token::of(&self.directory.path().join("token"))?,
+        };
+        // The port that the kernel chose once is kept, if it is free.
+        let listener = match TcpListener::bind(address.unwrap_or(wanted)).await {
+            Err(_) if address.is_some() => TcpListener::bind(wanted).await,
+            bound => bound,
+        };
+        let listen =
+            |source| Error::Listen { service: "agent".to_owned(), address: wanted, source };
+        let listener = listener.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        self.dashboard = Some((address, token.clone()));
+        tokio::spawn(server::serve_tcp(listener, handle.clone(), token));
+        Ok(())
+    }
+
+    fn tell_output(&mut self) {
+        let tell = Teller { tied: self.tied, services: &self.services, lines: &self.lines };
+        self.outputs.tell(|task, line| tell.tell(task, line));
+        if !self.tied {
+            self.directory.bound_log();
+        }
+    }
+
+    fn close_output(&mut self, task: TaskId) {
+        let tell = Teller { tied: self.tied, services: &self.services, lines: &self.lines };
+        self.outputs.close(task, |task, line| tell.tell(task, line));
     }
 
     /// Where no port could be had, it is tried again.
@@ -244,9 +399,34 @@ impl Agent {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.services[place].needs_port, true) {
-                    eprintln!("agent: no port can be had: {error}");
+                    say(format_args!("agent: no port can be had: {error}"));
                 }
             }
+        }
+    }
+
+    /// Writes down what must not be forgotten, before anybody hears of it. If the disk is full, the
+    /// fleet goes on, and what was written before stays.
+    fn save(&mut self) {
+        let processes = self.processes.clone();
+        let services = self.services.iter();
+        let services =
+            services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
+        let listen = self.dashboard.as_ref().map(|(address, _)| *address);
+        let stored = Stored { processes, services, listen, ..self.stored.clone() };
+        if stored == self.stored && !self.unsaved {
+            return;
+        }
+        let written = self.directory.write(&self.directory.state(), &stored);
+        self.stored = stored;
+        let before = std::mem::replace(&mut self.unsaved, written.is_err());
+        match written {
+            Err(error) if !before => say(format_args!(
+                "agent: {}; what happens from now on is lost if the agent ends",
+                crate::error::describe(&error)
+            )),
+            Ok(()) if before => say(format_args!("agent: its state is written again")),
+            _ => {}
         }
     }
 
@@ -265,42 +445,22 @@ impl Agent {
     }
 }
 
-// === impl Managed ===
+/// To whom it is told what tasks write: the owner of a fleet that has one, or those who follow.
+struct Teller<'a> {
+    tied: bool,
+    services: &'a [Managed],
+    lines: &'a broadcast::Sender<LogLine>,
+}
 
-impl Managed {
-    fn all(fleet: Fleet) -> Vec<Self> {
-        let (seed, count) = (fleet.seed, fleet.services.len());
-        let managed = |(place, service): (usize, Service)| {
-            let numbers = Numbers::of(place, count);
-            Self {
-                reconciler: Reconciler::new(service.cluster.clone(), seed, numbers),
-                service,
-                numbers,
-                // Its first one.
-                needs_port: true,
-                unpublished: None,
-            }
-        };
-        fleet.services.into_iter().enumerate().map(managed).collect()
-    }
-
-    fn views(&self, processes: &BTreeMap<TaskId, Identity>) -> impl Iterator<Item = TaskView> {
-        self.reconciler.views().into_iter().map(|view| TaskView {
-            service: self.service.name.clone(),
-            process: processes.get(&view.task).copied(),
-            view,
-        })
-    }
-
-    /// Tells the gateway what it is to know, if it takes it.
-    fn publish(&mut self, gateway: &UnixDatagram) {
-        if let Some(snapshot) = self.unpublished.take() {
-            let about = About { service: self.service.name.clone(), snapshot };
-            let bytes = serde_json::to_vec(&about).expect("endpoints are plain data");
-            if gateway.try_send(&bytes).is_err() {
-                self.unpublished = Some(about.snapshot);
-            }
+impl Teller<'_> {
+    fn tell(&self, task: TaskId, line: &str) {
+        if self.tied {
+            return say(format_args!("{task} | {line}"));
         }
+        let of = self.services.iter().find(|managed| managed.numbers.include(task));
+        let service = of.map(|managed| managed.service.name.clone()).unwrap_or_default();
+        // Nobody may be following.
+        let _ = self.lines.send(LogLine { task, service, line: line.to_owned() });
     }
 }
 
@@ -314,26 +474,25 @@ fn url(service: &Service) -> (String, String) {
     (service.url_variable(), format!("http://{}", SocketAddr::new(address, port)))
 }
 
-/// A datagram socket that the keeper gave us as a standard stream.
-fn channel(whose: &'static str, stream: impl AsFd) -> Result<UnixDatagram, Error> {
-    let talk = |error| Error::Talk(whose, error);
-    let socket = StdDatagram::from(stream.as_fd().try_clone_to_owned().map_err(talk)?);
-    socket.set_nonblocking(true).map_err(talk)?;
-    UnixDatagram::from_std(socket).map_err(talk)
+/// Seconds since 1970.
+fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn listen(path: &PathBuf) -> Result<UnixListener, Error> {
     let file = |what| move |source| Error::File { path: path.clone(), what, source };
+    // That of an agent that was killed is of no use to anybody: only one has the directory.
+    let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).map_err(file("cannot be listened on"))?;
-    let own = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(path, own).map_err(file("cannot be kept from others"))?;
+    let own = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, own).map_err(file("cannot be kept from others"))?;
     Ok(listener)
 }
 
 fn read<T: serde::de::DeserializeOwned>(
     whose: &'static str,
     buffer: &[u8],
-    received: io::Result<usize>,
+    received: std::io::Result<usize>,
 ) -> Result<T, Error> {
     let length = received.map_err(|error| Error::Talk(whose, error))?;
     serde_json::from_slice(&buffer[..length]).map_err(|error| Error::Message(whose, error))

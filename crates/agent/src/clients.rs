@@ -100,5 +100,5 @@ async fn read_commands(
 
 /// Where clients find the agent of a run directory.
 pub(crate) fn socket(directory: &Path) -> std::path::PathBuf {
-    directory.join("agent.sock")
+    directory.join("control.sock")
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::fleet::{ConfigError, Service};
+use seaworthy_core::fleet::{ConfigError, Service, environment_file};
 use serde::{Deserialize, Serialize};
 
 /// Longest file and longest environment in bytes: it is sent to the keeper in one datagram.
@@ -82,7 +82,7 @@ impl Environment {
         let mut all = urls.clone();
         for path in &service.environment_files {
             let path = directory.join(path);
-            let variables = parse(&text(&path)?);
+            let variables = environment_file::parse(&text(&path)?);
             all.extend(variables.map_err(|error| Error::Variables { path, error })?);
         }
         all.extend(service.environment.clone());
@@ -140,31 +140,6 @@ fn text(path: &Path) -> Result<String, Error> {
         String::from_utf8(bytes).or_else(|_| refused("it is not UTF-8".to_owned()))
     };
     read().map_err(|error| Error::Read { path: path.to_owned(), error })
-}
-
-/// Lines of `NAME=value`; empty ones and those that begin with `#` say nothing.
-fn parse(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut variables = BTreeMap::new();
-    for (line, number) in text.lines().zip(1..) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let error = |problem| ConfigError::new(format_args!("line {number}"), problem);
-        let (name, value) = line.split_once('=').ok_or_else(|| error("is not NAME=value"))?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty()
-            || name.starts_with(|c: char| c.is_ascii_digit())
-            || !name.chars().all(plain)
-        {
-            return Err(error("a name has letters, digits and _, and begins with no digit"));
-        }
-        if value.contains('\0') {
-            return Err(error("has a NUL, which no variable can have"));
-        }
-        variables.insert(name.to_owned(), value.to_owned());
-    }
-    Ok(variables)
 }
 
 #[cfg(test)]

@@ -29,6 +29,29 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file of ours holds something else.
+    #[error("{}: is damaged; move it away to begin anew (what runs goes on until then)", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A directory without a fleet.
+    #[error("{}: there is no fleet", path.display())]
+    Nothing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Somebody else keeps the fleet of a directory.
+    #[error("{}: another {who} keeps this fleet", path.display())]
+    Kept {
+        /// The directory.
+        path: PathBuf,
+        /// What it is.
+        who: &'static str,
+    },
     /// A process of our own could not be started.
     #[error("{}: cannot be started", program.display())]
     Start {
@@ -48,6 +71,17 @@ pub enum Error {
     #[error("{0}")]
     Keeper(String),
     /// The keeper ended without a word.
-    #[error("the keeper ended unexpectedly")]
+    #[error("the keeper ended unexpectedly, or does not answer")]
     KeeperGone,
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

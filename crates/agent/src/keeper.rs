@@ -1,113 +1,129 @@
 //! The keeper: parent of everything, single-threaded, decides nothing.
 //!
 //! It holds what must not die with a part: the listening sockets, both ends of the link between agent
-//! and gateway, and the exit statuses. Its own standard input is the lifeline to its owner: when
-//! that ends, so does every process of the fleet.
+//! and gateway, and the exit statuses. A part that ends is started again. A keeper that is *tied*
+//! ends with its owner at the other end of standard input, and every process of the fleet with it; a
+//! free one is outlived even by its parts, and the next keeper of the directory takes over from
+//! them.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, OpenOptions};
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+mod children;
+mod held;
+mod parts;
+mod spawn;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram as StdDatagram, UnixStream as StdStream};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Signal as Raw, WaitOptions, WaitStatus, wait};
-use seaworthy_core::cluster::reconciler::Signal;
-use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::fleet::{Fleet, Service};
-use seaworthy_core::record::Exit;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
-use crate::Error;
-use crate::messages::{Answer, FromKeeper, Setup, ToKeeper};
-use crate::processes::{Identity, RUN, adopt_orphans, end_descendants, signal_group};
+use crate::directory::Directory;
+use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
+use crate::processes::{adopt_orphans, end_all_of, end_descendants};
+use crate::say::say;
+use crate::{Error, descriptors};
+use children::Children;
+use held::Held;
+use parts::Parts;
 
-/// A gateway that ended is started again after so long.
-const GATEWAY_PAUSE: Duration = Duration::from_millis(100);
-/// So many clients may wait to be accepted.
-const BACKLOG: i32 = 4096;
 /// Larger than any message of a fleet of a hundred tasks.
-const LONGEST_MESSAGE: usize = 64 << 10;
-
-/// Who a child of the keeper is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Child {
-    Agent,
-    Gateway,
-    Task(TaskId),
-}
+pub(crate) const LONGEST_MESSAGE: usize = 192 << 10;
+/// When the fleet has ended, the gateway may take so long to say so to its clients.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the keeper holds.
 struct Keeper {
+    /// This very program.
     program: PathBuf,
-    directory: PathBuf,
-    /// One for each service, in their order.
-    listeners: Vec<TcpListener>,
-    /// The link's ends, kept so that neither side notices when the other is started again.
-    link: (StdDatagram, StdDatagram),
-    /// To the agent, and the agent's own end.
-    agent: (UnixDatagram, StdDatagram),
-    children: BTreeMap<u32, Child>,
-    /// A child has ended.
-    child: KernelSignal,
+    directory: Directory,
+    tied: bool,
+    held: Held,
+    children: Children,
+    parts: Parts,
     /// For the agent, as long as it does not take them.
     outbox: VecDeque<FromKeeper>,
+    /// What is done when the agent has ended, instead of starting another one.
+    next: Option<Next>,
+}
+
+/// What follows on an agent.
+enum Next {
+    /// Another agent and another gateway, for the fleet that is wanted.
+    Renewed(Box<Held>),
+    /// The same as another program.
+    Upgraded(PathBuf),
 }
 
 /// Why the keeper's work is over.
 enum End {
-    /// Its owner is gone, or it was told to end.
-    Asked,
-    /// A part it cannot do without has ended.
-    Agent,
+    /// Its owner is gone, or it was told to end at once.
+    AtOnce,
+    /// The agent has nothing left.
+    Done,
 }
 
-/// Holds a fleet until the owner at the other end of standard input is gone, then ends all of it.
+/// Holds a fleet until its end.
 ///
-/// Runs as the hidden command `seaworthy part keeper`. The owner first sends [`Setup`] and is sent
-/// [`Answer`].
+/// Runs as the hidden command `seaworthy part keeper`. At the other end of standard input somebody
+/// first sends [`Setup`] and is sent [`Answer`].
 pub fn run() -> Result<(), Error> {
+    let talk = |error| Error::Talk("owner", error);
     adopt_orphans();
+    let owner = StdStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(talk)?);
+    let (line, descriptors) = descriptors::receive_line(&owner).map_err(talk)?;
+    let setup: Setup = serde_json::from_slice(&line).map_err(|e| Error::Message("owner", e))?;
+    if !setup.tied {
+        // A terminal that closes is not about us. It fails if we lead a group: then we are alone.
+        let _ = rustix::process::setsid();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::Talk("runtime", error))?;
-    let result = runtime.block_on(serve());
-    end_descendants();
-    result
+    let (tied, path) = (setup.tied, setup.directory.clone());
+    let ended = runtime.block_on(serve(owner, setup, descriptors));
+    match (&ended, tied) {
+        (_, true) => end_descendants(),
+        (Ok(()), false) => end_all_of(&path),
+        // What runs goes on: the next keeper takes over.
+        (Err(_), false) => {}
+    }
+    ended
 }
 
-async fn serve() -> Result<(), Error> {
+async fn serve(
+    owner: StdStream,
+    setup: Setup,
+    descriptors: Vec<std::os::fd::OwnedFd>,
+) -> Result<(), Error> {
     let talk = |error| Error::Talk("owner", error);
-    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(talk)?;
-    let lifeline = StdStream::from(stdin);
-    lifeline.set_nonblocking(true).map_err(talk)?;
-    let (read, mut write) = UnixStream::from_std(lifeline).map_err(talk)?.into_split();
-    let mut read = BufReader::new(read);
-    let mut line = String::new();
-    read.read_line(&mut line).await.map_err(talk)?;
-    let setup: Setup = serde_json::from_str(&line).map_err(|e| Error::Message("owner", e))?;
-
-    let started = Keeper::start(&setup).await;
+    owner.set_nonblocking(true).map_err(talk)?;
+    let (mut read, mut write) = UnixStream::from_std(owner).map_err(talk)?.into_split();
+    let resumes = setup.children.is_some();
+    let started = Keeper::start(setup, descriptors).await;
     let answer = match &started {
         Ok((_, listening)) => Answer::Ready(listening.clone()),
-        Err(error) => Answer::Failed(describe(error)),
+        Err(error) => Answer::Failed(crate::error::describe(error)),
     };
     let mut line = serde_json::to_vec(&answer).expect("an answer is plain data");
     line.push(b'\n');
-    write.write_all(&line).await.map_err(talk)?;
+    let told = write.write_all(&line).await;
     let (mut keeper, _) = started?;
+    if keeper.tied && !resumes {
+        told.map_err(talk)?;
+    }
     match keeper.hold(&mut read).await? {
-        End::Asked => Ok(()),
-        End::Agent => Err(Error::Keeper("the agent ended, and nobody can take its place".into())),
+        End::AtOnce => Ok(()),
+        End::Done => {
+            keeper.close().await;
+            Ok(())
+        }
     }
 }
 
@@ -115,86 +131,49 @@ async fn serve() -> Result<(), Error> {
 
 impl Keeper {
     /// A fleet whose agent takes commands, and where its gateway listens.
-    async fn start(setup: &Setup) -> Result<(Self, Vec<SocketAddr>), Error> {
+    async fn start(
+        setup: Setup,
+        descriptors: Vec<std::os::fd::OwnedFd>,
+    ) -> Result<(Self, Vec<SocketAddr>), Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: "seaworthy".into(), source })?;
-        let mut fleet = setup.fleet.clone();
-        let listeners = fleet.services.iter_mut().map(listen).collect::<Result<_, _>>()?;
-        let pair = || StdDatagram::pair().map_err(|error| Error::Talk("agent", error));
-        let (to_agent, agents_end) = pair()?;
-        to_agent.set_nonblocking(true).map_err(|error| Error::Talk("agent", error))?;
-        let to_agent =
-            UnixDatagram::from_std(to_agent).map_err(|error| Error::Talk("agent", error))?;
-        write_fleet(&setup.directory, &fleet)?;
+        let directory = Directory::at(&setup.directory)?;
+        let tied = setup.tied;
+        let (held, children) = Held::take(&directory, setup, descriptors)?;
+        let listening = held.fleet.services.iter().map(|service| service.listen).collect();
         let mut keeper = Self {
             program,
-            directory: setup.directory.clone(),
-            listeners,
-            link: pair()?,
-            agent: (to_agent, agents_end),
-            children: BTreeMap::new(),
-            child: watch(SignalKind::child())?,
+            directory,
+            tied,
+            held,
+            children,
+            parts: Parts::new()?,
             outbox: VecDeque::new(),
+            next: None,
         };
-        keeper.start_gateway()?;
-        keeper.start_agent()?;
+        // The other way round, a state that no agent can use would leave behind two gateways that both
+        // take requests, one of them without tasks.
+        keeper.replace_agent()?;
         keeper.wait_for_agent().await?;
-        Ok((keeper, fleet.services.iter().map(|service| service.listen).collect()))
+        keeper.replace_gateway()?;
+        Ok((keeper, listening))
     }
 
-    /// Starts a gateway. Its listening sockets wait for it in the socket that is its standard input.
-    fn start_gateway(&mut self) -> Result<(), Error> {
-        let (ours, its) = StdDatagram::pair().map_err(|error| Error::Talk("gateway", error))?;
-        send(&ours, &self.listeners).map_err(|error| Error::Talk("gateway", error.into()))?;
-        let link = dup(&self.link.0)?;
-        self.start_own("gateway", Child::Gateway, its.into(), link)
-    }
-
-    fn start_agent(&mut self) -> Result<(), Error> {
-        let link = dup(&self.link.1)?;
-        let channel = dup(&self.agent.1)?;
-        self.start_own("agent", Child::Agent, link, channel)
-    }
-
-    /// Starts a part of our own with two sockets as its standard input and output.
-    fn start_own(
-        &mut self,
-        part: &str,
-        child: Child,
-        stdin: OwnedFd,
-        stdout: OwnedFd,
-    ) -> Result<(), Error> {
-        let program = self.program.as_os_str().to_owned();
-        let words = [program, "part".into(), part.into(), self.directory.clone().into()];
-        let mut command = self.exec(words);
-        command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout));
-        let started = command.spawn();
-        let started =
-            started.map_err(|source| Error::Start { program: self.program.clone(), source })?;
-        self.children.insert(started.id(), child);
-        Ok(())
-    }
-
-    /// A command that dies with the keeper, in a process group of its own.
-    fn exec(&self, words: impl IntoIterator<Item = impl Into<std::ffi::OsString>>) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(["part", "exec"]).arg(std::process::id().to_string()).arg("--");
-        command.args(words.into_iter().map(Into::into));
-        command.env(RUN, &self.directory).process_group(0);
-        command
-    }
-
+    /// In the beginning, an agent that ends is a reason to give up.
     async fn wait_for_agent(&mut self) -> Result<(), Error> {
         let mut buffer = vec![0; LONGEST_MESSAGE];
         loop {
+            self.flush();
             tokio::select! {
-                message = receive(&self.agent.0, &mut buffer) => match message? {
+                message = receive(&self.parts.agent.0, &mut buffer) => match message? {
                     ToKeeper::Ready => return Ok(()),
-                    other => self.obey(other),
+                    other => drop(self.obey(other)),
                 },
-                _ = self.child.recv() => if !self.reap()?.is_empty() {
-                    let problem = "a part of the fleet ended as soon as it was started";
-                    return Err(Error::Keeper(problem.into()));
+                ended = self.children.ended() => {
+                    if self.take_note(ended?).contains(&Child::Agent) {
+                        let problem = "its agent ended as soon as it was started";
+                        return Err(Error::Keeper(problem.into()));
+                    }
                 },
             }
         }
@@ -206,111 +185,145 @@ impl Keeper {
             (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
         let mut buffer = vec![0; LONGEST_MESSAGE];
         let mut word = [0; 64];
+        let mut told_to_end = false;
+        // Those that ended before we could be told.
+        let ended = self.children.reap()?;
+        let ended = self.take_note(ended);
+        self.follow_up(&ended)?;
         loop {
             self.flush();
             tokio::select! {
-                message = receive(&self.agent.0, &mut buffer) => self.obey(message?),
-                writable = self.agent.0.writable(), if !self.outbox.is_empty() => {
+                message = receive(&self.parts.agent.0, &mut buffer) => match message {
+                    Ok(message) => if let Some(end) = self.obey(message) {
+                        return Ok(end);
+                    },
+                    Err(error) => say(format_args!("keeper: {}", crate::error::describe(&error))),
+                },
+                writable = self.parts.agent.0.writable(), if !self.outbox.is_empty() => {
                     writable.map_err(|error| Error::Talk("agent", error))?;
                 }
-                _ = self.child.recv() => {
-                    let ended = self.reap()?;
-                    if ended.contains(&Child::Agent) {
-                        return Ok(End::Agent);
-                    }
-                    if ended.contains(&Child::Gateway) {
-                        eprintln!("keeper: the gateway ended and is started again");
-                        tokio::time::sleep(GATEWAY_PAUSE).await;
-                        self.start_gateway()?;
-                    }
+                ended = self.children.ended() => {
+                    let ended = self.take_note(ended?);
+                    self.follow_up(&ended)?;
                 }
-                read = owner.read(&mut word) => if !matches!(read, Ok(1..)) {
-                    return Ok(End::Asked);
+                () = self.parts.due() => self.restart()?,
+                () = self.parts.gateway_ready() => self.retire_predecessors(),
+                read = owner.read(&mut word), if self.tied => if !matches!(read, Ok(1..)) {
+                    return Ok(End::AtOnce);
                 },
-                _ = terminate.recv() => return Ok(End::Asked),
-                _ = interrupt.recv() => return Ok(End::Asked),
+                _ = terminate.recv() => if self.told_to_end(&mut told_to_end) {
+                    return Ok(End::AtOnce);
+                },
+                _ = interrupt.recv() => if self.told_to_end(&mut told_to_end) {
+                    return Ok(End::AtOnce);
+                },
             }
         }
     }
 
-    fn obey(&mut self, message: ToKeeper) {
+    /// The first time, a free fleet is ended gently.
+    fn told_to_end(&mut self, before: &mut bool) -> bool {
+        let again = std::mem::replace(before, true);
+        if !self.tied && !again {
+            self.outbox.push_back(FromKeeper::Down);
+        }
+        self.tied || again
+    }
+
+    fn obey(&mut self, message: ToKeeper) -> Option<End> {
         match message {
             ToKeeper::Ready => {}
-            ToKeeper::Spawn { task, command, environment, log } => {
-                let answer = match self.spawn(task, &command, &environment, &log) {
+            ToKeeper::End => return Some(End::Done),
+            ToKeeper::Hello(known) => {
+                self.children.adopt_tasks(&known, self.directory.path());
+                self.outbox.push_back(FromKeeper::Children(self.children.tasks()));
+                self.outbox.push_back(FromKeeper::Retiring(self.parts.retiring(&self.children)));
+            }
+            ToKeeper::Spawn(spawn) => {
+                let task = spawn.task;
+                let answer = match self.spawn(*spawn) {
                     Ok(identity) => FromKeeper::Spawned(task, identity),
                     Err(error) => FromKeeper::NotSpawned(task, error),
                 };
                 self.outbox.push_back(answer);
             }
-            ToKeeper::Signal(task, signal) => {
-                let signal = match signal {
-                    Signal::Terminate => Raw::TERM,
-                    Signal::Kill => Raw::KILL,
-                };
-                let of_task = |(_, child): &(&u32, &Child)| **child == Child::Task(task);
-                if let Some((pid, _)) = self.children.iter().find(of_task) {
-                    signal_group(*pid, signal);
-                }
+            ToKeeper::Signal(task, signal) => self.children.signal(task, signal),
+            ToKeeper::Renew => {
+                let renewed = self.held.renewed(&self.directory);
+                let told = renewed.as_ref().map(|_| ()).map_err(crate::error::describe);
+                self.next = renewed.ok().map(|held| Next::Renewed(Box::new(held)));
+                self.outbox.push_back(FromKeeper::Renewing(told));
+            }
+            ToKeeper::Upgrade(program) => {
+                self.next = Some(Next::Upgraded(program));
+                self.outbox.push_back(FromKeeper::Renewing(Ok(())));
             }
         }
+        None
     }
 
-    fn spawn(
-        &mut self,
-        task: TaskId,
-        command: &[String],
-        environment: &BTreeMap<String, String>,
-        log: &Path,
-    ) -> Result<Identity, String> {
-        let (name, arguments) = command.split_first().ok_or("the command is empty")?;
-        let program = find_program(name, &self.program)?;
-        let open = |e: io::Error| format!("{}: cannot be written: {e}", log.display());
-        let out = OpenOptions::new().append(true).create(true).open(log).map_err(open)?;
-        let err = out.try_clone().map_err(open)?;
-        let words = std::iter::once(program.into_os_string())
-            .chain(arguments.iter().map(std::ffi::OsString::from));
-        let mut command = self.exec(words);
-        command.envs(environment).stdin(Stdio::null()).stdout(out).stderr(err);
-        let pid = command.spawn().map_err(|e| format!("{name}: cannot be started: {e}"))?.id();
-        self.children.insert(pid, Child::Task(task));
-        // It is our child and not reaped, so it can be looked at even if it has ended already.
-        Identity::of(pid).ok_or_else(|| format!("{name}: ended before it could be looked at"))
-    }
-
-    /// Takes note of every child that ended; returns the parts of our own that did.
-    fn reap(&mut self) -> Result<Vec<Child>, Error> {
-        let mut ended = Vec::new();
-        loop {
-            match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => {
-                    let pid = pid.as_raw_nonzero().get().unsigned_abs();
-                    match self.children.remove(&pid) {
-                        Some(Child::Task(task)) => {
-                            // What the task leaves behind goes with it.
-                            signal_group(pid, Raw::KILL);
-                            self.outbox.push_back(FromKeeper::Exited(task, exit(status)));
-                        }
-                        Some(own) => ended.push(own),
-                        // An orphan that came to us as subreaper.
-                        None => {}
-                    }
+    /// Takes note of children that ended; returns the parts of our own that did.
+    fn take_note(&mut self, ended: Vec<children::Ended>) -> Vec<Child> {
+        let mut own = Vec::new();
+        for children::Ended { child, exit } in ended {
+            match child {
+                Child::Task(task) => self.outbox.push_back(FromKeeper::Exited(task, exit)),
+                Child::Retiring => {
+                    let retiring = self.parts.retiring(&self.children);
+                    self.outbox.push_back(FromKeeper::Retiring(retiring));
+                    own.push(child);
                 }
-                Ok(None) | Err(rustix::io::Errno::CHILD) => return Ok(ended),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Error::Talk("kernel", error.into())),
+                Child::Agent | Child::Gateway => own.push(child),
             }
         }
+        own
+    }
+
+    /// Parts that ended are followed by others.
+    fn follow_up(&mut self, ended: &[Child]) -> Result<(), Error> {
+        if ended.contains(&Child::Agent) {
+            match self.next.take() {
+                Some(Next::Renewed(held)) => {
+                    self.held = *held;
+                    return self.take_over();
+                }
+                Some(Next::Upgraded(program)) => {
+                    let error = self.become_another(&program);
+                    say(format_args!("keeper: {}: no upgrade: {error}", program.display()));
+                }
+                None => {}
+            }
+            self.parts.agent_ended();
+        }
+        if ended.contains(&Child::Gateway) {
+            self.parts.gateway_ended();
+        }
+        Ok(())
     }
 
     /// Tells the agent what it has not been told yet, as far as it takes it.
     fn flush(&mut self) {
         while let Some(message) = self.outbox.front() {
             let bytes = serde_json::to_vec(message).expect("a message is plain data");
-            if self.agent.0.try_send(&bytes).is_err() {
+            if self.parts.agent.0.try_send(&bytes).is_err() {
                 return;
             }
             self.outbox.pop_front();
+        }
+    }
+
+    /// The fleet is no more: its gateway says so to its clients, and its state is forgotten.
+    async fn close(&mut self) {
+        self.parts.stop_gateway(&mut self.children);
+        let gone = async {
+            while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
+        };
+        let _ = tokio::time::timeout(LAST_PATIENCE, gone).await;
+        for socket in ["agent.sock", "control.sock", "gateway.sock"] {
+            let _ = std::fs::remove_file(self.directory.path().join(socket));
+        }
+        for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
+            self.directory.forget(&path);
         }
     }
 }
@@ -324,78 +337,6 @@ async fn receive(agent: &UnixDatagram, buffer: &mut [u8]) -> Result<ToKeeper, Er
     serde_json::from_slice(&buffer[..length]).map_err(|error| Error::Message("agent", error))
 }
 
-/// The listening socket of a service; from now on the service says where it really is.
-fn listen(service: &mut Service) -> Result<TcpListener, Error> {
-    let address = service.listen;
-    let error = |source| Error::Listen { service: service.name.clone(), address, source };
-    let listener = TcpListener::bind(address).map_err(error)?;
-    // The standard library's queue of 128 is soon full when a gateway is started again.
-    rustix::net::listen(&listener, BACKLOG).map_err(|errno| error(errno.into()))?;
-    service.listen = listener.local_addr().map_err(error)?;
-    Ok(listener)
-}
-
-/// Puts sockets into the queue of the other end.
-fn send(socket: &StdDatagram, listeners: &[TcpListener]) -> rustix::io::Result<()> {
-    let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(sockets.len()))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let fits = ancillary.push(SendAncillaryMessage::ScmRights(&sockets));
-    debug_assert!(fits, "the space was made for them");
-    let word = &[IoSlice::new(&[0])];
-    sendmsg(socket, word, &mut ancillary, SendFlags::empty()).map(|_| ())
-}
-
-fn write_fleet(directory: &Path, fleet: &Fleet) -> Result<(), Error> {
-    let path = directory.join("fleet.json");
-    let json = serde_json::to_vec_pretty(fleet).expect("a fleet is plain data");
-    fs::write(&path, json).map_err(|source| Error::File { path, what: "cannot be written", source })
-}
-
-/// The file to run for `name`: this very program, a path as given, or the first of that name in
-/// PATH.
-fn find_program(name: &str, ourselves: &Path) -> Result<PathBuf, String> {
-    use std::os::unix::fs::PermissionsExt;
-    let runnable = |path: &Path| {
-        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    if name == "seaworthy" {
-        return Ok(ourselves.to_owned());
-    }
-    if name.contains('/') {
-        let path = PathBuf::from(name);
-        return if runnable(&path) {
-            Ok(path)
-        } else {
-            Err(format!("{name}: there is no such program, or it is not executable"))
-        };
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(name))
-        .find(|path| runnable(path))
-        .ok_or_else(|| format!("{name}: there is no such program in PATH ({})", path.display()))
-}
-
-fn exit(status: WaitStatus) -> Exit {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unknown,
-    }
-}
-
-fn dup(socket: &impl AsFd) -> Result<OwnedFd, Error> {
-    socket.as_fd().try_clone_to_owned().map_err(|error| Error::Talk("kernel", error))
-}
-
-/// An error with its causes, on one line.
-fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+fn pair() -> Result<(StdDatagram, StdDatagram), Error> {
+    StdDatagram::pair().map_err(|error| Error::Talk("kernel", error))
 }

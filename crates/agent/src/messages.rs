@@ -12,15 +12,26 @@ use seaworthy_core::record::{Exit, Record};
 use seaworthy_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
+use crate::environment::Environment;
+use crate::exec::Within;
 use crate::processes::Identity;
 
-/// Owner to keeper, once: the fleet it is to hold.
+/// To a keeper, once: what it is to hold. Listening sockets that are there already come with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Setup {
-    /// The fleet as meant.
-    pub fleet: Fleet,
-    /// Where everything of this run is kept; it exists.
+    /// Where everything of this fleet is kept; it exists.
     pub directory: PathBuf,
+    /// Whether all of it ends with the owner, or outlives even its keeper.
+    pub tied: bool,
+    /// The fleet as meant; none: that of the directory goes on.
+    pub fleet: Option<Fleet>,
+    /// Whose the sockets are that come with this, in their order.
+    #[serde(default)]
+    pub sockets: Vec<String>,
+    /// The processes that the same keeper started when it was another program; its lock comes before
+    /// the sockets.
+    #[serde(default)]
+    pub children: Option<Vec<(u32, Child)>>,
 }
 
 /// Keeper to owner, once.
@@ -33,37 +44,76 @@ pub enum Answer {
     Failed(String),
 }
 
+/// Who a child of the keeper is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Child {
+    /// The agent.
+    Agent,
+    /// The gateway.
+    Gateway,
+    /// A gateway that another one has taken the place of: it finishes what it has.
+    Retiring,
+    /// A task.
+    Task(TaskId),
+}
+
+/// A task's process, as the keeper starts it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Spawn {
+    /// The task.
+    pub(crate) task: TaskId,
+    /// Program and arguments.
+    pub(crate) command: Vec<String>,
+    /// Added to the keeper's own environment.
+    pub(crate) environment: Environment,
+    /// Where it is started; none: where the fleet was.
+    pub(crate) directory: Option<PathBuf>,
+    /// Where its output goes.
+    pub(crate) log: PathBuf,
+    /// What limits it.
+    pub(crate) within: Within,
+}
+
 /// Agent to keeper.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ToKeeper {
+    /// A new agent knows of these processes. It is told [`FromKeeper::Children`].
+    Hello(Vec<(TaskId, Identity)>),
     /// The agent takes commands.
     Ready,
     /// Start a task's process.
-    Spawn {
-        /// The task.
-        task: TaskId,
-        /// Program and arguments.
-        command: Vec<String>,
-        /// Added to the keeper's own environment.
-        environment: BTreeMap<String, String>,
-        /// Where its output goes.
-        log: PathBuf,
-    },
+    Spawn(Box<Spawn>),
     /// Send a signal to a task's process group.
     Signal(TaskId, Signal),
+    /// The fleet that is [`wanted`](crate::directory::Directory::wanted) is meant from now on: as soon
+    /// as the agent ends, another agent and another gateway take over.
+    Renew,
+    /// As soon as the agent ends, the keeper becomes this program, and so do its parts.
+    Upgrade(PathBuf),
+    /// Nothing is wanted any more.
+    End,
 }
 
 /// Keeper to agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FromKeeper {
+    /// All tasks' processes that run.
+    Children(Vec<(TaskId, Identity)>),
     /// A task's process runs.
     Spawned(TaskId, Identity),
     /// It could not be started.
     NotSpawned(TaskId, String),
     /// It ended.
     Exited(TaskId, Exit),
+    /// Whether earlier gateways still finish requests.
+    Retiring(bool),
+    /// What was asked for will be done when the agent ends, or it cannot be done.
+    Renewing(Result<(), String>),
+    /// The keeper was told to end the fleet.
+    Down,
 }
 
 /// Client to agent, a line each.

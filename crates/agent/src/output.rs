@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::endpoints::TaskId;
+
+use crate::api::lines;
 
 /// A file longer than this begins anew.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -45,24 +47,55 @@ impl Outputs {
 
     /// A new file for `task`; returns where it is.
     pub(crate) fn open(&mut self, task: TaskId) -> io::Result<PathBuf> {
-        let path = self.directory.join(format!("{task}.log"));
+        let path = self.path(task);
         let file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
         self.tails.insert(task, Tail { file, path: path.clone(), read: 0, partial: Vec::new() });
         Ok(path)
     }
 
+    /// The file of a task that an earlier agent started: what it said so far has been told.
+    pub(crate) fn adopt(&mut self, task: TaskId) -> io::Result<()> {
+        self.open(task)?;
+        if let Some(tail) = self.tails.get_mut(&task) {
+            tail.read = tail.file.metadata()?.len();
+        }
+        Ok(())
+    }
+
+    /// Where `task` writes.
+    pub(crate) fn path(&self, task: TaskId) -> PathBuf {
+        self.directory.join(format!("{task}.log"))
+    }
+
+    /// The tasks whose output is there, those that are gone included, in ascending order.
+    pub(crate) fn tasks(&self) -> Vec<TaskId> {
+        let names = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let task =
+            |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok();
+        let mut tasks: Vec<TaskId> = names.filter_map(task).collect();
+        tasks.sort_unstable();
+        tasks
+    }
+
+    /// The last lines that a task wrote and that were told.
+    pub(crate) fn told(&self, task: TaskId, lines: usize) -> Vec<String> {
+        let end = self.tails.get(&task).map_or(u64::MAX, |tail| tail.read);
+        lines::last(&self.path(task), end, lines).unwrap_or_default()
+    }
+
     /// Tells every line that came since the last time.
-    pub(crate) fn tell(&mut self, to: &mut impl Write) {
+    pub(crate) fn tell(&mut self, mut to: impl FnMut(TaskId, &str)) {
         for (task, tail) in &mut self.tails {
             // Output that cannot be read or told must not end the way of control.
-            let _ = tail.tell(*task, to);
+            let _ = tail.tell(*task, &mut to);
         }
     }
 
     /// The task is gone: tells the rest, and forgets the oldest files.
-    pub(crate) fn close(&mut self, task: TaskId, to: &mut impl Write) {
+    pub(crate) fn close(&mut self, task: TaskId, mut to: impl FnMut(TaskId, &str)) {
         if let Some(mut tail) = self.tails.remove(&task) {
-            let _ = tail.tell(task, to).and_then(|()| tail.finish(task, to));
+            let _ = tail.tell(task, &mut to);
+            tail.finish(task, &mut to);
             self.gone.push(task);
         }
         if self.gone.len() > GONE_KEPT {
@@ -77,7 +110,7 @@ impl Outputs {
 // === impl Tail ===
 
 impl Tail {
-    fn tell(&mut self, task: TaskId, to: &mut impl Write) -> io::Result<()> {
+    fn tell(&mut self, task: TaskId, to: &mut impl FnMut(TaskId, &str)) -> io::Result<()> {
         let mut new = Vec::new();
         self.file.seek(SeekFrom::Start(self.read))?;
         // Bounded also against a task that writes as fast as we read.
@@ -85,7 +118,7 @@ impl Tail {
         for piece in new.split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(piece);
             if piece.ends_with(b"\n") || self.partial.len() >= LONGEST_LINE {
-                self.finish(task, to)?;
+                self.finish(task, to);
             }
         }
         if self.read > LONGEST_FILE {
@@ -100,17 +133,19 @@ impl Tail {
     }
 
     /// Tells what there is of a line.
-    fn finish(&mut self, task: TaskId, to: &mut impl Write) -> io::Result<()> {
+    fn finish(&mut self, task: TaskId, to: &mut impl FnMut(TaskId, &str)) {
         let line = std::mem::take(&mut self.partial);
         for piece in line.chunks(LONGEST_LINE) {
-            writeln!(to, "{task} | {}", String::from_utf8_lossy(piece).trim_end())?;
+            to(task, String::from_utf8_lossy(piece).trim_end());
         }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -119,23 +154,20 @@ mod tests {
         let mut outputs = Outputs::new(directory.path());
         let path = outputs.open(TaskId(3)).unwrap();
         let mut task = OpenOptions::new().append(true).open(&path).unwrap();
-        let mut told = Vec::new();
+        let mut told = String::new();
+        let mut tell = |task, line: &str| writeln!(told, "{task} | {line}").unwrap();
 
         task.write_all(b"one\ntwo, no").unwrap();
-        outputs.tell(&mut told);
+        outputs.tell(&mut tell);
         task.write_all(b" end\n\xff\n").unwrap();
-        outputs.tell(&mut told);
-        assert_eq!(
-            String::from_utf8_lossy(&told),
-            "task-3 | one\ntask-3 | two, no end\ntask-3 | \u{fffd}\n"
-        );
-
+        outputs.tell(&mut tell);
         task.write_all(&vec![b'x'; LONGEST_FILE as usize + 1]).unwrap();
-        outputs.tell(&mut io::sink());
+        outputs.tell(|_, _| {});
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
         task.write_all(b"after\nlast").unwrap();
-        told.clear();
-        outputs.close(TaskId(3), &mut told);
-        assert!(String::from_utf8_lossy(&told).ends_with("task-3 | after\ntask-3 | last\n"));
+        outputs.close(TaskId(3), &mut tell);
+        assert_eq!(outputs.told(TaskId(3), 2), ["after", "last"]);
+        assert!(told.starts_with("task-3 | one\ntask-3 | two, no end\ntask-3 | \u{fffd}\n"));
+        assert!(told.ends_with("task-3 | after\ntask-3 | last\n"));
     }
 }

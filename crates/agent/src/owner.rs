@@ -1,9 +1,9 @@
 //! Whoever wants a fleet: starts its keeper, watches it, and ends it whatever happens.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,15 @@ use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncBufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::Error;
-use crate::clients;
+use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::{RUN, end_fleet};
+use crate::processes::{PART, RUN, end_all_of, end_fleet};
+use crate::{Error, clients, descriptors};
 
 /// The keeper answers within this, or it is not there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -26,9 +27,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A running fleet. Dropping it ends every process of it.
 #[derive(Debug)]
 pub struct Fleet {
-    keeper: Child,
-    /// The keeper ends all when this closes.
-    lifeline: Option<StdStream>,
+    keeper: Keeper,
     listening: Vec<SocketAddr>,
     directory: PathBuf,
 }
@@ -45,45 +44,24 @@ pub struct Control {
 impl Fleet {
     /// Starts a fleet with `program`, which is this program, as its keeper. What the fleet's own
     /// parts and its tasks have to say goes to `log`.
-    pub fn start(program: &Path, setup: &Setup, log: Stdio) -> Result<Self, Error> {
-        let talk = |error| Error::Talk("keeper", error);
-        let (mut lifeline, keepers_end) = StdStream::pair().map_err(talk)?;
-        let mut keeper = Process::new(program)
-            .args(["part", "keeper"])
-            .env(RUN, &setup.directory)
-            .stdin(Stdio::from(OwnedFd::from(keepers_end)))
-            .stdout(Stdio::null())
-            .stderr(log)
-            // A Ctrl-C is for us; the keeper learns of it when we are gone.
-            .process_group(0)
-            .spawn()
-            .map_err(|source| Error::Start { program: program.to_owned(), source })?;
-        let mut answer = || {
-            let mut line = serde_json::to_vec(setup).expect("a setup is plain data");
-            line.push(b'\n');
-            lifeline.write_all(&line).map_err(talk)?;
-            lifeline.set_read_timeout(Some(ANSWER_WITHIN)).map_err(talk)?;
-            let mut line = String::new();
-            BufReader::new(&lifeline).read_line(&mut line).map_err(talk)?;
-            if line.is_empty() {
-                return Err(Error::KeeperGone);
-            }
-            serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))
+    pub fn start(
+        program: &Path,
+        directory: &Path,
+        fleet: fleet::Fleet,
+        log: Stdio,
+    ) -> Result<Self, Error> {
+        let setup = Setup {
+            directory: directory.to_owned(),
+            tied: true,
+            fleet: Some(fleet),
+            sockets: Vec::new(),
+            children: None,
         };
-        let answer = answer();
-        let directory = setup.directory.clone();
-        match answer {
-            Ok(Answer::Ready(listening)) => {
-                Ok(Self { keeper, lifeline: Some(lifeline), listening, directory })
-            }
-            Ok(Answer::Failed(why)) => {
-                drop(lifeline);
-                let _ = keeper.wait();
-                Err(Error::Keeper(why))
-            }
+        let mut keeper = Keeper::start(program, &setup, &[], log)?;
+        match keeper.answer() {
+            Ok(listening) => Ok(Self { keeper, listening, directory: setup.directory }),
             Err(error) => {
-                let _ = keeper.kill().and_then(|()| keeper.wait());
-                end_fleet(&setup.directory);
+                keeper.end(&setup.directory);
                 Err(error)
             }
         }
@@ -104,10 +82,97 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.keeper.wait();
+        self.keeper.end(&self.directory);
+    }
+}
+
+/// Starts a free keeper for the fleet of a directory, which outlives us: `fleet` if it is given, or
+/// what the directory knows; taking over what runs of it already. `sockets` are those it may listen
+/// with. Returns where the gateway listens for each service, in their order.
+pub fn launch(
+    program: &Path,
+    directory: &Directory,
+    fleet: Option<fleet::Fleet>,
+    sockets: Vec<(String, TcpListener)>,
+) -> Result<Vec<SocketAddr>, Error> {
+    let (names, sockets): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
+    let directory_path = directory.path().to_owned();
+    let setup =
+        Setup { directory: directory_path, tied: false, fleet, sockets: names, children: None };
+    let log = Stdio::from(directory.open_log()?);
+    let mut keeper = Keeper::start(program, &setup, &sockets, log)?;
+    let answer = keeper.answer();
+    if answer.is_err() {
+        // It has nothing to hold, so it ends by itself.
+        let _ = keeper.process.wait();
+    }
+    answer
+}
+
+/// Ends every process of the fleet of a directory, whatever it is doing.
+pub fn end_at_once(directory: &Path) {
+    end_all_of(directory);
+}
+
+/// A keeper, and the way to it. A tied one ends all when that closes.
+#[derive(Debug)]
+struct Keeper {
+    process: Child,
+    line: Option<StdStream>,
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    fn start(
+        program: &Path,
+        setup: &Setup,
+        sockets: &[TcpListener],
+        log: Stdio,
+    ) -> Result<Self, Error> {
+        let talk = |error| Error::Talk("keeper", error);
+        let (line, its) = StdStream::pair().map_err(talk)?;
+        let mut command = Process::new(program);
+        command.args(["part", "keeper"]).env(RUN, &setup.directory).env(PART, "keeper");
+        command.stdin(Stdio::from(OwnedFd::from(its))).stdout(Stdio::null()).stderr(log);
+        if setup.tied {
+            // A Ctrl-C is for us; the keeper learns of it when we are gone.
+            command.process_group(0);
+        }
+        let process = command.spawn();
+        let process =
+            process.map_err(|source| Error::Start { program: program.to_owned(), source })?;
+        let keeper = Self { process, line: Some(line) };
+        let mut text = serde_json::to_vec(setup).expect("a setup is plain data");
+        text.push(b'\n');
+        let sockets: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
+        // If it is gone already, so is its answer.
+        let _ = descriptors::send(keeper.line.as_ref().expect("it is open"), &text, &sockets);
+        Ok(keeper)
+    }
+
+    /// Where the gateway listens for each service.
+    fn answer(&mut self) -> Result<Vec<SocketAddr>, Error> {
+        let talk = |error| Error::Talk("keeper", error);
+        let stream = self.line.as_ref().expect("it is open until the end");
+        stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(talk)?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).map_err(talk)?;
+        if line.is_empty() {
+            return Err(Error::KeeperGone);
+        }
+        match serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))? {
+            Answer::Ready(listening) => Ok(listening),
+            Answer::Failed(why) => Err(Error::Keeper(why)),
+        }
+    }
+
+    /// Ends it and all that it holds.
+    fn end(&mut self, directory: &Path) {
+        drop(self.line.take());
+        let _ = self.process.wait();
         // Whatever a keeper that was killed has left behind has come to us.
-        end_fleet(&self.directory);
+        end_fleet(directory);
     }
 }
 

@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::param::clock_ticks_per_second;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpgid, kill_process, kill_process_group, pidfd_open,
+    waitpid,
+};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
 /// A process that cannot be mistaken for a later one with the same number.
@@ -36,6 +43,25 @@ impl Identity {
     pub fn is_alive(self) -> bool {
         Stat::read(self.pid)
             .is_some_and(|stat| stat.start_time == self.start_time && stat.state != 'Z')
+    }
+
+    /// When it was started.
+    pub fn started(self) -> Instant {
+        Instant::from_nanos(self.start_time * 1_000_000_000 / clock_ticks_per_second())
+    }
+
+    /// A descriptor that can be read from as soon as it ends; none if it has.
+    pub(crate) fn watch(self) -> Option<OwnedFd> {
+        let pid = Pid::from_raw(self.pid.cast_signed())?;
+        let watch = pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
+        // Only now is it certain that it is not a later one with the same number.
+        self.is_alive().then_some(watch)
+    }
+
+    /// SIGTERM to the process itself; false if it is not there.
+    pub(crate) fn terminate(self) -> bool {
+        let pid = Pid::from_raw(self.pid.cast_signed()).filter(|_| self.is_alive());
+        pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
     }
 
     /// SIGKILL to its whole process group, as a crash would end it; false if it is not there.
@@ -92,6 +118,70 @@ pub fn adopt_orphans() {
 
 /// Environment variable of every process of a fleet: its run directory.
 pub const RUN: &str = "SEAWORTHY_RUN";
+
+/// Environment variable of our own processes: which part of the fleet it is.
+pub(crate) const PART: &str = "SEAWORTHY_PART";
+
+/// A process of a fleet, by what its environment says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Marked {
+    /// The process.
+    pub(crate) identity: Identity,
+    /// Which part of our own it is; none for a task and for what a task started.
+    pub(crate) part: Option<String>,
+    /// The task, if it is the first process of one.
+    pub(crate) task: Option<TaskId>,
+}
+
+/// Every process of this machine that belongs to the fleet of a run directory.
+///
+/// What a program makes of its own environment later is not seen, so this only adds to what is
+/// known otherwise.
+pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
+    let found = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let variable = |name: &str| {
+            let mut all = environment.split(|byte| *byte == 0);
+            let value =
+                all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            std::str::from_utf8(value).ok()
+        };
+        if Path::new(variable(RUN)?) != directory || pid == std::process::id() {
+            return None;
+        }
+        let leads = getpgid(Pid::from_raw(pid.cast_signed())).ok()?.as_raw_nonzero().get();
+        let task = variable("SEAWORTHY_TASK").filter(|_| leads == pid.cast_signed());
+        Some(Marked {
+            identity: Identity::of(pid).filter(|process| process.is_alive())?,
+            part: variable(PART).map(str::to_owned),
+            task: task.and_then(|task| task.parse().ok()),
+        })
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(found).collect()
+}
+
+/// Every process of this machine that belongs to the fleet of a run directory, but for this one.
+pub fn all_of(directory: &Path) -> Vec<Identity> {
+    of_fleet(directory).into_iter().map(|marked| marked.identity).collect()
+}
+
+/// Kills every process of a fleet, whoever its parent is, until there is none.
+pub(crate) fn end_all_of(directory: &Path) {
+    loop {
+        let found = of_fleet(directory);
+        if found.is_empty() {
+            return;
+        }
+        for Marked { identity, .. } in found {
+            if let Some(pid) = Pid::from_raw(identity.pid.cast_signed()) {
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+    }
+}
 
 /// Kills every descendant, also those that left their process group or session, until there is
 /// none.

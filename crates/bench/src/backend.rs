@@ -1,4 +1,4 @@
-//! The backend of `failover`: answers after its work, and misbehaves when it is told to.
+//! The backend of `failover`, and of fleets: answers after its work, and misbehaves when it is told to.
 
 use std::f64::consts::TAU;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,7 +30,7 @@ const NORMAL_P99: f64 = 2.326;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where it listens on 127.0.0.1
-    #[arg(long)]
+    #[arg(long, env = "PORT")]
     port: u16,
     /// Its number: 1, 2 …; answers name it
     #[arg(long)]
@@ -66,6 +66,13 @@ struct Mood {
     failing: bool,
     #[serde(default)]
     slow_ms: u64,
+}
+
+/// `GET /work/1?ms=500`: this one takes so much longer.
+#[derive(Deserialize)]
+struct Lasting {
+    #[serde(default)]
+    ms: u64,
 }
 
 /// Serves until it is ended.
@@ -125,13 +132,14 @@ async fn control(State(backend): State<Arc<Backend>>, Query(mood): Query<Mood>) 
 async fn work(
     State(backend): State<Arc<Backend>>,
     Path(number): Path<u64>,
+    Query(Lasting { ms }): Query<Lasting>,
 ) -> Result<impl IntoResponse, StatusCode> {
     backend.journal.note(number).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     if backend.failing.load(Ordering::Relaxed) {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let slow = Duration::from_millis(backend.slow_ms.load(Ordering::Relaxed));
-    let lasts = backend.work_of(number) + slow;
+    let lasts = backend.work_of(number) + slow + Duration::from_millis(ms);
     if lasts > Duration::ZERO {
         tokio::time::sleep(lasts).await;
     }

@@ -78,12 +78,7 @@ impl Child {
 
     /// CPU time of all processes of it that are there now.
     pub(crate) fn cpu(&self) -> Cpu {
-        let fields: Vec<_> = self.processes().into_iter().filter_map(stat).collect();
-        let sum = |field: usize| {
-            let ticks: u64 = fields.iter().map(|fields| fields[field]).sum();
-            Duration::from_millis(ticks * 1_000 / TICKS_A_SECOND)
-        };
-        Cpu { user: sum(11), system: sum(12) }
+        cpu(&self.processes())
     }
 
     /// Its memory in bytes, shared pages by their share.
@@ -121,7 +116,18 @@ fn stat(pid: u32) -> Option<Vec<u64>> {
     Some(fields.map(|field| field.parse().unwrap_or(0)).collect())
 }
 
-fn pss(pid: u32) -> Option<u64> {
+/// CPU time of these processes.
+pub(crate) fn cpu(pids: &[u32]) -> Cpu {
+    let fields: Vec<_> = pids.iter().filter_map(|pid| stat(*pid)).collect();
+    let sum = |field: usize| {
+        let ticks: u64 = fields.iter().map(|fields| fields[field]).sum();
+        Duration::from_millis(ticks * 1_000 / TICKS_A_SECOND)
+    };
+    Cpu { user: sum(11), system: sum(12) }
+}
+
+/// The memory of a process in bytes, shared pages by their share.
+pub(crate) fn pss(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;

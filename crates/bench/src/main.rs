@@ -9,6 +9,7 @@ mod child;
 mod client;
 mod failover;
 mod figures;
+mod fleet;
 mod idle;
 mod journal;
 mod machine;
@@ -54,7 +55,28 @@ enum Command {
         #[command(flatten)]
         args: failover::Args,
     },
-    /// The backend of `failover`
+    /// What users see while processes of a fleet are killed, one after the other
+    Storm {
+        #[command(flatten)]
+        common: fleet::Common,
+        #[command(flatten)]
+        args: fleet::storm::Args,
+    },
+    /// What users see while a fleet is deployed again and again
+    Rollouts {
+        #[command(flatten)]
+        common: fleet::Common,
+        #[command(flatten)]
+        args: fleet::rollouts::Args,
+    },
+    /// What a fleet costs that nobody asks for anything
+    Idle {
+        #[command(flatten)]
+        common: fleet::Common,
+        #[command(flatten)]
+        args: fleet::idle::Args,
+    },
+    /// The backend of `failover` and of fleets
     #[command(hide = true)]
     Backend(backend::Args),
 }
@@ -89,6 +111,9 @@ fn main() -> ExitCode {
         command => supervise(move |directory| match command {
             Command::Throughput { common, args } => throughput::run(&common, &args, directory),
             Command::Failover { common, args } => failover::run(&common, &args, directory),
+            Command::Storm { common, args } => fleet::storm::run(&common, &args, directory),
+            Command::Rollouts { common, args } => fleet::rollouts::run(&common, &args, directory),
+            Command::Idle { common, args } => fleet::idle::run(&common, &args, directory),
             Command::Backend(_) => unreachable!("it has been run"),
         }),
     };

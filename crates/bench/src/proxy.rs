@@ -81,11 +81,12 @@ impl Programs {
             if !(self.proxies.is_empty() || self.proxies.contains(&kind)) {
                 continue;
             }
+            if kind == Kind::Seaworthy {
+                found.push(Program::seaworthy(self.seaworthy.as_deref())?);
+                continue;
+            }
             match self.path(kind) {
                 Some(path) => found.push(Program { kind, path }),
-                None if kind == Kind::Seaworthy => anyhow::bail!(
-                    "seaworthy is not beside this program: `cargo build --profile dist -p seaworthy`, or --seaworthy"
-                ),
                 None => eprintln!("!!! {kind} is not installed: it is left out"),
             }
         }
@@ -93,19 +94,10 @@ impl Programs {
     }
 
     fn path(&self, kind: Kind) -> Option<PathBuf> {
-        let given = match kind {
-            Kind::Seaworthy => &self.seaworthy,
-            Kind::Envoy => &self.envoy,
-            Kind::Haproxy | Kind::Nginx => &None,
-        };
-        if given.is_some() {
-            return given.clone();
+        if kind == Kind::Envoy && self.envoy.is_some() {
+            return self.envoy.clone();
         }
         let name = kind.to_string();
-        if kind == Kind::Seaworthy {
-            let beside = std::env::current_exe().ok()?.with_file_name(name);
-            return beside.is_file().then_some(beside);
-        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         // Where Debian has its servers, which is not on everybody's path.
         let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
@@ -116,6 +108,19 @@ impl Programs {
 // === impl Program ===
 
 impl Program {
+    /// The one that was given, or the one beside this program.
+    pub(crate) fn seaworthy(given: Option<&Path>) -> anyhow::Result<Self> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => std::env::current_exe()?.with_file_name(Kind::Seaworthy.to_string()),
+        };
+        anyhow::ensure!(
+            path.is_file(),
+            "seaworthy is not beside this program: `cargo build --profile dist -p seaworthy`, or --seaworthy"
+        );
+        Ok(Self { kind: Kind::Seaworthy, path })
+    }
+
     /// What it says of itself.
     pub(crate) fn version(&self) -> String {
         let flag = match self.kind {

@@ -10,6 +10,7 @@ mod request;
 mod route;
 mod seen;
 mod slots;
+mod tally;
 mod tries;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::health::Rotation;
 use crate::policy::guard;
@@ -102,6 +104,13 @@ pub enum Input {
     },
     /// Who may get calls from now on.
     Rotate(Rotation),
+    /// The latest endpoints.
+    Endpoints {
+        /// All tasks there are, whether they may get calls or not.
+        tasks: Vec<TaskId>,
+        /// How calls are divided among revisions where their route does not say it.
+        weights: BTreeMap<Revision, u32>,
+    },
 }
 
 /// What the dispatcher wants done.

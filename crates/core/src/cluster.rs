@@ -49,7 +49,7 @@ pub struct Config {
 
 /// Which numbers the tasks of one service get, so that no two tasks of a fleet have the same: each of
 /// `n` services takes every `n`-th.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
     first: u32,
     step: u32,
@@ -86,12 +86,38 @@ pub enum State {
     Stopping,
 }
 
+// === impl View ===
+
+impl View {
+    /// Whether it may get the next request.
+    pub fn is_in_rotation(&self) -> bool {
+        self.state == State::InRotation
+    }
+
+    /// Whether its process was started.
+    pub fn has_process(&self) -> bool {
+        self.state != State::Provisioning
+    }
+
+    /// Whether it is on its way out.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Draining | State::Stopping)
+    }
+}
+
 // === impl Numbers ===
 
 impl Numbers {
     /// Those of the service at this place among so many.
     pub fn of(place: usize, services: usize) -> Self {
         Self { first: place as u32 + 1, step: services as u32 }
+    }
+
+    /// The same beyond numbers that are used up.
+    #[must_use]
+    pub fn beyond(highest: u32, place: usize, services: usize) -> Self {
+        let Self { first, step } = Self::of(place, services);
+        Self { first: highest + first, step }
     }
 
     /// The number of the task that is started after so many others of its service.
@@ -110,12 +136,28 @@ impl Numbers {
 impl Config {
     /// Healthy tasks that a deployment leaves: the share rounded *up*.
     pub fn floor(&self) -> u32 {
-        (self.desired_count * self.minimum_healthy_percent).div_ceil(100)
+        self.floor_of(self.desired_count)
     }
 
     /// Tasks there may be at once, starting and leaving ones included: the share rounded *down*.
     pub fn ceiling(&self) -> u32 {
-        self.desired_count * self.maximum_percent / 100
+        self.ceiling_of(self.desired_count)
+    }
+
+    /// The floor, were so many tasks desired.
+    pub fn floor_of(&self, count: u32) -> u32 {
+        (count * self.minimum_healthy_percent).div_ceil(100)
+    }
+
+    /// The ceiling, were so many tasks desired. The file is refused where rounding lets nothing move;
+    /// where it does so only for a count that came later, one more is let in.
+    pub fn ceiling_of(&self, count: u32) -> u32 {
+        let ceiling = count * self.maximum_percent / 100;
+        let stuck = count != self.desired_count
+            && count > 0
+            && ceiling <= count
+            && self.floor_of(count) >= count;
+        ceiling + u32::from(stuck)
     }
 }
 

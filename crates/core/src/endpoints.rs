@@ -43,7 +43,7 @@ pub struct Endpoints {
     /// In ascending order of task.
     pub tasks: Vec<Endpoint>,
     /// How requests are divided among revisions, by weight; empty: that does not matter. A route's
-    /// own weights come first.
+    /// own weights come first. Where no task of a revision may get a request, any other will do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<Revision, u32>,
 }
@@ -115,7 +115,8 @@ pub struct Sightings {
 pub struct Traffic {
     /// Requests that have ended.
     pub ended: u64,
-    /// Those of them that got no answer, or one with a status that counts as a failure.
+    /// Those of them that got no answer, or one with a status that counts as a failure, or an older one
+    /// in place of it. One whose client went away is none of them.
     pub failed: u64,
     /// Requests under way, waiting ones included.
     pub running: u32,

@@ -13,7 +13,7 @@ pub mod written;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,8 @@ pub struct Service {
     pub environment: BTreeMap<String, String>,
     /// Files of `NAME=value` lines, read at each start of a task; `environment` comes after them.
     pub environment_files: Vec<PathBuf>,
+    /// Where its tasks are started; none: where the fleet was.
+    pub directory: Option<PathBuf>,
     /// Variables whose values are the contents of files, read at each start of a task.
     pub secrets: BTreeMap<String, PathBuf>,
     /// Desired count, floor, ceiling and the times of a task's life.
@@ -146,6 +148,17 @@ impl Fleet {
         self
     }
 
+    /// Tasks are started in `directory`, and that is where relative paths begin.
+    pub fn start_in(&mut self, directory: &Path) {
+        let begin = |path: &mut PathBuf| *path = directory.join(&*path);
+        self.agent.token_file.iter_mut().for_each(begin);
+        for service in &mut self.services {
+            service.directory.get_or_insert_with(|| directory.to_owned());
+            service.environment_files.iter_mut().for_each(begin);
+            service.secrets.values_mut().for_each(begin);
+        }
+    }
+
     /// The service with this name, if there is one.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
@@ -173,6 +186,7 @@ impl Service {
             &mut cluster.restart_backoff.1,
             &mut cluster.health_grace,
             &mut cluster.deployment.settle,
+            &mut cluster.deployment.quiet,
             &mut health.interval,
             &mut health.fast_interval,
             &mut health.timeout,

@@ -18,7 +18,7 @@ pub mod bulkhead;
 pub mod fallback;
 pub mod guard;
 pub mod hedge;
-mod latencies;
+pub(crate) mod latencies;
 pub mod per_key;
 mod recent;
 pub mod retry;

@@ -1,10 +1,12 @@
 //! Every decision leaves one record: what was decided, about which task, and why, with the numbers.
 
-use std::fmt;
+mod words;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::health::Failing;
 use crate::health::passive::Fault;
@@ -50,6 +52,30 @@ pub enum Decision {
     Hold,
     /// A breaker changes its state.
     Switch,
+    /// A deployment begins.
+    Deploy,
+    /// Its canary serves for a while before the rest follows.
+    Bake,
+    /// The rest follows.
+    GoOn,
+    /// A new task failed, which is counted.
+    Blame,
+    /// A deployment has done what it should.
+    Complete,
+    /// It is given up.
+    Fail,
+    /// Back to the last revision that was completed.
+    RollBack,
+    /// Another number of tasks is desired.
+    Scale,
+    /// A task is to go once another one serves in its place.
+    Replace,
+    /// What an earlier agent began goes on.
+    Adopt,
+    /// Every task is to go and none to come.
+    Down,
+    /// What was asked for is not done.
+    Refuse,
 }
 
 /// Why it was decided, with the numbers that decided it.
@@ -148,8 +174,17 @@ pub enum Cause {
     ByHand,
     /// The way of control took it out of the endpoints.
     Deregistered,
-    /// Its process ended.
+    /// Its process ended, as it was told to or long after its start.
     Exited(Exit),
+    /// Its process ended without being told to, or did not work in time.
+    Died {
+        /// How it ended.
+        exit: Exit,
+        /// What kind of failure that is.
+        how: Death,
+        /// The last lines of its output.
+        last: Vec<String>,
+    },
     /// Its process could not be started.
     NotStarted(String),
     /// Starts keep failing; the next one waits.
@@ -159,6 +194,99 @@ pub enum Cause {
         /// The wait before the next one.
         wait: Duration,
     },
+    /// A revision takes the place of another, if there is one.
+    NewRevision {
+        /// The new one.
+        revision: Revision,
+        /// The old one.
+        from: Option<Revision>,
+    },
+    /// A revision gives way to one that was completed before.
+    GoneBack {
+        /// The one that is left.
+        from: Revision,
+        /// The one that was completed.
+        to: Revision,
+    },
+    /// No revision was completed before.
+    NoneToGoBackTo,
+    /// A new revision came before this one was completed.
+    Superseded {
+        /// That revision.
+        by: Revision,
+    },
+    /// The canary's tasks are healthy and have been so for a while.
+    CanarySettled {
+        /// So many.
+        tasks: u32,
+        /// They serve for so long before the rest follows.
+        bake: Duration,
+    },
+    /// The canary served for long enough.
+    Baked {
+        /// So long.
+        bake: Duration,
+    },
+    /// All are of this revision, healthy, and serve.
+    AllServe {
+        /// The revision.
+        revision: Revision,
+        /// So many.
+        tasks: u32,
+    },
+    /// A task of a new revision failed before it settled.
+    FailedBeforeItSettled {
+        /// So many have, in a row or in all.
+        failures: u32,
+        /// So many are too many.
+        threshold: u32,
+    },
+    /// Too many tasks of a new revision failed.
+    TooManyFailures {
+        /// As many.
+        failures: u32,
+        /// So many are too many.
+        threshold: u32,
+    },
+    /// Clients saw too many failures.
+    TooManyFailedRequests {
+        /// As many,
+        failed: u64,
+        /// of these.
+        ended: u64,
+        /// More than this share is too much.
+        percent: u32,
+    },
+    /// Clients waited too long.
+    TooSlow {
+        /// 99 of 100 took at most so long.
+        p99: Duration,
+        /// More than this is too long.
+        limit: Duration,
+    },
+    /// Another number of tasks.
+    Scaled {
+        /// So many before.
+        from: u32,
+        /// So many now.
+        to: u32,
+    },
+    /// It needs more memory than it should.
+    Memory {
+        /// Bytes it uses.
+        used: u64,
+        /// Bytes it should not need more of.
+        limit: u64,
+    },
+    /// What was left of an earlier agent.
+    Restored {
+        /// Tasks that go on.
+        tasks: u32,
+        /// Tasks that are gone.
+        gone: u32,
+    },
+    /// The service is taken down.
+    TakenDown,
     /// What a breaker saw.
     Breaker {
         /// The route it stands before.
@@ -180,92 +308,24 @@ pub enum Exit {
     Unknown,
 }
 
-// === impl Display ===
-
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.task {
-            Some(task) => write!(f, "{task}: ")?,
-            None => write!(f, "service: ")?,
-        }
-        write!(f, "{}: {}", self.decision, self.cause)
-    }
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::Launch => "launch",
-            Self::EnterRotation => "enter rotation",
-            Self::Trial => "on trial",
-            Self::LeaveRotation => "leave rotation",
-            Self::Retire => "retire",
-            Self::Terminate => "SIGTERM",
-            Self::Kill => "SIGKILL",
-            Self::Gone => "gone",
-            Self::Hold => "hold",
-            Self::Switch => "breaker",
-        })
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { have, want, provisioning } => {
-                write!(f, "{have} of {want} tasks, process in {provisioning:?}")
-            }
-            Self::Surplus { have, want } => write!(f, "{have} tasks, {want} wanted"),
-            Self::OldRevision => write!(f, "not of the desired revision"),
-            Self::Replaced => write!(f, "its checks fail and it is replaced"),
-            Self::Provisioned => write!(f, "provisioned"),
-            Self::ChecksPass { passes, threshold } => {
-                write!(f, "{passes} of {threshold} checks passed in a row")
-            }
-            Self::ChecksFail { failures, threshold, last } => {
-                write!(f, "{failures} of {threshold} checks failed in a row, the last one {last}")
-            }
-            Self::NobodyListens => write!(f, "it refused a connection"),
-            Self::Withdrew => write!(f, "it wants no more requests"),
-            Self::Ejected { fault, times, length } => {
-                write!(f, "{fault}: ejected for {length:?}, number {times} in a row")
-            }
-            Self::EjectionOver { length } => write!(f, "it was ejected for {length:?}"),
-            Self::TrialPassed => write!(f, "its trial request went well"),
-            Self::TrialUnused { waited } => write!(f, "no trial request came in {waited:?}"),
-            Self::Inherited => write!(f, "the verdict of an earlier gateway"),
-            Self::NobodyHealthy => write!(f, "no task is healthy, so all are used"),
-            Self::OthersHealthy => write!(f, "others are healthy again"),
-            Self::EveryoneLooksBad => write!(f, "every task looks bad, so it is held against none"),
-            Self::Drained => write!(f, "drained, nothing in flight"),
-            Self::DeregistrationDelayOver { in_flight } => {
-                write!(f, "deregistration delay over with {in_flight} in flight")
-            }
-            Self::StopTimeoutOver { limit } => write!(f, "still there {limit:?} after SIGTERM"),
-            Self::StartTimeoutOver { limit } => {
-                write!(f, "no check passed within {limit:?} of the start")
-            }
-            Self::ByHand => write!(f, "asked for by hand"),
-            Self::Deregistered => write!(f, "deregistered"),
-            Self::Exited(exit) => write!(f, "{exit}"),
-            Self::NotStarted(why) => write!(f, "not started: {why}"),
-            Self::StartsFail { failures, wait } => {
-                write!(f, "{failures} starts failed in a row, next one in {wait:?}")
-            }
-            Self::Breaker { route, transition } => {
-                write!(f, "route {route}: {transition}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exited with status {code}"),
-            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-            Self::Unknown => write!(f, "ended, nobody knows how"),
-        }
-    }
+/// What kind of failure the end of a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Death {
+    /// It ended before it passed a check.
+    NeverStarted,
+    /// It worked and ended soon.
+    Young {
+        /// So long after its start.
+        age: Duration,
+    },
+    /// It worked for longer.
+    Unasked {
+        /// So long after its start.
+        age: Duration,
+    },
+    /// It passed no check in time.
+    FailedChecks,
+    /// It was killed for the memory it used.
+    OutOfMemory,
 }

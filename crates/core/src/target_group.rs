@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance;
 use crate::call::{self, Dispatcher, RouteId, Standing};
-use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId, Traffic};
+use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
 use crate::record::Record;
@@ -86,11 +86,11 @@ impl TargetGroup {
                 ejection: verdict.ejection,
                 in_rotation: in_rotation.get(&task).copied().unwrap_or(false),
                 in_flight: self.dispatcher.in_flight(task),
-                answered: 0,
+                answered: self.dispatcher.answered(task),
             }
         };
         let tasks = known.into_iter().map(sighting).collect();
-        Sightings { acknowledged, tasks, traffic: Traffic::default() }
+        Sightings { acknowledged, tasks, traffic: self.dispatcher.traffic(now) }
     }
 
     /// Calls that wait because no task may get them.
@@ -142,6 +142,11 @@ impl Machine for TargetGroup {
     fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Endpoints(endpoints) => {
+                if endpoints.version > self.version() {
+                    let tasks = endpoints.tasks.iter().map(|endpoint| endpoint.task).collect();
+                    let weights = endpoints.weights.clone();
+                    self.dispatcher.handle(now, call::Input::Endpoints { tasks, weights });
+                }
                 self.checker.handle(now, health::Input::Endpoints(endpoints));
             }
             Input::Probed(probe, result) => {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_agent::clock::{now, sleep_until};
-use seaworthy_agent::messages::Setup;
 use seaworthy_agent::owner::Fleet;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
@@ -117,8 +116,7 @@ impl Run<'_> {
             *command = relay::before(&self.job.program, command);
         }
         let log = File::create(&self.log).map_err(Error::Directory)?;
-        let setup = Setup { fleet, directory: directory.to_owned() };
-        let started = Fleet::start(&self.job.program, &setup, Stdio::from(log));
+        let started = Fleet::start(&self.job.program, directory, fleet, Stdio::from(log));
         let fleet =
             started.map_err(|error| self.not_up(self.key("listen"), with_causes(&error)))?;
         let services = fleet.listening().to_vec();

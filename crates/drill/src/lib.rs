@@ -21,9 +21,12 @@ mod plan;
 pub mod relay;
 mod report;
 mod run;
+pub mod standing;
+pub mod storm;
 mod style;
 mod view;
 mod watch;
+pub mod witness;
 mod words;
 
 pub use error::Error;

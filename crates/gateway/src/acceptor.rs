@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::door::Door;
 use crate::gateway::Gateway;
+use crate::say::say;
 
 /// More clients than this wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -19,18 +20,30 @@ const RESERVED_FILES: u64 = 500;
 /// After a failure to accept, such as too many open files, this much is waited.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Accepts until `stop`, and then those who wait already: a client that the kernel has let in is
-/// never turned away.
+/// What becomes of the clients that wait to be accepted when nobody is any more. One that the kernel
+/// has let in is never turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// They are taken in: there is nobody else.
+    TakenIn,
+    /// They are left to the others who accept from the same socket.
+    Left,
+}
+
+/// Accepts until `stop`.
 pub(crate) async fn run(
     listener: TcpListener,
     door: Arc<Door>,
     gateway: Arc<Gateway>,
-    stop: oneshot::Receiver<()>,
+    stop: oneshot::Receiver<Waiting>,
 ) {
-    tokio::select! {
-        () = accept(&listener, &door, &gateway) => {}
+    let waiting = tokio::select! {
+        () = accept(&listener, &door, &gateway) => Waiting::TakenIn,
         // Nobody who could say it is as good as said.
-        _ = stop => {}
+        waiting = stop => waiting.unwrap_or(Waiting::TakenIn),
+    };
+    if waiting == Waiting::Left {
+        return;
     }
     // Not through the runtime: it may not know yet that somebody waits.
     if let Ok(listener) = listener.into_std() {
@@ -56,7 +69,7 @@ async fn accept(listener: &TcpListener, door: &Arc<Door>, gateway: &Gateway) {
             Err(error) if is_the_client_s(&error) => {}
             Err(error) => {
                 if !std::mem::replace(&mut told, true) {
-                    eprintln!("gateway: a client cannot be accepted: {error}");
+                    say!("a client cannot be accepted: {error}");
                 }
                 tokio::time::sleep(PAUSE).await;
             }

@@ -14,6 +14,7 @@ use std::thread;
 use seaworthy_core::fleet::AccessLog;
 
 use crate::Error;
+use crate::say::say;
 
 pub(crate) use line::Line;
 
@@ -148,14 +149,14 @@ impl Writer {
         if let Some(error) = failed {
             self.counts.dropped.fetch_add(lines, Ordering::Relaxed);
             if !fails_already {
-                eprintln!("gateway: the access log cannot be written: {error}");
+                say!("the access log cannot be written: {error}");
             }
             return;
         }
         let dropped = self.counts.dropped.load(Ordering::Relaxed);
         let new = dropped - std::mem::replace(&mut self.told, dropped);
         if new > 0 {
-            eprintln!("gateway: the access log goes on; {new} lines were dropped");
+            say!("the access log goes on; {new} lines were dropped");
         }
     }
 }

@@ -3,9 +3,12 @@
 //! It has a thread and a runtime of its own, so that it answers when all workers are busy.
 
 use std::collections::BTreeMap;
+use std::future::pending;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,9 +22,18 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Error;
 use crate::gateway::Gateway;
 use crate::metrics::{Format, page};
+use crate::say::say;
 
 /// Asks for the file to be read again, and is told what changed or what is wrong.
 pub(crate) type Reload = oneshot::Sender<Result<Vec<String>, String>>;
+
+/// An address of a gateway that retires is free after so long at the latest, or is looked at again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers until this is dropped.
+pub(crate) struct Serving {
+    _until: oneshot::Sender<()>,
+}
 
 #[derive(Clone)]
 struct Admin {
@@ -39,27 +51,54 @@ pub(crate) fn bind(address: SocketAddr) -> Result<(StdListener, SocketAddr), Err
     Ok((listener, address))
 }
 
-/// Answers at `listener` as long as the process lives.
+/// Answers at `address`, as soon as nobody else does: a gateway whose place we take does so until it
+/// retires. Returns only what is wrong with that.
+pub(crate) async fn serve(address: SocketAddr, gateway: Arc<Gateway>) -> Error {
+    let mut told = false;
+    let (listener, address) = loop {
+        match bind(address) {
+            Ok(bound) => break bound,
+            Err(Error::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => {
+                if !std::mem::replace(&mut told, true) {
+                    say!("admin {address} is in use, and waited for");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return error,
+        }
+    };
+    say!("admin http://{address}");
+    match start(listener, gateway, None) {
+        Ok(_serving) => pending().await,
+        Err(error) => error,
+    }
+}
+
+/// Answers at `listener`.
 pub(crate) fn start(
     listener: StdListener,
     gateway: Arc<Gateway>,
     reloads: Option<mpsc::Sender<Reload>>,
-) -> Result<(), Error> {
+) -> Result<Serving, Error> {
     let system = |error| Error::System("admin address", error);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     let router = router(Admin { gateway, reloads });
+    let (until, over) = oneshot::channel::<()>();
     let serve = async move {
         let listener = TcpListener::from_std(listener)?;
-        axum::serve(listener, router).await
+        tokio::select! {
+            served = axum::serve(listener, router) => served,
+            _ = over => Ok(()),
+        }
     };
     let run = move || {
         if let Err(error) = runtime.block_on(serve) {
-            eprintln!("gateway: the admin address is no more: {error}");
+            say!("the admin address is no more: {error}");
         }
     };
     thread::Builder::new().name("admin".to_owned()).spawn(run).map_err(system)?;
-    Ok(())
+    Ok(Serving { _until: until })
 }
 
 fn router(admin: Admin) -> Router {

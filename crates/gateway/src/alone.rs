@@ -7,13 +7,15 @@ use std::sync::Arc;
 use seaworthy_core::endpoints::Sightings;
 use seaworthy_core::fleet::reload::{Change, Register, What, changes};
 use seaworthy_core::fleet::{self, Fleet};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 
 use crate::Error;
-use crate::admin::{self, Reload};
+use crate::admin::{self, Reload, Serving};
 use crate::run::allow_open_files;
 use crate::running::{Bound, Running};
+use crate::say::say;
+use crate::signals::{Stop, watch};
 
 /// How a gateway that was told to stop has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,8 @@ struct Alone<Read> {
     read: Read,
     register: Register,
     running: Running,
-}
-
-/// The signals that say to stop.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
+    /// Until all is over.
+    admin: Option<Serving>,
 }
 
 /// Carries the requests of the services of `fleet`, whose tasks somebody else runs, until SIGTERM or
@@ -85,14 +83,15 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         let bound = fleet.services.iter().map(|service| Bound::at(service, None));
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
         let running = Running::start(&fleet, None)?;
-        let mut alone = Self { fleet, read, register: Register::default(), running };
+        let mut alone = Self { fleet, read, register: Register::default(), running, admin: None };
         let services = alone.fleet.services.clone();
         for (service, bound) in services.into_iter().zip(bound) {
             alone.open(service, bound);
         }
         if let Some((listener, address)) = admin {
-            say("admin", address);
-            admin::start(listener, Arc::clone(&alone.running.gateway), Some(reloads))?;
+            listens("admin", address);
+            let gateway = Arc::clone(&alone.running.gateway);
+            alone.admin = Some(admin::start(listener, gateway, Some(reloads))?);
         }
         Ok(alone)
     }
@@ -104,10 +103,10 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
         match &reloaded {
             Ok(changes) => {
                 for change in changes {
-                    eprintln!("gateway: reload: {change}");
+                    say!("reload: {change}");
                 }
             }
-            Err(problem) => eprintln!("gateway: reload: refused, nothing changes: {problem}"),
+            Err(problem) => say!("reload: refused, nothing changes: {problem}"),
         }
         reloaded
     }
@@ -150,7 +149,7 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
                 }
                 door.endpoints(&endpoints);
                 if let Some(bound) = bound {
-                    say(name, bound.address);
+                    listens(name, bound.address);
                     self.running.move_to(name, bound);
                 }
             }
@@ -163,7 +162,7 @@ impl<Read: FnMut() -> Result<Fleet, String>> Alone<Read> {
     }
 
     fn open(&mut self, service: fleet::Service, bound: Bound) {
-        say(&service.name, bound.address);
+        listens(&service.name, bound.address);
         let endpoints = self.register.endpoints(&service, &Sightings::default());
         self.running.open(service, bound, |new| new.endpoints(endpoints));
     }
@@ -177,30 +176,8 @@ fn words(error: &Error) -> String {
 }
 
 /// Whoever reads it wants it now: it waits until we listen.
-fn say(who: &str, address: SocketAddr) {
+fn listens(who: &str, address: SocketAddr) {
     let mut stdout = io::stdout().lock();
     // Nobody may be reading.
     let _ = writeln!(stdout, "{who} http://{address}").and_then(|()| stdout.flush());
-}
-
-fn watch(kind: SignalKind) -> Result<Signal, Error> {
-    signal(kind).map_err(|error| Error::System("signals", error))
-}
-
-// === impl Stop ===
-
-impl Stop {
-    fn watch() -> Result<Self, Error> {
-        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: watch(interrupt)?, terminate: watch(terminate)? })
-    }
-
-    /// Waits for one of them; returns its number.
-    async fn said(&mut self) -> i32 {
-        let kind = tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-        };
-        kind.as_raw_value()
-    }
 }

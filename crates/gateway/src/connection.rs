@@ -182,7 +182,7 @@ async fn next(
                 Ok(None) => {}
                 Ok(Some(mut request)) => {
                     input.advance(request.length);
-                    request.keep_alive &= !worker.is_closing();
+                    request.keep_alive &= !worker.is_parting();
                     return Some(Ok(request));
                 }
                 Err(fault) => return Some(Err(fault)),

@@ -223,7 +223,7 @@ impl<'a> Download<'a> {
     fn read_head(&mut self, complete: &AtomicBool) -> Result<Option<Response>, FailureKind> {
         // A client whose request did not come whole cannot send another one.
         let complete = complete.load(Ordering::Relaxed);
-        let client_stays = self.request.keep_alive && complete && !self.worker.is_closing();
+        let client_stays = self.request.keep_alive && complete && !self.worker.is_parting();
         let sticky_cookie = self.worker.service.config.sticky_cookie.as_deref();
         let from = response::From { task: self.to.task, sticky_cookie, client_stays };
         let read = response::read(&self.input, self.request, from, &mut self.out);

@@ -286,7 +286,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn stays(&self) -> bool {
-        self.request.keep_alive && self.upload.is_read() && !self.worker.is_closing()
+        self.request.keep_alive && self.upload.is_read() && !self.worker.is_parting()
     }
 
     async fn send(&mut self, stays: bool) -> After {

@@ -33,11 +33,15 @@ mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gateway;
+mod handover;
 mod http;
+mod link;
 mod metrics;
 mod run;
 mod running;
+mod say;
 mod service;
+mod signals;
 mod stale;
 mod tunnel;
 mod upload;

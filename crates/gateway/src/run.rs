@@ -9,29 +9,71 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seaworthy_core::fleet::Fleet;
-use tokio::net::UnixDatagram;
+use tokio::runtime::Runtime;
 
+use crate::gateway::Gateway;
+use crate::handover::Handover;
+use crate::link::Link;
 use crate::running::{Bound, Running};
-use crate::{Error, admin, driver};
+use crate::say::say;
+use crate::signals::Stop;
+use crate::{Error, admin};
 
-/// Carries the requests of the fleet in a run directory, until it is killed.
+/// Whether every service can be carried is looked at so often, until it is so.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The gateway of a fleet at work.
+struct OfFleet {
+    running: Running,
+    agent: Arc<Link>,
+    fleet: Fleet,
+}
+
+/// Carries the requests of the fleet in a run directory until SIGTERM. Then a successor accepts from
+/// the same sockets, and speaks to the agent; what is under way here is finished, for as long as the
+/// fleet's `gateway.stop_timeout`. A second SIGTERM waits for nothing.
 ///
 /// Runs as the hidden command `seaworthy part gateway`, started by the keeper: over standard input
-/// come the listening sockets, standard output is the link to the agent.
+/// come the listening sockets, and over it the keeper is told `ready`; standard output is the link to
+/// the agent. Whoever asks at `gateway.sock` in the run directory is sent the listening sockets.
 pub fn run(directory: &Path) -> Result<(), Error> {
     let fleet = read(&directory.join("fleet.json"))?;
     allow_open_files();
-    let listeners = receive_listeners(io::stdin(), fleet.services.len())?;
+    let keeper = StdDatagram::from(dup(io::stdin())?);
+    let listeners = receive_listeners(&keeper, fleet.services.len())?;
     let agent = StdDatagram::from(dup(io::stdout())?);
-    serve(fleet, listeners, agent, pending())
+    runtime()?.block_on(async {
+        let mut stop = Stop::watch()?;
+        let mut of_fleet = OfFleet::start(fleet, listeners, agent)?;
+        let gateway = Arc::clone(&of_fleet.running.gateway);
+        let ready = async {
+            until_ready(&gateway).await;
+            // Nobody may be there who wants to know.
+            let _ = send(&keeper, b"ready", SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+            pending::<()>().await;
+        };
+        tokio::select! {
+            error = of_fleet.carry() => return Err(error),
+            () = of_fleet.hand_over(directory) => {}
+            () = ready => {}
+            _ = stop.said() => {}
+        }
+        tokio::select! {
+            () = of_fleet.retire() => {}
+            _ = stop.said() => {}
+        }
+        Ok(())
+    })
 }
 
 /// Carries the requests that come to `listeners`, one for each service of the fleet, until `stop`.
+/// What is under way then is cut.
 ///
 /// `agent` is a datagram each way: the latest `Endpoints` of a service as JSON come in, its
 /// `Sightings` as JSON go out.
@@ -41,28 +83,78 @@ pub fn serve(
     agent: StdDatagram,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let system = |error| Error::System("runtime", error);
-    agent.set_nonblocking(true).map_err(system)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
-    runtime.block_on(async {
-        let agent = Arc::new(UnixDatagram::from_std(agent).map_err(system)?);
-        let mut running = Running::start(&fleet, Some(Arc::clone(&agent)))?;
-        let gateway = Arc::clone(&running.gateway);
-        if let Some(address) = fleet.gateway.admin {
-            let (listener, address) = admin::bind(address)?;
-            eprintln!("gateway: admin http://{address}");
-            admin::start(listener, Arc::clone(&gateway), None)?;
-        }
-        for (service, listener) in fleet.services.into_iter().zip(listeners) {
-            // The agent says who its tasks are.
-            running.open(service, Bound::adopt(listener)?, |_| {});
-        }
+    runtime()?.block_on(async {
+        let of_fleet = OfFleet::start(fleet, listeners, agent)?;
         tokio::select! {
-            ended = driver::link(gateway, agent) => ended,
+            error = of_fleet.carry() => Err(error),
             () = stop => Ok(()),
         }
     })
+}
+
+// === impl OfFleet ===
+
+impl OfFleet {
+    /// Listens at `listeners`, one for each service. The agent says who their tasks are.
+    fn start(fleet: Fleet, listeners: Vec<StdListener>, agent: StdDatagram) -> Result<Self, Error> {
+        let agent = Link::new(agent).map_err(|error| Error::System("link to the agent", error))?;
+        let agent = Arc::new(agent);
+        let mut running = Running::start(&fleet, Some(Arc::clone(&agent)))?;
+        for (service, listener) in fleet.services.iter().zip(listeners) {
+            running.open(service.clone(), Bound::adopt(listener)?, |_| {});
+        }
+        Ok(Self { running, agent, fleet })
+    }
+
+    /// Does so as long as it can; returns why it cannot.
+    async fn carry(&self) -> Error {
+        let gateway = &self.running.gateway;
+        let admin = async {
+            match self.fleet.gateway.admin {
+                Some(address) => admin::serve(address, Arc::clone(gateway)).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            never = self.agent.follow(gateway) => match never {},
+            error = admin => error,
+        }
+    }
+
+    /// Hands the listening sockets over. Requests are carried where that cannot be, too.
+    async fn hand_over(&self, directory: &Path) {
+        match self.running.sockets().and_then(|sockets| Handover::at(directory, sockets)) {
+            Ok(handover) => match handover.serve().await {},
+            Err(error) => {
+                let directory = directory.display();
+                say!("{directory}: nobody can take over the listening sockets here: {error}");
+                pending::<()>().await;
+            }
+        }
+    }
+
+    /// Finishes what is under way.
+    async fn retire(&mut self) {
+        self.agent.fall_silent();
+        let timeout = self.fleet.gateway.stop_timeout;
+        say!("retires, and has {} connections", self.running.gateway.connections());
+        match self.running.retire(timeout).await {
+            0 => say!("has retired"),
+            left => say!("the stop timeout is over, {left} connections were cut"),
+        }
+    }
+}
+
+/// Waits until every service can be carried.
+async fn until_ready(gateway: &Gateway) {
+    while !gateway.doors().iter().all(|door| door.service().is_carried()) {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::System("runtime", error))
 }
 
 /// The listening sockets of so many services, in their order, from the keeper.
@@ -85,7 +177,7 @@ fn receive_listeners(keeper: impl AsFd, services: usize) -> Result<Vec<StdListen
 pub(crate) fn allow_open_files() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        eprintln!("gateway: there may not be more open files: {error}");
+        say!("there may not be more open files: {error}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A gateway at work, for its own thread: what listens, what is driven, and how it ends.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +11,26 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::acceptor::Waiting;
 use crate::door::Door;
-use crate::driver::Agent;
 use crate::gateway::Gateway;
+use crate::link::Link;
 use crate::service::Service;
+use crate::worker::Handle;
 use crate::{Error, acceptor, driver};
 
 /// The standard library's queue of 128 is soon full when many clients come at once.
 const BACKLOG: i32 = 4096;
+/// A client that is told with an answer that it is the last one never sends a request in vain. A
+/// gateway that retires gives every client so long for one more: all who are in use, and those who
+/// have just come.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// A gateway at work. Everything in it lives in the runtime of the thread that has it.
 pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
     seed: u64,
-    agent: Option<Agent>,
+    agent: Option<Arc<Link>>,
     /// By name.
     open: BTreeMap<String, Open>,
     /// Doors so far.
@@ -48,7 +55,7 @@ pub(crate) struct Bound {
 }
 
 struct Acceptor {
-    stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<Waiting>,
     ended: JoinHandle<()>,
 }
 
@@ -56,7 +63,7 @@ struct Acceptor {
 
 impl Running {
     /// A gateway without services.
-    pub(crate) fn start(fleet: &Fleet, agent: Option<Agent>) -> Result<Self, Error> {
+    pub(crate) fn start(fleet: &Fleet, agent: Option<Arc<Link>>) -> Result<Self, Error> {
         let gateway = Gateway::start(&fleet.gateway)?;
         Ok(Self { gateway, seed: fleet.seed, agent, open: BTreeMap::new(), doors: 0 })
     }
@@ -93,7 +100,8 @@ impl Running {
         let (earlier, its_driver) =
             (open.door.service(), std::mem::replace(&mut open.driver, driver));
         open.door.replace(service);
-        tokio::spawn(driver::retire(earlier, its_driver));
+        let door = Some(Arc::clone(&open.door));
+        tokio::spawn(driver::retire(earlier, its_driver, door));
     }
 
     /// From now on the clients of a service come to `bound`.
@@ -103,7 +111,7 @@ impl Running {
         if let Some(open) = self.open.get_mut(name) {
             open.spare = bound.spare;
             // It takes in those who wait and ends by itself.
-            let _ = std::mem::replace(&mut open.acceptor, acceptor).stop.send(());
+            let _ = std::mem::replace(&mut open.acceptor, acceptor).stop.send(Waiting::TakenIn);
         }
     }
 
@@ -114,28 +122,60 @@ impl Running {
         };
         let gateway = Arc::clone(&self.gateway);
         tokio::spawn(async move {
-            acceptor.end().await;
+            acceptor.end(Waiting::TakenIn).await;
             gateway.close(door.number);
             let service = door.service();
             drop(door);
-            driver::retire(service, driver).await;
+            driver::retire(service, driver, None).await;
         });
     }
 
     /// Takes no more clients in, lets those who wait for nothing go, and gives the others so long.
     /// Returns how many were left.
     pub(crate) async fn stop(&mut self, timeout: Duration) -> usize {
+        let doors = self.shut(Waiting::TakenIn).await;
+        self.leave(&doors, timeout).await
+    }
+
+    /// The same for one whose sockets are others' as well: who waits to be let in is left to them, and
+    /// whoever is in has a moment for one more request.
+    pub(crate) async fn retire(&mut self, timeout: Duration) -> usize {
+        let doors = self.shut(Waiting::Left).await;
+        self.tell(&doors, Handle::part);
+        let parting = PARTING.min(timeout);
+        match self.all_gone(parting).await {
+            0 => 0,
+            _ => self.leave(&doors, timeout.saturating_sub(parting)).await,
+        }
+    }
+
+    /// Takes no more clients in; returns the numbers of the doors.
+    async fn shut(&mut self, waiting: Waiting) -> Vec<u32> {
         self.gateway.stop();
-        let open: Vec<Open> = std::mem::take(&mut self.open).into_values().collect();
         let mut doors = Vec::new();
-        for Open { door, acceptor, spare, .. } in open {
+        for Open { door, acceptor, spare, .. } in std::mem::take(&mut self.open).into_values() {
             drop(spare);
-            acceptor.end().await;
-            doors.push(door);
+            acceptor.end(waiting).await;
+            doors.push(door.number);
         }
-        for door in &doors {
-            self.gateway.workers().iter().for_each(|worker| worker.close(door.number));
+        doors
+    }
+
+    async fn leave(&self, doors: &[u32], timeout: Duration) -> usize {
+        self.tell(doors, Handle::close);
+        self.all_gone(timeout).await
+    }
+
+    fn tell(&self, doors: &[u32], word: impl Fn(&Handle, u32)) {
+        for worker in self.gateway.workers() {
+            for door in doors {
+                word(worker, *door);
+            }
         }
+    }
+
+    /// Waits until no client is left, or so long; returns how many are.
+    async fn all_gone(&self, timeout: Duration) -> usize {
         let all_idle = async {
             for worker in self.gateway.workers() {
                 worker.idle().await;
@@ -144,6 +184,12 @@ impl Running {
         // Those who are left are counted.
         let _ = tokio::time::timeout(timeout, all_idle).await;
         self.gateway.connections()
+    }
+
+    /// The listening sockets of all services, for somebody else.
+    pub(crate) fn sockets(&self) -> io::Result<Vec<(String, StdListener)>> {
+        let socket = |(name, open): (&String, &Open)| Ok((name.clone(), open.spare.try_clone()?));
+        self.open.iter().map(socket).collect()
     }
 
     fn drive(&self, service: &Arc<Service>) -> JoinHandle<()> {
@@ -162,9 +208,9 @@ impl Running {
 // === impl Acceptor ===
 
 impl Acceptor {
-    async fn end(self) {
+    async fn end(self, waiting: Waiting) {
         // One that has ended by itself need not be told.
-        let _ = self.stop.send(());
+        let _ = self.stop.send(waiting);
         let _ = self.ended.await;
     }
 }

@@ -157,6 +157,14 @@ impl Service {
         shared.group.sightings(now(), shared.group.version())
     }
 
+    /// Whether requests are carried: the agent has said who the tasks are, and one of them may get the
+    /// next request, or none is wanted.
+    pub(crate) fn is_carried(&self) -> bool {
+        let seen = self.sightings();
+        let none_is_wanted = self.staying.borrow().is_empty();
+        seen.acknowledged > 0 && (none_is_wanted || seen.tasks.iter().any(|task| task.in_rotation))
+    }
+
     /// Calls that wait because no task may get them.
     pub(crate) fn queued(&self) -> usize {
         self.lock().group.queued()

@@ -55,7 +55,9 @@ pub(crate) struct Seat {
 
 /// What all who serve at one seat have in common.
 struct Shared {
-    /// No more requests are taken.
+    /// Each answer is the last one of its connection.
+    parting: AtomicBool,
+    /// No more requests are waited for.
     closing: AtomicBool,
     /// Wakes those who wait for one.
     closes: Notify,
@@ -83,8 +85,9 @@ async fn tend(worker: Weak<Worker>, mut staying: watch::Receiver<Vec<TaskId>>) {
 
 impl Seat {
     fn new(door: Arc<Door>, ledger: Arc<Ledger>, access: Arc<Access>) -> Self {
-        let (closing, closes) = (AtomicBool::new(false), Notify::new());
-        let shared = Arc::new(Shared { closing, closes, ledger, access });
+        let (parting, closing) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = Shared { parting, closing, closes: Notify::new(), ledger, access };
+        let shared = Arc::new(shared);
         let worker = Mutex::new(Worker::at(&door, &shared));
         Self { door, worker, shared }
     }
@@ -98,12 +101,12 @@ impl Seat {
         Arc::clone(&worker)
     }
 
-    /// Whether no more requests are taken.
+    /// Whether no more requests are waited for.
     pub(crate) fn is_closing(&self) -> bool {
         self.shared.closing.load(Ordering::Relaxed)
     }
 
-    /// Waits until no more requests are taken.
+    /// Waits until no more requests are waited for.
     pub(crate) async fn closes(&self) {
         let closes = self.shared.closes.notified();
         if !self.is_closing() {
@@ -111,7 +114,12 @@ impl Seat {
         }
     }
 
+    fn part(&self) {
+        self.shared.parting.store(true, Ordering::Relaxed);
+    }
+
     fn close(&self) {
+        self.part();
         self.shared.closing.store(true, Ordering::Relaxed);
         self.shared.closes.notify_waiters();
     }
@@ -137,9 +145,9 @@ impl Worker {
         worker
     }
 
-    /// Whether no more requests are taken, so that an answer is to say that it is the last one.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.seat.closing.load(Ordering::Relaxed)
+    /// Whether an answer is to say that it is the last one.
+    pub(crate) fn is_parting(&self) -> bool {
+        self.seat.parting.load(Ordering::Relaxed)
     }
 
     /// Stands for the route of a request whose head was not taken.

@@ -20,4 +20,6 @@ pub(crate) mod schema;
 pub(crate) mod stop;
 pub(crate) mod store;
 mod table;
+pub(crate) mod up;
+pub(crate) mod upgrade;
 mod wait;

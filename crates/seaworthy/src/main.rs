@@ -21,6 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(command::init::Args),
+    Up(command::up::Args),
     Ps(command::ps::Args),
     Events(command::events::Args),
     Logs(command::logs::Args),
@@ -30,6 +31,7 @@ enum Command {
     Scale(command::scale::Args),
     Stop(command::stop::Args),
     Drain(command::drain::Args),
+    Upgrade(command::upgrade::Args),
     Down(command::down::Args),
     Drill(command::drill::Args),
     Gateway(command::gateway::Args),
@@ -44,6 +46,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(args) => command::init::run(&args),
+        Command::Up(args) => command::up::run(&args),
         Command::Ps(args) => command::ps::run(&args),
         Command::Events(args) => command::events::run(args),
         Command::Logs(args) => command::logs::run(args),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Scale(args) => command::scale::run(&args),
         Command::Stop(args) => command::stop::run(&args),
         Command::Drain(args) => command::drain::run(&args),
+        Command::Upgrade(args) => command::upgrade::run(&args),
         Command::Down(args) => command::down::run(&args),
         Command::Drill(args) => command::drill::run(args),
         Command::Gateway(args) => command::gateway::run(&args),

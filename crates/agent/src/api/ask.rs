@@ -6,7 +6,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::ApiError;
 use super::types::{
     Deploy, DeployReply, Deployed, DownReply, EventView, EventsQuery, FleetView, LogLine,
-    LogsQuery, RevisionView, Scale, Scaled, TaskView,
+    LogsQuery, RevisionView, Scale, Scaled, TaskView, Upgrade, Upgraded,
 };
 
 /// So many asks wait at most; who asks more waits before that.
@@ -30,6 +30,8 @@ pub enum Ask {
     Revisions(String, Reply<Vec<RevisionView>>),
     /// The fleet is to be as this file says.
     Deploy(Box<Deploy>, Reply<DeployReply>),
+    /// All parts are to be those of this program.
+    Upgrade(Upgrade, Reply<Upgraded>),
     /// This service is to go back to the completed revision before the one it has.
     Rollback(String, Reply<Deployed>),
     /// This service is to have so many tasks.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::types::{
     Deploy, DeployReply, Deployed, DownReply, EventView, EventsQuery, FleetView, LogLine,
-    LogsQuery, RevisionView, Scale, Scaled, TaskView,
+    LogsQuery, RevisionView, Scale, Scaled, TaskView, Upgrade, Upgraded,
 };
 use super::{ApiError, socket};
 pub use error::ClientError;
@@ -118,6 +118,12 @@ impl Client {
     /// Retires a task: it is drained, then ended.
     pub async fn drain(&self, task: TaskId) -> Answered<TaskView> {
         self.post(&format!("/v1/tasks/{task}/drain")).await
+    }
+
+    /// Has `program` take the place of agent, gateway and keeper.
+    pub async fn upgrade(&self, program: &Path) -> Answered<Upgraded> {
+        let upgrade = Upgrade { program: program.to_owned() };
+        self.call(Method::POST, "/v1/upgrade", Some(&upgrade)).await
     }
 
     /// Drains and ends the fleet. [`ClientError::is_absence`] tells of a later call when it is no more.

@@ -14,7 +14,7 @@ use super::openapi;
 use super::reply;
 use super::types::{
     Deploy, DeployReply, Deployed, DownReply, EventView, EventsQuery, FleetView, LogLine,
-    LogsQuery, RevisionView, Scale, Scaled, TaskView,
+    LogsQuery, RevisionView, Scale, Scaled, TaskView, Upgrade, Upgraded,
 };
 
 /// Says what something looks like.
@@ -100,6 +100,13 @@ pub(super) fn all() -> Vec<Route> {
             post(drain),
         )
         .refusing(&[404, 409, 422]),
+        Route::post::<Upgraded>(
+            "/v1/upgrade",
+            "Have another program take the place of agent, gateway and keeper; tasks go on",
+            post(upgrade),
+        )
+        .taking::<Upgrade>()
+        .refusing(&[413, 422, 500]),
         Route::post::<DownReply>("/v1/down", "Drain and end the whole fleet", post(down)),
         Route::get::<serde_json::Value>("/v1/openapi.json", "This document", get(document)),
     ]
@@ -210,6 +217,13 @@ async fn stop(State(handle): State<Handle>, Task(task): Task) -> Answer<TaskView
 
 async fn drain(State(handle): State<Handle>, Task(task): Task) -> Answer<TaskView> {
     handle.ask(|reply| Ask::Drain(task, reply)).await.map(Json)
+}
+
+async fn upgrade(State(handle): State<Handle>, Body(upgrade): Body<Upgrade>) -> Answer<Upgraded> {
+    if !upgrade.program.is_absolute() {
+        return Err(ApiError::invalid("program: it is relative", "an absolute path"));
+    }
+    handle.ask(|reply| Ask::Upgrade(upgrade, reply)).await.map(Json)
 }
 
 async fn down(State(handle): State<Handle>) -> Answer<DownReply> {

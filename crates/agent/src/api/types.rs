@@ -237,7 +237,22 @@ pub struct Deploy {
     /// Only this service is to change.
     #[serde(default)]
     pub service: Option<String>,
+    /// Tasks are made anew even if nothing about them has changed.
+    #[serde(default)]
+    pub force: bool,
 }
+
+/// The parts of the fleet are to be those of another program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// Where it is: an absolute path.
+    pub program: PathBuf,
+}
+
+/// A new agent, a new gateway and another keeper take over in a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Upgraded {}
 
 /// What a deployment begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

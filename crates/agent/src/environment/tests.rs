@@ -68,7 +68,10 @@ fn later_ones_win_and_relative_paths_are_meant_from_the_directory() {
 #[test]
 fn errors_name_file_and_line_and_never_a_value() {
     let files = |lines: &'static [u8]| error(&service(&[], &["a.env"], &[]), &[("a.env", lines)]);
-    assert_eq!(files(b"A=1\nhidden\n"), "a.env: line 2: is not NAME=value");
+    assert_eq!(
+        files(b"A=1\nhidden\n"),
+        "a.env: line 2: has no =; allowed is NAME=value, a comment after #, or nothing"
+    );
     let name = "a name has letters, digits and _, and begins with no digit";
     assert_eq!(files(b"\n# x\n1A=hidden"), format!("a.env: line 3: {name}"));
     assert_eq!(files(b"A=hid\0den"), "a.env: line 1: has a NUL, which no variable can have");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use seaworthy_agent::api::types::{
     DeployReply, Deployed, DeploymentView, DownReply, FleetView, LogLine, PartView, RevisionState,
-    RevisionView, Scaled, ServiceView, Stage, TaskView,
+    RevisionView, Scaled, ServiceView, Stage, TaskView, Upgraded,
 };
 use seaworthy_agent::api::{ApiError, Ask, Journal, Logs, Wall, server, socket};
 use seaworthy_agent::api::{Handle, Reply};
@@ -94,6 +94,7 @@ impl Fake {
 
     fn answer(&mut self, ask: Ask) {
         match ask {
+            Ask::Upgrade(_, reply) => drop(reply.send(Ok(Upgraded {}))),
             Ask::Fleet(reply) => tell(reply, Ok(self.fleet())),
             Ask::Tasks(reply) => tell(reply, Ok(tasks())),
             Ask::Events(query, reply) => tell(reply, Ok(self.journal.events(&query))),

@@ -28,6 +28,8 @@ pub(super) struct Call {
     /// It goes to tasks of this one, as long as there are any.
     pub(super) revision: Option<Revision>,
     pub(super) deadline: Option<Instant>,
+    /// When it began; none if how long it takes says nothing.
+    pub(super) began: Option<Instant>,
     /// From the route's guard; none as long as it waits for its first try.
     pub(super) pass: Option<Pass>,
     /// Its place in the queue, while it waits there.
@@ -132,8 +134,9 @@ impl Calls {
 // === impl Call ===
 
 impl Call {
-    /// A call of which nothing was tried.
+    /// A call that begins now.
     pub(super) fn new(
+        now: Instant,
         id: CallId,
         request: Request,
         revision: Option<Revision>,
@@ -144,6 +147,7 @@ impl Call {
             request,
             revision,
             deadline,
+            began: Some(now),
             pass: None,
             ticket: None,
             tries: Tries::default(),

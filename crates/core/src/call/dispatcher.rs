@@ -2,15 +2,17 @@
 
 mod tries;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::calls::{Call, Calls};
 use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::queue::Queue;
+use super::tally::Tally;
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
 use crate::balance;
-use crate::endpoints::TaskId;
+use crate::cluster::plan::Revision;
+use crate::endpoints::{TaskId, Traffic};
 use crate::health::Rotation;
 use crate::machine::{Machine, soonest};
 use crate::policy::guard::Guard;
@@ -38,6 +40,9 @@ pub struct Dispatcher {
     loads: Loads,
     calls: Calls,
     queue: Queue,
+    tally: Tally,
+    /// How calls are divided among revisions where their route does not say it.
+    weights: BTreeMap<Revision, u32>,
     /// Calls so far.
     begun: u64,
     actions: VecDeque<Action>,
@@ -55,6 +60,8 @@ impl Dispatcher {
             loads: Loads::new(balancing, seed),
             calls: Calls::default(),
             queue: Queue::new(config.queue),
+            tally: Tally::new(),
+            weights: BTreeMap::new(),
             begun: 0,
             actions: VecDeque::new(),
             seen: VecDeque::new(),
@@ -64,6 +71,16 @@ impl Dispatcher {
     /// Requests sent to `task` and not yet finished.
     pub fn in_flight(&self, task: TaskId) -> u32 {
         self.loads.in_flight(task)
+    }
+
+    /// Whole answers of `task`, since it is known.
+    pub fn answered(&self, task: TaskId) -> u64 {
+        self.tally.answered(task)
+    }
+
+    /// What clients got until `now`.
+    pub fn traffic(&self, now: Instant) -> Traffic {
+        self.tally.traffic(now)
     }
 
     /// Calls that wait until a task may get them.
@@ -99,12 +116,14 @@ impl Dispatcher {
 
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
         let deadline = self.gates[request.route.0].deadline(now, request.ask.deadline);
+        self.tally.begin();
         if deadline.is_some_and(|deadline| deadline <= now) {
+            self.tally.end(now, Some(now), true);
             return self.answer(id, Refusal::Deadline);
         }
         self.begun += 1;
-        let revision = self.gates[request.route.0].revision(self.begun);
-        self.calls.insert(Call::new(id, request, revision, deadline));
+        let revision = self.gates[request.route.0].revision(self.begun, &self.weights);
+        self.calls.insert(Call::new(now, id, request, revision, deadline));
         // Whoever waits for the tasks to take more in comes first.
         let others_wait = self.queue.len() > 0 && !self.loads.any_below(AT_ONCE);
         if others_wait || !self.go_on(now, id) {
@@ -172,6 +191,13 @@ impl Dispatcher {
         }
     }
 
+    /// Calls that wait keep the revision that was drawn for them.
+    fn register(&mut self, tasks: &[TaskId], weights: BTreeMap<Revision, u32>) {
+        self.weights = weights;
+        let loads = &self.loads;
+        self.tally.keep(|task| tasks.contains(&task) || loads.in_flight(task) > 0);
+    }
+
     /// Serves those that wait, as far as there are tasks for them.
     fn serve_queue(&mut self, now: Instant) {
         while let Some(id) = self.queue.first()
@@ -219,6 +245,7 @@ impl Dispatcher {
     /// The work of a call has ended.
     fn close(&mut self, now: Instant, id: CallId, outcome: Outcome) {
         let Some(mut call) = self.forget(now, id) else { return };
+        self.tally.end(now, call.began, outcome != Outcome::Success);
         if let Some(pass) = call.pass.take() {
             self.gates[call.request.route.0].settle(now, pass, outcome);
         }
@@ -229,6 +256,10 @@ impl Dispatcher {
         let Some(call) = self.calls.get(id) else { return };
         let sent = call.tries.last_since();
         let Some(mut call) = self.forget(now, id) else { return };
+        // A client that has had enough of an answer says nothing of how long that would have been.
+        let timed_out = how == Outcome::Timeout;
+        let began = call.began.filter(|_| timed_out || call.passed.is_none());
+        self.tally.end(now, began, timed_out);
         if let Some(pass) = call.pass.take() {
             self.gates[call.request.route.0].abandon(now, pass, sent, how);
         }
@@ -263,8 +294,11 @@ impl Machine for Dispatcher {
     fn handle(&mut self, now: Instant, input: Input) {
         // First of all: what was due meanwhile, such as a hedge, is sent now, and so to those who are
         // there now. Who has left may have no address any more.
-        if let Input::Rotate(rotation) = &input {
-            self.rotate(now, rotation);
+        match input {
+            Input::Rotate(ref rotation) => self.rotate(now, rotation),
+            // Nor is anything sent before the rotation that follows on this.
+            Input::Endpoints { tasks, weights } => return self.register(&tasks, weights),
+            _ => {}
         }
         // A deadline that has passed counts, whether or not anybody told the time meanwhile.
         self.handle_timeout(now);
@@ -277,6 +311,9 @@ impl Machine for Dispatcher {
             Input::Done { call: id, attempt } => {
                 if let Some(call) = self.calls.of_try(id, attempt) {
                     let outcome = call.outcome.unwrap_or(Outcome::Success);
+                    if let Some(one) = call.tries.get(attempt) {
+                        self.tally.answer(one.task);
+                    }
                     self.tell_answered(id, attempt);
                     self.close(now, id, outcome);
                 }
@@ -288,7 +325,7 @@ impl Machine for Dispatcher {
                 }
                 self.abandon(now, id, Outcome::Cancelled);
             }
-            Input::Rotate(_) => {}
+            Input::Rotate(_) | Input::Endpoints { .. } => {}
         }
         self.serve_queue(now);
     }

@@ -97,12 +97,18 @@ impl Gate {
         self.guard.admit(now, ask)
     }
 
-    /// Of which revision the task of the `ordinal`-th call is to be, if that matters.
-    pub(super) fn revision(&self, ordinal: u64) -> Option<Revision> {
-        if self.weights.is_empty() {
+    /// Of which revision the task of the `ordinal`-th call is to be, if that matters: by the route's
+    /// weights, or by those of the `endpoints` if it has none.
+    pub(super) fn revision(
+        &self,
+        ordinal: u64,
+        endpoints: &BTreeMap<Revision, u32>,
+    ) -> Option<Revision> {
+        let weights = if self.weights.is_empty() { endpoints } else { &self.weights };
+        if weights.is_empty() {
             return None;
         }
-        let sum: u64 = self.weights.values().map(|weight| u64::from(*weight)).sum();
+        let sum: u64 = weights.values().map(|weight| u64::from(*weight)).sum();
         let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
         let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
         let hit = |(_, weight): &(&Revision, &u32)| {
@@ -110,7 +116,7 @@ impl Gate {
             left = left.saturating_sub(u64::from(**weight));
             hit
         };
-        self.weights.iter().find(hit).map(|(revision, _)| *revision)
+        weights.iter().find(hit).map(|(revision, _)| *revision)
     }
 
     /// How an answer with this status went.
@@ -219,12 +225,19 @@ mod tests {
     #[test]
     fn revisions_are_drawn_by_weight() {
         let mut route = Config::plain(Duration::from_secs(1), 1).routes.remove(0);
-        assert_eq!(Gate::new(route.clone(), 1).revision(1), None, "they do not matter");
-        route.weights = [(1, 90), (2, 0), (3, 10)].into();
-        let gate = Gate::new(route, 1);
-        let drawn: Vec<_> = (0..10_000).filter_map(|ordinal| gate.revision(ordinal)).collect();
-        let count = |revision| drawn.iter().filter(|drawn| **drawn == revision).count();
-        assert_eq!((drawn.len(), count(2)), (10_000, 0));
-        assert!(count(3).abs_diff(1000) < 100, "{} of 3", count(3));
+        let of_endpoints = [(1, 90), (2, 0), (3, 10)].into();
+        let of_route = [(1, 0), (2, 80), (3, 20)].into();
+        let plain = Gate::new(route.clone(), 1);
+        assert_eq!(plain.revision(1, &BTreeMap::new()), None, "they do not matter");
+        assert_eq!(plain.revision(1, &[(1, 0), (2, 0)].into()), None, "there is nothing to draw");
+        route.weights = of_route;
+        let special = Gate::new(route, 1);
+        for (gate, never, seldom, share) in [(plain, 2, 3, 1000), (special, 1, 3, 2000)] {
+            let draw = |ordinal| gate.revision(ordinal, &of_endpoints);
+            let drawn: Vec<_> = (0..10_000).filter_map(draw).collect();
+            let count = |revision| drawn.iter().filter(|drawn| **drawn == revision).count();
+            assert_eq!((drawn.len(), count(never)), (10_000, 0));
+            assert!(count(seldom).abs_diff(share) < 120, "{} of {seldom}", count(seldom));
+        }
     }
 }

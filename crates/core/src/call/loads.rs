@@ -26,7 +26,7 @@ pub struct Pick<'a> {
     pub preferred: Option<TaskId>,
     /// From [`Affinity::of`](crate::balance::Affinity::of), for a consistent hash.
     pub affinity: u64,
-    /// Only tasks of this revision, as long as one is in rotation.
+    /// Only tasks of this revision, as long as one of them may get it.
     pub revision: Option<Revision>,
     /// It may be sent to a task that perhaps fails it.
     pub safe: bool,
@@ -170,15 +170,15 @@ impl Loads {
     }
 
     fn choice<'a>(&self, pick: &Pick<'a>) -> Choice<'a> {
-        let has = |revision: &Revision| {
-            self.targets.iter().any(|t| t.in_rotation() && t.member().revision == *revision)
+        let most_in_flight = self.config.most_in_flight.unwrap_or(u32::MAX);
+        // A revision of one task is not to make calls fail or wait that others could answer.
+        let has_room = |revision: &Revision| {
+            let only =
+                Choice { not: pick.not, revision: Some(*revision), ..Choice::any(most_in_flight) };
+            self.targets.iter().any(|t| only.is_about(t) && t.in_flight() < most_in_flight)
         };
-        let choice = Choice {
-            not: pick.not,
-            revision: pick.revision.filter(has),
-            most_in_flight: self.config.most_in_flight.unwrap_or(u32::MAX),
-            on_trial: false,
-        };
+        let revision = pick.revision.filter(has_room);
+        let choice = Choice { not: pick.not, revision, ..Choice::any(most_in_flight) };
         let plain = |target: &Target| choice.is_about(target) && !target.member().on_trial;
         Choice { on_trial: !self.targets.iter().any(plain), ..choice }
     }
@@ -206,6 +206,10 @@ impl Loads {
 // === impl Choice ===
 
 impl Choice<'_> {
+    fn any(most_in_flight: u32) -> Self {
+        Self { not: &[], revision: None, most_in_flight, on_trial: false }
+    }
+
     fn is_about(&self, target: &Target) -> bool {
         target.in_rotation()
             && self.revision.is_none_or(|revision| revision == target.member().revision)

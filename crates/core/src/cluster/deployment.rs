@@ -3,9 +3,13 @@
 //! Source of the arithmetic: ECS API reference, `DeploymentConfiguration`,
 //! `DeploymentCircuitBreaker` and `ThresholdConfiguration`.
 
+mod view;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use view::{DeploymentView, State};
 
 /// How deployments of one service go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub struct Config {
     pub alarm: Option<Alarm>,
     /// A first step with a small share of the requests, if there is one.
     pub canary: Option<Canary>,
+    /// A deployment ends when every new task has answered requests, or when none came for so long: one
+    /// interval of the health checks.
+    pub quiet: Duration,
 }
 
 /// The deployment circuit breaker: so many new tasks may fail.
@@ -69,7 +76,17 @@ impl Default for Config {
             rollback: true,
             alarm: None,
             canary: None,
+            quiet: Duration::from_secs(10),
         }
+    }
+}
+
+// === impl Canary ===
+
+impl Canary {
+    /// So many tasks of the new revision come first.
+    pub fn tasks(&self, desired_count: u32) -> u32 {
+        (desired_count * self.percent).div_ceil(100).clamp(1, desired_count.max(1))
     }
 }
 

@@ -1,77 +1,45 @@
-//! Desired state to actions, with time: provisioning, draining, timeouts, backoff.
+//! Desired state to actions, with time: provisioning, draining, timeouts, backoff, deployments.
 
+mod alarm;
+mod crashes;
+mod explain;
 mod life;
+mod observe;
+mod progress;
+mod restore;
+mod rollout;
+mod verdict;
+mod words;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::plan::{Desired, Observed, Plan, Revision, Step, Waiting, plan};
+use super::deployment::{DeploymentView, State};
+use super::plan::{Desired, Observed, Plan, Revision, Seen, Step, Waiting, plan};
 use super::task::{Phase, Task};
 use super::{Config, Numbers, View};
-use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId};
+use crate::endpoints::{Endpoints, Health, TaskId};
 use crate::machine::Machine;
-use crate::record::{Cause, Decision, Exit, Record};
+use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
+use alarm::Watch;
+use crashes::Backoff;
+use rollout::Deployment;
+
+pub use restore::Snapshot;
+pub use words::{Action, Ending, Event, Signal};
 
 /// Without a word from the gateway for so long, what it said last counts no more.
 const SIGHTINGS_COUNT_FOR: Duration = Duration::from_secs(5);
-
-/// What the reconciler is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// What there should be has changed.
-    Desired(Box<Config>, Revision),
-    /// A port is reserved for the next task. The shell offers another one when it was used.
-    Port(u16),
-    /// The process of a task runs.
-    Launched(TaskId),
-    /// The process of a task could not be started.
-    NotLaunched(TaskId, String),
-    /// The process of a task ended.
-    Exited(TaskId, Exit),
-    /// The gateway was heard of.
-    Sightings(Sightings),
-    /// A person wants this task stopped, at once and undrained, as by hand in ECS.
-    Stop(TaskId),
-}
-
-/// What the reconciler wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start the process; report `Launched` or `NotLaunched`, and `Exited` when it ends.
-    Launch {
-        /// As this task.
-        task: TaskId,
-        /// Of this revision.
-        revision: Revision,
-        /// To listen here.
-        port: u16,
-    },
-    /// Send a signal to the task's process group.
-    Signal(TaskId, Signal),
-    /// Tell the gateway.
-    Publish(Endpoints),
-    /// A decision was taken.
-    Record(Record),
-}
-
-/// How a process is told to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signal {
-    /// SIGTERM: please.
-    Terminate,
-    /// SIGKILL: now.
-    Kill,
-}
 
 /// Keeps one service as desired.
 #[derive(Debug)]
 pub struct Reconciler {
     config: Config,
-    revision: Revision,
+    /// How many tasks are desired: those of the settings, until somebody scales.
+    count: u32,
+    /// Nothing should run any more.
+    down: bool,
     seed: u64,
     tasks: Vec<Task>,
     numbers: Numbers,
@@ -80,15 +48,26 @@ pub struct Reconciler {
     port: Option<u16>,
     /// A fleet's first fill happens before its story begins: nothing is provisioned until then.
     filled: bool,
-    /// Starts in a row that failed before a check passed, and when the next one may be.
-    failed_starts: u32,
-    next_start: Option<Instant>,
+    deployment: Deployment,
+    /// Those before it, the oldest first.
+    history: VecDeque<DeploymentView>,
+    /// Revisions to which one may go back, the last one last.
+    completed: Vec<Revision>,
+    /// Old revisions and how many tasks of each still have a place, the youngest first.
+    old: Vec<(Revision, u32)>,
+    backoffs: BTreeMap<Revision, Backoff>,
     /// When the gateway was first and last heard of without a break in between.
     sighted: Option<(Instant, Instant)>,
+    /// What clients got.
+    watch: Watch,
+    /// An earlier gateway still finishes requests.
+    handover: bool,
     /// Whether it has been said that every task looks bad.
     holding: bool,
     published: Endpoints,
     actions: VecDeque<Action>,
+    /// When it was last told something.
+    at: Instant,
 }
 
 // === impl Reconciler ===
@@ -97,20 +76,27 @@ impl Reconciler {
     /// A service of which nothing runs yet. Tell it the time to begin.
     pub fn new(config: Config, seed: u64, numbers: Numbers) -> Self {
         Self {
+            count: config.desired_count,
             config,
+            down: false,
             numbers,
-            revision: 1,
             seed,
             tasks: Vec::new(),
             started: 0,
             port: None,
             filled: false,
-            failed_starts: 0,
-            next_start: None,
+            deployment: Deployment::first(),
+            history: VecDeque::new(),
+            completed: Vec::new(),
+            old: Vec::new(),
+            backoffs: BTreeMap::new(),
             sighted: None,
+            watch: Watch::default(),
+            handover: false,
             holding: false,
             published: Endpoints::default(),
             actions: VecDeque::new(),
+            at: Instant::EPOCH,
         }
     }
 
@@ -119,16 +105,53 @@ impl Reconciler {
         self.tasks.iter().map(Task::view).collect()
     }
 
+    /// How many tasks are desired.
+    pub fn desired_count(&self) -> u32 {
+        self.count
+    }
+
+    /// The revision that is desired.
+    pub fn revision(&self) -> Revision {
+        self.deployment.revision
+    }
+
+    /// Healthy tasks that our own actions leave, and tasks that our own starts do not exceed.
+    pub fn bounds(&self) -> (u32, u32) {
+        if self.down {
+            return (0, 0);
+        }
+        (self.config.floor_of(self.count), self.config.ceiling_of(self.count))
+    }
+
+    /// Whether the service was taken down and no task is left.
+    pub fn is_down(&self) -> bool {
+        self.down && self.tasks.is_empty()
+    }
+
     /// What would be done now, and what is waited for.
     pub fn plan(&self, now: Instant) -> Plan {
-        let desired = Desired {
-            count: self.config.desired_count,
-            floor: self.config.floor(),
-            ceiling: self.config.ceiling(),
-            revision: self.revision,
+        // Whoever takes a service down does not guess, and nobody is left to be spared.
+        let informed = self.down || self.informed(now);
+        plan(&self.desired(now), &Observed { tasks: self.seen(now), informed })
+    }
+
+    fn desired(&self, now: Instant) -> Desired {
+        let (floor, ceiling) = self.bounds();
+        let count = if self.down { 0 } else { self.count };
+        let (new, keep) = self.shares(now);
+        let revision = self.deployment.revision;
+        let old = match self.deployment.held_for() {
+            Some(better) => self.places_beside(now, better, keep),
+            None => self.old.clone(),
         };
-        let tasks = self.tasks.iter().map(Task::seen).collect();
-        plan(&desired, &Observed { tasks, informed: self.informed(now) })
+        let proven = |task: &Task| task.revision == revision && task.proven;
+        let unproven = self.deployment.is_in_doubt() && !self.tasks.iter().any(proven);
+        Desired { count, floor, ceiling, revision, new, old, keep, unproven }
+    }
+
+    fn seen(&self, now: Instant) -> Vec<Seen> {
+        let grace = self.config.health_grace;
+        self.tasks.iter().map(|task| task.seen(now, grace)).collect()
     }
 
     fn informed(&self, now: Instant) -> bool {
@@ -136,59 +159,20 @@ impl Reconciler {
     }
 
     fn record(&mut self, now: Instant, task: TaskId, decision: Decision, cause: Cause) {
-        self.actions.push_back(Action::Record(Record {
-            at: now,
-            task: Some(task),
-            decision,
-            cause,
-        }));
+        self.tell(Record { at: now, task: Some(task), decision, cause });
+    }
+
+    /// Of the whole service.
+    fn record_all(&mut self, now: Instant, decision: Decision, cause: Cause) {
+        self.tell(Record { at: now, task: None, decision, cause });
+    }
+
+    fn tell(&mut self, record: Record) {
+        self.actions.push_back(Action::Record(record));
     }
 
     fn task(&mut self, id: TaskId) -> Option<&mut Task> {
         self.tasks.iter_mut().find(|task| task.id == id)
-    }
-
-    fn observe(&mut self, now: Instant, sightings: &Sightings) {
-        if sightings.acknowledged > self.published.version {
-            return self.number_from(sightings.acknowledged + 1);
-        }
-        let first = self.sighted.filter(|_| self.informed(now)).map_or(now, |(first, _)| first);
-        self.sighted = Some((first, now));
-        for task in &mut self.tasks {
-            if task.observe(sightings) {
-                self.failed_starts = 0;
-            }
-        }
-        let drained = |task: &Task| match task.phase {
-            Phase::Draining { version, .. } => {
-                let busy = sightings.of(task.id).is_some_and(|seen| seen.in_flight > 0);
-                sightings.acknowledged >= version && !busy
-            }
-            _ => false,
-        };
-        let drained: Vec<TaskId> =
-            self.tasks.iter().filter(|task| drained(task)).map(|task| task.id).collect();
-        for id in drained {
-            self.stop(now, id, Cause::Drained);
-        }
-        let serving = self.tasks.iter().filter(|task| task.passed).count() as u32;
-        self.filled |= serving >= self.config.desired_count;
-        if sightings.acknowledged < self.published.version {
-            // Perhaps it was lost, or the gateway was started again.
-            self.actions.push_back(Action::Publish(self.published.clone()));
-        }
-    }
-
-    /// The gateway goes by the numbers of an earlier agent. Ours go on from there; what it saw of
-    /// that one's tasks is not about ours.
-    fn number_from(&mut self, first: u64) {
-        self.published.version = first;
-        for task in &mut self.tasks {
-            if let Phase::Draining { version, .. } = &mut task.phase {
-                *version = first;
-            }
-        }
-        self.actions.push_back(Action::Publish(self.published.clone()));
     }
 
     /// Carries the plan out as far as backoff lets it.
@@ -197,7 +181,7 @@ impl Reconciler {
         self.hold(now, plan.waiting_on.contains(&Waiting::EveryoneLooksBad));
         for step in plan.steps {
             match step {
-                Step::Start(_) if self.next_start.is_some() => {}
+                Step::Start(revision) if self.must_wait(now, revision).is_some() => {}
                 Step::Start(revision) => self.start(now, revision),
                 Step::Retire(id, cause) => self.retire(now, id, cause),
             }
@@ -208,24 +192,36 @@ impl Reconciler {
     fn hold(&mut self, now: Instant, everyone_looks_bad: bool) {
         let told = std::mem::replace(&mut self.holding, everyone_looks_bad);
         if everyone_looks_bad && !told {
-            let (decision, cause) = (Decision::Hold, Cause::EveryoneLooksBad);
-            self.actions.push_back(Action::Record(Record { at: now, task: None, decision, cause }));
+            self.record_all(now, Decision::Hold, Cause::EveryoneLooksBad);
         }
     }
 
-    fn publish(&mut self) {
-        let tasks: Vec<_> = self.tasks.iter().filter_map(Task::endpoint).collect();
-        let shape = |tasks: &[Endpoint]| -> Vec<_> {
-            tasks.iter().map(|e| (e.task, e.address, e.wanted)).collect()
-        };
-        // An inherited verdict is no news to a gateway that lives: it does not make a version.
-        if shape(&tasks) == shape(&self.published.tasks) {
-            self.published.tasks = tasks;
-        } else {
-            let version = self.published.version + 1;
-            self.published = Endpoints { version, tasks, ..Endpoints::default() };
-            self.actions.push_back(Action::Publish(self.published.clone()));
+    /// Somebody wants a task gone, but not its place empty.
+    fn drain(&mut self, now: Instant, id: TaskId) {
+        let Some(task) = self.task(id) else { return };
+        if !task.is_leaving() && task.replace.is_none() {
+            task.replace = Some(super::plan::Replace::ByHand);
+            self.record(now, id, Decision::Replace, Cause::ByHand);
         }
+    }
+
+    fn take_down(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.down, true) {
+            return;
+        }
+        self.record_all(now, Decision::Down, Cause::ByHand);
+        if self.deployment.state.is_under_way() {
+            self.deployment.end(State::Failed, Some(&Cause::TakenDown));
+        }
+    }
+
+    /// Whether a wish comes too late.
+    fn refuses(&mut self, now: Instant, event: &Event) -> bool {
+        let wish = matches!(event, Event::Deploy(..) | Event::Scale(_) | Event::Rollback);
+        if self.down && wish {
+            self.record_all(now, Decision::Refuse, Cause::TakenDown);
+        }
+        self.down && wish
     }
 }
 
@@ -236,11 +232,16 @@ impl Machine for Reconciler {
     type Action = Action;
 
     fn handle(&mut self, now: Instant, event: Event) {
+        self.calm_down(now);
+        if self.refuses(now, &event) {
+            return;
+        }
         match event {
-            Event::Desired(config, revision) => {
-                self.config = *config;
-                self.revision = revision;
-            }
+            Event::Deploy(config, revision) => self.deploy(now, *config, revision),
+            Event::Scale(count) => self.scale(now, count),
+            Event::Rollback => self.roll_back_by_hand(now),
+            Event::Drain(id) => self.drain(now, id),
+            Event::Down => self.take_down(now),
             Event::Port(port) => self.port = Some(port),
             Event::Launched(id) => {
                 if let Some(task) = self.task(id)
@@ -249,16 +250,21 @@ impl Machine for Reconciler {
                     task.phase = Phase::Running { port, since: now };
                 }
             }
-            Event::NotLaunched(id, why) => self.gone(now, id, Cause::NotStarted(why)),
-            Event::Exited(id, exit) => self.gone(now, id, Cause::Exited(exit)),
+            Event::NotLaunched(id, why) => self.not_launched(now, id, why),
+            Event::Exited(id, ending) => self.exited(now, id, ending),
             Event::Sightings(sightings) => self.observe(now, &sightings),
+            Event::Usage(usage) => self.measure(now, &usage),
+            Event::Handover(handover) => self.handover = handover,
             Event::Stop(id) => self.stop(now, id, Cause::ByHand),
         }
         self.handle_timeout(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.at = now;
         self.advance(now);
+        self.judge(now);
+        self.roll(now);
         self.carry_out(now);
         // A task that needs no provisioning is due already.
         self.advance(now);
@@ -274,10 +280,17 @@ impl Machine for Reconciler {
             // Without a port there is nothing to wake up for.
             Phase::Provisioning { until } => self.port.map(|_| until),
             Phase::Running { since, .. } if !task.passed => self.start_deadline(since),
+            Phase::Running { since, .. } if task.verdict.health == Health::Unhealthy => {
+                // Its grace ends.
+                Some(since + self.config.health_grace).filter(|at| *at > self.at)
+            }
+            Phase::Running { .. } => self.settles(task),
             Phase::Draining { until, .. } => Some(until),
             Phase::Stopping { kill_at, .. } => kill_at,
-            Phase::Launching { .. } | Phase::Running { .. } => None,
+            Phase::Launching { .. } => None,
         };
-        self.tasks.iter().filter_map(due).chain(self.next_start).min()
+        let starts = self.backoffs.values().filter_map(Backoff::next_start);
+        let starts = starts.filter(|at| *at > self.at);
+        self.tasks.iter().filter_map(due).chain(starts).chain(self.rollout_due()).min()
     }
 }

@@ -1,14 +1,20 @@
 //! One task's life, as far as the way of control knows it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use super::plan::{Revision, Seen, Standing};
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Replace, Revision, Seen, Standing};
 use super::{State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
 use crate::time::Instant;
 
+/// So many ejections in a row are no passing weakness.
+const PERSISTENT: u32 = 5;
+
 /// A task that is not gone.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) id: TaskId,
     pub(super) revision: Revision,
@@ -17,14 +23,36 @@ pub(super) struct Task {
     pub(super) verdict: Inherited,
     /// Whether a check ever passed.
     pub(super) passed: bool,
+    /// Since when its checks pass and its requests are well.
+    pub(super) healthy_since: Option<Instant>,
+    /// Whether that is for long enough.
+    pub(super) settled: bool,
+    /// Whether it ever was.
+    pub(super) proven: bool,
+    /// It came in a deployment that is not over: it counts only once it has settled.
+    pub(super) must_settle: bool,
+    /// It is a failure of its deployment, and has been counted.
+    pub(super) blamed: bool,
+    /// It was given up because no check passed in time.
+    pub(super) given_up: bool,
+    /// Whether it has answered a request of a client.
+    pub(super) answered: bool,
+    /// It is to go once another one serves in its place.
+    pub(super) replace: Option<Replace>,
     /// Whether it was last seen in rotation.
+    #[serde(skip)]
     pub(super) in_rotation: bool,
     /// Requests last seen in flight.
+    #[serde(skip)]
     pub(super) in_flight: u32,
+    /// When it was first and last seen above its soft limit without a break.
+    #[serde(skip)]
+    pub(super) over: Option<(Instant, Instant)>,
 }
 
 /// Where in its life a task is. There is no way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
     /// Its process starts then.
     Provisioning { until: Instant },
@@ -39,15 +67,50 @@ pub(super) enum Phase {
 }
 
 impl Task {
-    pub(super) fn seen(&self) -> Seen {
+    /// One that is to start then.
+    pub(super) fn new(id: TaskId, revision: Revision, until: Instant, must_settle: bool) -> Self {
+        Self {
+            id,
+            revision,
+            phase: Phase::Provisioning { until },
+            verdict: Health::Initial.into(),
+            passed: false,
+            healthy_since: None,
+            settled: false,
+            proven: false,
+            must_settle,
+            blamed: false,
+            given_up: false,
+            answered: false,
+            replace: None,
+            in_rotation: false,
+            in_flight: 0,
+            over: None,
+        }
+    }
+
+    /// How it stands, where failing checks do not count for so long after its start.
+    pub(super) fn seen(&self, now: Instant, grace: Duration) -> Seen {
         let standing = match self.phase {
             Phase::Provisioning { .. } | Phase::Launching { .. } => Standing::Coming,
             Phase::Draining { .. } | Phase::Stopping { .. } => Standing::Leaving,
             Phase::Running { .. } if !self.passed => Standing::Coming,
-            Phase::Running { .. } if self.verdict.health == Health::Unhealthy => Standing::Failing,
-            Phase::Running { .. } => Standing::Serving,
+            Phase::Running { since, .. } => self.running(now < since + grace),
         };
-        Seen { task: self.id, revision: self.revision, standing }
+        Seen { task: self.id, revision: self.revision, standing, replace: self.replace }
+    }
+
+    fn running(&self, in_grace: bool) -> Standing {
+        let Inherited { health, ejection } = self.verdict;
+        if health == Health::Unhealthy && !in_grace
+            || ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
+        {
+            Standing::Failing
+        } else if self.healthy_since.is_none() || self.must_settle && !self.settled {
+            Standing::Unsettled
+        } else {
+            Standing::Serving
+        }
     }
 
     pub(super) fn view(&self) -> View {
@@ -76,16 +139,38 @@ impl Task {
         Some(Endpoint { task: self.id, address, wanted, weight: 1, revision, inherited })
     }
 
-    /// Takes note of what the gateway saw; true at the first pass.
-    pub(super) fn observe(&mut self, sightings: &Sightings) -> bool {
-        let Some(sighting) = sightings.of(self.id) else { return false };
+    /// Whether it runs and is to go on.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// Whether it was told to go.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Draining { .. } | Phase::Stopping { .. })
+    }
+
+    /// Takes note of what the gateway saw, with or without a break since it was last heard of.
+    pub(super) fn observe(&mut self, now: Instant, sightings: &Sightings, unbroken: bool) {
+        let Some(sighting) = sightings.of(self.id) else { return };
         self.in_flight = sighting.in_flight;
         self.in_rotation = sighting.in_rotation;
+        self.answered |= sighting.answered > 0;
         // A gateway that was started again knows nothing yet: that is no news.
         if sighting.health == Health::Initial {
-            return false;
+            return;
         }
+        self.passed = true;
         self.verdict = Inherited { health: sighting.health, ejection: sighting.ejection };
-        !std::mem::replace(&mut self.passed, true)
+        if sighting.health != Health::Healthy || sighting.ejection.is_some() {
+            (self.healthy_since, self.settled) = (None, false);
+        } else if self.healthy_since.is_none() || !unbroken && !self.settled {
+            // What nobody saw does not count.
+            self.healthy_since = Some(now);
+        }
+    }
+
+    /// What of it must outlive the agent.
+    pub(super) fn lasting(&self) -> Self {
+        Self { in_rotation: false, in_flight: 0, over: None, ..self.clone() }
     }
 }

@@ -147,7 +147,9 @@ impl Service {
             // All of them are wanted.
             raw.desired_count = Some(Number(Some(targets.len() as i128)));
         }
-        let cluster = tasks::read(&raw)?;
+        let mut cluster = tasks::read(&raw)?;
+        let health = raw.health.read().map_err(|error| error.below("health"))?;
+        cluster.deployment.quiet = health.interval;
         environment::check(&raw)?;
         if let Some(name) = &raw.sticky_cookie {
             range::token("sticky_cookie", name)?;
@@ -156,7 +158,7 @@ impl Service {
             name,
             // Loopback unless told otherwise, on a port of the kernel's choice.
             listen: raw.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into()),
-            health: raw.health.read().map_err(|error| error.below("health"))?,
+            health,
             call,
             http: raw.http.read().map_err(|error| error.below("http"))?,
             cluster,
@@ -165,6 +167,7 @@ impl Service {
             command,
             environment: raw.environment,
             environment_files: raw.environment_files.unwrap_or_default(),
+            directory: None,
             secrets: raw.secrets,
             targets,
         })

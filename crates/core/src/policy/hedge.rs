@@ -15,6 +15,9 @@ use super::budget::{self, Budget};
 use super::latencies::Latencies;
 use crate::time::Instant;
 
+/// What is usual is known by the answers of the last ten to twenty seconds.
+const TURNS: Duration = Duration::from_secs(10);
+
 /// When a request is sent once more, and how often that may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -57,7 +60,7 @@ impl Hedge {
     pub fn new(config: Config) -> Self {
         Self {
             at_least: config.at_least,
-            latencies: Latencies::new(config.quantile_percent),
+            latencies: Latencies::new(config.quantile_percent, TURNS),
             // It is full, so it does not matter since when.
             budget: Budget::new(Instant::EPOCH, config.budget),
         }

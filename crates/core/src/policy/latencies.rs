@@ -15,15 +15,15 @@ const LOWEST_BIT: u32 = 10;
 /// ... to 68.7 s.
 const HIGHEST_BIT: u32 = 36;
 const BUCKETS: usize = ((HIGHEST_BIT - LOWEST_BIT) as usize + 1) << FINE_BITS;
-/// A half is filled for so long.
-const HALF: Duration = Duration::from_secs(10);
 /// From fewer latencies nothing is told.
 const ENOUGH: u32 = 20;
 
 /// Latencies, and one quantile of them.
 #[derive(Clone, Debug)]
-pub(super) struct Latencies {
+pub(crate) struct Latencies {
     percent: u32,
+    /// A half is filled for so long.
+    turns: Duration,
     halves: [Half; 2],
     /// The half that is filled, and since when.
     filled: usize,
@@ -42,15 +42,16 @@ struct Half {
 // === impl Latencies ===
 
 impl Latencies {
-    /// None yet. So many percent of them are to be at most the quantile.
-    pub(super) fn new(percent: u32) -> Self {
+    /// None yet. So many percent of them are to be at most the quantile. Each is known for at least
+    /// as long as `turns`, and at most for twice as long.
+    pub(crate) fn new(percent: u32, turns: Duration) -> Self {
         let half = || Half { buckets: vec![0; BUCKETS].into(), count: 0 };
         let since = Instant::EPOCH;
-        Self { percent, halves: [half(), half()], filled: 0, since, told: None, counted: 0 }
+        Self { percent, turns, halves: [half(), half()], filled: 0, since, told: None, counted: 0 }
     }
 
     /// One more.
-    pub(super) fn record(&mut self, now: Instant, latency: Duration) {
+    pub(crate) fn record(&mut self, now: Instant, latency: Duration) {
         self.turn(now);
         let half = &mut self.halves[self.filled];
         half.buckets[bucket(latency)] += 1;
@@ -58,40 +59,51 @@ impl Latencies {
     }
 
     /// The quantile, rounded up to its bucket's end; none while too few are known.
-    pub(super) fn quantile(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn quantile(&mut self, now: Instant) -> Option<Duration> {
         self.turn(now);
         let count = self.count();
         // It hardly moves by a few more, and looking through all buckets takes its time.
         if self.told.is_none() || count.abs_diff(self.counted) > self.counted / 16 {
             self.counted = count;
-            self.told = (count >= ENOUGH).then(|| self.look_up(count));
+            self.told = self.look_up(&self.halves);
         }
         self.told
+    }
+
+    /// The same for somebody who only looks, and seldom: it is looked up anew each time.
+    pub(crate) fn quantile_at(&self, now: Instant) -> Option<Duration> {
+        let passed = now.since(self.since);
+        match () {
+            () if passed < self.turns => self.look_up(&self.halves),
+            () if passed < self.turns * 2 => {
+                self.look_up(std::slice::from_ref(&self.halves[self.filled]))
+            }
+            () => None,
+        }
     }
 
     fn count(&self) -> u32 {
         self.halves.iter().map(|half| half.count).sum()
     }
 
-    fn look_up(&self, count: u32) -> Duration {
-        let [one, other] = &self.halves;
+    fn look_up(&self, halves: &[Half]) -> Option<Duration> {
+        let count: u32 = halves.iter().map(|half| half.count).sum();
         let rank = (u64::from(count) * u64::from(self.percent)).div_ceil(100);
-        let both = one.buckets.iter().zip(&other.buckets).map(|(one, other)| one + other);
         let mut passed = 0;
-        let at = both.take_while(|n| {
-            passed += u64::from(*n);
+        let is_below = |bucket: &usize| {
+            passed += halves.iter().map(|half| u64::from(half.buckets[*bucket])).sum::<u64>();
             passed < rank
-        });
-        end(at.count())
+        };
+        (count >= ENOUGH).then(|| end((0..BUCKETS).take_while(is_below).count()))
     }
 
     /// Lets go of the older half when the other one has been filled for long enough.
     fn turn(&mut self, now: Instant) {
         let passed = now.since(self.since);
-        if passed < HALF {
+        if passed < self.turns {
             return;
         }
-        if passed >= HALF * 2 {
+        if passed >= self.turns * 2 {
             self.halves[self.filled].clear();
         }
         self.filled = 1 - self.filled;
@@ -130,11 +142,19 @@ mod tests {
     use super::*;
 
     const NOW: Instant = Instant::EPOCH;
+    const TURNS: Duration = Duration::from_secs(10);
     const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    impl Latencies {
+        fn told_anew(mut self, now: Instant) -> Option<Duration> {
+            self.told = None;
+            self.quantile(now)
+        }
+    }
 
     #[test]
     fn a_quantile_is_told_from_twenty_on() {
-        let mut latencies = Latencies::new(99);
+        let mut latencies = Latencies::new(99, TURNS);
         (1..20).for_each(|ms| latencies.record(NOW, MS(ms)));
         assert_eq!(latencies.quantile(NOW), None);
         latencies.record(NOW, MS(20));
@@ -144,12 +164,24 @@ mod tests {
 
     #[test]
     fn what_is_old_is_forgotten() {
-        let mut latencies = Latencies::new(50);
+        let mut latencies = Latencies::new(50, TURNS);
         (0..100).for_each(|_| latencies.record(NOW, MS(500)));
-        let later = NOW + HALF;
+        let later = NOW + TURNS;
         (0..1000).for_each(|_| latencies.record(later, MS(1)));
         assert!(latencies.quantile(later).unwrap() < MS(2));
-        assert_eq!(latencies.quantile(later + HALF * 2), None);
+        assert_eq!(latencies.quantile(later + TURNS * 2), None);
+    }
+
+    #[test]
+    fn whoever_only_looks_is_told_the_same() {
+        let mut latencies = Latencies::new(50, TURNS);
+        for n in 0..60 {
+            (0..n * 3).for_each(|_| latencies.record(NOW + MS(n * 900), MS(n)));
+            for later in [0, 1, 9_999, 10_000, 19_999, 20_000].map(|ms| NOW + MS(n * 900 + ms)) {
+                let told = latencies.clone().told_anew(later);
+                assert_eq!(latencies.quantile_at(later), told, "{n}");
+            }
+        }
     }
 
     proptest! {
@@ -157,7 +189,7 @@ mod tests {
         fn it_is_right_to_within_an_eighth(
             nanos in prop::collection::vec(1024..60_000_000_000u64, 20..200), percent in 1..100u32,
         ) {
-            let mut latencies = Latencies::new(percent);
+            let mut latencies = Latencies::new(percent, TURNS);
             for nanos in &nanos {
                 latencies.record(NOW, Duration::from_nanos(*nanos));
             }

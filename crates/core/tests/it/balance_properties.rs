@@ -161,13 +161,15 @@ impl Observer {
     }
 
     fn check_choice(&self, wish: &Wish, chosen: Option<TaskId>) {
-        let known = wish.revision.filter(|r| self.members.iter().any(|m| m.revision == *r));
+        let has_room = |member: &Member| self.carries(member.task) < self.most;
+        let may = |m: &Member| !wish.not.contains(&m.task) && has_room(m);
+        let of = |revision: &u32| self.members.iter().any(|m| m.revision == *revision && may(m));
+        let known = wish.revision.filter(of);
         let of_it = |m: &&Member| {
             !wish.not.contains(&m.task) && known.is_none_or(|revision| revision == m.revision)
         };
         let those: Vec<&Member> = self.members.iter().filter(of_it).collect();
         let plain = || those.iter().filter(|member| !member.on_trial);
-        let has_room = |member: &Member| self.carries(member.task) < self.most;
         let on_trial =
             |m: &&&Member| m.on_trial && self.carries(m.task) == 0 && !self.tried.contains(&m.task);
         if let Some(trial) = those.iter().find(on_trial).filter(|_| wish.safe) {

@@ -8,7 +8,7 @@ use seaworthy_core::call::{
     Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
     RouteId, Seen, Slots,
 };
-use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::endpoints::{TaskId, Traffic};
 use seaworthy_core::health::Rotation;
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::policy::Ask;
@@ -79,6 +79,18 @@ impl Shell {
                 let (running, abandoned) = (bulkhead.running(), bulkhead.abandoned());
                 self.wanted.push(format!("{running} running, {abandoned} abandoned"));
             }
+            ["traffic"] => self.tell_traffic(),
+            ["answers", ref tasks @ ..] => {
+                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
+                let answered = |task| format!("{task} {}", self.dispatcher.answered(task));
+                let answered: Vec<_> = tasks.iter().map(task).map(answered).collect();
+                self.wanted.push(answered.join(", "));
+            }
+            ["registered", ref tasks @ ..] => {
+                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
+                let (tasks, weights) = (tasks.iter().map(task).collect(), BTreeMap::new());
+                self.drive(Some(Input::Endpoints { tasks, weights }));
+            }
             ["clock", moment] => self.now = golden::moment(moment),
             ["at", moment] => self.wait(golden::moment(moment)),
             [call, event] => self.tell(call, event),
@@ -102,6 +114,13 @@ impl Shell {
         let call = self.slots.take();
         self.calls.insert(name.to_owned(), (call, 0));
         self.drive(Some(Input::Begin { call, request }));
+    }
+
+    fn tell_traffic(&mut self) {
+        let Traffic { ended, failed, running, p99 } = self.dispatcher.traffic(self.now);
+        let p99 = p99.map_or_else(|| "unknown".to_owned(), |p99| format!("{} ms", p99.as_millis()));
+        let told = format!("{ended} ended, {failed} failed, {running} running, p99 {p99}");
+        self.wanted.push(told);
     }
 
     fn usual(&mut self, times: &str, latency: &str) {

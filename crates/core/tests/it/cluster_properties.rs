@@ -1,18 +1,20 @@
 //! Whatever happens: never below the floor by our own action, never above the ceiling, and as
 //! desired again when faults stop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use seaworthy_core::cluster::Config;
-use seaworthy_core::cluster::deployment;
+use seaworthy_core::cluster::deployment::{self, Breaker, Canary, State};
 use seaworthy_core::cluster::limits::Limits;
+use seaworthy_core::cluster::plan::Waiting;
 use seaworthy_core::cluster::reconciler::Event;
-use seaworthy_core::endpoints::{Endpoints, TaskId};
+use seaworthy_core::endpoints::{Endpoints, Health, Sighting, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
+use seaworthy_core::time::Instant;
 
-use crate::world::World;
+use crate::world::{Bad, World};
 
 #[derive(Clone, Debug)]
 enum Fault {
@@ -21,7 +23,12 @@ enum Fault {
     Sicken(usize),
     Stubborn(usize),
     Busy(usize, u32),
-    Deploy,
+    Deploy(Option<Bad>),
+    Rollback,
+    Scale(u32),
+    Drain(usize),
+    AgentRestarts,
+    Handover(bool),
     GatewaySilent(bool),
     GatewayRestarts,
     /// The gateway goes by what an earlier agent told it.
@@ -38,7 +45,12 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => any::<usize>().prop_map(Fault::Sicken),
         1 => any::<usize>().prop_map(Fault::Stubborn),
         2 => (any::<usize>(), 0..5u32).prop_map(|(task, n)| Fault::Busy(task, n)),
-        2 => Just(Fault::Deploy),
+        2 => bad().prop_map(Fault::Deploy),
+        1 => Just(Fault::Rollback),
+        1 => (1..6u32).prop_map(Fault::Scale),
+        2 => any::<usize>().prop_map(Fault::Drain),
+        2 => Just(Fault::AgentRestarts),
+        1 => any::<bool>().prop_map(Fault::Handover),
         1 => any::<bool>().prop_map(Fault::GatewaySilent),
         1 => Just(Fault::GatewayRestarts),
         1 => Just(Fault::EarlierAgent),
@@ -47,10 +59,36 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn bad() -> impl Strategy<Value = Option<Bad>> {
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Bad::NeverHealthy)),
+        1 => Just(Some(Bad::AnswersBadly)),
+        1 => (50..2_500u64).prop_map(|ms| Some(Bad::Crashes(Duration::from_millis(ms)))),
+    ]
+}
+
+/// What is bad shows before it has settled.
+fn deployment() -> impl Strategy<Value = deployment::Config> {
+    let canary = (1..=100u32, 0..20u64)
+        .prop_map(|(percent, bake)| Canary { percent, bake: Duration::from_secs(bake) });
+    (3..6u64, any::<bool>(), any::<bool>(), prop::option::of(canary), 0..5u64).prop_map(
+        |(settle, cumulative, rollback, canary, quiet)| deployment::Config {
+            settle: Duration::from_secs(settle),
+            breaker: Breaker { cumulative, ..Breaker::default() },
+            rollback,
+            alarm: None,
+            canary,
+            quiet: Duration::from_secs(quiet),
+        },
+    )
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let movable = |c: &Config| c.ceiling() > c.desired_count || c.floor() < c.desired_count;
-    (1..6u32, 0..=100u32, 100..=250u32, 0..30u64)
-        .prop_map(|(desired_count, minimum_healthy_percent, maximum_percent, provisioning)| {
+    ((1..6u32, 0..=100u32, 100..=250u32, 0..30u64), deployment(), 0..3u64)
+        .prop_map(|(tasks, deployment, grace)| {
+            let (desired_count, minimum_healthy_percent, maximum_percent, provisioning) = tasks;
             Config {
                 desired_count,
                 minimum_healthy_percent,
@@ -60,9 +98,9 @@ fn config() -> impl Strategy<Value = Config> {
                 stop_timeout: Duration::from_secs(5),
                 deregistration_delay: Duration::from_secs(5),
                 restart_backoff: (Duration::from_secs(1), Duration::from_secs(20)),
-                health_grace: Duration::ZERO,
+                health_grace: Duration::from_secs(grace),
                 limits: Limits::default(),
-                deployment: deployment::Config::default(),
+                deployment,
                 autoscaling: None,
             }
         })
@@ -76,9 +114,42 @@ struct Watched {
     revision: u32,
     records_seen: usize,
     leaving: BTreeSet<TaskId>,
+    /// As the gateway told it, without a break.
+    healthy_since: BTreeMap<TaskId, Instant>,
+    down: bool,
 }
 
 impl Watched {
+    /// After some seconds and all faults.
+    fn after(config: &Config, seed: u64, faults: Vec<(u64, Fault)>) -> Self {
+        let mut watched = Self {
+            world: World::new(config.clone(), seed),
+            config: config.clone(),
+            revision: 1,
+            records_seen: 0,
+            leaving: BTreeSet::new(),
+            healthy_since: BTreeMap::new(),
+            down: false,
+        };
+        watched.run(Duration::from_secs(2));
+        for (after, fault) in faults {
+            watched.run(Duration::from_millis(after));
+            watched.inflict(&fault);
+        }
+        watched
+    }
+
+    /// Faults stop.
+    fn heal(&mut self) {
+        self.world.gateway_silent = false;
+        self.world.starts_fail = false;
+        self.world.tell(Event::Handover(false));
+        for process in self.world.processes.values_mut() {
+            process.sick = false;
+            process.in_flight = 0;
+        }
+    }
+
     fn run(&mut self, duration: Duration) {
         let until = self.world.now + duration;
         loop {
@@ -104,23 +175,77 @@ impl Watched {
     }
 
     fn check(&mut self, before: &BTreeSet<TaskId>) {
-        let processes = self.world.processes.len() as u32;
-        assert!(processes <= self.config.ceiling(), "{processes} processes");
+        self.check_tasks();
+        let reconciler = &self.world.reconciler;
+        let (floor, ceiling) = reconciler.bounds();
         let new = self.world.records[self.records_seen..].to_vec();
         self.records_seen = self.world.records.len();
+        if new.iter().any(|r| r.decision == Decision::Start) {
+            let tasks = reconciler.views().len() as u32;
+            assert!(tasks <= ceiling, "{tasks} tasks, {ceiling} are allowed: {new:?}");
+        }
         let told = |r: &&Record| matches!(r.decision, Decision::Retire | Decision::Terminate);
         self.leaving.extend(new.iter().filter(told).filter_map(|r| r.task));
         let still: BTreeSet<TaskId> = self.in_rotation().intersection(before).copied().collect();
         let ours = |r: &Record| {
             r.decision == Decision::Retire && r.task.is_some_and(|t| still.contains(&t))
         };
+        if self.down {
+            return;
+        }
         if new.iter().any(|r| r.decision == Decision::Retire) {
             let silent_for = self.world.now.since(self.world.told.0);
             assert!(silent_for <= Duration::from_secs(5), "blind for {silent_for:?}: {new:?}");
         }
-        if new.iter().any(ours) {
-            let left = self.answering().len() as u32;
-            assert!(left >= self.config.floor(), "{left} left of {before:?}: {new:?}");
+        // What has not settled is spared by nobody and spares nobody.
+        let settled = |task: &TaskId| self.has_settled(*task);
+        if new.iter().any(|r| ours(r) && r.task.as_ref().is_some_and(settled)) {
+            let left = self.answering().iter().filter(|task| settled(task)).count() as u32;
+            assert!(left >= floor, "{left} left of {before:?}, {floor} must be: {new:?}");
+        }
+    }
+
+    /// A task that came with the deployment counts once it has been healthy for long enough; those
+    /// of an earlier revision did so before.
+    fn has_settled(&self, task: TaskId) -> bool {
+        let Some(since) = self.healthy_since.get(&task) else { return false };
+        let deployment = self.world.reconciler.deployment();
+        let of = |r: &&Record| r.decision == Decision::Start && r.task == Some(task);
+        let started = self.world.records.iter().find(of).map(|r| r.at);
+        let views = self.world.reconciler.views();
+        let new = views.iter().any(|v| v.task == task && v.revision == deployment.revision);
+        let came_with_it = new && started.is_some_and(|at| at >= deployment.since);
+        let settle = self.config.deployment.settle;
+        let old =
+            !came_with_it || deployment.from.is_none() || deployment.state == State::Completed;
+        old || self.world.now.since(*since) >= settle
+    }
+
+    /// No task is lost, and a plan that does nothing says why.
+    fn check_tasks(&mut self) {
+        let now = self.world.now;
+        // Of what a gateway does not know, or does not know yet, it says nothing.
+        for Sighting { task, health, ejection, .. } in &self.world.told.1.tasks {
+            match (health, ejection) {
+                (Health::Healthy, None) => {
+                    self.healthy_since.entry(*task).or_insert(now);
+                }
+                (Health::Initial, _) => {}
+                _ => {
+                    self.healthy_since.remove(task);
+                }
+            }
+        }
+        let reconciler = &self.world.reconciler;
+        let views = reconciler.views();
+        let known: BTreeSet<TaskId> = views.iter().map(|view| view.task).collect();
+        let lost: Vec<_> =
+            self.world.processes.keys().filter(|task| !known.contains(task)).collect();
+        assert!(lost.is_empty(), "nobody knows of {lost:?}");
+        let plan = reconciler.plan(now);
+        if !self.down && plan.steps.is_empty() && reconciler.explain(now).is_empty() {
+            assert_eq!(views.len() as u32, reconciler.desired_count());
+            assert!(views.iter().all(|view| view.revision == reconciler.revision()), "{views:?}");
         }
     }
 
@@ -141,10 +266,16 @@ impl Watched {
             Fault::Sicken(n) => self.process(pick(n), |p| p.sick = true),
             Fault::Stubborn(n) => self.process(pick(n), |p| p.stubborn = true),
             Fault::Busy(n, count) => self.process(pick(n), |p| p.in_flight = count),
-            Fault::Deploy => {
+            Fault::Deploy(bad) => {
                 self.revision += 1;
-                world.tell(Event::Desired(Box::new(self.config.clone()), self.revision));
+                world.bad.extend(bad.map(|bad| (self.revision, bad)));
+                world.deploy(self.config.clone(), self.revision);
             }
+            Fault::Rollback => world.tell(Event::Rollback),
+            Fault::Scale(count) => world.tell(Event::Scale(count)),
+            Fault::Drain(n) => pick(n).into_iter().for_each(|t| world.tell(Event::Drain(t))),
+            Fault::AgentRestarts => world.agent_restarts(),
+            Fault::Handover(lasts) => world.tell(Event::Handover(lasts)),
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::GatewayRestarts => world.endpoints = Endpoints::default(),
             Fault::EarlierAgent => world.endpoints.version += 50,
@@ -167,29 +298,43 @@ proptest! {
     fn limits_hold_and_the_fleet_converges(
         config in config(),
         seed in any::<u64>(),
-        faults in prop::collection::vec((0..8_000u64, fault()), 0..12),
+        faults in prop::collection::vec((0..8_000u64, fault()), 0..16),
     ) {
-        let world = World::new(config.clone(), seed);
-        let mut watched =
-            Watched { world, config: config.clone(), revision: 1, records_seen: 0, leaving: BTreeSet::new() };
-        watched.run(Duration::from_secs(2));
-        for (after, fault) in faults {
+        let mut watched = Watched::after(&config, seed, faults);
+
+        // Safety is done with; now liveness.
+        watched.heal();
+        watched.run(Duration::from_secs(900));
+
+        let Watched { world, .. } = watched;
+        let (plan, told) = (world.reconciler.plan(world.now), world.reconciler.explain(world.now));
+        let deployment = world.reconciler.deployment();
+        // A deployment that was given up half-way stays there, and says so.
+        let kept = |waiting: &Waiting| matches!(waiting, Waiting::Kept(_));
+        prop_assert!(plan.steps.is_empty(), "{plan:?}");
+        prop_assert!(plan.waiting_on.iter().all(kept), "{plan:?}");
+        prop_assert!(!deployment.state.is_under_way(), "{deployment:?} {told:?}");
+        prop_assert_eq!(world.serving(), world.reconciler.desired_count());
+        prop_assert_eq!(world.processes.len() as u32, world.reconciler.desired_count());
+    }
+
+    #[test]
+    fn what_is_taken_down_is_gone_and_stays_so(
+        config in config(),
+        seed in any::<u64>(),
+        faults in prop::collection::vec((0..8_000u64, fault()), 0..8),
+        later in prop::collection::vec((0..3_000u64, fault()), 0..4),
+    ) {
+        let mut watched = Watched::after(&config, seed, faults);
+        watched.down = true;
+        watched.world.tell(Event::Down);
+        for (after, fault) in later {
             watched.run(Duration::from_millis(after));
             watched.inflict(&fault);
         }
-
-        // Safety is done with; now liveness: faults stop.
-        watched.world.gateway_silent = false;
-        watched.world.starts_fail = false;
-        for process in watched.world.processes.values_mut() {
-            process.sick = false;
-            process.in_flight = 0;
-        }
-        watched.run(Duration::from_secs(600));
-
-        let plan = watched.world.reconciler.plan(watched.world.now);
-        prop_assert!(plan.steps.is_empty() && plan.waiting_on.is_empty(), "{plan:?}");
-        prop_assert_eq!(watched.world.serving(), config.desired_count);
-        prop_assert_eq!(watched.world.processes.len() as u32, config.desired_count);
+        watched.heal();
+        watched.run(Duration::from_secs(60));
+        prop_assert!(watched.world.reconciler.is_down());
+        prop_assert!(watched.world.processes.is_empty());
     }
 }

@@ -33,4 +33,6 @@ mod reconciler;
 mod scripts;
 mod target_properties;
 mod targets;
+mod traffic;
+mod weights;
 mod world;

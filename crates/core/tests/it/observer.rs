@@ -58,6 +58,8 @@ pub(crate) struct Observer {
     rotation: Vec<TaskId>,
     pub(crate) open: Vec<Open>,
     over: Vec<CallId>,
+    /// Whole answers.
+    whole: u64,
     pub(crate) log: Vec<(Instant, Action)>,
 }
 
@@ -78,6 +80,7 @@ impl Observer {
             rotation: Vec::new(),
             open: Vec::new(),
             over: Vec::new(),
+            whole: 0,
             log: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl Observer {
             _ => Input::ClientGone { call },
         };
         self.open.remove(n);
+        self.whole += u64::from(done);
         self.drive(Some(input));
         self.slots.give_back(call);
         self.over.push(call);
@@ -253,6 +257,14 @@ impl Observer {
         for task in (1..=TASKS).map(TaskId) {
             assert_eq!(self.dispatcher.in_flight(task), self.carries(task), "{task}");
         }
+        let traffic = self.dispatcher.traffic(self.now);
+        assert_eq!(traffic.running as usize, self.open.len());
+        assert_eq!(
+            (traffic.ended as usize, traffic.failed <= traffic.ended),
+            (self.over.len(), true)
+        );
+        let answers = (1..=TASKS).map(|task| self.dispatcher.answered(TaskId(task)));
+        assert_eq!(answers.sum::<u64>(), self.whole);
         let deadline = self.open.iter().map(|open| open.deadline).min();
         let wanted = self.dispatcher.poll_timeout();
         assert!(wanted.is_some() == deadline.is_some() && wanted <= deadline);

@@ -204,11 +204,11 @@ impl Shell {
             ["port", port] => self.tell(Event::Port(port.parse().expect("a port"))),
             ["launched", name] => self.tell(Event::Launched(task(name))),
             ["not-launched", name] => self.tell(Event::NotLaunched(task(name), "no".into())),
-            ["exit", name] => self.tell(Event::Exited(task(name), Exit::Code(0))),
+            ["exit", name] => self.tell(Event::Exited(task(name), Exit::Code(0).into())),
             ["stop", name] => self.tell(Event::Stop(task(name))),
             ["want", count] => {
                 let config = config(count.parse().expect("a number of tasks"));
-                self.tell(Event::Desired(Box::new(config), 1));
+                self.tell(Event::Deploy(Box::new(config), 1));
             }
             ["healthy", ref names @ ..] => {
                 self.healthy = names.iter().map(|name| task(name)).collect();

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use seaworthy_core::cluster::Config;
-use seaworthy_core::cluster::deployment;
+use seaworthy_core::cluster::deployment::{self, Alarm, Canary};
 use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::reconciler::Event;
 use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::Exit;
 
 use crate::golden;
-use crate::world::World;
+use crate::world::{Bad, World};
 
 const SEED: u64 = 1;
 
@@ -67,6 +67,92 @@ fn a_gateway_that_restarts_while_a_task_drains() {
     check("gateway-restarts.txt");
 }
 
+#[test]
+fn who_dies_in_a_rollout_is_replaced_with_its_own_revision() {
+    check("rollout-with-deaths.txt");
+}
+
+#[test]
+fn a_revision_that_never_becomes_healthy_is_rolled_back() {
+    check("never-healthy.txt");
+}
+
+#[test]
+fn the_first_revision_is_tried_for_ever() {
+    check("first-one-never-healthy.txt");
+}
+
+#[test]
+fn a_revision_that_crashes_soon_is_rolled_back() {
+    check("crashes-after-5s.txt");
+}
+
+#[test]
+fn a_revision_that_answers_badly_is_rolled_back() {
+    check("answers-badly.txt");
+}
+
+#[test]
+fn a_canary_bakes() {
+    check("canary.txt");
+}
+
+#[test]
+fn an_alarm_gives_a_deployment_up() {
+    check("alarm.txt");
+}
+
+#[test]
+fn a_task_that_is_drained_is_replaced_first() {
+    check("drain.txt");
+}
+
+#[test]
+fn a_task_that_is_drained_without_room() {
+    check("drain-without-room.txt");
+}
+
+#[test]
+fn a_task_that_leaks_is_replaced_before_it_dies() {
+    check("soft-memory.txt");
+}
+
+#[test]
+fn a_crash_loop_waits() {
+    check("crash-loop.txt");
+}
+
+#[test]
+fn an_agent_that_restarts_in_a_rollout() {
+    check("agent-restarts.txt");
+}
+
+#[test]
+fn a_service_that_is_scaled_in_a_rollout() {
+    check("scaled-while-rolling.txt");
+}
+
+#[test]
+fn a_rollback_by_hand() {
+    check("rollback-by-hand.txt");
+}
+
+#[test]
+fn a_deployment_that_is_superseded() {
+    check("superseded.txt");
+}
+
+#[test]
+fn a_service_that_is_taken_down() {
+    check("down.txt");
+}
+
+#[test]
+fn a_task_in_its_grace() {
+    check("grace.txt");
+}
+
+/// The records of a script and, where it asks for it, what is waited for.
 fn check(name: &str) {
     let file = expect_file![format!("{}/tests/it/scripts/{name}", env!("CARGO_MANIFEST_DIR"))];
     let text = file.data();
@@ -74,49 +160,106 @@ fn check(name: &str) {
     let mut lines = script.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let config = config(lines.next().expect("the first line is the fleet"));
     let mut world = World::new(config.clone(), SEED);
+    let mut told = String::new();
     for line in lines {
-        step(&mut world, &config, line);
+        let explained = step(&mut world, &config, line);
+        let records = world.records.drain(..);
+        told.extend(
+            records.flat_map(|record| {
+                [format!("{:>9}", record.at.to_string()), format!(" {record}\n")]
+            }),
+        );
+        told += &explained.unwrap_or_default();
     }
-    let records = world.records.iter().map(|r| format!("{:>9} {r}\n", r.at.to_string()));
-    file.assert_eq(&format!("{script}---\n{}", records.collect::<String>()));
+    file.assert_eq(&format!("{script}---\n{told}"));
 }
 
-/// `fleet 2 tasks, 100 % to 200 %, provisioning 60s..90s`
+/// `fleet 2 tasks, 100 % to 200 %, provisioning 60s..90s`, and by choice `, settle 10s`, `, quiet 10s`,
+/// `, canary 25 % for 30s`, `, alarm 5 % and 500ms over 10s`, `, soft 100`
 fn config(line: &str) -> Config {
-    let numbers: Vec<u64> =
-        line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-    let [count, minimum, maximum, shortest, longest] = numbers[..] else {
+    let mut parts = line.split(", ");
+    let mut fleet = String::new();
+    (0..3).for_each(|_| fleet += parts.next().expect("a fleet has three parts"));
+    let [count, minimum, maximum, shortest, longest] = numbers(&fleet)[..] else {
         panic!("a fleet has five numbers: {line}")
     };
-    Config {
-        desired_count: count as u32,
-        minimum_healthy_percent: minimum as u32,
-        maximum_percent: maximum as u32,
-        provisioning: (Duration::from_secs(shortest), Duration::from_secs(longest)),
-        start_timeout: Duration::from_secs(60),
-        stop_timeout: Duration::from_secs(30),
-        deregistration_delay: Duration::from_secs(20),
-        restart_backoff: (Duration::from_secs(1), Duration::from_secs(300)),
+    let mut config = Config {
+        desired_count: count,
+        minimum_healthy_percent: minimum,
+        maximum_percent: maximum,
+        provisioning: (seconds(shortest), seconds(longest)),
+        start_timeout: seconds(60),
+        stop_timeout: seconds(30),
+        deregistration_delay: seconds(20),
+        restart_backoff: (seconds(1), seconds(300)),
         health_grace: Duration::ZERO,
         limits: Limits::default(),
-        deployment: deployment::Config::default(),
+        deployment: deployment::Config {
+            settle: Duration::ZERO,
+            quiet: Duration::ZERO,
+            ..deployment::Config::default()
+        },
         autoscaling: None,
+    };
+    parts.for_each(|part| choice(&mut config, part));
+    config
+}
+
+fn choice(config: &mut Config, part: &str) {
+    let deployment = &mut config.deployment;
+    match (part.split(' ').next(), &numbers(part)[..]) {
+        (Some("settle"), [settle]) => deployment.settle = seconds(*settle),
+        (Some("quiet"), [quiet]) => deployment.quiet = seconds(*quiet),
+        (Some("grace"), [grace]) => config.health_grace = seconds(*grace),
+        (Some("soft"), [soft]) => config.limits.memory_soft = Some(u64::from(*soft)),
+        (Some("canary"), [percent, bake]) => {
+            deployment.canary = Some(Canary { percent: *percent, bake: seconds(*bake) });
+        }
+        (Some("alarm"), [percent, millis, window]) => {
+            deployment.alarm = Some(Alarm {
+                failed_percent: Some(*percent),
+                p99: Some(Duration::from_millis(u64::from(*millis))),
+                window: seconds(*window),
+                minimum_requests: 20,
+            });
+        }
+        _ => panic!("unknown part: {part}"),
     }
+}
+
+fn numbers(text: &str) -> Vec<u32> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
+}
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count))
 }
 
 /// `at 10s WHAT`
-fn step(world: &mut World, config: &Config, line: &str) {
+fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
     let mut words = line.split(' ');
-    let (Some("at"), Some(seconds)) = (words.next(), words.next()) else {
+    let (Some("at"), Some(moment)) = (words.next(), words.next()) else {
         panic!("a step begins with `at`: {line}")
     };
-    world.run(golden::moment(seconds));
+    world.run(golden::moment(moment));
     let words: Vec<&str> = words.collect();
     let task = |name: &str| -> TaskId { name.parse().expect("a task") };
+    let number = |text: &str| -> u32 { text.parse().expect("a number") };
     match words[..] {
         ["stop", name] => world.tell(Event::Stop(task(name))),
+        ["drain", name] => world.tell(Event::Drain(task(name))),
+        ["scale", count] => world.tell(Event::Scale(number(count))),
+        ["rollback"] => world.tell(Event::Rollback),
+        ["down"] => world.tell(Event::Down),
+        ["handover", "begins"] => world.tell(Event::Handover(true)),
+        ["handover", "ends"] => world.tell(Event::Handover(false)),
+        ["agent", "restarts"] => world.agent_restarts(),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
+        ["out-of-memory", name] => world.dies_of_memory(task(name)),
+        ["vanish", name] => world.vanish(task(name)),
+        ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
+        ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
         ["deafen", name] => {
             world.processes.get_mut(&task(name)).expect("it runs").healthy_at = None;
         }
@@ -130,13 +273,52 @@ fn step(world: &mut World, config: &Config, line: &str) {
         ["gateway", "knows", version] => {
             world.endpoints.version = version.parse().expect("a version");
         }
-        ["deploy"] => world.tell(Event::Desired(Box::new(config.clone()), 2)),
+        ["deploy"] => world.deploy(config.clone(), 2),
+        ["deploy", revision] => world.deploy(config.clone(), number(revision)),
+        ["revision", revision, ref bad @ ..] => {
+            world.bad.extend([(number(revision), bad_in(bad))]);
+        }
+        ["load", ended, failed, millis] => {
+            let p99 = Duration::from_millis(u64::from(number(millis)));
+            world.load = (number(ended).into(), number(failed).into(), Some(p99));
+        }
         ["starts", "fail"] => world.starts_fail = true,
         ["starts", "work"] => world.starts_fail = false,
-        ["end"] => {}
+        ["explain"] => return Some(explained(world)),
+        ["end"] => return None,
         _ => panic!("unknown step: {line}"),
     }
-    if !matches!(words[..], ["end"]) {
-        world.sight();
+    world.sight();
+    None
+}
+
+fn bad_in(words: &[&str]) -> Bad {
+    match words {
+        ["never", "passes"] => Bad::NeverHealthy,
+        ["crashes", "after", after] => {
+            Bad::Crashes(golden::moment(after).since(seaworthy_core::time::Instant::EPOCH))
+        }
+        ["answers", "badly"] => Bad::AnswersBadly,
+        _ => panic!("unknown weakness: {words:?}"),
     }
+}
+
+/// What is waited for, by which weights, and how the deployment stands.
+fn explained(world: &World) -> String {
+    let reconciler = &world.reconciler;
+    let deployment = reconciler.deployment();
+    let mut told = vec![format!(
+        "revision {} {}, {} of {} settled, {} of {} failures",
+        deployment.revision,
+        deployment.state,
+        deployment.healthy,
+        deployment.desired,
+        deployment.failures,
+        deployment.threshold
+    )];
+    let weights = &world.endpoints.weights;
+    told.extend((!weights.is_empty()).then(|| format!("weights {weights:?}")));
+    told.extend(reconciler.explain(world.now));
+    let line = |line: String| format!("{:>9}   ? {line}\n", world.now.to_string());
+    told.into_iter().map(line).collect()
 }

@@ -4,9 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
-use seaworthy_core::cluster::{Config, Numbers};
-use seaworthy_core::endpoints::{Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
+use seaworthy_core::cluster::limits::Usage;
+use seaworthy_core::cluster::plan::Revision;
+use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal};
+use seaworthy_core::cluster::{Config, Numbers, State};
+use seaworthy_core::endpoints::{
+    Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Traffic, Wanted,
+};
+use seaworthy_core::health::passive::Ejection;
 use seaworthy_core::machine::{Machine, drive};
 use seaworthy_core::record::{Exit, Record};
 use seaworthy_core::time::Instant;
@@ -27,6 +32,16 @@ pub(crate) struct World {
     pub(crate) gateway_silent: bool,
     /// New processes die before they serve.
     pub(crate) starts_fail: bool,
+    /// What is wrong with a revision.
+    pub(crate) bad: BTreeMap<Revision, Bad>,
+    /// Requests that end between two heartbeats, in percent how many of them fail, and how slow they
+    /// are.
+    pub(crate) load: (u64, u64, Option<Duration>),
+    /// Bytes of memory that are told of some tasks.
+    pub(crate) memory: BTreeMap<TaskId, u64>,
+    traffic: Traffic,
+    config: Config,
+    seed: u64,
     /// What the gateway goes by: the latest it was told, by whichever agent.
     pub(crate) endpoints: Endpoints,
     /// What the reconciler was last told of the gateway, and when.
@@ -36,7 +51,21 @@ pub(crate) struct World {
     next_heartbeat: Instant,
 }
 
+/// What is wrong with a revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// No check passes.
+    NeverHealthy,
+    /// It ends so long after its start.
+    Crashes(Duration),
+    /// Its requests fail, its checks pass.
+    AnswersBadly,
+}
+
 pub(crate) struct Process {
+    /// Requests that it has answered.
+    pub(crate) answered: u64,
+    pub(crate) out: Option<Ejection>,
     pub(crate) healthy_at: Option<Instant>,
     pub(crate) sick: bool,
     pub(crate) stubborn: bool,
@@ -46,6 +75,7 @@ pub(crate) struct Process {
 enum Pending {
     Tell(Event),
     Exit(TaskId, Exit),
+    Ejected(TaskId, u32),
     Endpoints(Endpoints),
 }
 
@@ -53,7 +83,13 @@ impl World {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
         let mut world = Self {
             now: Instant::EPOCH,
-            reconciler: Reconciler::new(config, seed, Numbers::of(0, 1)),
+            reconciler: Reconciler::new(config.clone(), seed, Numbers::of(0, 1)),
+            bad: BTreeMap::new(),
+            load: (0, 0, None),
+            memory: BTreeMap::new(),
+            traffic: Traffic::default(),
+            config,
+            seed,
             records: Vec::new(),
             processes: BTreeMap::new(),
             gateway_silent: false,
@@ -89,7 +125,14 @@ impl World {
             self.happen(pending);
         } else if self.next_heartbeat <= next {
             self.next_heartbeat = next + HEARTBEAT;
+            self.serve();
             self.sight();
+            let usage =
+                |(task, memory): (&TaskId, &u64)| (*task, Usage { cpu: 0, memory: *memory });
+            let usage: Vec<_> = self.memory.iter().map(usage).collect();
+            if !usage.is_empty() {
+                self.tell(Event::Usage(usage));
+            }
         } else {
             self.drive(None);
         }
@@ -109,8 +152,58 @@ impl World {
         self.tell(Event::Sightings(self.told.1.clone()));
     }
 
+    /// The kernel kills a task for its memory.
+    pub(crate) fn dies_of_memory(&mut self, task: TaskId) {
+        self.processes.remove(&task);
+        let ending = Ending { out_of_memory: true, ..Ending::from(Exit::Signal(9)) };
+        self.tell(Event::Exited(task, ending));
+    }
+
+    /// A process ends and nobody is there to see it.
+    pub(crate) fn vanish(&mut self, task: TaskId) {
+        self.processes.remove(&task);
+    }
+
+    /// Requests of one heartbeat end.
+    fn serve(&mut self) {
+        let (ended, failed, p99) = self.load;
+        self.traffic.ended += ended;
+        self.traffic.failed += ended * failed / 100;
+        self.traffic.p99 = p99;
+        if ended > 0 {
+            for seen in self.sightings().tasks.iter().filter(|seen| seen.in_rotation) {
+                self.processes.entry(seen.task).and_modify(|process| process.answered += 1);
+            }
+        }
+    }
+
+    /// The agent dies, and the next one goes on with what it kept.
+    pub(crate) fn agent_restarts(&mut self) {
+        let running: Vec<TaskId> = self.processes.keys().copied().collect();
+        let snapshot = self.reconciler.snapshot();
+        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
+        let read = toml::from_str(&text).expect("what was written can be read");
+        assert_eq!(snapshot, read);
+        let views = self.reconciler.views();
+        let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
+        self.reconciler = Reconciler::restore(config, seed, numbers, read, &running, self.now);
+        // What runs is no news to the next agent.
+        let early = |state| matches!(state, State::Provisioning | State::Starting);
+        if views.iter().all(|view| running.contains(&view.task) && !early(view.state)) {
+            assert_eq!(self.reconciler.snapshot(), snapshot);
+        }
+        self.next_port += 1;
+        self.pending.retain(|(_, pending)| !matches!(pending, Pending::Tell(_)));
+        self.tell(Event::Port(self.next_port));
+    }
+
+    pub(crate) fn deploy(&mut self, config: Config, revision: Revision) {
+        self.config = config.clone();
+        self.tell(Event::Deploy(Box::new(config), revision));
+    }
+
     pub(crate) fn sightings(&self) -> Sightings {
-        let sighting = |endpoint: &seaworthy_core::endpoints::Endpoint| {
+        let sighting = |endpoint: &Endpoint| {
             let process = self.processes.get(&endpoint.task);
             let booted = |p: &Process| p.healthy_at.is_some_and(|at| at <= self.now);
             let health = match process {
@@ -121,14 +214,16 @@ impl World {
             Sighting {
                 task: endpoint.task,
                 health,
-                ejection: None,
-                in_rotation: health == Health::Healthy && endpoint.wanted == Wanted::InRotation,
+                ejection: process.and_then(|process| process.out),
+                in_rotation: health == Health::Healthy
+                    && endpoint.wanted == Wanted::InRotation
+                    && process.is_some_and(|process| process.out.is_none()),
                 in_flight: process.map_or(0, |process| process.in_flight),
-                answered: 0,
+                answered: process.map_or(0, |process| process.answered),
             }
         };
         let tasks = self.endpoints.tasks.iter().map(sighting).collect();
-        Sightings { acknowledged: self.endpoints.version, tasks, ..Sightings::default() }
+        Sightings { acknowledged: self.endpoints.version, tasks, traffic: self.traffic }
     }
 
     /// Tasks that answer their users.
@@ -153,9 +248,11 @@ impl World {
             Pending::Tell(event) => self.tell(event),
             Pending::Exit(task, exit) => {
                 if self.processes.remove(&task).is_some() {
-                    self.tell(Event::Exited(task, exit));
+                    let last = vec!["out of fish".to_owned()];
+                    self.tell(Event::Exited(task, Ending { last, ..Ending::from(exit) }));
                 }
             }
+            Pending::Ejected(task, times) => self.eject(task, times),
             Pending::Endpoints(endpoints) => {
                 if !self.gateway_silent && endpoints.version > self.endpoints.version {
                     self.endpoints = endpoints;
@@ -175,7 +272,7 @@ impl World {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Launch { task, .. } => self.launch(task),
+            Action::Launch { task, revision, .. } => self.launch(task, revision),
             Action::Signal(task, signal) => {
                 let stubborn = self.processes.get(&task).is_some_and(|p| p.stubborn);
                 match signal {
@@ -189,13 +286,36 @@ impl World {
         }
     }
 
-    fn launch(&mut self, task: TaskId) {
-        let healthy_at = (!self.starts_fail).then(|| self.now + BOOT);
-        let process = Process { healthy_at, sick: false, stubborn: false, in_flight: 0 };
+    /// Out for its requests, and again when that is over.
+    fn eject(&mut self, task: TaskId, times: u32) {
+        let left = Duration::from_secs(5) * times;
+        if let Some(process) = self.processes.get_mut(&task) {
+            process.out = Some(Ejection { times, left });
+            self.later(left, Pending::Ejected(task, times + 1));
+            self.sight();
+        }
+    }
+
+    fn launch(&mut self, task: TaskId, revision: Revision) {
+        let bad = self.bad.get(&revision).copied();
+        let boots = !self.starts_fail && bad != Some(Bad::NeverHealthy);
+        let process = Process {
+            answered: 0,
+            out: None,
+            healthy_at: boots.then(|| self.now + BOOT),
+            sick: false,
+            stubborn: false,
+            in_flight: 0,
+        };
         self.processes.insert(task, process);
         self.next_port += 1;
         self.later(SPAWN, Pending::Tell(Event::Launched(task)));
         self.later(SPAWN, Pending::Tell(Event::Port(self.next_port)));
+        match bad {
+            Some(Bad::Crashes(after)) => self.later(after, Pending::Exit(task, Exit::Code(1))),
+            Some(Bad::AnswersBadly) => self.later(BOOT * 10, Pending::Ejected(task, 1)),
+            Some(Bad::NeverHealthy) | None => {}
+        }
         if self.starts_fail {
             self.later(BOOT, Pending::Exit(task, Exit::Code(1)));
         }

@@ -12,6 +12,7 @@ use super::{EXPIRE_EVERY, Seat};
 use crate::access::Access;
 use crate::door::Door;
 use crate::metrics::Ledger;
+use crate::say::say;
 use crate::{Error, connection};
 
 /// The acceptor's end of a worker.
@@ -32,6 +33,8 @@ struct Load {
 enum Order {
     /// A client, and the door by which it came.
     Serve(StdStream, Arc<Door>),
+    /// Whoever came in by the door with this number is to leave with the next answer.
+    Part(u32),
     /// The door with this number is shut: whoever came in by it is to leave.
     Close(u32),
 }
@@ -83,6 +86,12 @@ impl Handle {
         let _ = self.orders.send(Order::Serve(client, Arc::clone(door)));
     }
 
+    /// The clients that came in by this door are to leave with their next answer, whether they wait for
+    /// it already or not.
+    pub(crate) fn part(&self, door: u32) {
+        let _ = self.orders.send(Order::Part(door));
+    }
+
     /// The clients that came in by this door are to leave: those that wait for nothing at once, the
     /// others with their next answer.
     pub(crate) fn close(&self, door: u32) {
@@ -115,6 +124,11 @@ async fn run(
                 let new = || Arc::new(Seat::new(door, Arc::clone(&ledger), Arc::clone(&access)));
                 serve(client, Arc::clone(seat.or_insert_with(new)), Counted(Arc::clone(&load)));
             }
+            Some(Order::Part(door)) => {
+                if let Some(seat) = seats.get(&door) {
+                    seat.part();
+                }
+            }
             Some(Order::Close(door)) => {
                 if let Some(seat) = seats.remove(&door) {
                     seat.close();
@@ -130,7 +144,7 @@ fn serve(client: StdStream, seat: Arc<Seat>, counted: Counted) {
     tokio::spawn(async move {
         let _counted = counted;
         if let Err(error) = connection::serve(&seat, client).await {
-            eprintln!("gateway: a connection could not be served: {error}");
+            say!("a connection could not be served: {error}");
         }
     });
 }

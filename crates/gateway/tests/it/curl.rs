@@ -1,6 +1,7 @@
 //! The client everybody has, against the whole gateway. Without it there is nothing to test, and that
 //! is said.
 
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use crate::harness::{Gateway, Task};
@@ -11,7 +12,7 @@ fn curl(arguments: &[&str]) -> Option<String> {
     let fixed = ["--silent", "--show-error", "--noproxy", "*", "--max-time", "30"];
     let curl = Command::new("curl").args(fixed).args(arguments).stdin(Stdio::null()).output();
     let Ok(output) = curl else {
-        eprintln!("SKIPPED: there is no curl on the PATH");
+        let _ = writeln!(io::stderr(), "SKIPPED: there is no curl on the PATH");
         return None;
     };
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Only this service is to change
     #[arg(long)]
     service: Option<String>,
+    /// Make tasks anew even if nothing about them has changed, such as for files they read at their start
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
@@ -42,13 +45,13 @@ pub(crate) struct Args {
 
 /// Deploys what `args` say.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args { file, service, wait, running } = args;
+    let Args { file, service, force, wait, running } = args;
     running.talk(async |client| {
         let file = match file {
             Some(file) => file.clone(),
             None => its_file(&client).await?,
         };
-        let deploy = Deploy { service: service.clone(), ..read(&file)? };
+        let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
         let reply = client.deploy(&deploy).await?;
         running.tell(&reply, render)?;
         if wait.is_wanted() {
@@ -66,7 +69,7 @@ async fn its_file(client: &Client) -> anyhow::Result<PathBuf> {
 }
 
 /// What is wrong with the file is said here, with its line, and not only by the agent.
-fn read(path: &Path) -> anyhow::Result<Deploy> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
     let file = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{file}"))?;
     let raw: RawFleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
@@ -74,7 +77,7 @@ fn read(path: &Path) -> anyhow::Result<Deploy> {
     let fleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
     let path = absolute(path).with_context(|| format!("{file}"))?;
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Deploy { fleet, directory, file: Some(path), service: None })
+    Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false })
 }
 
 fn render(reply: &DeployReply) -> String {

@@ -21,6 +21,9 @@ enum Part {
     Agent {
         /// The run directory
         directory: PathBuf,
+        /// The fleet ends with its owner
+        #[arg(long)]
+        tied: bool,
     },
     /// The way of data of the fleet in a run directory
     Gateway {
@@ -59,7 +62,7 @@ enum Part {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.part {
         Part::Keeper => seaworthy_agent::keeper::run()?,
-        Part::Agent { directory } => seaworthy_agent::agent::run(&directory)?,
+        Part::Agent { directory, tied } => seaworthy_agent::agent::run(&directory, tied)?,
         Part::Gateway { directory } => seaworthy_gateway::run(&directory)?,
         Part::Relay { command } => return Ok(seaworthy_drill::relay::run(&command)?),
         Part::Exec { parent, untied, cgroup, data, processors, command } => {

@@ -26,7 +26,7 @@ pub(crate) struct StateDirectory {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Running {
     #[command(flatten)]
-    directory: StateDirectory,
+    pub(crate) directory: StateDirectory,
     /// Print what the fleet's API answers, as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,7 +3,9 @@
 mod alone;
 mod echo;
 mod exposition;
+mod part;
 mod stop;
+mod successor;
 mod traffic;
 
 use std::fmt::Write as _;

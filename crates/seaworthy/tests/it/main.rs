@@ -11,6 +11,7 @@ mod drill;
 mod exec;
 #[path = "../../../agent/tests/it/fake.rs"]
 mod fake;
+mod fleet;
 mod gateway;
 mod gray;
 mod init;

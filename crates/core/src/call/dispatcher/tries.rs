@@ -95,7 +95,7 @@ impl Dispatcher {
             call.outcome = outcome.or(call.outcome);
             // What goes on in another protocol has no end that could be late, nor one that is slow.
             if let (true, Some(outcome)) = (upgraded, outcome) {
-                call.deadline = None;
+                (call.deadline, call.began) = (None, None);
                 let gate = &mut self.gates[call.request.route.0];
                 call.pass.iter_mut().for_each(|pass| gate.judge(now, pass, outcome));
             }

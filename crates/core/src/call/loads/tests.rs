@@ -89,14 +89,17 @@ fn a_task_on_trial_gets_all_if_nobody_else_is_left() {
 }
 
 #[test]
-fn a_revision_counts_as_long_as_one_of_it_is_in_rotation() {
+fn a_revision_counts_as_long_as_one_of_it_may_get_the_call() {
     let new = Member { revision: 2, ..member(3) };
-    let mut loads = loads(ROUND_ROBIN, &[member(1), member(2), new]);
+    let config = Config { most_in_flight: Some(3), ..ROUND_ROBIN };
+    let mut loads = loads(config, &[member(1), member(2), new]);
     let of = |revision| Pick { revision: Some(revision), ..PLAIN };
     assert_eq!([of(2); 2].map(|pick| next(&mut loads, pick)), [Some(3), Some(3)]);
-    assert_eq!(next(&mut loads, Pick { not: &[TaskId(3)], ..of(2) }), None);
+    let again = Pick { not: &[TaskId(3)], ..of(2) };
+    assert_eq!(next(&mut loads, again), Some(1), "the only one of it has failed");
     let used_to_3 = Pick { preferred: Some(TaskId(3)), ..of(1) };
     assert_eq!(next(&mut loads, used_to_3), Some(3), "and to its revision");
+    assert_eq!(next(&mut loads, of(2)), Some(2), "the only one of it has enough to do");
     assert!(next(&mut loads, of(7)).is_some(), "there is none: any one will do");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Reconciler, SIGHTINGS_COUNT_FOR, Signal};
 use crate::cluster::plan::{Revision, Seen, Standing};
 use crate::cluster::task::{Phase, Task};
-use crate::endpoints::{Health, TaskId};
+use crate::endpoints::TaskId;
 use crate::random::{Stream, duration_between};
 use crate::record::{Cause, Decision};
 use crate::time::Instant;
@@ -13,10 +13,10 @@ use crate::time::Instant;
 impl Reconciler {
     pub(super) fn start(&mut self, now: Instant, revision: Revision) {
         let good = |seen: &Seen| {
-            seen.revision == revision
-                && matches!(seen.standing, Standing::Coming | Standing::Serving)
+            let good = [Standing::Coming, Standing::Unsettled, Standing::Serving];
+            seen.revision == revision && seen.replace.is_none() && good.contains(&seen.standing)
         };
-        let have = self.tasks.iter().map(Task::seen).filter(good).count() as u32;
+        let have = self.seen(now).into_iter().filter(good).count() as u32;
         let id = self.numbers.after(self.started);
         self.started += 1;
         let (shortest, longest) = self.config.provisioning;
@@ -25,16 +25,13 @@ impl Reconciler {
         } else {
             Duration::ZERO
         };
-        self.tasks.push(Task {
-            id,
-            revision,
-            phase: Phase::Provisioning { until: now + provisioning },
-            verdict: Health::Initial.into(),
-            passed: false,
-            in_rotation: false,
-            in_flight: 0,
-        });
-        let want = self.config.desired_count;
+        let deployment = &self.deployment;
+        let must_settle = revision == deployment.revision
+            && deployment.from.is_some()
+            && deployment.state.is_under_way();
+        self.tasks.push(Task::new(id, revision, now + provisioning, must_settle));
+        let places = self.old.iter().find(|(old, _)| *old == revision).map(|(_, places)| *places);
+        let want = places.unwrap_or(self.count);
         self.record(now, id, Decision::Start, Cause::Missing { have, want, provisioning });
     }
 
@@ -45,14 +42,27 @@ impl Reconciler {
         let version = self.published.version + 1;
         let until = now + self.config.deregistration_delay;
         let Some(task) = self.task(id) else { return };
-        match task.phase {
-            Phase::Running { port, .. } => task.phase = Phase::Draining { port, version, until },
+        let revision = task.revision;
+        let told = match task.phase {
+            Phase::Running { port, .. } => {
+                task.phase = Phase::Draining { port, version, until };
+                false
+            }
             // Its process is on the way, nobody has seen it: no request can be in flight.
-            Phase::Launching { .. } => return self.stop(now, id, cause),
-            Phase::Provisioning { .. } => self.tasks.retain(|task| task.id != id),
+            Phase::Launching { .. } => {
+                self.stop(now, id, cause.clone());
+                true
+            }
+            Phase::Provisioning { .. } => {
+                self.tasks.retain(|task| task.id != id);
+                false
+            }
             Phase::Draining { .. } | Phase::Stopping { .. } => return,
+        };
+        if !told {
+            self.record(now, id, Decision::Retire, cause);
         }
-        self.record(now, id, Decision::Retire, cause);
+        self.give_up_place(now, revision);
     }
 
     pub(super) fn stop(&mut self, now: Instant, id: TaskId, cause: Cause) {
@@ -74,26 +84,6 @@ impl Reconciler {
         }
     }
 
-    pub(super) fn gone(&mut self, now: Instant, id: TaskId, cause: Cause) {
-        let Some(at) = self.tasks.iter().position(|task| task.id == id) else { return };
-        let task = self.tasks.remove(at);
-        self.record(now, id, Decision::Gone, cause);
-        let unasked = !matches!(task.phase, Phase::Draining { .. } | Phase::Stopping { .. });
-        if unasked && !task.passed {
-            self.back_off(now, id);
-        }
-    }
-
-    /// The next start waits, twice as long after each start that failed.
-    fn back_off(&mut self, now: Instant, id: TaskId) {
-        let (first, longest) = self.config.restart_backoff;
-        let wait = first.saturating_mul(1 << self.failed_starts.min(20)).min(longest);
-        self.failed_starts += 1;
-        self.next_start = Some(now + wait);
-        let failures = self.failed_starts;
-        self.record(now, id, Decision::Hold, Cause::StartsFail { failures, wait });
-    }
-
     /// When a task that runs since then and has not passed a check is given up; not while the
     /// gateway is silent, for then nobody can tell whether it works.
     pub(super) fn start_deadline(&self, since: Instant) -> Option<Instant> {
@@ -104,7 +94,6 @@ impl Reconciler {
 
     /// Does what is due at `now` for tasks as they are.
     pub(super) fn advance(&mut self, now: Instant) {
-        self.next_start = self.next_start.filter(|at| *at > now);
         let due: Vec<(TaskId, Phase, bool, u32)> =
             self.tasks.iter().map(|t| (t.id, t.phase, t.passed, t.in_flight)).collect();
         for (id, phase, passed, in_flight) in due {
@@ -113,9 +102,7 @@ impl Reconciler {
                 Phase::Running { since, .. }
                     if !passed && self.start_deadline(since).is_some_and(|at| at <= now) =>
                 {
-                    let limit = self.config.start_timeout;
-                    self.back_off(now, id);
-                    self.stop(now, id, Cause::StartTimeoutOver { limit });
+                    self.give_up(now, id);
                 }
                 Phase::Draining { until, .. } if until <= now => {
                     self.stop(now, id, Cause::DeregistrationDelayOver { in_flight });
@@ -131,6 +118,17 @@ impl Reconciler {
                 _ => {}
             }
         }
+    }
+
+    /// No check passed in time.
+    fn give_up(&mut self, now: Instant, id: TaskId) {
+        let limit = self.config.start_timeout;
+        let Some(task) = self.task(id) else { return };
+        task.given_up = true;
+        let task = task.clone();
+        self.back_off(now, &task);
+        self.stop(now, id, Cause::StartTimeoutOver { limit });
+        self.blame(now, &task);
     }
 
     fn launch(&mut self, now: Instant, id: TaskId) {

@@ -72,16 +72,10 @@ impl Life {
             }
             (Decision::Gone, cause) => {
                 self.leave(record.at, cause);
-                self.exit_recorded |= matches!(cause, Cause::Exited(_));
+                self.exit_recorded |= matches!(cause, Cause::Exited(_) | Cause::Died { .. });
             }
-            (
-                Decision::EnterRotation
-                | Decision::Trial
-                | Decision::LeaveRotation
-                | Decision::Hold
-                | Decision::Switch,
-                _,
-            ) => {}
+            // The others move no task.
+            _ => {}
         }
     }
 

@@ -107,6 +107,8 @@ impl RawDeployment {
             rollback: self.rollback.unwrap_or(usual.rollback),
             alarm: alarm.map_err(|error| error.below("alarm"))?,
             canary: canary.map_err(|error| error.below("canary"))?,
+            // One interval of the health checks, which stands elsewhere.
+            quiet: usual.quiet,
         })
     }
 }

@@ -1,0 +1,242 @@
+//! What the agent is asked over its API, and what it does then.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::cluster::reconciler::Event;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::{Fleet, RawFleet, Service};
+
+use super::managed::Managed;
+use super::store::{same_gateway, same_task};
+use super::{Agent, MOST_TASKS, Renewal, wall_clock};
+use crate::api::types::{
+    Deploy, DeployReply, Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
+};
+use crate::api::{ApiError, Ask, Logs, Reply};
+use crate::messages::ToKeeper;
+
+impl Agent {
+    /// Answers, and does what is asked. Whoever asked may be gone: that does not matter.
+    pub(super) fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Fleet(reply) => drop(reply.send(Ok(self.fleet_view()))),
+            Ask::Tasks(reply) => drop(reply.send(Ok(self.task_views()))),
+            Ask::Events(query, reply) => drop(reply.send(Ok(self.journal.events(&query)))),
+            Ask::Logs(query, reply) => drop(reply.send(Ok(self.logs(&query)))),
+            Ask::Revisions(service, reply) => {
+                let place = self.place(&service);
+                drop(reply.send(place.map(|place| self.services[place].revision_views())));
+            }
+            Ask::Deploy(deploy, reply) => self.deploy(&deploy, reply),
+            Ask::Rollback(service, reply) => drop(reply.send(self.roll_back(&service))),
+            Ask::Scale(service, scale, reply) => drop(reply.send(self.scale(&service, scale))),
+            Ask::Stop(task, reply) => drop(reply.send(self.tell(task, Event::Stop(task)))),
+            Ask::Drain(task, reply) => drop(reply.send(self.tell(task, Event::Drain(task)))),
+            Ask::Down(reply) => {
+                let tasks = self.task_views().len() as u32;
+                self.down();
+                drop(reply.send(Ok(DownReply { tasks })));
+            }
+            Ask::Upgrade(Upgrade { program }, reply) => {
+                self.outbox.push_back(ToKeeper::Upgrade(program));
+                self.renewal = Some(Renewal::Upgrade(reply));
+            }
+        }
+    }
+
+    fn place(&self, service: &str) -> Result<usize, ApiError> {
+        let named = |managed: &Managed| managed.service.name == service;
+        self.services.iter().position(named).ok_or_else(|| {
+            let known = self.services.iter().map(|managed| managed.service.name.as_str());
+            ApiError::no_such_service(service, known)
+        })
+    }
+
+    fn tell(&mut self, task: TaskId, event: Event) -> Result<TaskView, ApiError> {
+        let views = self.task_views();
+        let view = views.iter().find(|view| view.task == task).cloned();
+        let known = views.iter().map(|view| view.task);
+        let view = view.ok_or_else(|| ApiError::no_such_task(task, known))?;
+        self.drive_of(task, event);
+        Ok(view)
+    }
+
+    fn scale(&mut self, service: &str, Scale { count }: Scale) -> Result<Scaled, ApiError> {
+        let place = self.place(service)?;
+        let managed = &self.services[place];
+        if let Some(bounds) = &managed.service.cluster.autoscaling
+            && !(bounds.minimum..=bounds.maximum).contains(&count)
+        {
+            let problem = format!("`{service}` follows its load");
+            let allowed = format!("{} to {} tasks", bounds.minimum, bounds.maximum);
+            return Err(ApiError::conflict(problem, allowed));
+        }
+        if count > MOST_TASKS {
+            let problem = format!("{count} tasks are too many");
+            return Err(ApiError::invalid(problem, format!("0 to {MOST_TASKS}")));
+        }
+        let was = managed.reconciler.desired_count();
+        self.drive(place, Some(Event::Scale(count)));
+        Ok(Scaled { service: service.to_owned(), desired: count, was })
+    }
+
+    fn roll_back(&mut self, service: &str) -> Result<Deployed, ApiError> {
+        let place = self.place(service)?;
+        let reconciler = &self.services[place].reconciler;
+        let (from, to) = (reconciler.revision(), reconciler.rollback_to());
+        let Some(revision) = to else {
+            let problem =
+                format!("no revision of `{service}` was completed before revision {from}");
+            return Err(ApiError::conflict(problem, "a deployment".to_owned()));
+        };
+        self.drive(place, Some(Event::Rollback));
+        Ok(Deployed { service: service.to_owned(), revision, from: Some(from) })
+    }
+
+    /// Does as a fleet file says. What concerns the gateway takes a new one, and a new agent.
+    fn deploy(&mut self, deploy: &Deploy, reply: Reply<DeployReply>) {
+        self.stored.file.clone_from(&deploy.file);
+        self.unsaved = true;
+        match self.meant(deploy) {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok(meant) if self.needs_renewal(&meant) => {
+                let written = self.directory.write(&self.directory.wanted(), &meant);
+                if let Err(error) = written {
+                    return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
+                }
+                let told = self.told(&meant, deploy.force);
+                self.outbox.push_back(ToKeeper::Renew);
+                self.renewal = Some(Renewal::Deploy(told, reply));
+            }
+            Ok(meant) => {
+                let written = self.directory.write(&self.directory.fleet(), &meant);
+                if let Err(error) = written {
+                    return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
+                }
+                let told = self.told(&meant, deploy.force);
+                self.fleet = meant;
+                for place in 0..self.services.len() {
+                    let service = self.fleet.services[place].clone();
+                    let named = deploy.service.as_ref();
+                    let anew = deploy.force && named.is_none_or(|named| *named == service.name);
+                    let event = self.services[place].meant(service, wall_clock(), anew);
+                    self.drive(place, Some(event));
+                }
+                drop(reply.send(Ok(told)));
+            }
+        }
+    }
+
+    /// A new revision of one service, made otherwise or as before.
+    pub(super) fn deploy_anew(
+        &mut self,
+        service: &str,
+        environment: BTreeMap<String, String>,
+        command: Option<Vec<String>>,
+    ) {
+        let Ok(place) = self.place(service) else { return };
+        let mut meant = self.services[place].service.clone();
+        meant.environment.extend(environment);
+        meant.command = command.unwrap_or(meant.command);
+        let event = self.services[place].meant(meant, wall_clock(), true);
+        self.drive(place, Some(event));
+    }
+
+    /// The fleet of the file, with what it leaves to the kernel as it is, and what it is not about as
+    /// it was.
+    fn meant(&self, deploy: &Deploy) -> Result<Fleet, ApiError> {
+        let raw: RawFleet = serde_json::from_value(deploy.fleet.clone())
+            .map_err(|error| ApiError::invalid(error.to_string(), "a fleet file".to_owned()))?;
+        let mut fleet = Fleet::try_from(raw)
+            .map_err(|error| ApiError::invalid(error.to_string(), "a fleet file".to_owned()))?;
+        fleet.start_in(&deploy.directory);
+        let listens = |service: &mut Service| {
+            let now = self.fleet.service(&service.name).map(|now| now.listen);
+            if let Some(now) =
+                now.filter(|now| service.listen.port() == 0 && service.listen.ip() == now.ip())
+            {
+                service.listen = now;
+            }
+        };
+        fleet.services.iter_mut().for_each(listens);
+        if let Some(only) = &deploy.service {
+            self.place(only)?;
+            let known = fleet.services.iter().map(|service| service.name.as_str());
+            let service =
+                fleet.service(only).ok_or_else(|| ApiError::no_such_service(only, known))?;
+            let mut meant = self.fleet.clone();
+            let place = meant.services.iter().position(|other| other.name == *only);
+            meant.services[place.expect("it is known")] = service.clone();
+            return Ok(meant);
+        }
+        for service in &self.fleet.services {
+            if fleet.service(&service.name).is_none() {
+                let problem = format!("the file has no service `{}`, which runs", service.name);
+                let allowed = "more services, not fewer; `seaworthy down` ends them all".to_owned();
+                return Err(ApiError::conflict(problem, allowed));
+            }
+        }
+        Ok(fleet)
+    }
+
+    /// Whether the gateway, or the agent itself, goes by anything else in `meant`.
+    fn needs_renewal(&self, meant: &Fleet) -> bool {
+        let same =
+            |(one, other): (&Service, &Service)| one.name == other.name && same_gateway(one, other);
+        meant.gateway != self.fleet.gateway
+            || meant.agent != self.fleet.agent
+            || meant.services.len() != self.fleet.services.len()
+            || !meant.services.iter().zip(&self.fleet.services).all(same)
+    }
+
+    /// What a deployment of `meant` is going to do.
+    fn told(&self, meant: &Fleet, force: bool) -> DeployReply {
+        let mut reply = DeployReply::default();
+        for service in &meant.services {
+            let managed = self.services.iter().find(|other| other.service.name == service.name);
+            let Some(managed) = managed else {
+                reply.changes.push(format!("service `{}` is new", service.name));
+                continue;
+            };
+            let current = managed.reconciler.revision();
+            if force || !same_task(&managed.revisions.of(current).service, service) {
+                let (name, next) = (service.name.clone(), managed.revisions.latest().0 + 1);
+                let deployed = Deployed { service: name, revision: next, from: Some(current) };
+                reply.deployed.push(deployed);
+            } else if managed.service == *service {
+                reply.unchanged.push(service.name.clone());
+            }
+            if managed.service.cluster != service.cluster {
+                let change =
+                    format!("the tasks of `{}` come and go by other settings", service.name);
+                reply.changes.push(change);
+            }
+            if !same_gateway(&managed.service, service) {
+                let change = format!(
+                    "the gateway carries the requests of `{}` by other settings",
+                    service.name
+                );
+                reply.changes.push(change);
+            }
+        }
+        if meant.gateway != self.fleet.gateway {
+            reply.changes.push("the gateway runs by other settings".to_owned());
+        }
+        reply
+    }
+
+    fn logs(&mut self, query: &LogsQuery) -> Logs {
+        // From here on, nothing is told twice and nothing is lost.
+        self.tell_output();
+        let wanted = |task: &TaskId| {
+            let service = self.service_of(*task);
+            query.wants(&service, *task).then_some((*task, service))
+        };
+        let tasks = self.outputs.tasks();
+        let past = tasks.iter().filter_map(wanted).flat_map(|(task, service)| {
+            let told = self.outputs.told(task, query.lines());
+            told.into_iter().map(move |line| LogLine { task, service: service.clone(), line })
+        });
+        Logs { past: past.collect(), more: query.follow.then(|| self.lines.subscribe()) }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the agent must not forget: who the tasks are, and what they were made from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use seaworthy_core::cluster::Numbers;
+use seaworthy_core::cluster::plan::Revision;
+use seaworthy_core::cluster::reconciler::Snapshot;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::Service;
+use serde::{Deserialize, Serialize};
+
+use super::wall_clock;
+use crate::Error;
+use crate::directory::Directory;
+use crate::processes::Identity;
+
+/// Revisions of a service that are remembered, beside those in use.
+const REVISIONS_KEPT: usize = 20;
+
+/// The whole state of an agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stored {
+    /// Of which run of the machine it tells: no process outlives that, and no moment means anything
+    /// in another.
+    pub(super) boot: String,
+    /// When the fleet was brought up, in seconds since 1970.
+    pub(super) started: u64,
+    /// The file it came from last, if it came from one.
+    pub(super) file: Option<PathBuf>,
+    /// Where the API listens over TCP, if it does.
+    pub(super) listen: Option<SocketAddr>,
+    /// The tasks' processes.
+    pub(super) processes: BTreeMap<TaskId, Identity>,
+    /// By name.
+    pub(super) services: BTreeMap<String, StoredService>,
+}
+
+/// That of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredService {
+    pub(super) numbers: Numbers,
+    pub(super) revisions: Revisions,
+    /// None if it is of another run of the machine.
+    pub(super) snapshot: Option<Snapshot>,
+}
+
+/// What tasks were made from, by revision; never empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Revisions(BTreeMap<Revision, Registered>);
+
+/// One revision of a task definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Registered {
+    /// The service as it was meant.
+    pub(super) service: Service,
+    /// When, in seconds since 1970.
+    pub(super) at: u64,
+}
+
+// === impl Stored ===
+
+impl Stored {
+    /// Nothing yet, in this run of the machine.
+    pub(super) fn new() -> Self {
+        Self { boot: boot(), started: wall_clock(), ..Self::default() }
+    }
+
+    /// What an earlier agent has left behind in `directory`.
+    pub(super) fn read(directory: &Directory) -> Result<Self, Error> {
+        let Some(mut stored) = directory.read::<Self>(&directory.state())? else {
+            return Ok(Self::new());
+        };
+        let boot = boot();
+        if stored.boot != boot {
+            stored.boot = boot;
+            stored.processes.clear();
+            stored.services.values_mut().for_each(|service| service.snapshot = None);
+        }
+        Ok(stored)
+    }
+}
+
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+// === impl Revisions ===
+
+impl Revisions {
+    pub(super) fn first(service: Service, at: u64) -> Self {
+        Self([(1, Registered { service, at })].into())
+    }
+
+    /// One more; those that are neither `used` nor among the latest are forgotten.
+    pub(super) fn register(&mut self, service: Service, at: u64, used: &[Revision]) -> Revision {
+        let revision = self.latest().0 + 1;
+        self.0.insert(revision, Registered { service, at });
+        let oldest_kept = revision.saturating_sub(REVISIONS_KEPT as u32);
+        self.0.retain(|known, _| *known > oldest_kept || used.contains(known));
+        revision
+    }
+
+    pub(super) fn latest(&self) -> (Revision, &Registered) {
+        let (revision, latest) = self.0.last_key_value().expect("there is always one");
+        (*revision, latest)
+    }
+
+    /// What a task of `revision` is made from; of the latest if nobody remembers it.
+    pub(super) fn of(&self, revision: Revision) -> &Registered {
+        self.0.get(&revision).unwrap_or(self.latest().1)
+    }
+
+    pub(super) fn all(&self) -> impl DoubleEndedIterator<Item = (Revision, &Registered)> {
+        self.0.iter().map(|(revision, registered)| (*revision, registered))
+    }
+}
+
+/// Whether tasks of the two are made in the same way.
+pub(super) fn same_task(one: &Service, other: &Service) -> bool {
+    one.command == other.command
+        && one.environment == other.environment
+        && one.environment_files == other.environment_files
+        && one.secrets == other.secrets
+        && one.directory == other.directory
+        && one.cluster.limits == other.cluster.limits
+}
+
+/// Whether the gateway goes by the same settings.
+pub(super) fn same_gateway(one: &Service, other: &Service) -> bool {
+    let Service { command, environment, environment_files, secrets, directory, cluster, .. } =
+        other;
+    let as_other = Service {
+        command: command.clone(),
+        environment: environment.clone(),
+        environment_files: environment_files.clone(),
+        secrets: secrets.clone(),
+        directory: directory.clone(),
+        cluster: cluster.clone(),
+        ..one.clone()
+    };
+    as_other == *other
+}

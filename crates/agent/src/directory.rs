@@ -1,0 +1,231 @@
+//! The directory in which a fleet keeps what outlives its processes.
+//!
+//! Files are replaced as a whole and never written in place: whoever is killed while it writes leaves
+//! the old content. The one before is kept as well, in case the disk lost the latest.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// Larger than this, a file of ours that is only added to begins anew.
+const LONGEST_LOG: u64 = 8 << 20;
+
+/// Where a fleet keeps what outlives its processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory(PathBuf);
+
+/// What one process has for itself as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Lock(pub(crate) File);
+
+// === impl Directory ===
+
+impl Directory {
+    /// The directory at `path`, which is made if it is not there; nobody else may look into it.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        let failed = |what| move |source| Error::File { path: path.to_owned(), what, source };
+        if !path.is_dir() {
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(path).map_err(failed("cannot be made"))?;
+        }
+        let path = path.canonicalize().map_err(failed("cannot be found"))?;
+        Ok(Self(path))
+    }
+
+    /// Its absolute path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The fleet that runs, as meant, with the addresses it really has.
+    pub fn fleet(&self) -> PathBuf {
+        self.0.join("fleet.json")
+    }
+
+    /// Whether there is a fleet to go on with.
+    pub fn holds_a_fleet(&self) -> bool {
+        [self.fleet(), before(&self.fleet())].iter().any(|path| path.exists())
+    }
+
+    /// The fleet that is to run next, as meant.
+    pub(crate) fn wanted(&self) -> PathBuf {
+        self.0.join("wanted.json")
+    }
+
+    /// What the agent must not forget.
+    pub fn state(&self) -> PathBuf {
+        self.0.join("state.json")
+    }
+
+    /// Where tasks write.
+    pub fn tasks(&self) -> PathBuf {
+        self.0.join("tasks")
+    }
+
+    /// Where our own processes write.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("seaworthy.log")
+    }
+
+    /// The address of the socket `name` in the directory, however long the path is: an address has
+    /// room for 107 bytes, so it goes by way of the open directory that is returned.
+    pub fn socket(&self, name: &str) -> io::Result<(File, PathBuf)> {
+        let directory = File::open(&self.0)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()));
+        Ok((directory, path))
+    }
+
+    /// Has `name` for this process alone, as long as the lock lives; none if somebody else has it.
+    pub(crate) fn lock(&self, name: &str) -> Result<Option<Lock>, Error> {
+        let path = self.0.join(name);
+        let failed = |source| Error::File { path: path.clone(), what: "cannot be locked", source };
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Our own log, to add to.
+    pub(crate) fn open_log(&self) -> Result<File, Error> {
+        let path = self.log();
+        let failed = |source| Error::File { path: path.clone(), what: "cannot be written", source };
+        bound(&path);
+        OpenOptions::new().create(true).append(true).open(&path).map_err(failed)
+    }
+
+    /// Bounds our own log.
+    pub(crate) fn bound_log(&self) {
+        bound(&self.log());
+    }
+
+    /// Puts `value` into the file at `path`, wholly or not at all.
+    pub(crate) fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
+        let failed =
+            |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
+        let json = serde_json::to_vec_pretty(value).expect("what we keep is plain data");
+        replace(path, &json).map_err(failed)
+    }
+
+    /// What the file at `path` holds, or the one before it; none if there is neither.
+    pub(crate) fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
+        match read(path) {
+            Err(error) => match read(&before(path)) {
+                Ok(Some(value)) => {
+                    let (error, cause) = (&error, std::error::Error::source(&error));
+                    let cause = cause.map(ToString::to_string).unwrap_or_default();
+                    crate::say::say(format_args!("{error}: {cause}; the one before it is used"));
+                    Ok(Some(value))
+                }
+                _ => Err(error),
+            },
+            // Between two renames there is only the one before.
+            Ok(None) => read(&before(path)),
+            found => found,
+        }
+    }
+
+    /// Forgets a file, and the one before it.
+    pub(crate) fn forget(&self, path: &Path) {
+        for path in [path.to_owned(), before(path)] {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    match fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json)
+            .map(Some)
+            .map_err(|source| Error::Damaged { path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File { path: path.to_owned(), what: "cannot be read", source }),
+    }
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = beside(path, "new");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&new)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(content)?;
+    file.sync_data()?;
+    match fs::rename(path, before(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::rename(&new, path)
+}
+
+fn before(path: &Path) -> PathBuf {
+    beside(path, "before")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+/// Whoever adds to it goes on at the new end.
+fn bound(path: &Path) {
+    let long = fs::metadata(path).is_ok_and(|meta| meta.len() > LONGEST_LOG);
+    if long && fs::copy(path, before(path)).is_ok() {
+        let _ = OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_wholly_and_the_one_before_is_kept() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::at(&temporary.path().join("a/b")).unwrap();
+        let path = directory.state();
+        assert_eq!(directory.read::<u32>(&path).unwrap(), None);
+        directory.write(&path, &1).unwrap();
+        directory.write(&path, &2).unwrap();
+        assert_eq!(directory.read(&path).unwrap(), Some(2));
+        fs::write(&path, "{\"half").unwrap();
+        assert_eq!(directory.read(&path).unwrap(), Some(1), "half-written");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(directory.read(&path).unwrap(), Some(1), "killed between two renames");
+        fs::write(&path, "").unwrap();
+        fs::write(before(&path), "").unwrap();
+        let error = directory.read::<u32>(&path).unwrap_err().to_string();
+        assert!(error.contains("state.json"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_was_there() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::at(temporary.path()).unwrap();
+        directory.write(&directory.state(), &1).unwrap();
+        // Nothing can be written to the place of the new file.
+        fs::create_dir(beside(&directory.state(), "new")).unwrap();
+        assert!(directory.write(&directory.state(), &2).is_err());
+        assert_eq!(directory.read(&directory.state()).unwrap(), Some(1));
+    }
+
+    #[test]
+    fn a_lock_is_had_by_one() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::at(temporary.path()).unwrap();
+        let lock = directory.lock("lock").unwrap();
+        assert!(lock.is_some() && directory.lock("lock").unwrap().is_none());
+        drop(lock);
+        assert!(directory.lock("lock").unwrap().is_some());
+    }
+}

@@ -1,0 +1,125 @@
+//! What the gateway sees and what it is told; what tasks use.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Action, Reconciler, SIGHTINGS_COUNT_FOR};
+use crate::cluster::limits::Usage;
+use crate::cluster::plan::{Replace, Revision};
+use crate::cluster::task::{Phase, Task};
+use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId, Wanted};
+use crate::record::{Cause, Decision};
+use crate::time::Instant;
+
+/// A task above its soft limit for so long is replaced.
+const OVER_FOR: Duration = Duration::from_secs(10);
+
+impl Reconciler {
+    pub(super) fn observe(&mut self, now: Instant, sightings: &Sightings) {
+        if sightings.acknowledged > self.published.version {
+            return self.number_from(sightings.acknowledged + 1);
+        }
+        let unbroken = self.informed(now);
+        let first = self.sighted.filter(|_| unbroken).map_or(now, |(first, _)| first);
+        self.sighted = Some((first, now));
+        for task in &mut self.tasks {
+            task.observe(now, sightings, unbroken);
+        }
+        self.stop_drained(now, sightings);
+        let passed = self.tasks.iter().filter(|task| task.passed).count() as u32;
+        self.filled |= passed >= self.count;
+        self.watch(now, sightings.traffic);
+        if sightings.acknowledged < self.published.version {
+            // Perhaps it was lost, or the gateway was started again.
+            self.actions.push_back(Action::Publish(self.published.clone()));
+        }
+    }
+
+    fn stop_drained(&mut self, now: Instant, sightings: &Sightings) {
+        if self.handover {
+            return;
+        }
+        let drained = |task: &&Task| match task.phase {
+            Phase::Draining { version, .. } => {
+                let busy = sightings.of(task.id).is_some_and(|seen| seen.in_flight > 0);
+                sightings.acknowledged >= version && !busy
+            }
+            _ => false,
+        };
+        let drained: Vec<TaskId> = self.tasks.iter().filter(drained).map(|task| task.id).collect();
+        for id in drained {
+            self.stop(now, id, Cause::Drained);
+        }
+    }
+
+    /// The gateway goes by the numbers of an earlier agent. Ours go on from there; what it saw of
+    /// that one's tasks is not about ours.
+    fn number_from(&mut self, first: u64) {
+        self.published.version = first;
+        for task in &mut self.tasks {
+            if let Phase::Draining { version, .. } = &mut task.phase {
+                *version = first;
+            }
+        }
+        self.actions.push_back(Action::Publish(self.published.clone()));
+    }
+
+    pub(super) fn publish(&mut self) {
+        let tasks: Vec<_> = self.tasks.iter().filter_map(Task::endpoint).collect();
+        let weights = self.weights(&tasks);
+        let shape = |tasks: &[Endpoint]| -> Vec<_> {
+            tasks.iter().map(|e| (e.task, e.address, e.wanted)).collect()
+        };
+        // An inherited verdict is no news to a gateway that lives: it does not make a version.
+        if shape(&tasks) == shape(&self.published.tasks) && weights == self.published.weights {
+            self.published.tasks = tasks;
+        } else {
+            let version = self.published.version + 1;
+            self.published = Endpoints { version, tasks, weights };
+            self.actions.push_back(Action::Publish(self.published.clone()));
+        }
+    }
+
+    /// While a canary is out, its revision gets its share of the requests and the others the rest.
+    fn weights(&self, tasks: &[Endpoint]) -> BTreeMap<Revision, u32> {
+        let new = self.deployment.revision;
+        let Some(canary) = self.canary() else { return BTreeMap::new() };
+        let wanted = || tasks.iter().filter(|e| e.wanted == Wanted::InRotation);
+        let of = |revision| wanted().filter(|e| e.revision == revision).count() as u32;
+        let old: Vec<Revision> = wanted().map(|e| e.revision).filter(|r| *r != new).collect();
+        if of(new) == 0 || old.is_empty() {
+            return BTreeMap::new();
+        }
+        let (rest, all) = (100_u32.saturating_sub(canary.percent), old.len() as u32);
+        let share = |revision: Revision| (revision, rest * of(revision) / all);
+        old.into_iter().map(share).chain([(new, canary.percent)]).collect()
+    }
+
+    /// A task that needs more memory than it should for a while is replaced before it dies, one at a
+    /// time.
+    pub(super) fn measure(&mut self, now: Instant, usage: &[(TaskId, Usage)]) {
+        let Some(limit) = self.config.limits.memory_soft else { return };
+        for task in &mut self.tasks {
+            let Some((_, usage)) = usage.iter().find(|(id, _)| *id == task.id) else { continue };
+            let before = task.over.filter(|(_, last)| now.since(*last) <= SIGHTINGS_COUNT_FOR);
+            let first = before.map_or(now, |(first, _)| first);
+            task.over = (usage.memory > limit).then_some((first, now));
+        }
+        let memory = |task: &Task| matches!(task.replace, Some(Replace::Memory { .. }));
+        let ripe = |task: &&mut Task| {
+            let long = task.over.is_some_and(|(first, last)| last.since(first) >= OVER_FOR);
+            long && task.is_running() && task.replace.is_none()
+        };
+        if self.tasks.iter().any(memory) {
+            return;
+        }
+        let Some(task) = self.tasks.iter_mut().find(ripe) else { return };
+        let Some((_, Usage { memory: used, .. })) = usage.iter().find(|(id, _)| *id == task.id)
+        else {
+            return;
+        };
+        let (id, used) = (task.id, *used);
+        task.replace = Some(Replace::Memory { used, limit });
+        self.record(now, id, Decision::Replace, Cause::Memory { used, limit });
+    }
+}

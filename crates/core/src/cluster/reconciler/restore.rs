@@ -1,0 +1,140 @@
+//! What must outlive the agent, and how the next one goes on with it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::rollout::Deployment;
+use super::{Backoff, Reconciler};
+use crate::cluster::deployment::DeploymentView;
+use crate::cluster::plan::Revision;
+use crate::cluster::task::{Phase, Task};
+use crate::cluster::{Config, Numbers};
+use crate::endpoints::TaskId;
+use crate::record::{Cause, Decision, Exit};
+use crate::time::Instant;
+
+/// Everything about one service that must outlive the agent, other than its settings. Its moments are
+/// those of the machine's clock, so it is worth nothing after the machine was started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    count: u32,
+    /// The count that stood in the settings.
+    configured: u32,
+    down: bool,
+    started: u32,
+    filled: bool,
+    deployment: Deployment,
+    history: VecDeque<DeploymentView>,
+    completed: Vec<Revision>,
+    old: Vec<(Revision, u32)>,
+    backoffs: BTreeMap<Revision, Backoff>,
+    tasks: Vec<Task>,
+    /// Of what the gateway was told last.
+    version: u64,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// The revisions that are still needed: the desired one, those whose tasks are left or may come
+    /// again, and those to which one may go back.
+    pub fn revisions(&self) -> Vec<Revision> {
+        let own = self.deployment.revisions();
+        let old = self.old.iter().map(|(revision, _)| *revision);
+        let tasks = self.tasks.iter().map(|task| task.revision);
+        let mut all: Vec<Revision> =
+            own.chain(old).chain(tasks).chain(self.completed.iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// No task has a number beyond this, if they were numbered by `numbers`.
+    pub fn highest(&self, numbers: Numbers) -> u32 {
+        numbers.after(self.started).0
+    }
+
+    /// The same, but further tasks get other numbers, from their first one on.
+    #[must_use]
+    pub fn renumbered(self) -> Self {
+        Self { started: 0, ..self }
+    }
+
+    /// Tasks that have, or may have, a process.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        let process = |task: &&Task| !matches!(task.phase, Phase::Provisioning { .. });
+        self.tasks.iter().filter(process).map(|task| task.id)
+    }
+}
+
+impl Reconciler {
+    /// What must outlive the agent. It changes only when something happens that matters.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            count: self.count,
+            configured: self.config.desired_count,
+            down: self.down,
+            started: self.started,
+            filled: self.filled,
+            deployment: self.deployment.clone(),
+            history: self.history.clone(),
+            completed: self.completed.clone(),
+            old: self.old.clone(),
+            backoffs: self.backoffs.clone(),
+            tasks: self.tasks.iter().map(Task::lasting).collect(),
+            version: self.published.version,
+        }
+    }
+
+    /// Goes on with what an earlier agent left: those of its tasks that are `running` go on, others
+    /// that had a process are gone. Nothing is retired before the gateway is heard of.
+    pub fn restore(
+        config: Config,
+        seed: u64,
+        numbers: Numbers,
+        snapshot: Snapshot,
+        running: &[TaskId],
+        now: Instant,
+    ) -> Self {
+        let wanted = config.desired_count;
+        let mut this = Self::new(config, seed, numbers);
+        this.count = snapshot.count;
+        this.down = snapshot.down;
+        this.started = snapshot.started;
+        this.filled = snapshot.filled;
+        this.deployment = snapshot.deployment;
+        this.history = snapshot.history;
+        this.completed = snapshot.completed;
+        this.old = snapshot.old;
+        this.backoffs = snapshot.backoffs;
+        this.tasks = snapshot.tasks;
+        this.published.version = snapshot.version;
+        this.at = now;
+        this.adopt(now, running);
+        if wanted != snapshot.configured {
+            this.scale(now, wanted);
+        }
+        this
+    }
+
+    fn adopt(&mut self, now: Instant, running: &[TaskId]) {
+        let mut gone = Vec::new();
+        for task in &mut self.tasks {
+            match task.phase {
+                Phase::Provisioning { .. } => {}
+                _ if !running.contains(&task.id) => gone.push(task.id),
+                Phase::Launching { port } => task.phase = Phase::Running { port, since: now },
+                _ => {}
+            }
+        }
+        let (tasks, lost) = ((self.tasks.len() - gone.len()) as u32, gone.len() as u32);
+        self.record_all(now, Decision::Adopt, Cause::Restored { tasks, gone: lost });
+        for id in gone {
+            // Nobody knows why, so it is held against nobody.
+            if let Some(task) = self.remove(id) {
+                self.record(now, task.id, Decision::Gone, Cause::Exited(Exit::Unknown));
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What users see while processes of ours are killed and replaced.
+
+use std::collections::BTreeMap;
+
+use seaworthy_drill::standing::Glimpse;
+use seaworthy_drill::storm::{Class, Storm};
+
+use super::{DEADLINE, Place, assert_all_good, block_on, kill, users};
+
+#[test]
+fn a_crash_storm_refuses_nobody_and_leaves_the_fleet_as_desired() {
+    let (place, whole) = Place::up();
+    let users = users(&whole);
+    let longest_pause = std::time::Duration::from_millis(500);
+    let storm = Storm { seed: 7, kills: 20, longest_pause };
+    let kills = block_on(storm.pass(&place.fleet)).unwrap();
+    let seen = users.end();
+    assert_eq!(kills.len(), 20);
+    let mut failed: BTreeMap<Class, Vec<_>> = BTreeMap::new();
+    for seen in &seen {
+        if let Some(class) = Class::of(seen, true, &kills) {
+            failed.entry(class).or_default().push(seen);
+        }
+    }
+    // Who had a connection to a gateway that was killed cannot be helped.
+    failed.remove(&Class::OfKilledGateway);
+    assert!(failed.is_empty(), "{failed:#?}\nafter {kills:#?}\n{}", place.log());
+    place.must(&["down"]);
+    place.assert_no_process_is_left();
+}
+
+#[test]
+fn a_killed_keeper_leaves_everything_running_and_the_next_up_adopts_it() {
+    let (place, before) = Place::up();
+    let users = users(&before);
+    kill(before.pid("keeper").unwrap());
+    let alone = place.until("a fleet without its keeper", |now| now.pid("keeper").is_none());
+    assert_eq!(alone.task_pids(), before.task_pids());
+    assert_eq!(
+        (alone.pid("agent"), alone.pid("gateway")),
+        (before.pid("agent"), before.pid("gateway"))
+    );
+
+    let said = place.must(&["up", "--detach"]);
+    assert!(said.contains("without its keeper"), "{said}");
+    let after = place.until("a whole fleet with its keeper", |now| {
+        now.is_whole() && now.pid("keeper").is_some()
+    });
+    assert_eq!(after.task_pids(), before.task_pids());
+    assert_ne!(after.pid("keeper"), before.pid("keeper"));
+    assert_ne!(after.pid("gateway"), before.pid("gateway"));
+    assert_all_good(&users.end());
+
+    // The new keeper is a keeper: who dies is followed by another one.
+    let task = after.tasks[0].pid.unwrap();
+    kill(task);
+    place.until("another task", |now| now.is_whole() && !now.task_pids().contains(&task));
+}
+
+#[test]
+fn an_upgrade_fails_no_request_and_keeps_the_tasks() {
+    let (place, before) = Place::up();
+    let users = users(&before);
+    place.must(&["upgrade"]);
+    let renewed = |now: &Glimpse| now.is_whole() && now.pid("gateway") != before.pid("gateway");
+    let after = block_on(place.fleet.until("the upgraded fleet", DEADLINE, renewed)).unwrap();
+    assert_eq!(after.task_pids(), before.task_pids());
+    assert_eq!(
+        after.pid("keeper"),
+        before.pid("keeper"),
+        "it becomes another program, not process"
+    );
+    assert_ne!(after.pid("agent"), before.pid("agent"));
+    assert_all_good(&users.end());
+}
