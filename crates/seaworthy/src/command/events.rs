@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         if events.value.is_empty() {
             must_be_there(&client, query.service.as_deref()).await?;
         }
-        running.tell_all(&events, |event| line(event))?;
+        running.tell_all(&events, line)?;
         Ok(ExitCode::SUCCESS)
     })
 }
