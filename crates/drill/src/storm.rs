@@ -152,3 +152,33 @@ impl Class {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_failure_is_laid_to_the_kill_that_it_met() {
+        let at = |ms: u32| Instant::EPOCH + MS * ms;
+        let kill = |victim, ms| Kill { victim, at: at(ms), gone: at(ms + 2), whole_after: MS };
+        let kills = [kill(Victim::Gateway, 1_000), kill(Victim::Task(TaskId(1)), 9_000)];
+        let class = |opened, sent, ended, outcome, repeatable| {
+            let [opened, sent, ended] = [opened, sent, ended].map(at);
+            Class::of(&Seen { way: 0, opened, sent, ended, outcome }, repeatable, &kills)
+        };
+        let lost = || Outcome::Lost("closed".to_owned());
+        let bad = || Outcome::Answered(502);
+        assert_eq!(class(0, 999, 1_003, Outcome::Answered(200), true), None);
+        assert_eq!(class(0, 999, 1_003, lost(), true), Some(Class::OfKilledGateway));
+        assert_eq!(class(1_003, 1_003, 1_004, lost(), true), Some(Class::Other), "opened later");
+        assert_eq!(class(0, 990, 999, lost(), true), Some(Class::Other), "lost sooner");
+        assert_eq!(class(0, 999, 5_000, lost(), true), Some(Class::Other), "lost much later");
+        assert_eq!(class(0, 9_001, 9_003, bad(), false), Some(Class::Unrepeatable));
+        assert_eq!(class(0, 9_001, 9_003, bad(), true), Some(Class::Other), "a GET is tried again");
+        assert_eq!(class(0, 9_003, 9_004, bad(), false), Some(Class::Other), "sent later");
+        let refused = Outcome::Refused("connection refused".to_owned());
+        assert_eq!(class(0, 999, 1_003, refused, true), Some(Class::Refused));
+    }
+}
