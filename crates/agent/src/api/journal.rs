@@ -141,7 +141,7 @@ mod tests {
                     "task": null,
                     "decision": "gone",
                     "cause": "replaced",
-                    "text": "gone: its checks fail and it is replaced",
+                    "text": "gone: its checks or requests fail and it is replaced",
                 },
             ])
         );
