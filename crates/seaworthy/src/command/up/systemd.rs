@@ -41,6 +41,14 @@ pub(super) fn assign(
                 allowed.join(", ")
             );
         };
+        let wanted = service.listen;
+        if wanted.port() != 0 && wanted != address {
+            bail!(
+                "systemd passed a socket for {} that listens at {address}, but its `listen` is {wanted}; \
+                 allowed is the same in both, or port 0 in the fleet file",
+                service.name
+            );
+        }
         Ok((service.name.clone(), socket))
     };
     sockets.into_iter().map(whose).collect()
