@@ -321,4 +321,19 @@ mod deployment {
         seen(&mut course, 2000, &tasks, &[retire]);
         assert_eq!((course.strays(&[]).len(), course.strays(&[0]).len()), (1, 0));
     }
+
+    /// A new task that fails its checks is replaced by the one that is started for that, and neither by
+    /// itself nor by those that the deployment brought.
+    #[test]
+    fn a_new_task_that_fails_is_replaced_by_what_is_started_then() {
+        use State::{Draining, InRotation, OutOfRotation, Provisioning};
+        let mut course = done();
+        let failing = [(3, 2, OutOfRotation), (5, 2, InRotation), (6, 2, Provisioning)];
+        seen(&mut course, 8000, &failing, &[record(8000, 6, Decision::Start, missing())]);
+        let retire = record(12_000, 3, Decision::Retire, Cause::Replaced);
+        let replaced = [(3, 2, Draining), (5, 2, InRotation), (6, 2, InRotation)];
+        seen(&mut course, 12_000, &replaced, &[retire]);
+        let pairs: Vec<_> = course.replacements().iter().map(|r| (r.task.0, r.by.0)).collect();
+        assert_eq!(pairs, [(2, 4), (3, 6)]);
+    }
 }
