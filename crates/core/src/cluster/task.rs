@@ -1,12 +1,11 @@
 //! One task's life, as far as the way of control knows it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Replace, Revision, Seen, Standing};
-use super::{State, View};
+use super::{Config, State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
 use crate::time::Instant;
 
@@ -45,6 +44,9 @@ pub(super) struct Task {
     /// Requests last seen in flight.
     #[serde(skip)]
     pub(super) in_flight: u32,
+    /// Since when its checks fail without a break.
+    #[serde(skip)]
+    pub(super) failing_since: Option<Instant>,
     /// When it was first and last seen above its soft limit without a break.
     #[serde(skip)]
     pub(super) over: Option<(Instant, Instant)>,
@@ -85,26 +87,35 @@ impl Task {
             replace: None,
             in_rotation: false,
             in_flight: 0,
+            failing_since: None,
             over: None,
         }
     }
 
-    /// How it stands, where failing checks do not count for so long after its start.
-    pub(super) fn seen(&self, now: Instant, grace: Duration) -> Seen {
+    /// How it stands.
+    pub(super) fn seen(&self, now: Instant, config: &Config) -> Seen {
         let standing = match self.phase {
             Phase::Provisioning { .. } | Phase::Launching { .. } => Standing::Coming,
             Phase::Draining { .. } | Phase::Stopping { .. } => Standing::Leaving,
             Phase::Running { .. } if !self.passed => Standing::Coming,
-            Phase::Running { since, .. } => self.running(now < since + grace),
+            Phase::Running { since, .. } => self.running(now < since + config.health_grace),
         };
-        Seen { task: self.id, revision: self.revision, standing, replace: self.replace }
+        let lasting = self.is_persistent() || self.lasts(config).is_some_and(|at| at <= now);
+        Seen { task: self.id, revision: self.revision, standing, lasting, replace: self.replace }
+    }
+
+    /// When its failing checks are no passing weakness any more. What must work for so long to be
+    /// believed must fail for as long to be given up.
+    pub(super) fn lasts(&self, config: &Config) -> Option<Instant> {
+        self.failing_since.map(|since| since + config.deployment.settle)
+    }
+
+    fn is_persistent(&self) -> bool {
+        self.verdict.ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
     }
 
     fn running(&self, in_grace: bool) -> Standing {
-        let Inherited { health, ejection } = self.verdict;
-        if health == Health::Unhealthy && !in_grace
-            || ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
-        {
+        if self.verdict.health == Health::Unhealthy && !in_grace || self.is_persistent() {
             Standing::Failing
         } else if self.healthy_since.is_none() || self.must_settle && !self.settled {
             Standing::Unsettled
@@ -161,16 +172,20 @@ impl Task {
         }
         self.passed = true;
         self.verdict = Inherited { health: sighting.health, ejection: sighting.ejection };
+        // What nobody saw does not count.
+        let before = self.failing_since.filter(|_| unbroken);
+        let fails = sighting.health == Health::Unhealthy;
+        self.failing_since = fails.then(|| before.unwrap_or(now));
         if sighting.health != Health::Healthy || sighting.ejection.is_some() {
             (self.healthy_since, self.settled) = (None, false);
         } else if self.healthy_since.is_none() || !unbroken && !self.settled {
-            // What nobody saw does not count.
             self.healthy_since = Some(now);
         }
     }
 
     /// What of it must outlive the agent.
     pub(super) fn lasting(&self) -> Self {
-        Self { in_rotation: false, in_flight: 0, over: None, ..self.clone() }
+        let (failing_since, over) = (None, None);
+        Self { in_rotation: false, in_flight: 0, failing_since, over, ..self.clone() }
     }
 }

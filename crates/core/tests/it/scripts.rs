@@ -53,6 +53,11 @@ fn everyone_looks_bad() {
 }
 
 #[test]
+fn a_machine_that_stands_still_in_a_rollout() {
+    check("stall.txt");
+}
+
+#[test]
 fn the_numbers_of_an_earlier_agent() {
     check("earlier-agent.txt");
 }
@@ -259,6 +264,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["vanish", name] => world.vanish(task(name)),
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
+        ["heal", "everyone"] => world.processes.values_mut().for_each(|p| p.sick = false),
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
         ["deafen", name] => {
             world.processes.get_mut(&task(name)).expect("it runs").healthy_at = None;

@@ -269,9 +269,8 @@ impl Reconciler {
     /// A task of an old revision was retired: if nobody of its revision took its place, it has none
     /// any more.
     pub(super) fn give_up_place(&mut self, now: Instant, revision: Revision) {
-        let grace = self.config.health_grace;
         let stays = |task: &&Task| {
-            let standing = task.seen(now, grace).standing;
+            let standing = task.seen(now, &self.config).standing;
             task.revision == revision
                 && task.replace.is_none()
                 && matches!(standing, Standing::Coming | Standing::Unsettled | Standing::Serving)

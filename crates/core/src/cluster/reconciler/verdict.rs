@@ -37,8 +37,8 @@ impl Reconciler {
         }
     }
 
-    /// New tasks whose checks fail or that are out for their requests. Where everyone looks bad, that
-    /// is hardly the new revision's fault.
+    /// New tasks whose checks go on to fail or that are out for their requests. Where everyone looks bad,
+    /// that is hardly the new revision's fault.
     fn bad_new_ones(&self, now: Instant) -> Vec<Task> {
         let seen = self.seen(now);
         let new = self.deployment.revision;
@@ -47,12 +47,13 @@ impl Reconciler {
         });
         let all_bad = old.clone().next().is_some() && old.all(|t| t.standing == Standing::Failing);
         let bad = |task: &&Task| {
-            let failing = task.seen(now, self.config.health_grace).standing == Standing::Failing;
+            let seen = task.seen(now, &self.config);
+            let failing = seen.standing == Standing::Failing && seen.lasting;
             task.is_running() && (failing || task.verdict.ejection.is_some())
         };
         self.tasks
             .iter()
-            .filter(|task| !all_bad && self.may_be_blamed(task))
+            .filter(|task| !all_bad && self.informed(now) && self.may_be_blamed(task))
             .filter(bad)
             .cloned()
             .collect()
