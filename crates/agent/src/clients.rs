@@ -15,6 +15,9 @@ const PATIENCE: usize = 1024;
 /// So many decisions are remembered for those who come later.
 const BACKLOG: usize = 10_000;
 
+/// What a client may say.
+const ALLOWED: &str = r#"{"stop": "task-N"}, or {"deploy": {"service": NAME}} with an "environment" and a "command" by choice"#;
+
 /// All clients of the agent.
 pub(crate) struct Clients {
     streams: Vec<mpsc::Sender<Update>>,
@@ -87,7 +90,7 @@ async fn read_commands(
         let sent = match serde_json::from_str(&line) {
             Ok(command) => commands.send(command).await.is_ok(),
             Err(error) => {
-                let error = format!("{error}; allowed is {{\"stop\": \"task-N\"}}");
+                let error = format!("{error}; allowed is {ALLOWED}");
                 let answer = Update { error: Some(error), ..Update::default() };
                 answers.send(answer).await.is_ok()
             }
