@@ -51,6 +51,8 @@ pub struct Numbers {
     pub requests: u64,
     /// Those without a right answer in time.
     pub failed: u64,
+    /// Those of them with no task's answer at all: refused, cut off or answered by the gateway itself.
+    pub unanswered: u64,
     /// Those with a right answer in time that says it is degraded: a class of its own among the
     /// successes.
     pub degraded: u64,
@@ -139,6 +141,7 @@ impl<'a> Samples<'a> {
         Numbers {
             requests: self.all.len() as u64,
             failed: (self.all.len() - succeeded) as u64,
+            unanswered: self.unanswered(),
             degraded: self.successes().filter(|sample| sample.is_degraded()).count() as u64,
             oldest: self.successes().filter_map(Sample::age).max().unwrap_or_default(),
             seconds_below_target: self.seconds_below_target(),
@@ -174,6 +177,14 @@ impl<'a> Samples<'a> {
 
     fn successes(&self) -> impl Iterator<Item = &'a Sample> {
         self.all.iter().filter(|sample| sample.succeeded(self.objective))
+    }
+
+    fn unanswered(&self) -> u64 {
+        let unanswered = |sample: &&Sample| {
+            !sample.succeeded(self.objective)
+                && sample.answer.is_none_or(|answer| answer.task.is_none())
+        };
+        self.all.iter().filter(unanswered).count() as u64
     }
 
     fn seconds_below_target(&self) -> u32 {
@@ -337,7 +348,7 @@ mod tests {
             2500 => None,
             _ => Some((at + 100, 200)),
         });
-        assert_eq!((bad.failed, bad.seconds_below_target), (3, 3));
+        assert_eq!((bad.failed, bad.unanswered, bad.seconds_below_target), (3, 1, 3));
         // There is no whole second without a failure.
         assert_eq!(bad.recovery, None);
     }
