@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Replace, Revision, Seen, Standing};
 use super::{State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
+use crate::health::passive::Ejection;
 use crate::time::Instant;
 
+/// How long a task is still out is written down in such steps: it is another time at every look.
+const STEP: Duration = Duration::from_secs(5);
 /// So many ejections in a row are no passing weakness.
 const PERSISTENT: u32 = 5;
 
@@ -171,6 +174,12 @@ impl Task {
 
     /// What of it must outlive the agent.
     pub(super) fn lasting(&self) -> Self {
-        Self { in_rotation: false, in_flight: 0, over: None, ..self.clone() }
+        let step = |out: Ejection| {
+            let steps = out.left.as_nanos().div_ceil(STEP.as_nanos());
+            Ejection { left: STEP * steps as u32, ..out }
+        };
+        let Inherited { health, ejection } = self.verdict;
+        let verdict = Inherited { health, ejection: ejection.map(step) };
+        Self { verdict, in_rotation: false, in_flight: 0, over: None, ..self.clone() }
     }
 }
