@@ -20,8 +20,9 @@ use crate::service::Service;
 /// How often it is looked whether there is news for the agent. Every decision is told at once; this is
 /// for requests in flight, which a task that drains waits for.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// With every so many heartbeats the agent hears of us without news.
-const SIGN_OF_LIFE: u32 = 10;
+/// With every so many heartbeats the agent hears of us without news as well: it looks at the load once a
+/// second, and silence is no load.
+const SIGN_OF_LIFE: u32 = 5;
 /// Larger than the endpoints of a hundred tasks.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
