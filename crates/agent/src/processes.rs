@@ -1,5 +1,7 @@
 //! Processes of this machine: who they are, and how to end all that we started.
 
+mod stat;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -15,6 +17,8 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use stat::Stat;
+
 /// A process that cannot be mistaken for a later one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
@@ -22,13 +26,6 @@ pub struct Identity {
     pub pid: u32,
     /// When it was started, in clock ticks since the machine was.
     pub start_time: u64,
-}
-
-/// What `/proc/PID/stat` says of a process.
-struct Stat {
-    state: char,
-    parent: u32,
-    start_time: u64,
 }
 
 // === impl Identity ===
@@ -86,19 +83,10 @@ impl Identity {
     }
 }
 
-// === impl Stat ===
-
-impl Stat {
-    fn read(pid: u32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name is in parentheses and may itself hold any character.
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(Self {
-            state: fields.first()?.chars().next()?,
-            parent: fields.get(1)?.parse().ok()?,
-            start_time: fields.get(19)?.parse().ok()?,
-        })
-    }
+/// The processes of this machine.
+pub(crate) fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Sends `signal` to the process group `group`; false if it is not there.
@@ -157,9 +145,7 @@ pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
             task: task.and_then(|task| task.parse().ok()),
         })
     };
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(found).collect()
+    pids().filter_map(found).collect()
 }
 
 /// Every process of this machine that belongs to the fleet of a run directory, but for this one.
@@ -216,8 +202,7 @@ fn end(meant: impl Fn(u32) -> bool) {
 /// All processes whose line of parents leads to this one.
 fn descendants() -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+    for pid in pids() {
         if let Some(stat) = Stat::read(pid) {
             children.entry(stat.parent).or_default().push(pid);
         }

@@ -16,9 +16,10 @@ use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::managed::Managed;
+use super::parts::Parts;
 use super::resources::Resources;
 use super::store::{Stored, StoredService, same_task};
-use super::{Agent, LINES, LONGEST_MESSAGE, read, url, wall_clock};
+use super::{Agent, LINES, LONGEST_MESSAGE, read, url};
 use crate::Error;
 use crate::api::{Journal, Wall};
 use crate::clients::Clients;
@@ -66,6 +67,8 @@ impl Agent {
             clients,
             processes: running.clone(),
             resources: Resources::new(&directory, limited),
+            parts: Parts::default(),
+            looked: now(),
             sampled: now(),
             journal: Journal::new(wall),
             wall,
@@ -105,14 +108,11 @@ impl Agent {
         for (service, numbers) in fleet.services.into_iter().zip(numbers) {
             match stored.services.remove(&service.name) {
                 Some(stored) => self.take_up(seed, service, stored, &with_process),
-                None => self.services.push(Managed::new(service, seed, numbers, wall_clock())),
+                None => self.services.push(Managed::new(service, seed, numbers, Wall::seconds())),
             }
         }
         for (task, process) in running {
-            let known = |managed: &Managed| {
-                managed.reconciler.views().iter().any(|view| view.task == *task)
-            };
-            let place = self.services.iter().position(known);
+            let place = self.services.iter().position(|managed| managed.owns(*task));
             if let Some(place) = place {
                 let limits = self.services[place].service.cluster.limits;
                 self.resources.adopt(*task, *process, limits);
@@ -138,7 +138,7 @@ impl Agent {
         self.services.push(managed);
         let place = self.services.len() - 1;
         let event = if changed {
-            self.services[place].meant(service, wall_clock(), anew)
+            self.services[place].meant(service, Wall::seconds(), anew)
         } else {
             Event::Handover(false)
         };

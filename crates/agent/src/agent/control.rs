@@ -8,11 +8,11 @@ use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 
 use super::managed::Managed;
 use super::store::{same_gateway, same_task};
-use super::{Agent, MOST_TASKS, Renewal, wall_clock};
+use super::{Agent, MOST_TASKS, Renewal};
 use crate::api::types::{
     Deploy, DeployReply, Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
 };
-use crate::api::{ApiError, Ask, Logs, Reply};
+use crate::api::{ApiError, Ask, Logs, Reply, Wall};
 use crate::directory;
 use crate::messages::ToKeeper;
 
@@ -120,7 +120,7 @@ impl Agent {
                     let service = self.fleet.services[place].clone();
                     let named = deploy.service.as_ref();
                     let anew = deploy.force && named.is_none_or(|named| *named == service.name);
-                    let event = self.services[place].meant(service, wall_clock(), anew);
+                    let event = self.services[place].meant(service, Wall::seconds(), anew);
                     self.drive(place, Some(event));
                 }
                 drop(reply.send(Ok(told)));
@@ -139,7 +139,7 @@ impl Agent {
         let mut meant = self.services[place].service.clone();
         meant.environment.extend(environment);
         meant.command = command.unwrap_or(meant.command);
-        let event = self.services[place].meant(meant, wall_clock(), true);
+        let event = self.services[place].meant(meant, Wall::seconds(), true);
         self.drive(place, Some(event));
     }
 

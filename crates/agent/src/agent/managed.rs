@@ -85,6 +85,16 @@ impl Managed {
         self.reconciler.views().iter().any(|view| view.task == task)
     }
 
+    /// Whether what outlives the agent is `stored` as it is. Revisions only come, each with the next
+    /// number, so none of them is looked into.
+    pub(super) fn is_stored(&self, stored: &BTreeMap<String, StoredService>) -> bool {
+        stored.get(&self.service.name).is_some_and(|stored| {
+            stored.numbers == self.numbers
+                && stored.revisions.latest().0 == self.revisions.latest().0
+                && stored.snapshot.as_ref() == Some(&self.reconciler.snapshot())
+        })
+    }
+
     /// What outlives the agent.
     pub(super) fn stored(&self) -> StoredService {
         StoredService {

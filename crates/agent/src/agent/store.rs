@@ -12,8 +12,8 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
 use serde::{Deserialize, Serialize};
 
-use super::wall_clock;
 use crate::Error;
+use crate::api::Wall;
 use crate::directory::{self, Directory};
 use crate::processes::Identity;
 
@@ -21,7 +21,7 @@ use crate::processes::Identity;
 const REVISIONS_KEPT: usize = 20;
 
 /// The whole state of an agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stored {
     /// Of which run of the machine it tells: no process outlives that, and no moment means anything
     /// in another.
@@ -39,7 +39,7 @@ pub(super) struct Stored {
 }
 
 /// That of one service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredService {
     pub(super) numbers: Numbers,
     pub(super) revisions: Revisions,
@@ -48,11 +48,11 @@ pub(super) struct StoredService {
 }
 
 /// What tasks were made from, by revision; never empty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Revisions(BTreeMap<Revision, Registered>);
 
 /// One revision of a task definition.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Registered {
     /// The service as it was meant.
     pub(super) service: Service,
@@ -65,7 +65,7 @@ pub(super) struct Registered {
 impl Stored {
     /// Nothing yet, in this run of the machine.
     pub(super) fn new() -> Self {
-        Self { boot: boot(), started: wall_clock(), ..Self::default() }
+        Self { boot: boot(), started: Wall::seconds(), ..Self::default() }
     }
 
     /// What an earlier agent has left behind in `directory`.

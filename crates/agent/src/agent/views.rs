@@ -13,10 +13,11 @@ use crate::api::types::{
     DeploymentView, FleetView, PartView, RevisionState, RevisionView, ServiceView, Stage, TaskView,
 };
 use crate::clock::now;
-use crate::processes::{Identity, of_fleet};
+use crate::processes::Identity;
 
 impl Agent {
-    pub(super) fn fleet_view(&self) -> FleetView {
+    pub(super) fn fleet_view(&mut self) -> FleetView {
+        let parts = self.part_views();
         let services = self.services.iter().map(|managed| managed.view(self.wall)).collect();
         let dashboard = self.dashboard.as_ref().map(|(address, _)| format!("http://{address}/"));
         FleetView {
@@ -25,19 +26,18 @@ impl Agent {
             started: Wall::text_of(self.stored.started),
             dashboard,
             services,
-            parts: self.part_views(),
+            parts,
         }
     }
 
-    /// The processes that say of themselves that they are parts of this fleet.
-    fn part_views(&self) -> Vec<PartView> {
+    fn part_views(&mut self) -> Vec<PartView> {
         let part = |name: String, process: Identity| PartView {
             name,
             pid: process.pid,
             since: self.wall.text(process.started()),
         };
-        let found = of_fleet(self.directory.path()).into_iter();
-        let found = found.filter_map(|marked| Some(part(marked.part?, marked.identity)));
+        let found = self.parts.look(now(), self.directory.path()).iter();
+        let found = found.filter_map(|marked| Some(part(marked.part.clone()?, marked.identity)));
         let own = Identity::of(std::process::id()).map(|own| part("agent".to_owned(), own));
         let mut parts: Vec<PartView> = found.chain(own).collect();
         parts.sort_by(|one, other| (&one.name, one.pid).cmp(&(&other.name, other.pid)));

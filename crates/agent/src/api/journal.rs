@@ -48,6 +48,11 @@ impl Wall {
         Self { moment: clock::now(), since_1970 }
     }
 
+    /// The time on the wall now, in seconds since 1970.
+    pub fn seconds() -> u64 {
+        Self::read().since_1970.as_secs()
+    }
+
     /// A time on the wall, in seconds since 1970, as RFC 3339 has it.
     pub fn text_of(seconds: u64) -> String {
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()

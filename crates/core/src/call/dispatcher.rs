@@ -115,12 +115,11 @@ impl Dispatcher {
     }
 
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
-        let deadline = self.gates[request.route.0].deadline(now, request.ask.deadline);
         self.tally.begin();
-        if deadline.is_some_and(|deadline| deadline <= now) {
+        let Ok(deadline) = self.gates[request.route.0].deadline(now, &request.ask) else {
             self.tally.end(now, Some(now), true);
             return self.answer(id, Refusal::Deadline);
-        }
+        };
         self.begun += 1;
         let revision = self.gates[request.route.0].revision(self.begun, &self.weights);
         self.calls.insert(Call::new(now, id, request, revision, deadline));

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Replace, Revision, Seen, Standing};
 use super::{Config, State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
+use crate::health::passive::Ejection;
 use crate::time::Instant;
 
+/// How long a task is still out is written down in such steps: it is another time at every look.
+const STEP: Duration = Duration::from_secs(5);
 /// So many ejections in a row are no passing weakness.
 const PERSISTENT: u32 = 5;
 
@@ -185,7 +188,13 @@ impl Task {
 
     /// What of it must outlive the agent.
     pub(super) fn lasting(&self) -> Self {
+        let step = |out: Ejection| {
+            let steps = out.left.as_nanos().div_ceil(STEP.as_nanos());
+            Ejection { left: STEP * steps as u32, ..out }
+        };
+        let Inherited { health, ejection } = self.verdict;
+        let verdict = Inherited { health, ejection: ejection.map(step) };
         let (failing_since, over) = (None, None);
-        Self { in_rotation: false, in_flight: 0, failing_since, over, ..self.clone() }
+        Self { verdict, in_rotation: false, in_flight: 0, failing_since, over, ..self.clone() }
     }
 }

@@ -242,21 +242,22 @@ impl<'a> Samples<'a> {
     }
 
     fn lateness(&self, quantile: f64) -> Duration {
-        self::quantile(self.all.iter().map(|s| s.sent.saturating_sub(s.intended)), quantile)
+        let late = self.all.iter().map(|s| s.sent.saturating_sub(s.intended));
+        self::quantile(late, quantile).unwrap_or_default()
     }
 
     fn latency(&self, quantile: f64) -> Duration {
         let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
-        self::quantile(self.successes().filter_map(latency), quantile)
+        self::quantile(self.successes().filter_map(latency), quantile).unwrap_or_default()
     }
 }
 
-/// By nearest rank: the smallest value that so large a share does not exceed; zero of nothing.
-fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Duration {
+/// By nearest rank: the smallest value that so large a share does not exceed; none of nothing.
+pub fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Option<Duration> {
     let mut values: Vec<Duration> = values.collect();
     values.sort_unstable();
     let rank = (values.len() as f64 * share).ceil() as usize;
-    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    values.get(rank.saturating_sub(1)).copied()
 }
 
 /// The longest distance between neighbours, the ends of the load included.

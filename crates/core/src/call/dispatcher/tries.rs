@@ -99,7 +99,6 @@ impl Dispatcher {
                 let gate = &mut self.gates[call.request.route.0];
                 call.pass.iter_mut().for_each(|pass| gate.judge(now, pass, outcome));
             }
-            self.calls.wake(id);
         }
     }
 
