@@ -237,7 +237,7 @@ impl Keeper {
             ToKeeper::Hello(known) => {
                 self.children.adopt_tasks(&known, self.directory.path());
                 self.outbox.push_back(FromKeeper::Children(self.children.tasks()));
-                self.outbox.push_back(FromKeeper::Retiring(self.parts.retiring(&self.children)));
+                self.tell_of_retiring();
             }
             ToKeeper::Spawn(spawn) => {
                 let task = spawn.task;
@@ -267,15 +267,16 @@ impl Keeper {
         for Ended { child, exit } in &ended {
             match child {
                 Child::Task(task) => self.outbox.push_back(FromKeeper::Exited(*task, *exit)),
-                Child::Retiring => {
-                    let retiring = self.parts.retiring(&self.children);
-                    self.outbox.push_back(FromKeeper::Retiring(retiring));
-                }
+                Child::Retiring => self.tell_of_retiring(),
                 Child::Agent | Child::Gateway => {}
             }
         }
         ended.retain(|ended| matches!(ended.child, Child::Agent | Child::Gateway));
         ended
+    }
+
+    fn tell_of_retiring(&mut self) {
+        self.outbox.push_back(FromKeeper::Retiring(self.parts.retiring(&self.children)));
     }
 
     /// Parts that ended are followed by others.

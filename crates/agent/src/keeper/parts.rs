@@ -144,20 +144,24 @@ impl Keeper {
     /// A new gateway; the one before, if there is one, serves until it is ready.
     pub(super) fn replace_gateway(&mut self) -> Result<(), Error> {
         let predecessors = self.children.of(Child::Gateway);
-        self.start_gateway()?;
         if !predecessors.is_empty() {
             self.retire_predecessors();
+            // From now on another one is to serve, also if these end before it does.
+            for gateway in &predecessors {
+                self.children.rename(*gateway, Child::Retiring);
+            }
             self.parts.predecessors = Some((predecessors, Instant::now() + READY_WITHIN));
         }
-        Ok(())
+        self.start_gateway()
     }
 
     /// The gateway is ready: the one before finishes what it has.
     pub(super) fn retire_predecessors(&mut self) {
         for gateway in self.parts.predecessors.take().into_iter().flat_map(|(all, _)| all) {
-            self.children.rename(gateway, Child::Retiring);
             gateway.terminate();
         }
+        // They may have ended before they were told.
+        self.tell_of_retiring();
     }
 
     /// Starts what is due.
@@ -243,6 +247,7 @@ impl Keeper {
         };
         let mut line = serde_json::to_vec(&setup).expect("a setup is plain data");
         line.push(b'\n');
+        self.retire_predecessors();
         let prepared = StdStream::pair().and_then(|(ours, its)| {
             // It waits in the socket until it is read, also when this end is closed.
             ours.set_nonblocking(true)?;
