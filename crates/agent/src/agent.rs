@@ -12,7 +12,6 @@ mod views;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -120,7 +119,8 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
     runtime.block_on(async {
         let directory = Directory::at(directory)?;
         let (commands, inbox) = mpsc::channel(16);
-        let socket = listen(&clients::socket(directory.path()))?;
+        let socket = socket::listen_in(directory.path(), clients::SOCKET);
+        let socket = socket.map_err(|error| Error::Talk("control socket", error))?;
         let mut agent = Agent::begin(directory, tied, Clients::new(commands)).await?;
         let (handle, asks) = Handle::new();
         agent.listen(&handle).await?;
@@ -345,7 +345,7 @@ impl Agent {
     /// Answers at the API's socket, and over TCP if that is wanted.
     async fn listen(&mut self, handle: &Handle) -> Result<(), Error> {
         let failed = |error| Error::Talk("API", error);
-        let unix = socket::listen_in(self.directory.path()).map_err(failed)?;
+        let unix = socket::listen_in(self.directory.path(), socket::NAME).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
         let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
         let address =
@@ -477,16 +477,6 @@ fn url(service: &Service) -> (String, String) {
 /// Seconds since 1970.
 fn wall_clock() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-fn listen(path: &PathBuf) -> Result<UnixListener, Error> {
-    let file = |what| move |source| Error::File { path: path.clone(), what, source };
-    // That of an agent that was killed is of no use to anybody: only one has the directory.
-    let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).map_err(file("cannot be listened on"))?;
-    let own = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, own).map_err(file("cannot be kept from others"))?;
-    Ok(listener)
 }
 
 fn read<T: serde::de::DeserializeOwned>(
