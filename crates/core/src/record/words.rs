@@ -123,6 +123,9 @@ impl Cause {
             Self::CanarySettled { tasks, bake } => {
                 write!(f, "a share is for the new revision for {bake:?}, new tasks: {tasks}")
             }
+            Self::CanaryEjected { tasks } => {
+                write!(f, "tasks of the canary that are out for their requests: {tasks}")
+            }
             Self::Baked { bake } => write!(f, "nothing was wrong for {bake:?}"),
             Self::AllServe { revision, tasks } => {
                 write!(f, "all {tasks} of revision {revision} and no other")
