@@ -13,7 +13,6 @@ mod views;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -125,7 +124,8 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
     runtime.block_on(async {
         let directory = Directory::at(directory)?;
         let (commands, inbox) = mpsc::channel(16);
-        let socket = listen(&clients::socket(directory.path()))?;
+        let socket = socket::listen_in(directory.path(), clients::SOCKET);
+        let socket = socket.map_err(|error| Error::Talk("control socket", error))?;
         let mut agent = Agent::begin(directory, tied, Clients::new(commands)).await?;
         let (handle, asks) = Handle::new();
         agent.listen(&handle).await?;
@@ -363,7 +363,7 @@ impl Agent {
     /// Answers at the API's socket, and over TCP if that is wanted.
     async fn listen(&mut self, handle: &Handle) -> Result<(), Error> {
         let failed = |error| Error::Talk("API", error);
-        let unix = socket::listen_in(self.directory.path()).map_err(failed)?;
+        let unix = socket::listen_in(self.directory.path(), socket::NAME).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
         let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
         let address =
@@ -495,16 +495,6 @@ fn url(service: &Service) -> (String, String) {
         address = Ipv4Addr::LOCALHOST.into();
     }
     (service.url_variable(), format!("http://{}", SocketAddr::new(address, port)))
-}
-
-fn listen(path: &PathBuf) -> Result<UnixListener, Error> {
-    let file = |what| move |source| Error::File { path: path.clone(), what, source };
-    // That of an agent that was killed is of no use to anybody: only one has the directory.
-    let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).map_err(file("cannot be listened on"))?;
-    let own = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, own).map_err(file("cannot be kept from others"))?;
-    Ok(listener)
 }
 
 fn read<T: serde::de::DeserializeOwned>(

@@ -1,7 +1,6 @@
 //! Those who watch the agent and tell it what to do, over a Unix socket: a line of JSON each way.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use seaworthy_core::record::Record;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -101,7 +100,5 @@ async fn read_commands(
     }
 }
 
-/// Where clients find the agent of a run directory.
-pub(crate) fn socket(directory: &Path) -> std::path::PathBuf {
-    directory.join("control.sock")
-}
+/// The socket at which clients find the agent of a run directory.
+pub(crate) const SOCKET: &str = "control.sock";

@@ -13,9 +13,9 @@ use std::time::Duration;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncBufReader, Lines};
-use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::api::socket;
 use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
 use crate::processes::{PART, RUN, end_all_of, end_fleet};
@@ -74,7 +74,7 @@ impl Fleet {
 
     /// Talks to the agent. May be done more than once.
     pub async fn connect(&self) -> Result<Control, Error> {
-        let stream = UnixStream::connect(clients::socket(&self.directory)).await;
+        let stream = socket::connect_in(&self.directory, clients::SOCKET).await;
         let (read, write) = stream.map_err(|error| Error::Talk("agent", error))?.into_split();
         Ok(Control { write, updates: AsyncBufReader::new(read).lines() })
     }

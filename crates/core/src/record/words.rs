@@ -135,6 +135,9 @@ impl Cause {
                 let bake = Short(*bake);
                 write!(f, "a share is for the new revision for {bake}, new tasks: {tasks}")
             }
+            Self::CanaryEjected { tasks } => {
+                write!(f, "tasks of the canary that are out for their requests: {tasks}")
+            }
             Self::Baked { bake } => write!(f, "nothing was wrong for {}", Short(*bake)),
             Self::AllServe { revision, tasks } => {
                 write!(f, "all {tasks} of revision {revision} and no other")

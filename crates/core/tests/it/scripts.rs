@@ -103,6 +103,11 @@ fn a_canary_bakes() {
 }
 
 #[test]
+fn a_canary_that_answers_badly_is_rolled_back() {
+    check("canary-answers-badly.txt");
+}
+
+#[test]
 fn an_alarm_gives_a_deployment_up() {
     check("alarm.txt");
 }

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Calls a second that one service gets; with it, more can be said about breakers and bulkheads
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
+    /// Print what is found, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -39,6 +42,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let fleet = if others { Fleet::of_others(raw) } else { Fleet::try_from(raw) };
     let fleet = fleet.with_context(|| format!("{file}"))?;
     let findings = check(&fleet, args.rate);
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let broken = count(Severity::Refused);
+    let code = if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS };
+    if args.json {
+        println!("{}", serde_json::to_string(&findings)?);
+        return Ok(code);
+    }
     for Finding { key, severity, text } in &findings {
         let word = match severity {
             Severity::Refused => "cannot work",
@@ -47,12 +57,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         println!("{word}: {key}: {text}");
     }
-    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
-    let broken = count(Severity::Refused);
     println!(
         "{file}: {broken} cannot work, {} to look at, {} worth knowing",
         count(Severity::Warning),
         count(Severity::Note)
     );
-    Ok(if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(code)
 }

@@ -47,7 +47,9 @@ impl Place {
         let generated = code_and_words(&world.run(&generate));
         assert_eq!(generated.0, Some(0), "{generated:?}");
         world.write("fleet.toml", &FILE.replace("DATABASE", database));
-        let fleet = Standing::at(Path::new(env!("CARGO_BIN_EXE_seaworthy")), &world.path("state"));
+        // No socket's own address has room for such a path.
+        let state = world.path(&"state".repeat(30));
+        let fleet = Standing::at(Path::new(env!("CARGO_BIN_EXE_seaworthy")), &state);
         Self { fleet: fleet.unwrap(), world }
     }
 
