@@ -1,6 +1,7 @@
 //! One task's life, as far as the way of control knows it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
