@@ -46,18 +46,14 @@ impl Managed {
     /// One that an earlier agent managed; `running` are the tasks that have a process.
     pub(super) fn restore(
         now: Instant,
-        service: Service,
         seed: u64,
         stored: StoredService,
         running: &[TaskId],
     ) -> Self {
-        let StoredService { numbers, revisions, snapshot } = stored;
-        let config = revisions.latest().1.service.cluster.clone();
-        let reconciler = match snapshot {
-            Some(snapshot) => Reconciler::restore(config, seed, numbers, snapshot, running, now),
-            None => Reconciler::new(config, seed, numbers),
-        };
-        Self::with(service, numbers, revisions, reconciler)
+        let StoredService { meant, numbers, revisions, snapshot } = stored;
+        let config = meant.cluster.clone();
+        let reconciler = Reconciler::restore(config, seed, numbers, snapshot, running, now);
+        Self::with(meant, numbers, revisions, reconciler)
     }
 
     fn with(
@@ -88,9 +84,10 @@ impl Managed {
     /// What outlives the agent.
     pub(super) fn stored(&self) -> StoredService {
         StoredService {
+            meant: self.service.clone(),
             numbers: self.numbers,
             revisions: self.revisions.clone(),
-            snapshot: Some(self.reconciler.snapshot()),
+            snapshot: self.reconciler.snapshot(),
         }
     }
 

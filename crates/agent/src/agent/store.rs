@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use super::wall_clock;
 use crate::Error;
+use crate::clock::now;
 use crate::directory::{self, Directory};
 use crate::processes::Identity;
 
 /// Revisions of a service that are remembered, beside those in use.
 const REVISIONS_KEPT: usize = 20;
 
-/// The whole state of an agent.
+/// The whole state of an agent. It outlives its program: see [`directory`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stored {
     /// Of which run of the machine it tells: no process outlives that, and no moment means anything
@@ -41,10 +42,11 @@ pub(super) struct Stored {
 /// That of one service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredService {
+    /// As it was meant, whatever became of that: what is meant otherwise by now is news.
+    pub(super) meant: Service,
     pub(super) numbers: Numbers,
     pub(super) revisions: Revisions,
-    /// None if it is of another run of the machine.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) snapshot: Snapshot,
 }
 
 /// What tasks were made from, by revision; never empty.
@@ -73,13 +75,19 @@ impl Stored {
         let Some(mut stored) = directory::read::<Self>(&directory.state())? else {
             return Ok(Self::new());
         };
-        let boot = boot();
-        if stored.boot != boot {
-            stored.boot = boot;
-            stored.processes.clear();
-            stored.services.values_mut().for_each(|service| service.snapshot = None);
+        if stored.boot != boot() {
+            stored = stored.rebooted();
         }
         Ok(stored)
+    }
+
+    /// In another run of the machine: the fleet comes up anew, as what it was.
+    fn rebooted(self) -> Self {
+        let rebooted = |(name, service): (String, StoredService)| {
+            (name, StoredService { snapshot: service.snapshot.rebooted(now()), ..service })
+        };
+        let services = self.services.into_iter().map(rebooted).collect();
+        Self { file: self.file, listen: self.listen, services, ..Self::new() }
     }
 }
 

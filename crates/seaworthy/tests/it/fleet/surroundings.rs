@@ -50,17 +50,49 @@ fn a_directory_has_one_keeper() {
 fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     let (place, before) = Place::up();
     let address = before.address("store").unwrap();
-    // First of all the one that would start the others again.
-    kill(before.pid("keeper").unwrap());
-    for process in place.fleet.processes() {
-        process.kill();
-    }
-    place.assert_no_process_is_left();
+    place.end_at_once(&before);
     let directory = place.fleet.directory().path();
     assert!(directory.join("agent.sock").exists() && directory.join("gateway.sock").exists());
     place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.address("store"), Some(address), "clients know where it is");
+}
+
+#[test]
+fn after_a_restart_of_the_machine_the_fleet_is_what_it_was() {
+    let (place, _) = Place::up();
+    place.must(&["scale", "store=4"]);
+    place.must(&["deploy", "--force"]);
+    place.must(&["deploy", "--force"]);
+    place.must(&["rollback", "store"]);
+    let before = place.until("four tasks", |now| now.is_whole() && now.tasks.len() == 4);
+    place.end_at_once(&before);
+    let state = place.fleet.directory().state();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let of_another = fs::read_to_string(&state).unwrap().replace(boot.trim(), "another");
+    fs::write(&state, of_another).unwrap();
+
+    place.must(&["up", "--detach"]);
+    let after = place.until("the whole fleet", Glimpse::is_whole);
+    let store = &after.fleet.services[0];
+    assert_eq!((store.desired, store.revision), (4, 2), "scaled, and rolled back");
+    let highest = before.tasks.iter().map(|task| task.task).max();
+    assert!(after.tasks.iter().all(|task| Some(task.task) > highest), "{:?}", after.tasks);
+    let revisions = place.must(&["revisions", "store"]);
+    assert_eq!(revisions.lines().count(), 4, "{revisions}");
+}
+
+#[test]
+fn a_program_that_cannot_read_the_state_replaces_nothing() {
+    let (place, before) = Place::up();
+    let fleet = place.fleet.directory().fleet();
+    let later = fs::read_to_string(&fleet).unwrap().replace("\"format\": 1", "\"format\": 2");
+    fs::write(&fleet, later).unwrap();
+    let (code, words) = code_and_words(&place.seaworthy(&["upgrade"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("newer seaworthy") && words.contains("fleet.json"), "{words}");
+    let after = place.until("the whole fleet", Glimpse::is_whole);
+    assert_eq!(after.fleet.parts, before.fleet.parts);
 }
 
 #[test]
