@@ -129,6 +129,14 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
     })
 }
 
+/// Whether this program could be the agent of the fleet in a directory.
+pub fn could_take_up(directory: &Path) -> Result<(), Error> {
+    let directory = Directory::at(directory)?;
+    directory::read::<Fleet>(&directory.fleet())?;
+    Stored::read(&directory)?;
+    Ok(())
+}
+
 // === impl Agent ===
 
 impl Agent {
