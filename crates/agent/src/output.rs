@@ -25,7 +25,6 @@ const GONE_KEPT: usize = 20;
 pub(crate) struct Outputs {
     directory: PathBuf,
     tails: BTreeMap<TaskId, Tail>,
-    gone: Vec<TaskId>,
 }
 
 #[derive(Debug)]
@@ -42,24 +41,28 @@ struct Tail {
 impl Outputs {
     /// Output files below `directory`, which exists.
     pub(crate) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), tails: BTreeMap::new(), gone: Vec::new() }
+        Self { directory: directory.to_owned(), tails: BTreeMap::new() }
     }
 
-    /// A new file for `task`; returns where it is.
+    /// A new file for `task`, whatever was there under its name; returns where it is.
     pub(crate) fn open(&mut self, task: TaskId) -> io::Result<PathBuf> {
-        let path = self.path(task);
-        let file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
-        self.tails.insert(task, Tail { file, path: path.clone(), read: 0, partial: Vec::new() });
-        Ok(path)
+        self.forget(task);
+        self.follow(task)?;
+        Ok(self.path(task))
     }
 
     /// The file of a task that an earlier agent started: what it said so far has been told.
     pub(crate) fn adopt(&mut self, task: TaskId) -> io::Result<()> {
-        self.open(task)?;
-        if let Some(tail) = self.tails.get_mut(&task) {
-            tail.read = tail.file.metadata()?.len();
-        }
+        let tail = self.follow(task)?;
+        tail.read = tail.file.metadata()?.len();
         Ok(())
+    }
+
+    fn follow(&mut self, task: TaskId) -> io::Result<&mut Tail> {
+        let path = self.path(task);
+        let file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+        let tail = Tail { file, path, read: 0, partial: Vec::new() };
+        Ok(self.tails.entry(task).insert_entry(tail).into_mut())
     }
 
     /// Where `task` writes.
@@ -96,13 +99,24 @@ impl Outputs {
         if let Some(mut tail) = self.tails.remove(&task) {
             let _ = tail.tell(task, &mut to);
             tail.finish(task, &mut to);
-            self.gone.push(task);
         }
-        if self.gone.len() > GONE_KEPT {
-            let oldest = self.gone.remove(0);
-            for ending in ["log", "log.1"] {
-                let _ = fs::remove_file(self.directory.join(format!("{oldest}.{ending}")));
-            }
+        self.forget_oldest();
+    }
+
+    /// Only the files of the last tasks that are gone stay, also of those that an earlier agent saw go.
+    fn forget_oldest(&self) {
+        let written =
+            |task: &TaskId| fs::metadata(self.path(*task)).and_then(|of| of.modified()).ok();
+        let mut gone = self.tasks();
+        gone.retain(|task| !self.tails.contains_key(task));
+        gone.sort_by_cached_key(written);
+        let surplus = gone.len().saturating_sub(GONE_KEPT);
+        gone[..surplus].iter().for_each(|task| self.forget(*task));
+    }
+
+    fn forget(&self, task: TaskId) {
+        for ending in ["log", "log.1"] {
+            let _ = fs::remove_file(self.directory.join(format!("{task}.{ending}")));
         }
     }
 }
@@ -169,5 +183,28 @@ mod tests {
         assert_eq!(outputs.told(TaskId(3), 2), ["after", "last"]);
         assert!(told.starts_with("task-3 | one\ntask-3 | two, no end\ntask-3 | \u{fffd}\n"));
         assert!(told.ends_with("task-3 | after\ntask-3 | last\n"));
+    }
+
+    #[test]
+    fn a_new_task_begins_a_new_file_and_an_adopted_one_goes_on_with_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("task-1.log"), "of another\n").unwrap();
+        fs::write(directory.path().join("task-1.log.1"), "of another\n").unwrap();
+        let mut outputs = Outputs::new(directory.path());
+        let path = outputs.open(TaskId(1)).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"one\n").unwrap();
+
+        let mut next = Outputs::new(directory.path());
+        next.adopt(TaskId(1)).unwrap();
+        assert_eq!(next.told(TaskId(1), 9), ["one"]);
+        for task in 2..=GONE_KEPT as u32 + 2 {
+            next.open(TaskId(task)).unwrap();
+        }
+        // Another agent is told of their end.
+        let mut last = Outputs::new(directory.path());
+        last.adopt(TaskId(1)).unwrap();
+        last.close(TaskId(2), |_, _| {});
+        assert_eq!(last.tasks().len(), GONE_KEPT + 1);
+        assert_eq!(last.told(TaskId(1), 9), ["one"]);
     }
 }
