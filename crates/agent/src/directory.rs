@@ -93,6 +93,22 @@ impl Directory {
         self.0.join("tasks")
     }
 
+    /// Where what was decided is written.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.0.join("events")
+    }
+
+    /// What tasks of an earlier fleet wrote, and what was decided about them, is not about the next one,
+    /// whose tasks have the same names. It stays until there is a third.
+    pub(crate) fn set_aside(&self) {
+        for path in [self.tasks(), self.events()] {
+            if path.exists() {
+                let _ = fs::remove_dir_all(before(&path));
+                let _ = fs::rename(&path, before(&path));
+            }
+        }
+    }
+
     /// Where our own processes write.
     pub fn log(&self) -> PathBuf {
         self.0.join("seaworthy.log")

@@ -42,7 +42,10 @@ impl Agent {
     ) -> Result<Self, Error> {
         let nothing = || Error::Nothing { path: directory.path().to_owned() };
         let fleet: Fleet = directory::read(&directory.fleet())?.ok_or_else(nothing)?;
-        let stored = Stored::read(&directory)?;
+        let stored = Stored::read(&directory)?.unwrap_or_else(|| {
+            directory.set_aside();
+            Stored::new()
+        });
         let (tasks, what) = (directory.tasks(), "has no room for the tasks' output");
         std::fs::create_dir_all(&tasks).map_err(|source| Error::File {
             path: tasks.clone(),
@@ -67,7 +70,7 @@ impl Agent {
             processes: running.clone(),
             resources: Resources::new(&directory, limited),
             sampled: now(),
-            journal: Journal::new(wall),
+            journal: Journal::new(wall, &directory.events()),
             wall,
             lines: broadcast::Sender::new(LINES),
             dashboard: None,

@@ -70,15 +70,12 @@ impl Stored {
         Self { boot: boot(), started: wall_clock(), ..Self::default() }
     }
 
-    /// What an earlier agent has left behind in `directory`.
-    pub(super) fn read(directory: &Directory) -> Result<Self, Error> {
-        let Some(mut stored) = directory::read::<Self>(&directory.state())? else {
-            return Ok(Self::new());
-        };
-        if stored.boot != boot() {
-            stored = stored.rebooted();
-        }
-        Ok(stored)
+    /// What an earlier agent has left behind in `directory`, if there was one.
+    pub(super) fn read(directory: &Directory) -> Result<Option<Self>, Error> {
+        let stored = directory::read::<Self>(&directory.state())?;
+        let true_now =
+            |stored: Self| if stored.boot == boot() { stored } else { stored.rebooted() };
+        Ok(stored.map(true_now))
     }
 
     /// In another run of the machine: the fleet comes up anew, as what it was.
