@@ -20,14 +20,15 @@ use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Signal};
 use seaworthy_core::endpoints::{About, Sightings, TaskId};
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::machine::Machine;
+use seaworthy_core::record::Decision;
 use seaworthy_core::time::Instant;
 use tokio::net::{TcpListener, UnixDatagram, UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::Error;
 use crate::api::token::Token;
-use crate::api::types::{DeployReply, LogLine, Upgraded};
-use crate::api::{ApiError, Ask, Handle, Journal, Reply, Wall, server, socket};
+use crate::api::types::{Deploy, DeployReply, LogLine, Upgraded};
+use crate::api::{Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
 use crate::directory::{self, Directory};
@@ -39,7 +40,7 @@ use crate::processes::Identity;
 use crate::say::say;
 use managed::Managed;
 use resources::Resources;
-use store::Stored;
+use store::{Origin, Stored};
 
 /// How often the tasks' output is looked at, and a port asked for again.
 const TICK: Duration = Duration::from_millis(100);
@@ -80,6 +81,7 @@ struct Agent {
     dashboard: Option<(SocketAddr, Token)>,
     /// For the keeper, as long as it does not take them.
     outbox: VecDeque<ToKeeper>,
+    origin: Origin,
     /// What was written last, and whether that went wrong the last time.
     stored: Stored,
     unsaved: bool,
@@ -93,7 +95,7 @@ struct Agent {
 
 /// Why another agent follows, and who waits to hear of it.
 enum Renewal {
-    Deploy(DeployReply, Reply<DeployReply>),
+    Deploy(Deploy, DeployReply, Reply<DeployReply>),
     Upgrade(Reply<Upgraded>),
 }
 
@@ -272,10 +274,19 @@ impl Agent {
             Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {
+                match record.decision {
+                    Decision::RollBack => self.origin.go_back(),
+                    Decision::Complete if !self.is_deploying() => self.origin.prove(),
+                    _ => {}
+                }
                 self.journal.push(&self.services[place].service.name, &record);
                 self.clients.record(record);
             }
         }
+    }
+
+    fn is_deploying(&self) -> bool {
+        self.services.iter().any(|managed| managed.reconciler.is_deploying())
     }
 
     fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
@@ -332,21 +343,6 @@ impl Agent {
                 say(format_args!("agent: {}: {change}", self.services[place].service.name));
                 self.drive(place, Some(Event::Scale(change.to)));
             }
-        }
-    }
-
-    /// The keeper has prepared what follows on us, or cannot.
-    fn renew(&mut self, prepared: Result<(), String>) {
-        self.ending = prepared.is_ok();
-        let failed = |why| ApiError::failed(why);
-        match self.renewal.take() {
-            Some(Renewal::Deploy(told, reply)) => {
-                drop(reply.send(prepared.map(|()| told).map_err(failed)));
-            }
-            Some(Renewal::Upgrade(reply)) => {
-                drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
-            }
-            None => {}
         }
     }
 
@@ -421,7 +417,8 @@ impl Agent {
         let services =
             services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
         let listen = self.dashboard.as_ref().map(|(address, _)| *address);
-        let stored = Stored { listen, processes, services, ..self.stored.clone() };
+        let origin = self.origin.clone();
+        let stored = Stored { origin, listen, processes, services, ..self.stored.clone() };
         if stored == self.stored && !self.unsaved {
             return;
         }
@@ -465,8 +462,7 @@ impl Teller<'_> {
         if self.tied {
             return say(format_args!("{task} | {line}"));
         }
-        let of = self.services.iter().find(|managed| managed.numbers.include(task));
-        let service = of.map(|managed| managed.service.name.clone()).unwrap_or_default();
+        let service = managed::name_of(self.services, task);
         // Nobody may be following.
         let _ = self.lines.send(LogLine { task, service, line: line.to_owned() });
     }

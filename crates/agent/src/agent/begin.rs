@@ -75,6 +75,7 @@ impl Agent {
             lines: broadcast::Sender::new(LINES),
             dashboard: None,
             outbox: VecDeque::new(),
+            origin: stored.origin.clone(),
             stored: stored.clone(),
             unsaved: false,
             down: false,

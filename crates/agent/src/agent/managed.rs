@@ -166,3 +166,11 @@ impl Managed {
         }
     }
 }
+
+/// The service whose task it is, or was, as far as that is known. Those that were there when another
+/// service came have numbers of before.
+pub(super) fn name_of(services: &[Managed], task: TaskId) -> String {
+    let mut by_number = services.iter().filter(|managed| managed.numbers.include(task));
+    let managed = by_number.next().or_else(|| services.iter().find(|managed| managed.owns(task)));
+    managed.map(|managed| managed.service.name.clone()).unwrap_or_default()
+}

@@ -29,14 +29,23 @@ pub(super) struct Stored {
     pub(super) boot: String,
     /// When the fleet was brought up, in seconds since 1970.
     pub(super) started: u64,
-    /// The file it came from last, if it came from one.
-    pub(super) file: Option<PathBuf>,
+    pub(super) origin: Origin,
     /// Where the API listens over TCP, if it does.
     pub(super) listen: Option<SocketAddr>,
     /// The tasks' processes.
     pub(super) processes: BTreeMap<TaskId, Identity>,
     /// By name.
     pub(super) services: BTreeMap<String, StoredService>,
+}
+
+/// The files that a fleet came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The one that is in force, if it was a file.
+    pub(super) file: Option<PathBuf>,
+    /// The last one of which every deployment was completed: it is in force again where a later one is
+    /// rolled back.
+    proven: Option<PathBuf>,
 }
 
 /// That of one service.
@@ -84,13 +93,27 @@ impl Stored {
             (name, StoredService { snapshot: service.snapshot.rebooted(now()), ..service })
         };
         let services = self.services.into_iter().map(rebooted).collect();
-        Self { file: self.file, listen: self.listen, services, ..Self::new() }
+        Self { origin: self.origin, listen: self.listen, services, ..Self::new() }
     }
 }
 
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// Every deployment of the file is completed.
+    pub(super) fn prove(&mut self) {
+        self.proven.clone_from(&self.file);
+    }
+
+    /// One was rolled back.
+    pub(super) fn go_back(&mut self) {
+        self.file.clone_from(&self.proven);
+    }
 }
 
 // === impl Revisions ===

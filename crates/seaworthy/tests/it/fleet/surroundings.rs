@@ -16,8 +16,38 @@ fn down_leaves_no_process_and_the_next_up_begins_anew() {
     let (code, words) = code_and_words(&place.seaworthy(&["ps"]));
     assert_eq!(code, Some(2));
     assert!(words.contains("no fleet runs in"), "{words}");
+    let tasks = place.fleet.directory().tasks();
+    fs::write(tasks.join("task-1.log"), "the last words\n").unwrap();
     place.must(&["up", "fleet.toml", "--detach"]);
     place.until("the whole fleet", Glimpse::is_whole);
+    let told = [place.must(&["logs"]), place.must(&["events"])];
+    assert!(!told[0].contains("the last words") && !told[1].contains("down:"), "{told:?}");
+    assert!(tasks.with_extension("before").join("task-1.log").exists());
+}
+
+#[test]
+fn the_next_agent_knows_what_was_decided_before() {
+    let (place, before) = Place::up();
+    let told = place.must(&["events"]);
+    kill(before.pid("agent").unwrap());
+    place.until("another agent", |now| now.is_whole() && now.pid("agent") != before.pid("agent"));
+    let events = place.must(&["events"]);
+    assert!(events.starts_with(&told), "{told}\n{events}");
+    assert!(events[told.len()..].contains("adopt:"), "{events}");
+}
+
+#[test]
+fn a_file_that_was_rolled_back_is_not_taken_again_unasked() {
+    let (place, _) = Place::up();
+    let completed = |now: &Glimpse| now.fleet.services.iter().all(|s| s.deployment.is_none());
+    place.until("a revision to go back to", completed);
+    let bad = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    place.world.write("bad.toml", &bad.replace("\"serve\"", "\"nonsense\""));
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "bad.toml"]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("rolled back"), "{words}");
+    let words = place.must(&["deploy"]);
+    assert!(words.contains("/fleet.toml") && words.contains("nothing has changed"), "{words}");
 }
 
 #[test]
