@@ -47,22 +47,23 @@ impl Outputs {
     /// A new file for `task`, whatever was there under its name; returns where it is.
     pub(crate) fn open(&mut self, task: TaskId) -> io::Result<PathBuf> {
         self.forget(task);
-        self.follow(task)?;
+        let tail = self.tail(task)?;
+        self.tails.insert(task, tail);
         Ok(self.path(task))
     }
 
     /// The file of a task that an earlier agent started: what it said so far has been told.
     pub(crate) fn adopt(&mut self, task: TaskId) -> io::Result<()> {
-        let tail = self.follow(task)?;
+        let mut tail = self.tail(task)?;
         tail.read = tail.file.metadata()?.len();
+        self.tails.insert(task, tail);
         Ok(())
     }
 
-    fn follow(&mut self, task: TaskId) -> io::Result<&mut Tail> {
+    fn tail(&self, task: TaskId) -> io::Result<Tail> {
         let path = self.path(task);
         let file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
-        let tail = Tail { file, path, read: 0, partial: Vec::new() };
-        Ok(self.tails.entry(task).insert_entry(tail).into_mut())
+        Ok(Tail { file, path, read: 0, partial: Vec::new() })
     }
 
     /// Where `task` writes.
