@@ -5,7 +5,7 @@
 //!
 //! They outlive the program that wrote them, so each says its format. A type that is kept here
 //! (`Stored` of the agent with core's `Snapshot`, and `Fleet`) is read by every later program: a field
-//! that is added has a `#[serde(default)]`. Where that will not do, [`FORMAT`] is raised, and what is
+//! that is added has a `#[serde(default)]`. Where that will not do, `FORMAT` is raised, and what is
 //! older is read as what it was.
 
 use std::fs::{self, File, OpenOptions};
