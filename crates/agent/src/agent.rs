@@ -20,14 +20,15 @@ use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Signal};
 use seaworthy_core::endpoints::{About, Sightings, TaskId};
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::machine::Machine;
+use seaworthy_core::record::Decision;
 use seaworthy_core::time::Instant;
 use tokio::net::{TcpListener, UnixDatagram, UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::Error;
 use crate::api::token::Token;
-use crate::api::types::{DeployReply, LogLine, Upgraded};
-use crate::api::{ApiError, Ask, Handle, Journal, Reply, Wall, server, socket};
+use crate::api::types::{Deploy, DeployReply, LogLine, Upgraded};
+use crate::api::{Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
 use crate::directory::{self, Directory};
@@ -40,7 +41,7 @@ use crate::say::say;
 use managed::Managed;
 use parts::Parts;
 use resources::Resources;
-use store::Stored;
+use store::{Origin, Stored};
 
 /// How often the tasks' output is looked at as long as somebody reads it, and a port asked for again.
 const SOON: Duration = Duration::from_millis(100);
@@ -84,6 +85,7 @@ struct Agent {
     dashboard: Option<(SocketAddr, Token)>,
     /// For the keeper, as long as it does not take them.
     outbox: VecDeque<ToKeeper>,
+    origin: Origin,
     /// What was written last, and whether that went wrong the last time.
     stored: Stored,
     unsaved: bool,
@@ -97,7 +99,7 @@ struct Agent {
 
 /// Why another agent follows, and who waits to hear of it.
 enum Renewal {
-    Deploy(DeployReply, Reply<DeployReply>),
+    Deploy(Deploy, DeployReply, Reply<DeployReply>),
     Upgrade(Reply<Upgraded>),
 }
 
@@ -132,6 +134,14 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
         agent.outbox.push_back(ToKeeper::Ready);
         agent.serve(socket, inbox, asks).await
     })
+}
+
+/// Whether this program could be the agent of the fleet in a directory.
+pub fn could_take_up(directory: &Path) -> Result<(), Error> {
+    let directory = Directory::at(directory)?;
+    directory::read::<Fleet>(&directory.fleet())?;
+    Stored::read(&directory)?;
+    Ok(())
 }
 
 // === impl Agent ===
@@ -266,10 +276,19 @@ impl Agent {
             Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {
+                match record.decision {
+                    Decision::RollBack => self.origin.go_back(),
+                    Decision::Complete if !self.is_deploying() => self.origin.prove(),
+                    _ => {}
+                }
                 self.journal.push(&self.services[place].service.name, &record);
                 self.clients.record(record);
             }
         }
+    }
+
+    fn is_deploying(&self) -> bool {
+        self.services.iter().any(|managed| managed.reconciler.is_deploying())
     }
 
     fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
@@ -345,21 +364,6 @@ impl Agent {
         }
     }
 
-    /// The keeper has prepared what follows on us, or cannot.
-    fn renew(&mut self, prepared: Result<(), String>) {
-        self.ending = prepared.is_ok();
-        let failed = |why| ApiError::failed(why);
-        match self.renewal.take() {
-            Some(Renewal::Deploy(told, reply)) => {
-                drop(reply.send(prepared.map(|()| told).map_err(failed)));
-            }
-            Some(Renewal::Upgrade(reply)) => {
-                drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
-            }
-            None => {}
-        }
-    }
-
     /// Answers at the API's socket, and over TCP if that is wanted.
     async fn listen(&mut self, handle: &Handle) -> Result<(), Error> {
         let failed = |error| Error::Talk("API", error);
@@ -430,6 +434,7 @@ impl Agent {
         let stored = &mut self.stored;
         let is_news = self.unsaved
             || listen != stored.listen
+            || self.origin != stored.origin
             || self.processes != stored.processes
             || self.services.len() != stored.services.len()
             || self.services.iter().any(|managed| !managed.is_stored(&stored.services));
@@ -437,6 +442,7 @@ impl Agent {
             return;
         }
         stored.listen = listen;
+        stored.origin.clone_from(&self.origin);
         stored.processes.clone_from(&self.processes);
         let services = self.services.iter();
         stored.services =
@@ -480,8 +486,7 @@ impl Teller<'_> {
         if self.tied {
             return say(format_args!("{task} | {line}"));
         }
-        let of = self.services.iter().find(|managed| managed.numbers.include(task));
-        let service = of.map(|managed| managed.service.name.clone()).unwrap_or_default();
+        let service = managed::name_of(self.services, task);
         // Nobody may be following.
         let _ = self.lines.send(LogLine { task, service, line: line.to_owned() });
     }

@@ -27,8 +27,6 @@ const GONE_KEPT: usize = 20;
 pub(crate) struct Outputs {
     directory: PathBuf,
     tails: BTreeMap<TaskId, Tail>,
-    /// Those whose files are still there, the oldest first.
-    gone: Vec<TaskId>,
 }
 
 #[derive(Debug)]
@@ -45,28 +43,29 @@ struct Tail {
 impl Outputs {
     /// Output files below `directory`, which exists.
     pub(crate) fn new(directory: &Path) -> Self {
-        let tails = BTreeMap::new();
-        let mut outputs = Self { directory: directory.to_owned(), tails, gone: Vec::new() };
-        outputs.gone = outputs.tasks();
-        outputs
+        Self { directory: directory.to_owned(), tails: BTreeMap::new() }
     }
 
-    /// A new file for `task`, whatever a task of that number wrote in a fleet before; returns where it
-    /// is.
+    /// A new file for `task`, whatever was there under its name; returns where it is.
     pub(crate) fn open(&mut self, task: TaskId) -> io::Result<PathBuf> {
         self.forget(task);
-        self.adopt(task)?;
+        let tail = self.tail(task)?;
+        self.tails.insert(task, tail);
         Ok(self.path(task))
     }
 
     /// The file of a task that an earlier agent started: what it said so far has been told.
     pub(crate) fn adopt(&mut self, task: TaskId) -> io::Result<()> {
+        let mut tail = self.tail(task)?;
+        tail.read = tail.file.metadata()?.len();
+        self.tails.insert(task, tail);
+        Ok(())
+    }
+
+    fn tail(&self, task: TaskId) -> io::Result<Tail> {
         let path = self.path(task);
         let file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
-        let read = file.metadata()?.len();
-        self.gone.retain(|gone| *gone != task);
-        self.tails.insert(task, Tail { file, path, read, partial: Vec::new() });
-        Ok(())
+        Ok(Tail { file, path, read: 0, partial: Vec::new() })
     }
 
     /// Where `task` writes.
@@ -103,12 +102,19 @@ impl Outputs {
         if let Some(mut tail) = self.tails.remove(&task) {
             let _ = tail.tell(task, &mut to);
             tail.finish(task, &mut to);
-            self.gone.push(task);
         }
-        while self.gone.len() > GONE_KEPT {
-            let oldest = self.gone.remove(0);
-            self.forget(oldest);
-        }
+        self.forget_oldest();
+    }
+
+    /// Only the files of the last tasks that are gone stay, also of those that an earlier agent saw go.
+    fn forget_oldest(&self) {
+        let written =
+            |task: &TaskId| fs::metadata(self.path(*task)).and_then(|of| of.modified()).ok();
+        let mut gone = self.tasks();
+        gone.retain(|task| !self.tails.contains_key(task));
+        gone.sort_by_cached_key(written);
+        let surplus = gone.len().saturating_sub(GONE_KEPT);
+        gone[..surplus].iter().for_each(|task| self.forget(*task));
     }
 
     fn forget(&self, task: TaskId) {
@@ -205,20 +211,25 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_fleet_left_is_not_told_of_its_namesake_and_is_bounded() {
+    fn a_new_task_begins_a_new_file_and_an_adopted_one_goes_on_with_its_own() {
         let directory = tempfile::tempdir().unwrap();
-        for task in 1..=GONE_KEPT + 5 {
-            fs::write(directory.path().join(format!("task-{task}.log")), "earlier\n").unwrap();
-        }
+        fs::write(directory.path().join("task-1.log"), "of another\n").unwrap();
+        fs::write(directory.path().join("task-1.log.1"), "of another\n").unwrap();
         let mut outputs = Outputs::new(directory.path());
-        outputs.adopt(TaskId(1)).unwrap();
-        outputs.open(TaskId(2)).unwrap();
-        outputs.tell(|task, line| panic!("{task} | {line}"));
-        assert_eq!(outputs.told(TaskId(1), 1), ["earlier"]);
-        assert!(outputs.told(TaskId(2), 1).is_empty());
-        outputs.close(TaskId(2), |_, _| {});
-        let left: Vec<u32> = outputs.tasks().iter().map(|task| task.0).collect();
-        assert_eq!(left.len(), GONE_KEPT + 1);
-        assert!(left.starts_with(&[1, 2, 7]), "{left:?}");
+        let path = outputs.open(TaskId(1)).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"one\n").unwrap();
+
+        let mut next = Outputs::new(directory.path());
+        next.adopt(TaskId(1)).unwrap();
+        assert_eq!(next.told(TaskId(1), 9), ["one"]);
+        for task in 2..=GONE_KEPT as u32 + 2 {
+            next.open(TaskId(task)).unwrap();
+        }
+        // Another agent is told of their end.
+        let mut last = Outputs::new(directory.path());
+        last.adopt(TaskId(1)).unwrap();
+        last.close(TaskId(2), |_, _| {});
+        assert_eq!(last.tasks().len(), GONE_KEPT + 1);
+        assert_eq!(last.told(TaskId(1), 9), ["one"]);
     }
 }

@@ -5,7 +5,7 @@ use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
 
-use super::managed::Managed;
+use super::managed::{self, Managed};
 use super::store::Registered;
 use super::{Agent, url};
 use crate::api::Wall;
@@ -22,7 +22,7 @@ impl Agent {
         let dashboard = self.dashboard.as_ref().map(|(address, _)| format!("http://{address}/"));
         FleetView {
             state_directory: self.directory.path().to_owned(),
-            file: self.stored.file.clone(),
+            file: self.origin.file.clone(),
             started: Wall::text_of(self.stored.started),
             dashboard,
             services,
@@ -70,8 +70,7 @@ impl Agent {
 
     /// Whose task it is or was, as far as its number tells.
     pub(super) fn service_of(&self, task: TaskId) -> String {
-        let managed = self.services.iter().find(|managed| managed.numbers.include(task));
-        managed.map(|managed| managed.service.name.clone()).unwrap_or_default()
+        managed::name_of(&self.services, task)
     }
 }
 

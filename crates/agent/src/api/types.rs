@@ -242,6 +242,13 @@ pub struct Deploy {
     pub force: bool,
 }
 
+impl Deploy {
+    /// Whether it may change this service.
+    pub fn is_about(&self, service: &str) -> bool {
+        self.service.as_ref().is_none_or(|only| only == service)
+    }
+}
+
 /// The parts of the fleet are to be those of another program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -68,7 +68,7 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
 impl Fake {
     fn new(directory: &Path, fourth: RevisionState) -> Self {
         let mut fake = Self {
-            journal: Journal::new(Wall::read()),
+            journal: Journal::new(Wall::read(), &directory.join("events")),
             feed: broadcast::Sender::new(16),
             fourth,
             directory: directory.to_owned(),

@@ -123,6 +123,11 @@ impl Reconciler {
         (self.config.floor_of(self.count), self.config.ceiling_of(self.count))
     }
 
+    /// Whether the service was taken down.
+    pub fn goes_down(&self) -> bool {
+        self.down
+    }
+
     /// Whether the service was taken down and no task is left.
     pub fn is_down(&self) -> bool {
         self.down && self.tasks.is_empty()

@@ -30,6 +30,7 @@ enum Fault {
     Scale(u32),
     Drain(usize),
     AgentRestarts,
+    MachineRestarts,
     Handover(bool),
     GatewaySilent(bool),
     GatewayRestarts,
@@ -53,6 +54,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (1..6u32).prop_map(Fault::Scale),
         2 => any::<usize>().prop_map(Fault::Drain),
         2 => Just(Fault::AgentRestarts),
+        1 => Just(Fault::MachineRestarts),
         1 => any::<bool>().prop_map(Fault::Handover),
         1 => any::<bool>().prop_map(Fault::GatewaySilent),
         1 => Just(Fault::GatewayRestarts),
@@ -279,6 +281,12 @@ impl Watched {
             Fault::Scale(count) => world.tell(Event::Scale(count)),
             Fault::Drain(n) => pick(n).into_iter().for_each(|t| world.tell(Event::Drain(t))),
             Fault::AgentRestarts => world.agent_restarts(),
+            // What was taken down begins again then.
+            Fault::MachineRestarts if self.down => {}
+            Fault::MachineRestarts => {
+                world.machine_restarts();
+                (self.leaving, self.healthy_since) = (BTreeSet::new(), BTreeMap::new());
+            }
             Fault::Handover(lasts) => world.tell(Event::Handover(lasts)),
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::GatewayRestarts => world.endpoints = Endpoints::default(),

@@ -138,6 +138,16 @@ fn an_agent_that_restarts_in_a_rollout() {
 }
 
 #[test]
+fn a_machine_that_restarts_in_a_rollout() {
+    check("machine-restarts.txt");
+}
+
+#[test]
+fn a_machine_that_restarts_after_a_rollback() {
+    check("machine-restarts-after-rollback.txt");
+}
+
+#[test]
 fn a_service_that_is_scaled_in_a_rollout() {
     check("scaled-while-rolling.txt");
 }
@@ -264,6 +274,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["handover", "begins"] => world.tell(Event::Handover(true)),
         ["handover", "ends"] => world.tell(Event::Handover(false)),
         ["agent", "restarts"] => world.agent_restarts(),
+        ["machine", "restarts"] => world.machine_restarts(),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
         ["out-of-memory", name] => world.dies_of_memory(task(name)),
         ["vanish", name] => world.vanish(task(name)),

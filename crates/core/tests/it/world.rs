@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seaworthy_core::cluster::limits::Usage;
 use seaworthy_core::cluster::plan::Revision;
-use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal};
+use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal, Snapshot};
 use seaworthy_core::cluster::{Config, Numbers, State};
 use seaworthy_core::endpoints::{
     Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Traffic, Wanted,
@@ -180,13 +180,9 @@ impl World {
     /// The agent dies, and the next one goes on with what it kept.
     pub(crate) fn agent_restarts(&mut self) {
         let running: Vec<TaskId> = self.processes.keys().copied().collect();
-        let snapshot = self.reconciler.snapshot();
-        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
-        let read = toml::from_str(&text).expect("what was written can be read");
-        assert_eq!(snapshot, read);
+        let snapshot = self.kept();
         let views = self.reconciler.views();
-        let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
-        self.reconciler = Reconciler::restore(config, seed, numbers, read, &running, self.now);
+        self.restore(snapshot.clone(), &running);
         // What runs is no news to the next agent.
         let early = |state| matches!(state, State::Provisioning | State::Starting);
         if views.iter().all(|view| running.contains(&view.task) && !early(view.state)) {
@@ -195,6 +191,33 @@ impl World {
         self.next_port += 1;
         self.pending.retain(|(_, pending)| !matches!(pending, Pending::Tell(_)));
         self.tell(Event::Port(self.next_port));
+    }
+
+    /// Everything dies, the clock begins anew, and the next agent goes on with what was kept.
+    pub(crate) fn machine_restarts(&mut self) {
+        let snapshot = self.kept();
+        self.processes.clear();
+        self.pending.clear();
+        (self.endpoints, self.traffic) = (Endpoints::default(), Traffic::default());
+        self.now = Instant::EPOCH;
+        self.next_heartbeat = self.now + HEARTBEAT;
+        self.told = (self.now, Sightings::default());
+        self.restore(snapshot.rebooted(self.now), &[]);
+        self.tell(Event::Port(self.next_port));
+    }
+
+    /// What an agent leaves to the next one.
+    fn kept(&self) -> Snapshot {
+        let snapshot = self.reconciler.snapshot();
+        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
+        let read = toml::from_str(&text).expect("what was written can be read");
+        assert_eq!(snapshot, read);
+        read
+    }
+
+    fn restore(&mut self, snapshot: Snapshot, running: &[TaskId]) {
+        let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
+        self.reconciler = Reconciler::restore(config, seed, numbers, snapshot, running, self.now);
     }
 
     pub(crate) fn deploy(&mut self, config: Config, revision: Revision) {

@@ -49,7 +49,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     running.talk(async |client| {
         let file = match file {
             Some(file) => file.clone(),
-            None => its_file(&client).await?,
+            None => {
+                let its = its_file(&client).await?;
+                running.remark(&format!("from {}", its.display()))?;
+                its
+            }
         };
         let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
         let reply = client.deploy(&deploy).await?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use seaworthy_agent::agent::could_take_up;
 use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{FleetView, PartView};
 use tokio::time::{Instant, sleep};
@@ -30,6 +31,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let client = Client::new(&args.running.directory.path);
         let before = client.fleet().await?.value;
+        // We are the new program: what we cannot read is left to the one that runs.
+        could_take_up(&before.state_directory).context("nothing is replaced")?;
         client.upgrade(&program).await?;
         let until = Instant::now() + args.wait;
         loop {

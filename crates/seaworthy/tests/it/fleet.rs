@@ -23,6 +23,7 @@ listen = "127.0.0.1:0"
 desired_count = 3
 minimum_healthy_percent = 66
 health = { path = "/health", interval = "200ms", timeout = "150ms" }
+deployment = { settle = "500ms" }
 "#;
 
 /// Whatever is waited for comes within this, or never.
@@ -79,6 +80,15 @@ impl Place {
 
     fn until(&self, what: &str, is_meant: impl FnMut(&Glimpse) -> bool) -> Glimpse {
         block_on(self.fleet.until(what, DEADLINE, is_meant)).unwrap()
+    }
+
+    /// Kills every process, first of all the one that would start the others again.
+    fn end_at_once(&self, now: &Glimpse) {
+        kill(now.pid("keeper").unwrap());
+        for process in self.fleet.processes() {
+            process.kill();
+        }
+        self.assert_no_process_is_left();
     }
 
     /// Waits for the end of the last process.
