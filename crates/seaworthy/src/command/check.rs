@@ -7,6 +7,8 @@ use anyhow::Context;
 use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
 use seaworthy_core::policy::guard::Severity;
 
+use super::say::say;
+
 /// Says what cannot work in a fleet file or a gateway file, or is likely not what was meant, with the
 /// numbers
 ///
@@ -45,14 +47,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        println!("{word}: {key}: {text}");
+        say(format_args!("{word}: {key}: {text}"))?;
     }
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let broken = count(Severity::Refused);
-    println!(
+    say(format_args!(
         "{file}: {broken} cannot work, {} to look at, {} worth knowing",
         count(Severity::Warning),
         count(Severity::Note)
-    );
+    ))?;
     Ok(if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

@@ -18,4 +18,5 @@ mod init;
 mod schema;
 mod services;
 mod target;
+mod unread;
 mod world;
