@@ -8,6 +8,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpgid, kill_process, kill_process_group, pidfd_open,
@@ -55,6 +57,13 @@ impl Identity {
         self.is_alive().then_some(watch)
     }
 
+    /// Forgets one that has ended, if it is a child of ours.
+    pub(crate) fn reap(self) {
+        if let Some(pid) = Pid::from_raw(self.pid.cast_signed()) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+    }
+
     /// SIGTERM to the process itself; false if it is not there.
     pub(crate) fn terminate(self) -> bool {
         let pid = Pid::from_raw(self.pid.cast_signed()).filter(|_| self.is_alive());
@@ -87,6 +96,11 @@ impl Identity {
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Waits until the process of such a [descriptor](Identity::watch) has ended.
+pub(crate) fn wait_for(watch: &OwnedFd) {
+    while let Err(Errno::INTR) = poll(&mut [PollFd::new(watch, PollFlags::IN)], None) {}
 }
 
 /// Sends `signal` to the process group `group`; false if it is not there.

@@ -94,14 +94,19 @@ impl Managed {
         }
     }
 
+    /// Whether the present deployment takes the place of one that has failed.
+    fn is_rolling_back(&self) -> bool {
+        let revision = self.reconciler.deployment().revision;
+        self.reconciler.history().last().is_some_and(|before| {
+            before.state == State::RolledBack && before.from == Some(revision)
+        })
+    }
+
     fn deployment_view(&self, wall: Wall) -> DeploymentView {
         let deployment = self.reconciler.deployment();
-        let leaves_failed = self.reconciler.history().last().is_some_and(|before| {
-            before.state == State::RolledBack && before.from == Some(deployment.revision)
-        });
         let stage = match deployment.state {
             State::Baking => Stage::Canary,
-            _ if leaves_failed => Stage::RollingBack,
+            _ if self.is_rolling_back() => Stage::RollingBack,
             _ if deployment.healthy >= deployment.desired => Stage::Proving,
             _ => Stage::Rolling,
         };
@@ -123,12 +128,15 @@ impl Managed {
             let before = self.reconciler.history().filter(move |d| d.revision == revision).last();
             if revision == current.revision { Some(&current) } else { before }
         };
+        let under_way = if self.is_rolling_back() {
+            RevisionState::RollingBack
+        } else {
+            RevisionState::InProgress
+        };
         let view = |(revision, registered): (Revision, &Registered)| {
             let deployment = last(revision);
             let state = match deployment.map(|deployment| deployment.state) {
-                Some(State::InProgress | State::Baking) if revision == current.revision => {
-                    RevisionState::InProgress
-                }
+                Some(state) if state.is_under_way() && revision == current.revision => under_way,
                 Some(State::Completed) => RevisionState::Completed,
                 Some(State::Failed) => RevisionState::Failed,
                 Some(State::RolledBack) => RevisionState::RolledBack,

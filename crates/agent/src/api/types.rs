@@ -181,6 +181,8 @@ pub struct RevisionView {
 pub enum RevisionState {
     /// It is under way.
     InProgress,
+    /// The one after it has failed, and its tasks are coming back.
+    RollingBack,
     /// It has ended well: the service can come back to it.
     Completed,
     /// It has failed.

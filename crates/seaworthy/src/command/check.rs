@@ -7,6 +7,8 @@ use anyhow::Context;
 use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
 use seaworthy_core::policy::guard::Severity;
 
+use super::say::say;
+
 /// Says what cannot work in a fleet file or a gateway file, or is likely not what was meant, with the
 /// numbers
 ///
@@ -55,12 +57,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        println!("{word}: {key}: {text}");
+        say(format_args!("{word}: {key}: {text}"))?;
     }
-    println!(
+    say(format_args!(
         "{file}: {broken} cannot work, {} to look at, {} worth knowing",
         count(Severity::Warning),
         count(Severity::Note)
-    );
+    ))?;
     Ok(code)
 }

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
+use super::say::say;
+
 /// Writes a fleet file for a program, with every key explained
 ///
 /// The program is any that listens on the port in $PORT. Nothing is started.
@@ -51,10 +53,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Fleet::try_from(raw)?;
     write(directory, file, &text, *force).with_context(|| file.display().to_string())?;
     let said = shown(file);
-    println!(
+    say(format_args!(
         "{} is written. Look at it, then:\n  seaworthy check {said}\n  seaworthy up {said}",
         file.display()
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! Fleets as `seaworthy up` runs them: any of their own processes may die, and so may their keeper.
 
+mod foreground;
 mod surroundings;
 mod under_load;
 

@@ -19,4 +19,5 @@ mod init;
 mod schema;
 mod services;
 mod target;
+mod unread;
 mod world;

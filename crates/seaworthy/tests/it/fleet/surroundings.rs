@@ -55,6 +55,7 @@ fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let (place, before) = Place::up();
     let said = place.must(&["up", "fleet.toml", "--detach"]);
     assert!(said.contains("runs in") && said.contains("already"), "{said}");
+    assert!(!said.contains("start:"), "what was before is no news: {said}");
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_eq!(after.fleet.parts, before.fleet.parts);
