@@ -10,7 +10,7 @@ claims = [CLAIMS]
 [fleet.service.store]
 command = ["seaworthy", "store", "serve", "--database", "{run}/store.db"]
 desired_count = 3
-start_timeout = "1s"
+start_timeout = "4s"
 deployment.settle = "2s"
 health = { path = "/health", interval = "200ms" }
 
@@ -28,17 +28,17 @@ tolerated_gap = "400ms"
 
 [[schedule]]
 name = "never"
-duration = "4s"
+duration = "8s"
 faults = [{ at = "500ms", deploy = { command = ["sleep", "600"] } }]
 
 [[schedule]]
 name = "dies"
-duration = "4s"
+duration = "6s"
 faults = [{ at = "500ms", deploy = { command = [STORE, "--faults", "--dies-after", "1s"] } }]
 
 [[schedule]]
 name = "errors"
-duration = "4s"
+duration = "6s"
 faults = [{ at = "500ms", deploy = { command = [STORE, "--faults", "--broken"] } }]
 "#;
 
