@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let broken = count(Severity::Refused);
     let code = if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS };
     if args.json {
-        println!("{}", serde_json::to_string(&findings)?);
+        say(serde_json::to_string(&findings)?)?;
         return Ok(code);
     }
     for Finding { key, severity, text } in &findings {
