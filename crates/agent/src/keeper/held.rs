@@ -131,7 +131,9 @@ fn find(directory: &Directory, children: &mut Children) -> Vec<(String, TcpListe
     }
     match handover::take(directory.path(), PATIENCE) {
         Ok(sockets) => {
-            gateways.into_iter().for_each(|gateway| children.found(gateway, Child::Gateway));
+            for gateway in gateways {
+                children.found(gateway, Child::Gateway);
+            }
             sockets
         }
         Err(error) => {
