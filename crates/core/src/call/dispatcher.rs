@@ -8,7 +8,7 @@ use super::calls::{Call, Calls};
 use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::queue::Queue;
-use super::tally::Tally;
+use super::tally::{Tally, Work};
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
 use crate::balance;
 use crate::cluster::plan::Revision;
@@ -73,9 +73,9 @@ impl Dispatcher {
         self.loads.in_flight(task)
     }
 
-    /// Whole answers of `task`, since it is known.
-    pub fn answered(&self, task: TaskId) -> u64 {
-        self.tally.answered(task)
+    /// What `task` made of the calls that it got, since it is known.
+    pub fn work(&self, task: TaskId) -> Work {
+        self.tally.work(task)
     }
 
     /// What clients got until `now`.
@@ -310,9 +310,6 @@ impl Machine for Dispatcher {
             Input::Done { call: id, attempt } => {
                 if let Some(call) = self.calls.of_try(id, attempt) {
                     let outcome = call.outcome.unwrap_or(Outcome::Success);
-                    if let Some(one) = call.tries.get(attempt) {
-                        self.tally.answer(one.task);
-                    }
                     self.tell_answered(id, attempt);
                     self.close(now, id, outcome);
                 }

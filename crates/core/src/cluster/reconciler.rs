@@ -290,7 +290,10 @@ impl Machine for Reconciler {
                 let ahead = |at: &Instant| *at > self.at;
                 soonest(Some(grace).filter(ahead), task.lasts(&self.config).filter(ahead))
             }
-            Phase::Running { .. } => self.settles(task),
+            Phase::Running { .. } => {
+                let disproved = task.disproved(&self.config).filter(|at| *at > self.at);
+                soonest(self.settles(task), disproved)
+            }
             Phase::Draining { until, .. } => Some(until),
             Phase::Stopping { kill_at, .. } => kill_at,
             Phase::Launching { .. } => None,

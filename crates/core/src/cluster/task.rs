@@ -38,8 +38,11 @@ pub(super) struct Task {
     pub(super) blamed: bool,
     /// It was given up because no check passed in time.
     pub(super) given_up: bool,
-    /// Whether it has answered a request of a client.
+    /// Whether it has answered a request of a client properly.
     pub(super) answered: bool,
+    /// Whether it has failed one.
+    #[serde(default)]
+    pub(super) failed: bool,
     /// It is to go once another one serves in its place.
     pub(super) replace: Option<Replace>,
     /// Whether it was last seen in rotation.
@@ -88,6 +91,7 @@ impl Task {
             blamed: false,
             given_up: false,
             answered: false,
+            failed: false,
             replace: None,
             in_rotation: false,
             in_flight: 0,
@@ -102,9 +106,12 @@ impl Task {
             Phase::Provisioning { .. } | Phase::Launching { .. } => Standing::Coming,
             Phase::Draining { .. } | Phase::Stopping { .. } => Standing::Leaving,
             Phase::Running { .. } if !self.passed => Standing::Coming,
-            Phase::Running { since, .. } => self.running(now < since + config.health_grace),
+            Phase::Running { since, .. } => self.running(now, since, config),
         };
-        let lasting = self.is_persistent() || self.lasts(config).is_some_and(|at| at <= now);
+        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let lasting = self.is_persistent()
+            || has_come(self.lasts(config))
+            || has_come(self.disproved(config));
         Seen { task: self.id, revision: self.revision, standing, lasting, replace: self.replace }
     }
 
@@ -118,8 +125,18 @@ impl Task {
         self.verdict.ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
     }
 
-    fn running(&self, in_grace: bool) -> Standing {
-        if self.verdict.health == Health::Unhealthy && !in_grace || self.is_persistent() {
+    /// When a new task that has failed every request so far has done so for too long. Others get few
+    /// once they fail one, and so are hardly ejected: that one fails says as much.
+    pub(super) fn disproved(&self, config: &Config) -> Option<Instant> {
+        let proven = !self.must_settle || self.settled || self.answered;
+        let since = self.healthy_since.filter(|_| self.failed && !proven)?;
+        Some(since + config.deployment.settle)
+    }
+
+    fn running(&self, now: Instant, since: Instant, config: &Config) -> Standing {
+        let in_grace = now < since + config.health_grace;
+        let is_over = self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now);
+        if self.verdict.health == Health::Unhealthy && !in_grace || is_over {
             Standing::Failing
         } else if self.healthy_since.is_none() || self.must_settle && !self.settled {
             Standing::Unsettled
@@ -170,6 +187,7 @@ impl Task {
         self.in_flight = sighting.in_flight;
         self.in_rotation = sighting.in_rotation;
         self.answered |= sighting.answered > 0;
+        self.failed |= sighting.failed > 0;
         // A gateway that was started again knows nothing yet: that is no news.
         if sighting.health == Health::Initial {
             return;

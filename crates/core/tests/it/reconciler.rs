@@ -283,6 +283,7 @@ impl Shell {
                 in_rotation: out.is_none(),
                 in_flight: busy.map_or(0, |(_, count)| count),
                 answered: 0,
+                failed: 0,
             }
         };
         let tasks = self.healthy.iter().map(sighting).collect();

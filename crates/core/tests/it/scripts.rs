@@ -103,6 +103,11 @@ fn a_canary_bakes() {
 }
 
 #[test]
+fn a_revision_that_fails_few_requests_and_answers_none_is_rolled_back() {
+    check("answers-badly-and-is-spared.txt");
+}
+
+#[test]
 fn a_canary_that_answers_badly_is_rolled_back() {
     check("canary-answers-badly.txt");
 }
@@ -321,6 +326,7 @@ fn bad_in(words: &[&str]) -> Bad {
             Bad::Crashes(golden::moment(after).since(seaworthy_core::time::Instant::EPOCH))
         }
         ["answers", "badly"] => Bad::AnswersBadly,
+        ["answers", "badly", "and", "is", "spared"] => Bad::IsSpared,
         _ => panic!("unknown weakness: {words:?}"),
     }
 }

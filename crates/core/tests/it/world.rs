@@ -60,11 +60,16 @@ pub(crate) enum Bad {
     Crashes(Duration),
     /// Its requests fail, its checks pass.
     AnswersBadly,
+    /// The same, but after a failure it gets none for so long that it is never ejected.
+    IsSpared,
 }
 
 pub(crate) struct Process {
-    /// Requests that it has answered.
+    /// Requests that it has answered properly,
     pub(crate) answered: u64,
+    /// and that it has failed.
+    pub(crate) failed: u64,
+    fails: bool,
     pub(crate) out: Option<Ejection>,
     pub(crate) healthy_at: Option<Instant>,
     pub(crate) sick: bool,
@@ -172,7 +177,10 @@ impl World {
         self.traffic.p99 = p99;
         if ended > 0 {
             for seen in self.sightings().tasks.iter().filter(|seen| seen.in_rotation) {
-                self.processes.entry(seen.task).and_modify(|process| process.answered += 1);
+                self.processes.entry(seen.task).and_modify(|process| {
+                    process.answered += u64::from(!process.fails);
+                    process.failed += u64::from(process.fails);
+                });
             }
         }
     }
@@ -243,6 +251,7 @@ impl World {
                     && process.is_some_and(|process| process.out.is_none()),
                 in_flight: process.map_or(0, |process| process.in_flight),
                 answered: process.map_or(0, |process| process.answered),
+                failed: process.map_or(0, |process| process.failed),
             }
         };
         let tasks = self.endpoints.tasks.iter().map(sighting).collect();
@@ -324,6 +333,8 @@ impl World {
         let boots = !self.starts_fail && bad != Some(Bad::NeverHealthy);
         let process = Process {
             answered: 0,
+            failed: 0,
+            fails: matches!(bad, Some(Bad::AnswersBadly | Bad::IsSpared)),
             out: None,
             healthy_at: boots.then(|| self.now + BOOT),
             sick: false,
@@ -337,7 +348,7 @@ impl World {
         match bad {
             Some(Bad::Crashes(after)) => self.later(after, Pending::Exit(task, Exit::Code(1))),
             Some(Bad::AnswersBadly) => self.later(BOOT * 10, Pending::Ejected(task, 1)),
-            Some(Bad::NeverHealthy) | None => {}
+            Some(Bad::NeverHealthy | Bad::IsSpared) | None => {}
         }
         if self.starts_fail {
             self.later(BOOT, Pending::Exit(task, Exit::Code(1)));

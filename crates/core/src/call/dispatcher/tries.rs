@@ -268,7 +268,9 @@ impl Dispatcher {
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        self.seen.push_back(Seen { task, how, fingerprint });
+        let seen = Seen { task, how, fingerprint };
+        self.tally.note(&seen);
+        self.seen.push_back(seen);
     }
 }
 

@@ -11,11 +11,18 @@ use crate::record::{Cause, Decision};
 use crate::time::Instant;
 
 impl Reconciler {
-    /// When a task will have settled, if the gateway goes on to speak well of it.
+    /// When a task will have settled, if the gateway goes on to speak well of it. While there are requests,
+    /// a new one has a while longer to answer one of them; that it answers checks says little.
     pub(super) fn settles(&self, task: &Task) -> Option<Instant> {
         let (_, last) = self.sighted?;
         let since = task.healthy_since.filter(|_| !task.settled && task.is_running())?;
-        let at = since + self.config.deployment.settle;
+        if task.disproved(&self.config).is_some() {
+            return None;
+        }
+        let requests = self.watch.busy().is_some_and(|busy| busy > since);
+        let longer = task.must_settle && !task.answered && requests;
+        let quiet = if longer { self.quiet() } else { Duration::ZERO };
+        let at = since + self.config.deployment.settle + quiet;
         (at <= last + SIGHTINGS_COUNT_FOR).then_some(at)
     }
 
