@@ -358,8 +358,7 @@ impl Agent {
                 continue;
             }
             if let Some(change) = self.services[place].autoscale(self.sampled, &usage) {
-                say(format_args!("agent: {}: {change}", self.services[place].service.name));
-                self.drive(place, Some(Event::Scale(change.to)));
+                self.drive(place, Some(Event::Autoscale(change)));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::autoscaler::Why;
 use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::health::Failing;
@@ -275,6 +276,9 @@ pub enum Cause {
         from: u32,
         /// So many now.
         to: u32,
+        /// What of the load it is for; none: somebody wants it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Why>,
     },
     /// It needs more memory than it should.
     Memory {

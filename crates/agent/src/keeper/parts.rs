@@ -21,6 +21,15 @@ use crate::processes::{Identity, PART, RUN};
 use crate::say::say;
 use crate::{Error, descriptors};
 
+/// Variables by which systemd speaks to a service.
+const SYSTEMD: [&str; 6] = [
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+];
 /// Clients wait as long as no gateway takes them, …
 const GATEWAYS_LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// … and without an agent nothing is new.
@@ -233,6 +242,10 @@ impl Keeper {
         }
         command.args(within.arguments()).arg("--").args(words.into_iter().map(Into::into));
         command.env(RUN, self.directory.path()).env_remove(PART).process_group(0);
+        // What systemd told the one who started the fleet is not for anybody else.
+        for own in SYSTEMD {
+            command.env_remove(own);
+        }
         command
     }
 

@@ -221,7 +221,10 @@ impl Reconciler {
 
     /// Whether a wish comes too late.
     fn refuses(&mut self, now: Instant, event: &Event) -> bool {
-        let wish = matches!(event, Event::Deploy(..) | Event::Scale(_) | Event::Rollback);
+        let wish = matches!(
+            event,
+            Event::Deploy(..) | Event::Scale(_) | Event::Autoscale(_) | Event::Rollback
+        );
         if self.down && wish {
             self.record_all(now, Decision::Refuse, Cause::TakenDown);
         }
@@ -242,7 +245,8 @@ impl Machine for Reconciler {
         }
         match event {
             Event::Deploy(config, revision) => self.deploy(now, *config, revision),
-            Event::Scale(count) => self.scale(now, count),
+            Event::Scale(count) => self.scale(now, count, None),
+            Event::Autoscale(change) => self.scale(now, change.to, Some(change.why)),
             Event::Rollback => self.roll_back_by_hand(now),
             Event::Drain(id) => self.drain(now, id),
             Event::Down => self.take_down(now),

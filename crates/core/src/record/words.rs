@@ -107,7 +107,10 @@ impl fmt::Display for Cause {
                 write!(f, "{exit}, {how}")?;
                 last.iter().try_for_each(|line| write!(f, " | {line}"))
             }
-            Self::Scaled { from, to } => write!(f, "from {from} tasks to {to}"),
+            Self::Scaled { from, to, why } => {
+                write!(f, "from {from} tasks to {to}")?;
+                why.map_or(Ok(()), |why| write!(f, ": {why}"))
+            }
             Self::Memory { used, limit } => {
                 write!(f, "it uses {used} bytes of memory, more than {limit}")
             }

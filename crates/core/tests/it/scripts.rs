@@ -108,6 +108,11 @@ fn a_revision_that_fails_few_requests_and_answers_none_is_rolled_back() {
 }
 
 #[test]
+fn a_canary_that_dies_after_it_has_settled_is_rolled_back() {
+    check("canary-dies-late.txt");
+}
+
+#[test]
 fn a_canary_that_answers_badly_is_rolled_back() {
     check("canary-answers-badly.txt");
 }

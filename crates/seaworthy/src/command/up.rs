@@ -122,6 +122,8 @@ fn because(error: anyhow::Error, log: &Path, before: u64) -> anyhow::Error {
     let words = error.to_string();
     let new = String::from_utf8_lossy(new);
     let said: Vec<&str> = new.lines().filter(|line| !line.contains(&words)).collect();
+    let said: Vec<&str> =
+        said.into_iter().map(|line| line.strip_prefix("seaworthy: ").unwrap_or(line)).collect();
     if said.is_empty() { error } else { error.context(said.join("\n")) }
 }
 

@@ -131,7 +131,7 @@ impl Reconciler {
         this.at = now;
         this.adopt(now, running);
         if wanted != snapshot.configured {
-            this.scale(now, wanted);
+            this.scale(now, wanted, None);
         }
         this
     }

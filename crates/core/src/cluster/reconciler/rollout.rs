@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Reconciler;
 use crate::cluster::Config;
+use crate::cluster::autoscaler::Why;
 use crate::cluster::deployment::{DeploymentView, State};
 use crate::cluster::plan::{Revision, Seen, Standing};
 use crate::cluster::task::Task;
@@ -144,13 +145,13 @@ impl Reconciler {
         self.config = config;
         if revision == self.deployment.revision {
             if wanted != before {
-                self.scale(now, wanted);
+                self.scale(now, wanted, None);
             }
             return;
         }
         let places = self.places(now);
         if wanted != before {
-            self.set_count(now, wanted);
+            self.set_count(now, wanted, None);
         }
         if self.deployment.state.is_under_way() {
             let cause = Cause::Superseded { by: revision };
@@ -259,19 +260,19 @@ impl Reconciler {
         self.begin(now, to, places, true);
     }
 
-    pub(super) fn scale(&mut self, now: Instant, count: u32) {
+    pub(super) fn scale(&mut self, now: Instant, count: u32, why: Option<Why>) {
         let before = self.count;
-        self.set_count(now, count);
+        self.set_count(now, count, why);
         // Of both revisions there are more, for the new one may not be good.
         for (_, places) in &mut self.old {
             *places = (*places * count).div_ceil(before.max(1));
         }
     }
 
-    fn set_count(&mut self, now: Instant, count: u32) {
+    fn set_count(&mut self, now: Instant, count: u32, why: Option<Why>) {
         let from = std::mem::replace(&mut self.count, count);
         if from != count {
-            self.record_all(now, Decision::Scale, Cause::Scaled { from, to: count });
+            self.record_all(now, Decision::Scale, Cause::Scaled { from, to: count, why });
         }
     }
 

@@ -35,7 +35,8 @@ impl Reconciler {
             let Some(task) = self.task(id) else { continue };
             task.settled = true;
             let first = !std::mem::replace(&mut task.proven, true);
-            if first && task.revision == new && !self.config.deployment.breaker.cumulative {
+            let counts = first && task.revision == new && self.canary().is_none();
+            if counts && !self.config.deployment.breaker.cumulative {
                 self.deployment.failures = 0;
             }
         }
@@ -68,7 +69,9 @@ impl Reconciler {
 
     fn may_be_blamed(&self, task: &Task) -> bool {
         let ended = matches!(self.deployment.state, State::Completed);
-        task.revision == self.deployment.revision && !task.blamed && !task.proven && !ended
+        // A canary is there to be looked at for longer.
+        let proven = task.proven && self.canary().is_none();
+        task.revision == self.deployment.revision && !task.blamed && !proven && !ended
     }
 
     /// Counts a task of the new revision that failed before it settled, once.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Config;
+use crate::cluster::autoscaler::Change;
 use crate::cluster::limits::Usage;
 use crate::cluster::plan::Revision;
 use crate::endpoints::{Endpoints, Sightings, TaskId};
@@ -16,6 +17,8 @@ pub enum Event {
     Deploy(Box<Config>, Revision),
     /// So many tasks there should be.
     Scale(u32),
+    /// So many there should be for the load.
+    Autoscale(Change),
     /// Back to the last revision that was completed before this one.
     Rollback,
     /// A person wants this task gone: another one takes its place, then it is retired.
