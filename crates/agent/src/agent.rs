@@ -6,28 +6,29 @@
 mod begin;
 mod control;
 mod managed;
+mod parts;
 mod resources;
 mod store;
 mod views;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Signal};
 use seaworthy_core::endpoints::{About, Sightings, TaskId};
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::machine::Machine;
+use seaworthy_core::record::Decision;
 use seaworthy_core::time::Instant;
 use tokio::net::{TcpListener, UnixDatagram, UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::Error;
 use crate::api::token::Token;
-use crate::api::types::{DeployReply, LogLine, Upgraded};
-use crate::api::{ApiError, Ask, Handle, Journal, Reply, Wall, server, socket};
+use crate::api::types::{Deploy, DeployReply, LogLine, Upgraded};
+use crate::api::{Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
 use crate::directory::{self, Directory};
@@ -38,13 +39,14 @@ use crate::ports::Ports;
 use crate::processes::Identity;
 use crate::say::say;
 use managed::Managed;
+use parts::Parts;
 use resources::Resources;
-use store::Stored;
+use store::{Origin, Stored};
 
-/// How often the tasks' output is looked at, and a port asked for again.
-const TICK: Duration = Duration::from_millis(100);
-/// How often it is looked at what tasks use, and asked how many there should be.
-const SAMPLE: Duration = Duration::from_secs(1);
+/// How often the tasks' output is looked at as long as somebody reads it, and a port asked for again.
+const SOON: Duration = Duration::from_millis(100);
+/// How often the output is looked at otherwise, and what tasks use, and asked how many there should be.
+const ROUND: Duration = Duration::from_secs(1);
 /// A service may have so many tasks.
 const MOST_TASKS: u32 = 100;
 /// Whoever asked for what ends the agent has so long to read the answer.
@@ -71,6 +73,9 @@ struct Agent {
     clients: Clients,
     processes: BTreeMap<TaskId, Identity>,
     resources: Resources,
+    parts: Parts,
+    /// When the output was last looked at, and what tasks use.
+    looked: Instant,
     sampled: Instant,
     journal: Journal,
     wall: Wall,
@@ -80,6 +85,7 @@ struct Agent {
     dashboard: Option<(SocketAddr, Token)>,
     /// For the keeper, as long as it does not take them.
     outbox: VecDeque<ToKeeper>,
+    origin: Origin,
     /// What was written last, and whether that went wrong the last time.
     stored: Stored,
     unsaved: bool,
@@ -93,7 +99,7 @@ struct Agent {
 
 /// Why another agent follows, and who waits to hear of it.
 enum Renewal {
-    Deploy(DeployReply, Reply<DeployReply>),
+    Deploy(Deploy, DeployReply, Reply<DeployReply>),
     Upgrade(Reply<Upgraded>),
 }
 
@@ -104,7 +110,7 @@ enum Incoming {
     Client(UnixStream),
     Command(Command),
     Ask(Ask),
-    Tick,
+    Look,
     Time,
 }
 
@@ -120,13 +126,22 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
     runtime.block_on(async {
         let directory = Directory::at(directory)?;
         let (commands, inbox) = mpsc::channel(16);
-        let socket = listen(&clients::socket(directory.path()))?;
+        let socket = socket::listen_in(directory.path(), clients::SOCKET);
+        let socket = socket.map_err(|error| Error::Talk("control socket", error))?;
         let mut agent = Agent::begin(directory, tied, Clients::new(commands)).await?;
         let (handle, asks) = Handle::new();
         agent.listen(&handle).await?;
         agent.outbox.push_back(ToKeeper::Ready);
         agent.serve(socket, inbox, asks).await
     })
+}
+
+/// Whether this program could be the agent of the fleet in a directory.
+pub fn could_take_up(directory: &Path) -> Result<(), Error> {
+    let directory = Directory::at(directory)?;
+    directory::read::<Fleet>(&directory.fleet())?;
+    Stored::read(&directory)?;
+    Ok(())
 }
 
 // === impl Agent ===
@@ -138,11 +153,11 @@ impl Agent {
         mut commands: mpsc::Receiver<Command>,
         mut asks: mpsc::Receiver<Ask>,
     ) -> Result<(), Error> {
-        let mut tick = tokio::time::interval(TICK);
         let mut buffers = (vec![0; LONGEST_MESSAGE], vec![0; LONGEST_MESSAGE]);
         loop {
             self.save();
             self.flush();
+            self.tell_clients();
             if self.ending {
                 // Whoever asked for it reads the answer first.
                 tokio::time::sleep(LAST_WORDS).await;
@@ -158,7 +173,7 @@ impl Agent {
                 Some(command) = commands.recv() => Ok(Incoming::Command(command)),
                 Some(ask) = asks.recv() => Ok(Incoming::Ask(ask)),
                 Ok((client, _)) = socket.accept() => Ok(Incoming::Client(client)),
-                _ = tick.tick() => Ok(Incoming::Tick),
+                () = sleep_until(Some(self.looks_at())) => Ok(Incoming::Look),
                 () = sleep_until(deadline) => Ok(Incoming::Time),
             };
             match incoming {
@@ -184,13 +199,7 @@ impl Agent {
             Incoming::Command(Command::Deploy { service, environment, command }) => {
                 self.deploy_anew(&service, environment, command);
             }
-            Incoming::Tick => {
-                self.tell_output();
-                self.offer_ports();
-                if now().since(self.sampled) >= SAMPLE {
-                    self.sample();
-                }
-            }
+            Incoming::Look => self.look(),
             Incoming::Time => (0..self.services.len()).for_each(|place| self.drive(place, None)),
         }
         if self.down && self.services.iter().all(|managed| managed.reconciler.is_down()) {
@@ -246,16 +255,19 @@ impl Agent {
         }
     }
 
-    /// Tells core about the service at `place`, does what it wants, and tells the clients.
+    /// Tells core about the service at `place`, and does what it wants.
     fn drive(&mut self, place: usize, event: Option<Event>) {
-        let at = now();
-        for action in self.services[place].drive(at, event) {
+        for action in self.services[place].drive(now(), event) {
             self.carry_out(place, action);
         }
+    }
+
+    /// Tells the clients how things stand.
+    fn tell_clients(&mut self) {
         let views = self.services.iter().flat_map(|managed| managed.views(&self.processes));
         let mut views: Vec<_> = views.collect();
         views.sort_unstable_by_key(|task| task.view.task);
-        self.clients.tell(at, views);
+        self.clients.tell(now(), views);
     }
 
     fn carry_out(&mut self, place: usize, action: Action) {
@@ -264,10 +276,19 @@ impl Agent {
             Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {
+                match record.decision {
+                    Decision::RollBack => self.origin.go_back(),
+                    Decision::Complete if !self.is_deploying() => self.origin.prove(),
+                    _ => {}
+                }
                 self.journal.push(&self.services[place].service.name, &record);
                 self.clients.record(record);
             }
         }
+    }
+
+    fn is_deploying(&self) -> bool {
+        self.services.iter().any(|managed| managed.reconciler.is_deploying())
     }
 
     fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
@@ -302,10 +323,26 @@ impl Agent {
         Ok(Spawn { task, command, environment, directory, log, within })
     }
 
+    /// When it is looked again at what nobody tells us of.
+    fn looks_at(&self) -> Instant {
+        let is_read = self.tied || self.lines.receiver_count() > 0;
+        let is_short = self.services.iter().any(|managed| managed.needs_port);
+        self.looked + if is_read || is_short { SOON } else { ROUND }
+    }
+
+    fn look(&mut self) {
+        self.looked = now();
+        self.tell_output();
+        self.offer_ports();
+        if self.looked.since(self.sampled) >= ROUND {
+            self.sampled = self.looked;
+            self.sample();
+        }
+    }
+
     /// Looks at what tasks use: some have to be killed for it, and some services should have more
     /// tasks, or fewer.
     fn sample(&mut self) {
-        self.sampled = now();
         for task in self.resources.sample(self.sampled, &self.processes) {
             self.outbox.push_back(ToKeeper::Signal(task, Signal::Kill));
         }
@@ -327,25 +364,10 @@ impl Agent {
         }
     }
 
-    /// The keeper has prepared what follows on us, or cannot.
-    fn renew(&mut self, prepared: Result<(), String>) {
-        self.ending = prepared.is_ok();
-        let failed = |why| ApiError::failed(why);
-        match self.renewal.take() {
-            Some(Renewal::Deploy(told, reply)) => {
-                drop(reply.send(prepared.map(|()| told).map_err(failed)));
-            }
-            Some(Renewal::Upgrade(reply)) => {
-                drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
-            }
-            None => {}
-        }
-    }
-
     /// Answers at the API's socket, and over TCP if that is wanted.
     async fn listen(&mut self, handle: &Handle) -> Result<(), Error> {
         let failed = |error| Error::Talk("API", error);
-        let unix = socket::listen_in(self.directory.path()).map_err(failed)?;
+        let unix = socket::listen_in(self.directory.path(), socket::NAME).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
         let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
         let address =
@@ -408,17 +430,24 @@ impl Agent {
     /// Writes down what must not be forgotten, before anybody hears of it. If the disk is full, the
     /// fleet goes on, and what was written before stays.
     fn save(&mut self) {
-        let processes = self.processes.clone();
-        let services = self.services.iter();
-        let services =
-            services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
         let listen = self.dashboard.as_ref().map(|(address, _)| *address);
-        let stored = Stored { listen, processes, services, ..self.stored.clone() };
-        if stored == self.stored && !self.unsaved {
+        let stored = &mut self.stored;
+        let is_news = self.unsaved
+            || listen != stored.listen
+            || self.origin != stored.origin
+            || self.processes != stored.processes
+            || self.services.len() != stored.services.len()
+            || self.services.iter().any(|managed| !managed.is_stored(&stored.services));
+        if !is_news {
             return;
         }
-        let written = directory::write(&self.directory.state(), &stored);
-        self.stored = stored;
+        stored.listen = listen;
+        stored.origin.clone_from(&self.origin);
+        stored.processes.clone_from(&self.processes);
+        let services = self.services.iter();
+        stored.services =
+            services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
+        let written = directory::write(&self.directory.state(), &*stored);
         let before = std::mem::replace(&mut self.unsaved, written.is_err());
         match written {
             Err(error) if !before => say(format_args!(
@@ -457,8 +486,7 @@ impl Teller<'_> {
         if self.tied {
             return say(format_args!("{task} | {line}"));
         }
-        let of = self.services.iter().find(|managed| managed.numbers.include(task));
-        let service = of.map(|managed| managed.service.name.clone()).unwrap_or_default();
+        let service = managed::name_of(self.services, task);
         // Nobody may be following.
         let _ = self.lines.send(LogLine { task, service, line: line.to_owned() });
     }
@@ -472,21 +500,6 @@ fn url(service: &Service) -> (String, String) {
         address = Ipv4Addr::LOCALHOST.into();
     }
     (service.url_variable(), format!("http://{}", SocketAddr::new(address, port)))
-}
-
-/// Seconds since 1970.
-fn wall_clock() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-fn listen(path: &PathBuf) -> Result<UnixListener, Error> {
-    let file = |what| move |source| Error::File { path: path.clone(), what, source };
-    // That of an agent that was killed is of no use to anybody: only one has the directory.
-    let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).map_err(file("cannot be listened on"))?;
-    let own = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(path, own).map_err(file("cannot be kept from others"))?;
-    Ok(listener)
 }
 
 fn read<T: serde::de::DeserializeOwned>(

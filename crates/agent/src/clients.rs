@@ -1,7 +1,6 @@
 //! Those who watch the agent and tell it what to do, over a Unix socket: a line of JSON each way.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use seaworthy_core::record::Record;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -14,6 +13,9 @@ use crate::messages::{Command, TaskView, Update};
 const PATIENCE: usize = 1024;
 /// So many decisions are remembered for those who come later.
 const BACKLOG: usize = 10_000;
+
+/// What a client may say.
+const ALLOWED: &str = r#"{"stop": "task-N"}, or {"deploy": {"service": NAME}} with an "environment" and a "command" by choice"#;
 
 /// All clients of the agent.
 pub(crate) struct Clients {
@@ -87,7 +89,7 @@ async fn read_commands(
         let sent = match serde_json::from_str(&line) {
             Ok(command) => commands.send(command).await.is_ok(),
             Err(error) => {
-                let error = format!("{error}; allowed is {{\"stop\": \"task-N\"}}");
+                let error = format!("{error}; allowed is {ALLOWED}");
                 let answer = Update { error: Some(error), ..Update::default() };
                 answers.send(answer).await.is_ok()
             }
@@ -98,7 +100,5 @@ async fn read_commands(
     }
 }
 
-/// Where clients find the agent of a run directory.
-pub(crate) fn socket(directory: &Path) -> std::path::PathBuf {
-    directory.join("control.sock")
-}
+/// The socket at which clients find the agent of a run directory.
+pub(crate) const SOCKET: &str = "control.sock";

@@ -2,6 +2,11 @@
 //!
 //! Files are replaced as a whole and never written in place: whoever is killed while it writes leaves
 //! the old content. The one before is kept as well, in case the disk lost the latest.
+//!
+//! They outlive the program that wrote them, so each says its format. A type that is kept here
+//! (`Stored` of the agent with core's `Snapshot`, and `Fleet`) is read by every later program: a field
+//! that is added has a `#[serde(default)]`. Where that will not do, `FORMAT` is raised, and what is
+//! older is read as what it was.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,11 +15,13 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// The format of what this program writes, and the latest that it reads.
+const FORMAT: u32 = 1;
 /// Larger than this, a file of ours that is only added to begins anew.
 const LONGEST_LOG: u64 = 8 << 20;
 
@@ -25,6 +32,22 @@ pub struct Directory(PathBuf);
 /// What one process has for itself as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Lock(pub(crate) File);
+
+/// A file's content, and beside it which format that has.
+#[derive(Serialize)]
+struct Formatted<'a, T> {
+    format: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// What is read first of a file.
+#[derive(Deserialize)]
+struct Format {
+    /// None was said at first.
+    #[serde(default)]
+    format: u32,
+}
 
 // === impl Directory ===
 
@@ -70,6 +93,22 @@ impl Directory {
         self.0.join("tasks")
     }
 
+    /// Where what was decided is written.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.0.join("events")
+    }
+
+    /// What tasks of an earlier fleet wrote, and what was decided about them, is not about the next one,
+    /// whose tasks have the same names. It stays until there is a third.
+    pub(crate) fn set_aside(&self) {
+        for path in [self.tasks(), self.events()] {
+            if path.exists() {
+                let _ = fs::remove_dir_all(before(&path));
+                let _ = fs::rename(&path, before(&path));
+            }
+        }
+    }
+
     /// Where our own processes write.
     pub fn log(&self) -> PathBuf {
         self.0.join("seaworthy.log")
@@ -110,16 +149,19 @@ impl Directory {
     }
 }
 
-/// Puts `value` into the file at `path`, wholly or not at all.
-pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+/// Puts `content` into the file at `path`, wholly or not at all.
+pub(crate) fn write(path: &Path, content: &impl Serialize) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
-    let json = serde_json::to_vec_pretty(value).expect("what we keep is plain data");
+    let formatted = Formatted { format: FORMAT, content };
+    let json = serde_json::to_vec_pretty(&formatted).expect("what we keep is plain data");
     replace(path, &json).map_err(failed)
 }
 
 /// What the file at `path` holds, or the one before it; none if there is neither.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match read_one(path) {
+        // What is before it is older than what happened since.
+        Err(error @ Error::Newer { .. }) => Err(error),
         Err(error) => match read_one(&before(path)) {
             Ok(Some(value)) => {
                 let (error, cause) = (&error, std::error::Error::source(&error));
@@ -144,9 +186,14 @@ pub(crate) fn forget(path: &Path) {
 
 fn read_one<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match fs::read(path) {
-        Ok(json) => serde_json::from_slice(&json)
-            .map(Some)
-            .map_err(|source| Error::Damaged { path: path.to_owned(), source }),
+        Ok(json) => {
+            let damaged = |source| Error::Damaged { path: path.to_owned(), source };
+            let Format { format } = serde_json::from_slice(&json).map_err(damaged)?;
+            if format > FORMAT {
+                return Err(Error::Newer { path: path.to_owned(), format, known: FORMAT });
+            }
+            serde_json::from_slice(&json).map(Some).map_err(damaged)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::File { path: path.to_owned(), what: "cannot be read", source }),
     }
@@ -188,22 +235,31 @@ fn bound(path: &Path) {
 mod tests {
     use super::*;
 
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Kept {
+        number: u32,
+    }
+
+    fn kept(number: u32) -> Kept {
+        Kept { number }
+    }
+
     #[test]
     fn a_file_is_replaced_wholly_and_the_one_before_is_kept() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::at(&temporary.path().join("a/b")).unwrap();
         let path = directory.state();
-        assert_eq!(read::<u32>(&path).unwrap(), None);
-        write(&path, &1).unwrap();
-        write(&path, &2).unwrap();
-        assert_eq!(read(&path).unwrap(), Some(2));
+        assert_eq!(read::<Kept>(&path).unwrap(), None);
+        write(&path, &kept(1)).unwrap();
+        write(&path, &kept(2)).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(kept(2)));
         fs::write(&path, "{\"half").unwrap();
-        assert_eq!(read(&path).unwrap(), Some(1), "half-written");
+        assert_eq!(read(&path).unwrap(), Some(kept(1)), "half-written");
         fs::remove_file(&path).unwrap();
-        assert_eq!(read(&path).unwrap(), Some(1), "killed between two renames");
+        assert_eq!(read(&path).unwrap(), Some(kept(1)), "killed between two renames");
         fs::write(&path, "").unwrap();
         fs::write(before(&path), "").unwrap();
-        let error = read::<u32>(&path).unwrap_err().to_string();
+        let error = read::<Kept>(&path).unwrap_err().to_string();
         assert!(error.contains("state.json"), "{error}");
     }
 
@@ -211,11 +267,25 @@ mod tests {
     fn a_full_disk_leaves_what_was_there() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::at(temporary.path()).unwrap();
-        write(&directory.state(), &1).unwrap();
+        write(&directory.state(), &kept(1)).unwrap();
         // Nothing can be written to the place of the new file.
         fs::create_dir(beside(&directory.state(), "new")).unwrap();
-        assert!(write(&directory.state(), &2).is_err());
-        assert_eq!(read(&directory.state()).unwrap(), Some(1));
+        assert!(write(&directory.state(), &kept(2)).is_err());
+        assert_eq!(read(&directory.state()).unwrap(), Some(kept(1)));
+    }
+
+    #[test]
+    fn a_file_says_its_format_and_one_of_a_later_program_is_not_guessed_at() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("state.json");
+        write(&path, &kept(1)).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().contains("\"format\": 1"));
+        fs::write(&path, "{\"number\": 2}").unwrap();
+        assert_eq!(read(&path).unwrap(), Some(kept(2)), "none was said at first");
+        write(&path, &kept(3)).unwrap();
+        fs::write(&path, "{\"format\": 2, \"numbers\": [4]}").unwrap();
+        let error = read::<Kept>(&path).unwrap_err().to_string();
+        assert!(error.contains("newer") && error.contains("format 2"), "{error}");
     }
 
     #[test]

@@ -38,6 +38,20 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A file of ours is of a later program.
+    #[error(
+        "{}: was written by a newer seaworthy, in format {format}; this one reads up to {known}: use the \
+         newer one, or end the fleet with its `seaworthy down`",
+        path.display()
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        format: u32,
+        /// The latest that can be read.
+        known: u32,
+    },
     /// A directory without a fleet.
     #[error("{}: there is no fleet", path.display())]
     Nothing {

@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
 use serde::Deserialize;
 
 use crate::descriptors::receive_line;
@@ -19,19 +18,17 @@ struct Said {
     services: Vec<String>,
 }
 
-/// The sockets of the gateway that serves the fleet of `directory`, by service, and its process
-/// number.
-pub fn take(directory: &Path, patience: Duration) -> io::Result<(u32, Vec<(String, TcpListener)>)> {
+/// The sockets of the gateway that serves the fleet of `directory`, by service.
+pub fn take(directory: &Path, patience: Duration) -> io::Result<Vec<(String, TcpListener)>> {
     let directory = Directory::at(directory).map_err(io::Error::other)?;
     let (_open, path) = directory.socket("gateway.sock")?;
     let gateway = UnixStream::connect(path)?;
     gateway.set_read_timeout(Some(patience))?;
-    let serving = socket_peercred(&gateway)?.pid.as_raw_nonzero().get().unsigned_abs();
     let (line, sockets) = receive_line(&gateway)?;
     let Said { services } = serde_json::from_slice(&line)?;
     if services.len() != sockets.len() {
         let (names, sockets) = (services.len(), sockets.len());
         return Err(io::Error::other(format!("it named {names} sockets and sent {sockets}")));
     }
-    Ok((serving, services.into_iter().zip(sockets.into_iter().map(TcpListener::from)).collect()))
+    Ok(services.into_iter().zip(sockets.into_iter().map(TcpListener::from)).collect())
 }

@@ -28,7 +28,7 @@ use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
 use crate::processes::{adopt_orphans, end_all_of, end_descendants};
 use crate::say::say;
 use crate::{Error, descriptors};
-use children::Children;
+use children::{Children, Ended};
 use held::Held;
 use parts::Parts;
 
@@ -170,7 +170,7 @@ impl Keeper {
                     other => drop(self.obey(other)),
                 },
                 ended = self.children.ended() => {
-                    if self.take_note(ended?).contains(&Child::Agent) {
+                    if self.take_note(ended?).iter().any(|own| own.child == Child::Agent) {
                         let problem = "its agent ended as soon as it was started";
                         return Err(Error::Keeper(problem.into()));
                     }
@@ -237,7 +237,7 @@ impl Keeper {
             ToKeeper::Hello(known) => {
                 self.children.adopt_tasks(&known, self.directory.path());
                 self.outbox.push_back(FromKeeper::Children(self.children.tasks()));
-                self.outbox.push_back(FromKeeper::Retiring(self.parts.retiring(&self.children)));
+                self.tell_of_retiring();
             }
             ToKeeper::Spawn(spawn) => {
                 let task = spawn.task;
@@ -263,25 +263,26 @@ impl Keeper {
     }
 
     /// Takes note of children that ended; returns the parts of our own that did.
-    fn take_note(&mut self, ended: Vec<children::Ended>) -> Vec<Child> {
-        let mut own = Vec::new();
-        for children::Ended { child, exit } in ended {
+    fn take_note(&mut self, mut ended: Vec<Ended>) -> Vec<Ended> {
+        for Ended { child, exit } in &ended {
             match child {
-                Child::Task(task) => self.outbox.push_back(FromKeeper::Exited(task, exit)),
-                Child::Retiring => {
-                    let retiring = self.parts.retiring(&self.children);
-                    self.outbox.push_back(FromKeeper::Retiring(retiring));
-                    own.push(child);
-                }
-                Child::Agent | Child::Gateway => own.push(child),
+                Child::Task(task) => self.outbox.push_back(FromKeeper::Exited(*task, *exit)),
+                Child::Retiring => self.tell_of_retiring(),
+                Child::Agent | Child::Gateway => {}
             }
         }
-        own
+        ended.retain(|ended| matches!(ended.child, Child::Agent | Child::Gateway));
+        ended
+    }
+
+    fn tell_of_retiring(&mut self) {
+        self.outbox.push_back(FromKeeper::Retiring(self.parts.retiring(&self.children)));
     }
 
     /// Parts that ended are followed by others.
-    fn follow_up(&mut self, ended: &[Child]) -> Result<(), Error> {
-        if ended.contains(&Child::Agent) {
+    fn follow_up(&mut self, ended: &[Ended]) -> Result<(), Error> {
+        let exit = |part| ended.iter().find(|own| own.child == part).map(|own| own.exit);
+        if let Some(exit) = exit(Child::Agent) {
             match self.next.take() {
                 Some(Next::Renewed(held)) => {
                     self.held = *held;
@@ -293,10 +294,10 @@ impl Keeper {
                 }
                 None => {}
             }
-            self.parts.agent_ended();
+            self.parts.agent_ended(exit);
         }
-        if ended.contains(&Child::Gateway) {
-            self.parts.gateway_ended();
+        if let Some(exit) = exit(Child::Gateway) {
+            self.parts.gateway_ended(exit);
         }
         Ok(())
     }

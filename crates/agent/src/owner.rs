@@ -13,12 +13,13 @@ use std::time::Duration;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncBufReader, Lines};
-use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
 
+use crate::api::socket;
 use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::{PART, RUN, end_all_of, end_fleet};
+use crate::processes::{Identity, Marked, PART, RUN, end_all_of, end_fleet, of_fleet, wait_for};
 use crate::{Error, clients, descriptors};
 
 /// The keeper answers within this, or it is not there.
@@ -74,7 +75,7 @@ impl Fleet {
 
     /// Talks to the agent. May be done more than once.
     pub async fn connect(&self) -> Result<Control, Error> {
-        let stream = UnixStream::connect(clients::socket(&self.directory)).await;
+        let stream = socket::connect_in(&self.directory, clients::SOCKET).await;
         let (read, write) = stream.map_err(|error| Error::Talk("agent", error))?.into_split();
         Ok(Control { write, updates: AsyncBufReader::new(read).lines() })
     }
@@ -112,6 +113,31 @@ pub fn launch(
 /// Ends every process of the fleet of a directory, whatever it is doing.
 pub fn end_at_once(directory: &Path) {
     end_all_of(directory);
+}
+
+/// Whether the fleet of a directory has a keeper.
+pub fn has_keeper(directory: &Path) -> bool {
+    keeper_of(directory).is_some()
+}
+
+/// Waits until the fleet of a directory has no keeper.
+pub async fn keeper_ended(directory: &Path) {
+    while let Some(keeper) = keeper_of(directory) {
+        let (tell, told) = oneshot::channel();
+        std::thread::spawn(move || {
+            if let Some(watch) = keeper.watch() {
+                wait_for(&watch);
+                keeper.reap();
+            }
+            let _ = tell.send(());
+        });
+        let _ = told.await;
+    }
+}
+
+fn keeper_of(directory: &Path) -> Option<Identity> {
+    let is_keeper = |marked: &Marked| marked.part.as_deref() == Some("keeper");
+    of_fleet(directory).into_iter().find(is_keeper).map(|marked| marked.identity)
 }
 
 /// A keeper, and the way to it. A tied one ends all when that closes.

@@ -1,11 +1,15 @@
 //! Processes of this machine: who they are, and how to end all that we started.
 
+mod stat;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpgid, kill_process, kill_process_group, pidfd_open,
@@ -15,6 +19,8 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use stat::Stat;
+
 /// A process that cannot be mistaken for a later one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
@@ -22,13 +28,6 @@ pub struct Identity {
     pub pid: u32,
     /// When it was started, in clock ticks since the machine was.
     pub start_time: u64,
-}
-
-/// What `/proc/PID/stat` says of a process.
-struct Stat {
-    state: char,
-    parent: u32,
-    start_time: u64,
 }
 
 // === impl Identity ===
@@ -56,6 +55,13 @@ impl Identity {
         let watch = pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
         // Only now is it certain that it is not a later one with the same number.
         self.is_alive().then_some(watch)
+    }
+
+    /// Forgets one that has ended, if it is a child of ours.
+    pub(crate) fn reap(self) {
+        if let Some(pid) = Pid::from_raw(self.pid.cast_signed()) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
     }
 
     /// SIGTERM to the process itself; false if it is not there.
@@ -86,19 +92,15 @@ impl Identity {
     }
 }
 
-// === impl Stat ===
+/// The processes of this machine.
+pub(crate) fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
 
-impl Stat {
-    fn read(pid: u32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name is in parentheses and may itself hold any character.
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(Self {
-            state: fields.first()?.chars().next()?,
-            parent: fields.get(1)?.parse().ok()?,
-            start_time: fields.get(19)?.parse().ok()?,
-        })
-    }
+/// Waits until the process of such a [descriptor](Identity::watch) has ended.
+pub(crate) fn wait_for(watch: &OwnedFd) {
+    while let Err(Errno::INTR) = poll(&mut [PollFd::new(watch, PollFlags::IN)], None) {}
 }
 
 /// Sends `signal` to the process group `group`; false if it is not there.
@@ -157,9 +159,7 @@ pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
             task: task.and_then(|task| task.parse().ok()),
         })
     };
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(found).collect()
+    pids().filter_map(found).collect()
 }
 
 /// Every process of this machine that belongs to the fleet of a run directory, but for this one.
@@ -216,8 +216,7 @@ fn end(meant: impl Fn(u32) -> bool) {
 /// All processes whose line of parents leads to this one.
 fn descendants() -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+    for pid in pids() {
         if let Some(stat) = Stat::read(pid) {
             children.entry(stat.parent).or_default().push(pid);
         }

@@ -10,8 +10,6 @@
 //! walks the page tables, which for 500 MiB takes 11 ms instead of 0.02 ms and holds up the task. What
 //! is swapped out is not counted.
 
-mod stat;
-
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -20,8 +18,7 @@ use seaworthy_core::cluster::limits::{Limits, Usage};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 
-use crate::processes::Identity;
-use stat::Stat;
+use crate::processes::{Identity, Stat, pids};
 
 /// Nobody has so many ancestors. A listing is not of one moment: it may seem to go in a circle.
 const DEEPEST: usize = 1000;
@@ -243,11 +240,6 @@ fn proportional(pid: u32) -> Option<u64> {
     };
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
-}
-
-fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use seaworthy_core::experiment::numbers::Sample;
+use seaworthy_core::experiment::numbers::{Sample, quantile};
 use seaworthy_core::time::Instant;
 use serde::Serialize;
 
@@ -86,7 +86,7 @@ impl Traces<'_> {
             twice,
             extra_percent: extra as f64 / self.samples.len().max(1) as f64 * 100.0,
             taken_out: self.journals.iter().map(|journal| self.taken_out(journal)).sum(),
-            lateness_p99_ms: quantile(lateness, 0.99).unwrap_or_default(),
+            lateness_p99_ms: quantile(lateness, 0.99).map(ms).unwrap_or_default(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Traces<'_> {
 
     fn quantile(&self, share: f64, period: Range<Duration>) -> Option<f64> {
         let within = self.right().filter(|(intended, _)| period.contains(intended));
-        quantile(within.map(|(_, latency)| latency), share)
+        quantile(within.map(|(_, latency)| latency), share).map(ms)
     }
 
     fn longest_silence(&self) -> Duration {
@@ -162,14 +162,6 @@ fn latency(sample: &Sample) -> Option<Duration> {
 
 fn slower(latencies: &[Duration], than: Duration) -> usize {
     latencies.iter().filter(|latency| **latency > than).count()
-}
-
-/// In milliseconds, by nearest rank; none of nothing.
-fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Option<f64> {
-    let mut values: Vec<Duration> = values.collect();
-    values.sort_unstable();
-    let rank = (values.len() as f64 * share).ceil() as usize;
-    values.get(rank.saturating_sub(1)).copied().map(ms)
 }
 
 /// Less than zero, if it is before.

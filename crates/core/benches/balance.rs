@@ -18,13 +18,6 @@ static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 /// Calls in one sample: a clock cannot see a single one.
 const CALLS: u32 = 1000;
-const ALL: [Algorithm; 5] = [
-    Algorithm::RoundRobin,
-    Algorithm::LeastOutstandingRequests,
-    Algorithm::WeightedRandom,
-    Algorithm::LatencyAware,
-    Algorithm::ConsistentHash,
-];
 
 fn main() {
     divan::main();
@@ -61,12 +54,12 @@ fn pick(loads: &mut Loads, now: Instant, pick: &Pick<'_>) {
     black_box(loads.pick(now, pick));
 }
 
-#[divan::bench(args = ALL)]
+#[divan::bench(args = Algorithm::ALL)]
 fn pick_of_3(bencher: Bencher, algorithm: Algorithm) {
     calls(bencher, loads(Config::plain(algorithm), 3), pick);
 }
 
-#[divan::bench(args = ALL)]
+#[divan::bench(args = Algorithm::ALL)]
 fn pick_of_100(bencher: Bencher, algorithm: Algorithm) {
     calls(bencher, loads(Config::plain(algorithm), 100), pick);
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::{Stream, draw, unit};
+use crate::random::{Stream, below, by_weight, draw, unit};
 use crate::time::Instant;
 
 pub use affinity::Affinity;
@@ -69,6 +69,19 @@ const SLACK: u64 = 2_000_000;
 /// Into so many parts the claim to a turn is divided.
 const PARTS: i64 = 16;
 
+// === impl Algorithm ===
+
+impl Algorithm {
+    /// One after the other.
+    pub const ALL: [Self; 5] = [
+        Self::RoundRobin,
+        Self::LeastOutstandingRequests,
+        Self::WeightedRandom,
+        Self::LatencyAware,
+        Self::ConsistentHash,
+    ];
+}
+
 // === impl Config ===
 
 impl Config {
@@ -109,8 +122,7 @@ impl Balancer {
     }
 
     fn draw_below(&self, bound: u64) -> u64 {
-        let drawn = u128::from(draw(self.seed, Stream::Balance, self.count));
-        ((drawn * u128::from(bound)) >> 64) as u64
+        below(draw(self.seed, Stream::Balance, self.count), bound)
     }
 
     /// Two different numbers below `bound`; the same one twice if there is just one.
@@ -122,14 +134,9 @@ impl Balancer {
     }
 
     fn lot(&self, targets: &[Target], open: &[usize]) -> usize {
-        let weight = |at: &usize| u64::from(targets[*at].weight());
-        let mut left = self.draw_below(open.iter().map(weight).sum());
-        let hit = |at: &&usize| {
-            let hit = left < weight(at);
-            left = left.saturating_sub(weight(at));
-            hit
-        };
-        *open.iter().find(hit).expect("what is drawn is less than the sum")
+        let weights = open.iter().map(|at| u64::from(targets[*at].weight()));
+        let drawn = draw(self.seed, Stream::Balance, self.count);
+        open[by_weight(drawn, weights).expect("no weight is zero")]
     }
 
     fn quick(&self, now: Instant, targets: &mut [Target], open: &[usize]) -> usize {

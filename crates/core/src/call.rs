@@ -34,6 +34,7 @@ pub(crate) use route::path;
 pub use route::{FieldMatch, HostMatch, Match, PathMatch, Route, RouteId};
 pub use seen::{FailedHow, How, Seen};
 pub use slots::Slots;
+pub use tally::Work;
 
 /// How the calls of a service are carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ pub mod deployment;
 pub mod limits;
 pub mod plan;
 pub mod reconciler;
+pub mod restarts;
 mod task;
 
 use std::time::Duration;

@@ -137,9 +137,12 @@ pub struct Sighting {
     pub in_rotation: bool,
     /// Requests sent to it and not yet finished.
     pub in_flight: u32,
-    /// Requests that it has answered whole, since the gateway knows it.
+    /// Requests that it has answered properly and whole, since the gateway knows it.
     #[serde(default)]
     pub answered: u64,
+    /// Requests that it has failed, by its own fault as far as anybody can tell.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 // === impl TaskId ===

@@ -24,7 +24,8 @@ use crate::{balance, call, cluster, health};
 pub use check::{Finding, check};
 pub use raw::{RawFleet, RawService};
 
-/// Everything the keeper, the agent and the gateway go by.
+/// Everything the keeper, the agent and the gateway go by. A fleet that runs is kept, and read by later
+/// programs: a field that is added, here or in what is in it, has a `#[serde(default)]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
     /// From which all draws come.

@@ -61,6 +61,22 @@ pub fn duration_between(
     shortest + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
+/// Which of these weights `drawn`, uniform over all 64-bit numbers, falls on; none if all are zero.
+pub(crate) fn by_weight(drawn: u64, weights: impl Iterator<Item = u64> + Clone) -> Option<usize> {
+    let mut left = below(drawn, weights.clone().sum());
+    let hit = |weight: u64| {
+        let hit = left < weight;
+        left = left.saturating_sub(weight);
+        hit
+    };
+    weights.map(hit).position(|hit| hit)
+}
+
+/// What `drawn`, uniform over all 64-bit numbers, is below `bound`.
+pub(crate) fn below(drawn: u64, bound: u64) -> u64 {
+    ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
+}
+
 fn mix(number: u64) -> u64 {
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

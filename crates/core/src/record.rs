@@ -222,6 +222,11 @@ pub enum Cause {
         /// They serve for so long before the rest follows.
         bake: Duration,
     },
+    /// Most of the canary is out for what its requests showed.
+    CanaryEjected {
+        /// So many tasks.
+        tasks: u32,
+    },
     /// The canary served for long enough.
     Baked {
         /// So long.

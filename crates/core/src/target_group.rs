@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::balance;
-use crate::call::{self, Dispatcher, RouteId, Standing};
+use crate::call::{self, Dispatcher, RouteId, Standing, Work};
 use crate::endpoints::{Endpoints, Health, Inherited, Sighting, Sightings, TaskId};
 use crate::health::{self, Checker, ProbeId, Probed};
 use crate::machine::{Machine, soonest};
@@ -80,13 +80,15 @@ impl TargetGroup {
         known.dedup();
         let sighting = |task| {
             let verdict = verdicts.get(&task).copied().unwrap_or(Health::Initial.into());
+            let Work { answered, failed } = self.dispatcher.work(task);
             Sighting {
                 task,
                 health: verdict.health,
                 ejection: verdict.ejection,
                 in_rotation: in_rotation.get(&task).copied().unwrap_or(false),
                 in_flight: self.dispatcher.in_flight(task),
-                answered: self.dispatcher.answered(task),
+                answered,
+                failed,
             }
         };
         let tasks = known.into_iter().map(sighting).collect();

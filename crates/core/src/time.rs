@@ -53,6 +53,20 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// A duration as people read it, to three places but not beyond whole seconds: `408ms`, `5.93s`, `1234s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short(pub Duration);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let places = nanos.checked_ilog10().unwrap_or(0).saturating_sub(2);
+        let unit = 10_u128.pow(places.min(9));
+        let nanos = (nanos + unit / 2) / unit * unit;
+        write!(f, "{:?}", Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+}
+
 /// Seconds with three decimals: `12.250s`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,6 +78,15 @@ impl fmt::Display for Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_duration_has_three_places_and_whole_seconds() {
+        let short = |nanos| Short(Duration::from_nanos(nanos)).to_string();
+        let small = [0, 12, 999_499, 408_500_000, 999_600_000].map(short);
+        assert_eq!(small, ["0ns", "12ns", "999µs", "409ms", "1s"]);
+        let large = [5_925_963_211, 10_998_000_000, 300_000_000_000, 1_234_499_999_999].map(short);
+        assert_eq!(large, ["5.93s", "11s", "300s", "1234s"]);
+    }
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {

@@ -3,6 +3,7 @@
 //! The agent may be gone for as long as it likes, and another one may take its place: whatever cannot
 //! be said or heard now ends nothing.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram as StdDatagram;
@@ -16,9 +17,12 @@ use crate::gateway::Gateway;
 use crate::say::say;
 use crate::service::Service;
 
-/// The agent hears of us at least so often. Every decision is told at once; this is for requests in
-/// flight, which a task that drains waits for.
+/// How often it is looked whether there is news for the agent. Every decision is told at once; this is
+/// for requests in flight, which a task that drains waits for.
 const HEARTBEAT: Duration = Duration::from_millis(100);
+/// With every so many heartbeats the agent hears of us without news as well: it looks at the load once a
+/// second, and silence is no load.
+const SIGN_OF_LIFE: u32 = 5;
 /// Larger than the endpoints of a hundred tasks.
 const LONGEST_MESSAGE: usize = 64 << 10;
 
@@ -52,18 +56,24 @@ impl Link {
     /// Says what is seen of a service's tasks. What cannot be told now is told with the next
     /// heartbeat: a snapshot is always whole.
     pub(crate) fn report(&self, service: &Service) {
+        self.tell(service, &service.sightings());
+    }
+
+    /// Whether that could be told.
+    fn tell(&self, service: &Service, snapshot: &Sightings) -> bool {
         if self.silent.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
-        let snapshot: Sightings = service.sightings();
         let about = About { service: service.config.name.clone(), snapshot };
         let bytes = serde_json::to_vec(&about).expect("sightings are plain data");
-        self.note("cannot be told", self.socket.try_send(&bytes));
+        self.note("cannot be told", self.socket.try_send(&bytes)).is_some()
     }
 
     /// Takes the agent's word, and keeps it informed.
     pub(crate) async fn follow(&self, gateway: &Gateway) -> Infallible {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        // By door, what was told since the last sign of life.
+        let (mut told, mut beats) = (BTreeMap::new(), 0_u32);
         let mut buffer = vec![0; LONGEST_MESSAGE];
         // After a failure to listen the next heartbeat comes first, so that none is too much.
         let mut listens = true;
@@ -77,7 +87,17 @@ impl Link {
                 }
                 _ = heartbeat.tick() => {
                     listens = true;
-                    gateway.doors().iter().for_each(|door| self.report(&door.service()));
+                    beats = (beats + 1) % SIGN_OF_LIFE;
+                    if beats == 0 {
+                        told.clear();
+                    }
+                    for door in gateway.doors() {
+                        let (service, number) = (door.service(), door.number);
+                        let seen = service.sightings();
+                        if told.get(&number) != Some(&seen) && self.tell(&service, &seen) {
+                            told.insert(number, seen);
+                        }
+                    }
                 }
             }
         }

@@ -37,7 +37,7 @@ struct OfFleet {
 
 /// Carries the requests of the fleet in a run directory until SIGTERM. Then a successor accepts from
 /// the same sockets, and speaks to the agent; what is under way here is finished, for as long as the
-/// fleet's `gateway.stop_timeout`. A second SIGTERM waits for nothing.
+/// fleet's `gateway.stop_timeout`. Told again, it goes on with that.
 ///
 /// Runs as the hidden command `seaworthy part gateway`, started by the keeper: over standard input
 /// come the listening sockets, and over it the keeper is told `ready`; standard output is the link to
@@ -64,10 +64,8 @@ pub fn run(directory: &Path) -> Result<(), Error> {
             () = ready => {}
             _ = stop.said() => {}
         }
-        tokio::select! {
-            () = of_fleet.retire() => {}
-            _ = stop.said() => {}
-        }
+        // A new keeper cannot know whether the one before has said so.
+        of_fleet.retire().await;
         Ok(())
     })
 }

@@ -15,6 +15,7 @@ pub(crate) mod ps;
 pub(crate) mod revisions;
 pub(crate) mod rollback;
 mod running;
+pub(crate) mod say;
 pub(crate) mod scale;
 pub(crate) mod schema;
 pub(crate) mod stop;

@@ -3,11 +3,14 @@
 //! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, a fleet cannot
 //! work, a deployment failed, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod command;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use command::say::{Unread, note};
 
 /// Runs a service as redundant tasks behind its own load balancer, breaks it on purpose, and shows
 /// what its users would have seen
@@ -67,7 +70,10 @@ fn main() -> ExitCode {
         Command::Part(args) => command::part::run(args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("seaworthy: {error:#}");
+        if error.is::<Unread>() {
+            return ExitCode::SUCCESS;
+        }
+        note(format_args!("seaworthy: {error:#}"));
         ExitCode::from(2)
     })
 }

@@ -30,6 +30,8 @@ use crate::problem::Problem;
 
 /// The header of every answer that tells which task gave it.
 pub const TASK_HEADER: &str = "x-seaworthy-task";
+/// Where a task is asked whether it works.
+pub(crate) const HEALTH: &str = "/health";
 /// How long requests in flight may take once the task is to stop.
 const GRACE: Duration = Duration::from_secs(1);
 

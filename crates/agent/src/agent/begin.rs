@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::limits::Limits;
-use seaworthy_core::cluster::reconciler::{Event, Signal, Snapshot};
+use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, Service};
 use tokio::net::UnixDatagram;
@@ -16,9 +16,10 @@ use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::managed::Managed;
+use super::parts::Parts;
 use super::resources::Resources;
-use super::store::{Stored, StoredService, same_task};
-use super::{Agent, LINES, LONGEST_MESSAGE, read, url, wall_clock};
+use super::store::{Stored, StoredService};
+use super::{Agent, LINES, LONGEST_MESSAGE, read, url};
 use crate::Error;
 use crate::api::{Journal, Wall};
 use crate::clients::Clients;
@@ -42,7 +43,10 @@ impl Agent {
     ) -> Result<Self, Error> {
         let nothing = || Error::Nothing { path: directory.path().to_owned() };
         let fleet: Fleet = directory::read(&directory.fleet())?.ok_or_else(nothing)?;
-        let stored = Stored::read(&directory)?;
+        let stored = Stored::read(&directory)?.unwrap_or_else(|| {
+            directory.set_aside();
+            Stored::new()
+        });
         let (tasks, what) = (directory.tasks(), "has no room for the tasks' output");
         std::fs::create_dir_all(&tasks).map_err(|source| Error::File {
             path: tasks.clone(),
@@ -66,12 +70,15 @@ impl Agent {
             clients,
             processes: running.clone(),
             resources: Resources::new(&directory, limited),
+            parts: Parts::default(),
+            looked: now(),
             sampled: now(),
-            journal: Journal::new(wall),
+            journal: Journal::new(wall, &directory.events()),
             wall,
             lines: broadcast::Sender::new(LINES),
             dashboard: None,
             outbox: VecDeque::new(),
+            origin: stored.origin.clone(),
             stored: stored.clone(),
             unsaved: false,
             down: false,
@@ -105,14 +112,11 @@ impl Agent {
         for (service, numbers) in fleet.services.into_iter().zip(numbers) {
             match stored.services.remove(&service.name) {
                 Some(stored) => self.take_up(seed, service, stored, &with_process),
-                None => self.services.push(Managed::new(service, seed, numbers, wall_clock())),
+                None => self.services.push(Managed::new(service, seed, numbers, Wall::seconds())),
             }
         }
         for (task, process) in running {
-            let known = |managed: &Managed| {
-                managed.reconciler.views().iter().any(|view| view.task == *task)
-            };
-            let place = self.services.iter().position(known);
+            let place = self.services.iter().position(|managed| managed.owns(*task));
             if let Some(place) = place {
                 let limits = self.services[place].service.cluster.limits;
                 self.resources.adopt(*task, *process, limits);
@@ -128,21 +132,16 @@ impl Agent {
             }
         }
         self.resources.release_others();
+        self.down = self.services.iter().all(|managed| managed.reconciler.goes_down());
     }
 
     /// A service that an earlier agent managed. If it is meant otherwise by now, that begins.
     fn take_up(&mut self, seed: u64, service: Service, stored: StoredService, running: &[TaskId]) {
-        let latest = &stored.revisions.latest().1.service;
-        let (changed, anew) = (*latest != service, !same_task(latest, &service));
-        let managed = Managed::restore(now(), service.clone(), seed, stored, running);
+        let mut managed = Managed::restore(now(), seed, stored, running);
+        let changed = managed.service != service;
+        let event = changed.then(|| managed.meant(service, Wall::seconds(), false));
         self.services.push(managed);
-        let place = self.services.len() - 1;
-        let event = if changed {
-            self.services[place].meant(service, wall_clock(), anew)
-        } else {
-            Event::Handover(false)
-        };
-        self.drive(place, Some(event));
+        self.drive(self.services.len() - 1, event);
     }
 }
 
@@ -153,14 +152,13 @@ fn renumber(services: &[Service], stored: &mut Stored) -> Vec<Numbers> {
     if known && services.len() == stored.services.len() {
         return services.iter().map(|service| stored.services[&service.name].numbers).collect();
     }
-    let highest =
-        |service: &StoredService| Some(service.snapshot.as_ref()?.highest(service.numbers));
-    let beyond = stored.services.values().filter_map(highest).max().unwrap_or(0);
+    let highest = |service: &StoredService| service.snapshot.highest(service.numbers);
+    let beyond = stored.services.values().map(highest).max().unwrap_or(0);
     let numbers = |place| Numbers::beyond(beyond, place, services.len());
     for (place, service) in services.iter().enumerate() {
         if let Some(stored) = stored.services.get_mut(&service.name) {
             stored.numbers = numbers(place);
-            stored.snapshot = stored.snapshot.take().map(Snapshot::renumbered);
+            stored.snapshot = stored.snapshot.clone().renumbered();
         }
     }
     (0..services.len()).map(numbers).collect()

@@ -8,11 +8,12 @@ use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 
 use super::managed::Managed;
 use super::store::{same_gateway, same_task};
-use super::{Agent, MOST_TASKS, Renewal, wall_clock};
+use super::{Agent, MOST_TASKS, Renewal, url};
 use crate::api::types::{
     Deploy, DeployReply, Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
+    Upgraded,
 };
-use crate::api::{ApiError, Ask, Logs, Reply};
+use crate::api::{ApiError, Ask, Logs, Reply, Wall};
 use crate::directory;
 use crate::messages::ToKeeper;
 
@@ -28,7 +29,7 @@ impl Agent {
                 let place = self.place(&service);
                 drop(reply.send(place.map(|place| self.services[place].revision_views())));
             }
-            Ask::Deploy(deploy, reply) => self.deploy(&deploy, reply),
+            Ask::Deploy(deploy, reply) => self.deploy(*deploy, reply),
             Ask::Rollback(service, reply) => drop(reply.send(self.roll_back(&service))),
             Ask::Scale(service, scale, reply) => drop(reply.send(self.scale(&service, scale))),
             Ask::Stop(task, reply) => drop(reply.send(self.tell(task, Event::Stop(task)))),
@@ -95,36 +96,61 @@ impl Agent {
     }
 
     /// Does as a fleet file says. What concerns the gateway takes a new one, and a new agent.
-    fn deploy(&mut self, deploy: &Deploy, reply: Reply<DeployReply>) {
-        self.stored.file.clone_from(&deploy.file);
-        self.unsaved = true;
-        match self.meant(deploy) {
-            Err(error) => drop(reply.send(Err(error))),
-            Ok(meant) if self.needs_renewal(&meant) => {
-                let written = directory::write(&self.directory.wanted(), &meant);
-                if let Err(error) = written {
-                    return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
+    fn deploy(&mut self, deploy: Deploy, reply: Reply<DeployReply>) {
+        let meant = match self.meant(&deploy) {
+            Ok(meant) => meant,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let renews = self.needs_renewal(&meant);
+        let place = if renews { self.directory.wanted() } else { self.directory.fleet() };
+        if let Err(error) = directory::write(&place, &meant) {
+            return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
+        }
+        let told = self.told(&meant, &deploy);
+        if renews {
+            self.outbox.push_back(ToKeeper::Renew);
+            self.renewal = Some(Renewal::Deploy(deploy, told, reply));
+        } else {
+            self.accept(meant, &deploy);
+            drop(reply.send(Ok(told)));
+        }
+    }
+
+    /// The keeper has prepared what follows on us, or cannot.
+    pub(super) fn renew(&mut self, prepared: Result<(), String>) {
+        self.ending = prepared.is_ok();
+        let failed = |why| ApiError::failed(why);
+        match self.renewal.take() {
+            Some(Renewal::Deploy(deploy, told, reply)) => {
+                // With the addresses that its services have by now; the next agent reads the same.
+                let meant = directory::read(&self.directory.fleet()).ok().flatten();
+                if let Some(meant) = meant.filter(|_| self.ending) {
+                    self.accept(meant, &deploy);
                 }
-                let told = self.told(&meant, deploy.force);
-                self.outbox.push_back(ToKeeper::Renew);
-                self.renewal = Some(Renewal::Deploy(told, reply));
+                drop(reply.send(prepared.map(|()| told).map_err(failed)));
             }
-            Ok(meant) => {
-                let written = directory::write(&self.directory.fleet(), &meant);
-                if let Err(error) = written {
-                    return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
-                }
-                let told = self.told(&meant, deploy.force);
-                self.fleet = meant;
-                for place in 0..self.services.len() {
-                    let service = self.fleet.services[place].clone();
-                    let named = deploy.service.as_ref();
-                    let anew = deploy.force && named.is_none_or(|named| *named == service.name);
-                    let event = self.services[place].meant(service, wall_clock(), anew);
-                    self.drive(place, Some(event));
-                }
-                drop(reply.send(Ok(told)));
+            Some(Renewal::Upgrade(reply)) => {
+                drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
             }
+            None => {}
+        }
+    }
+
+    /// From now on, the fleet is `meant`. Services that are new are the next agent's.
+    fn accept(&mut self, meant: Fleet, deploy: &Deploy) {
+        self.urls = meant.services.iter().map(url).collect();
+        for place in 0..self.services.len() {
+            let name = &self.services[place].service.name;
+            let Some(service) = meant.service(name).filter(|_| deploy.is_about(name)) else {
+                continue;
+            };
+            let event = self.services[place].meant(service.clone(), Wall::seconds(), deploy.force);
+            self.drive(place, Some(event));
+        }
+        self.fleet = meant;
+        self.origin.file.clone_from(&deploy.file);
+        if !self.is_deploying() {
+            self.origin.prove();
         }
     }
 
@@ -139,7 +165,7 @@ impl Agent {
         let mut meant = self.services[place].service.clone();
         meant.environment.extend(environment);
         meant.command = command.unwrap_or(meant.command);
-        let event = self.services[place].meant(meant, wall_clock(), true);
+        let event = self.services[place].meant(meant, Wall::seconds(), true);
         self.drive(place, Some(event));
     }
 
@@ -191,37 +217,46 @@ impl Agent {
     }
 
     /// What a deployment of `meant` is going to do.
-    fn told(&self, meant: &Fleet, force: bool) -> DeployReply {
+    fn told(&self, meant: &Fleet, deploy: &Deploy) -> DeployReply {
         let mut reply = DeployReply::default();
-        for service in &meant.services {
+        for service in meant.services.iter().filter(|service| deploy.is_about(&service.name)) {
             let managed = self.services.iter().find(|other| other.service.name == service.name);
             let Some(managed) = managed else {
-                reply.changes.push(format!("service `{}` is new", service.name));
+                let name = service.name.clone();
+                reply.changes.push(format!("service `{name}` is new"));
+                reply.deployed.push(Deployed { service: name, revision: 1, from: None });
                 continue;
             };
-            let current = managed.reconciler.revision();
-            if force || !same_task(&managed.revisions.of(current).service, service) {
+            let (before, current) = (&managed.service, managed.reconciler.revision());
+            let anew = deploy.force || !same_task(&managed.revisions.of(current).service, service);
+            if anew {
                 let (name, next) = (service.name.clone(), managed.revisions.latest().0 + 1);
                 let deployed = Deployed { service: name, revision: next, from: Some(current) };
                 reply.deployed.push(deployed);
-            } else if managed.service == *service {
-                reply.unchanged.push(service.name.clone());
             }
-            if managed.service.cluster != service.cluster {
+            let same_tasks = before.cluster == service.cluster;
+            if !same_tasks {
                 let change =
                     format!("the tasks of `{}` come and go by other settings", service.name);
                 reply.changes.push(change);
             }
-            if !same_gateway(&managed.service, service) {
+            let same_requests = same_gateway(before, service);
+            if !same_requests {
                 let change = format!(
                     "the gateway carries the requests of `{}` by other settings",
                     service.name
                 );
                 reply.changes.push(change);
             }
+            if !anew && same_tasks && same_requests {
+                reply.unchanged.push(service.name.clone());
+            }
         }
         if meant.gateway != self.fleet.gateway {
             reply.changes.push("the gateway runs by other settings".to_owned());
+        }
+        if meant.agent != self.fleet.agent {
+            reply.changes.push("the agent runs by other settings".to_owned());
         }
         reply
     }

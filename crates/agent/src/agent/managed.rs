@@ -46,18 +46,14 @@ impl Managed {
     /// One that an earlier agent managed; `running` are the tasks that have a process.
     pub(super) fn restore(
         now: Instant,
-        service: Service,
         seed: u64,
         stored: StoredService,
         running: &[TaskId],
     ) -> Self {
-        let StoredService { numbers, revisions, snapshot } = stored;
-        let config = revisions.latest().1.service.cluster.clone();
-        let reconciler = match snapshot {
-            Some(snapshot) => Reconciler::restore(config, seed, numbers, snapshot, running, now),
-            None => Reconciler::new(config, seed, numbers),
-        };
-        Self::with(service, numbers, revisions, reconciler)
+        let StoredService { meant, numbers, revisions, snapshot } = stored;
+        let config = meant.cluster.clone();
+        let reconciler = Reconciler::restore(config, seed, numbers, snapshot, running, now);
+        Self::with(meant, numbers, revisions, reconciler)
     }
 
     fn with(
@@ -85,12 +81,24 @@ impl Managed {
         self.reconciler.views().iter().any(|view| view.task == task)
     }
 
+    /// Whether what outlives the agent is `stored` as it is. Revisions only come, each with the next
+    /// number, so none of them is looked into.
+    pub(super) fn is_stored(&self, stored: &BTreeMap<String, StoredService>) -> bool {
+        stored.get(&self.service.name).is_some_and(|stored| {
+            stored.numbers == self.numbers
+                && stored.revisions.latest().0 == self.revisions.latest().0
+                && stored.meant == self.service
+                && stored.snapshot == self.reconciler.snapshot()
+        })
+    }
+
     /// What outlives the agent.
     pub(super) fn stored(&self) -> StoredService {
         StoredService {
+            meant: self.service.clone(),
             numbers: self.numbers,
             revisions: self.revisions.clone(),
-            snapshot: Some(self.reconciler.snapshot()),
+            snapshot: self.reconciler.snapshot(),
         }
     }
 
@@ -168,4 +176,12 @@ impl Managed {
             }
         }
     }
+}
+
+/// The service whose task it is, or was, as far as that is known. Those that were there when another
+/// service came have numbers of before.
+pub(super) fn name_of(services: &[Managed], task: TaskId) -> String {
+    let mut by_number = services.iter().filter(|managed| managed.numbers.include(task));
+    let managed = by_number.next().or_else(|| services.iter().find(|managed| managed.owns(task)));
+    managed.map(|managed| managed.service.name.clone()).unwrap_or_default()
 }

@@ -12,24 +12,24 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
 use serde::{Deserialize, Serialize};
 
-use super::wall_clock;
 use crate::Error;
+use crate::api::Wall;
+use crate::clock::now;
 use crate::directory::{self, Directory};
 use crate::processes::Identity;
 
 /// Revisions of a service that are remembered, beside those in use.
 const REVISIONS_KEPT: usize = 20;
 
-/// The whole state of an agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The whole state of an agent. It outlives its program: see [`directory`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stored {
     /// Of which run of the machine it tells: no process outlives that, and no moment means anything
     /// in another.
     pub(super) boot: String,
     /// When the fleet was brought up, in seconds since 1970.
     pub(super) started: u64,
-    /// The file it came from last, if it came from one.
-    pub(super) file: Option<PathBuf>,
+    pub(super) origin: Origin,
     /// Where the API listens over TCP, if it does.
     pub(super) listen: Option<SocketAddr>,
     /// The tasks' processes.
@@ -38,21 +38,32 @@ pub(super) struct Stored {
     pub(super) services: BTreeMap<String, StoredService>,
 }
 
+/// The files that a fleet came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The one that is in force, if it was a file.
+    pub(super) file: Option<PathBuf>,
+    /// The last one of which every deployment was completed: it is in force again where a later one is
+    /// rolled back.
+    proven: Option<PathBuf>,
+}
+
 /// That of one service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredService {
+    /// As it was meant, whatever became of that: what is meant otherwise by now is news.
+    pub(super) meant: Service,
     pub(super) numbers: Numbers,
     pub(super) revisions: Revisions,
-    /// None if it is of another run of the machine.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) snapshot: Snapshot,
 }
 
 /// What tasks were made from, by revision; never empty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Revisions(BTreeMap<Revision, Registered>);
 
 /// One revision of a task definition.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Registered {
     /// The service as it was meant.
     pub(super) service: Service,
@@ -65,27 +76,44 @@ pub(super) struct Registered {
 impl Stored {
     /// Nothing yet, in this run of the machine.
     pub(super) fn new() -> Self {
-        Self { boot: boot(), started: wall_clock(), ..Self::default() }
+        Self { boot: boot(), started: Wall::seconds(), ..Self::default() }
     }
 
-    /// What an earlier agent has left behind in `directory`.
-    pub(super) fn read(directory: &Directory) -> Result<Self, Error> {
-        let Some(mut stored) = directory::read::<Self>(&directory.state())? else {
-            return Ok(Self::new());
+    /// What an earlier agent has left behind in `directory`, if there was one.
+    pub(super) fn read(directory: &Directory) -> Result<Option<Self>, Error> {
+        let stored = directory::read::<Self>(&directory.state())?;
+        let true_now =
+            |stored: Self| if stored.boot == boot() { stored } else { stored.rebooted() };
+        Ok(stored.map(true_now))
+    }
+
+    /// In another run of the machine: the fleet comes up anew, as what it was.
+    fn rebooted(self) -> Self {
+        let rebooted = |(name, service): (String, StoredService)| {
+            (name, StoredService { snapshot: service.snapshot.rebooted(now()), ..service })
         };
-        let boot = boot();
-        if stored.boot != boot {
-            stored.boot = boot;
-            stored.processes.clear();
-            stored.services.values_mut().for_each(|service| service.snapshot = None);
-        }
-        Ok(stored)
+        let services = self.services.into_iter().map(rebooted).collect();
+        Self { origin: self.origin, listen: self.listen, services, ..Self::new() }
     }
 }
 
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// Every deployment of the file is completed.
+    pub(super) fn prove(&mut self) {
+        self.proven.clone_from(&self.file);
+    }
+
+    /// One was rolled back.
+    pub(super) fn go_back(&mut self) {
+        self.file.clone_from(&self.proven);
+    }
 }
 
 // === impl Revisions ===

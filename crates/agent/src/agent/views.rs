@@ -5,7 +5,7 @@ use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
 
-use super::managed::Managed;
+use super::managed::{self, Managed};
 use super::store::Registered;
 use super::{Agent, url};
 use crate::api::Wall;
@@ -13,31 +13,31 @@ use crate::api::types::{
     DeploymentView, FleetView, PartView, RevisionState, RevisionView, ServiceView, Stage, TaskView,
 };
 use crate::clock::now;
-use crate::processes::{Identity, of_fleet};
+use crate::processes::Identity;
 
 impl Agent {
-    pub(super) fn fleet_view(&self) -> FleetView {
+    pub(super) fn fleet_view(&mut self) -> FleetView {
+        let parts = self.part_views();
         let services = self.services.iter().map(|managed| managed.view(self.wall)).collect();
         let dashboard = self.dashboard.as_ref().map(|(address, _)| format!("http://{address}/"));
         FleetView {
             state_directory: self.directory.path().to_owned(),
-            file: self.stored.file.clone(),
+            file: self.origin.file.clone(),
             started: Wall::text_of(self.stored.started),
             dashboard,
             services,
-            parts: self.part_views(),
+            parts,
         }
     }
 
-    /// The processes that say of themselves that they are parts of this fleet.
-    fn part_views(&self) -> Vec<PartView> {
+    fn part_views(&mut self) -> Vec<PartView> {
         let part = |name: String, process: Identity| PartView {
             name,
             pid: process.pid,
             since: self.wall.text(process.started()),
         };
-        let found = of_fleet(self.directory.path()).into_iter();
-        let found = found.filter_map(|marked| Some(part(marked.part?, marked.identity)));
+        let found = self.parts.look(now(), self.directory.path()).iter();
+        let found = found.filter_map(|marked| Some(part(marked.part.clone()?, marked.identity)));
         let own = Identity::of(std::process::id()).map(|own| part("agent".to_owned(), own));
         let mut parts: Vec<PartView> = found.chain(own).collect();
         parts.sort_by(|one, other| (&one.name, one.pid).cmp(&(&other.name, other.pid)));
@@ -70,8 +70,7 @@ impl Agent {
 
     /// Whose task it is or was, as far as its number tells.
     pub(super) fn service_of(&self, task: TaskId) -> String {
-        let managed = self.services.iter().find(|managed| managed.numbers.include(task));
-        managed.map(|managed| managed.service.name.clone()).unwrap_or_default()
+        managed::name_of(&self.services, task)
     }
 }
 
@@ -95,14 +94,19 @@ impl Managed {
         }
     }
 
+    /// Whether the present deployment takes the place of one that has failed.
+    fn is_rolling_back(&self) -> bool {
+        let revision = self.reconciler.deployment().revision;
+        self.reconciler.history().last().is_some_and(|before| {
+            before.state == State::RolledBack && before.from == Some(revision)
+        })
+    }
+
     fn deployment_view(&self, wall: Wall) -> DeploymentView {
         let deployment = self.reconciler.deployment();
-        let leaves_failed = self.reconciler.history().last().is_some_and(|before| {
-            before.state == State::RolledBack && before.from == Some(deployment.revision)
-        });
         let stage = match deployment.state {
             State::Baking => Stage::Canary,
-            _ if leaves_failed => Stage::RollingBack,
+            _ if self.is_rolling_back() => Stage::RollingBack,
             _ if deployment.healthy >= deployment.desired => Stage::Proving,
             _ => Stage::Rolling,
         };
@@ -124,12 +128,15 @@ impl Managed {
             let before = self.reconciler.history().filter(move |d| d.revision == revision).last();
             if revision == current.revision { Some(&current) } else { before }
         };
+        let under_way = if self.is_rolling_back() {
+            RevisionState::RollingBack
+        } else {
+            RevisionState::InProgress
+        };
         let view = |(revision, registered): (Revision, &Registered)| {
             let deployment = last(revision);
             let state = match deployment.map(|deployment| deployment.state) {
-                Some(State::InProgress | State::Baking) if revision == current.revision => {
-                    RevisionState::InProgress
-                }
+                Some(state) if state.is_under_way() && revision == current.revision => under_way,
                 Some(State::Completed) => RevisionState::Completed,
                 Some(State::Failed) => RevisionState::Failed,
                 Some(State::RolledBack) => RevisionState::RolledBack,

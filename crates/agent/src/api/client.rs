@@ -197,7 +197,10 @@ impl Client {
     async fn connect(&self) -> Result<tokio::net::UnixStream, ClientError> {
         let until = Instant::now() + BACK_WITHIN;
         loop {
-            match socket::connect_in(&self.directory).await.map_err(|e| self.absent(e)) {
+            match socket::connect_in(&self.directory, socket::NAME)
+                .await
+                .map_err(|e| self.absent(e))
+            {
                 Err(ClientError::Stale(_)) if Instant::now() < until => sleep(PAUSE).await,
                 connected => return connected,
             }

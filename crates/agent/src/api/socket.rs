@@ -1,4 +1,4 @@
-//! The API's Unix socket: in the state directory, for its owner alone.
+//! The agent's Unix sockets: in the state directory, for its owner alone.
 //!
 //! A socket's whole path may not be longer than 107 bytes, and a state directory's own may well be. So
 //! the directory is opened, and the socket is named by that: `/proc/self/fd/N/agent.sock`.
@@ -16,15 +16,15 @@ use rustix::net::{
 };
 use tokio::net::{UnixListener, UnixStream};
 
-/// What it is called.
+/// What the API's is called.
 pub const NAME: &str = "agent.sock";
 /// Connections that are not yet taken.
 const WAITING: i32 = 128;
 
-/// Listens in `directory`, in the place of whoever listened there before: that only one does is up to
-/// whoever calls.
-pub fn listen_in(directory: &Path) -> io::Result<UnixListener> {
-    let (directory, new) = within(directory, "agent.sock.new")?;
+/// Listens in `directory` as `name`, in the place of whoever listened there before: that only one does
+/// is up to whoever calls.
+pub fn listen_in(directory: &Path, name: &str) -> io::Result<UnixListener> {
+    let (directory, new) = within(directory, &format!("{name}.new"))?;
     let _ = fs::remove_file(&new);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -32,7 +32,7 @@ pub fn listen_in(directory: &Path) -> io::Result<UnixListener> {
     // Before anybody can connect; and under its name it is only ever as it should be.
     fs::set_permissions(&new, fs::Permissions::from_mode(0o600))?;
     listen(&socket, WAITING)?;
-    fs::rename(&new, place(&directory, NAME))?;
+    fs::rename(&new, place(&directory, name))?;
     UnixListener::from_std(StdListener::from(socket))
 }
 
@@ -41,9 +41,9 @@ pub fn remove(directory: &Path) -> io::Result<()> {
     fs::remove_file(directory.join(NAME))
 }
 
-/// Connects to whoever listens in `directory`.
-pub(super) async fn connect_in(directory: &Path) -> io::Result<UnixStream> {
-    let (_directory, path) = within(directory, NAME)?;
+/// Connects to whoever listens in `directory` as `name`.
+pub(crate) async fn connect_in(directory: &Path, name: &str) -> io::Result<UnixStream> {
+    let (_directory, path) = within(directory, name)?;
     UnixStream::connect(path).await
 }
 

@@ -181,6 +181,8 @@ pub struct RevisionView {
 pub enum RevisionState {
     /// It is under way.
     InProgress,
+    /// The one after it has failed, and its tasks are coming back.
+    RollingBack,
     /// It has ended well: the service can come back to it.
     Completed,
     /// It has failed.
@@ -240,6 +242,13 @@ pub struct Deploy {
     /// Tasks are made anew even if nothing about them has changed.
     #[serde(default)]
     pub force: bool,
+}
+
+impl Deploy {
+    /// Whether it may change this service.
+    pub fn is_about(&self, service: &str) -> bool {
+        self.service.as_ref().is_none_or(|only| only == service)
+    }
 }
 
 /// The parts of the fleet are to be those of another program.

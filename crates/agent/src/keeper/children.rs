@@ -1,10 +1,8 @@
 //! The processes that a keeper answers for: those it started, and those it found.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal as Raw, WaitOptions, WaitStatus, wait};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::endpoints::TaskId;
@@ -14,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::messages::Child;
-use crate::processes::{Identity, of_fleet, signal_group};
+use crate::processes::{Identity, of_fleet, signal_group, wait_for};
 use crate::say::say;
 
 /// Enough for a thread that only waits.
@@ -158,11 +156,6 @@ impl Children {
             }
         }
     }
-}
-
-/// Waits until a process has ended.
-fn wait_for(watch: &OwnedFd) {
-    while let Err(rustix::io::Errno::INTR) = poll(&mut [PollFd::new(watch, PollFlags::IN)], None) {}
 }
 
 /// What a task leaves behind goes with it.

@@ -116,7 +116,8 @@ impl Held {
 }
 
 /// The parts of a keeper that is no more: its agent goes, its gateway hands over the sockets and
-/// serves until another one does.
+/// serves until another one does. If there are several, the keeper before may not have told the older
+/// ones to retire: all are told, once the new one is ready.
 fn find(directory: &Directory, children: &mut Children) -> Vec<(String, TcpListener)> {
     let parts = of_fleet(directory.path());
     let part = |name: &'static str| {
@@ -129,10 +130,9 @@ fn find(directory: &Directory, children: &mut Children) -> Vec<(String, TcpListe
         return Vec::new();
     }
     match handover::take(directory.path(), PATIENCE) {
-        Ok((serving, sockets)) => {
+        Ok(sockets) => {
             for gateway in gateways {
-                let child = if gateway.pid == serving { Child::Gateway } else { Child::Retiring };
-                children.found(gateway, child);
+                children.found(gateway, Child::Gateway);
             }
             sockets
         }

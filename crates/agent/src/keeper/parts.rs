@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use seaworthy_core::cluster::restarts::Restarts;
+use seaworthy_core::record::Exit;
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,12 +21,10 @@ use crate::processes::{Identity, PART, RUN};
 use crate::say::say;
 use crate::{Error, descriptors};
 
-/// A part that ended so soon after its start is not started again at once, …
-const SOON: Duration = Duration::from_secs(2);
-/// … but after so long, and twice as long the next time, …
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// … up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Clients wait as long as no gateway takes them, …
+const GATEWAYS_LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// … and without an agent nothing is new.
+const AGENTS_LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A gateway that has taken over and has no task to give requests to is believed after so long.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -39,14 +39,15 @@ pub(super) struct Parts {
     gateway: Option<UnixDatagram>,
     /// Those whose place it takes, until when they are waited for.
     predecessors: Option<(Vec<Identity>, Instant)>,
-    restarts: [Restart; 2],
+    agents_restart: Restart,
+    gateways_restart: Restart,
 }
 
 /// When a part is started again.
-#[derive(Clone, Copy, Default)]
 struct Restart {
+    ends: Restarts,
+    /// One that was there before this keeper has lived for long enough.
     started: Option<Instant>,
-    pause: Duration,
     due: Option<Instant>,
 }
 
@@ -62,23 +63,24 @@ impl Parts {
             agent: (UnixDatagram::from_std(to_agent).map_err(talk)?, agents_end),
             gateway: None,
             predecessors: None,
-            restarts: [Restart::default(); 2],
+            agents_restart: Restart::new(AGENTS_LONGEST_WAIT),
+            gateways_restart: Restart::new(GATEWAYS_LONGEST_WAIT),
         })
     }
 
-    pub(super) fn agent_ended(&mut self) {
-        say(format_args!("keeper: the agent ended and is started again"));
-        self.restarts[0].ended();
+    pub(super) fn agent_ended(&mut self, exit: Exit) {
+        say(format_args!("keeper: the agent {exit} and is started again"));
+        self.agents_restart.ended(exit);
     }
 
-    pub(super) fn gateway_ended(&mut self) {
-        say(format_args!("keeper: the gateway ended and is started again"));
-        self.restarts[1].ended();
+    pub(super) fn gateway_ended(&mut self, exit: Exit) {
+        say(format_args!("keeper: the gateway {exit} and is started again"));
+        self.gateways_restart.ended(exit);
     }
 
     /// Waits until a part is to be started. Cancel safe.
     pub(super) async fn due(&self) {
-        match self.restarts.iter().filter_map(|restart| restart.due).min() {
+        match self.agents_restart.due.into_iter().chain(self.gateways_restart.due).min() {
             Some(at) => sleep_until(at).await,
             None => std::future::pending().await,
         }
@@ -105,16 +107,22 @@ impl Parts {
 // === impl Restart ===
 
 impl Restart {
-    fn ended(&mut self) {
+    fn new(longest_wait: Duration) -> Self {
+        Self { ends: Restarts::new(longest_wait), started: None, due: None }
+    }
+
+    fn ended(&mut self, exit: Exit) {
         let now = Instant::now();
-        let soon = self.started.is_some_and(|started| now - started < SOON);
-        self.pause =
-            if soon { (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) } else { Duration::ZERO };
-        self.due = Some(now + self.pause);
+        let lived = self.started.map_or(Duration::MAX, |started| now - started);
+        self.due = Some(now + self.ends.ended(lived, exit));
     }
 
     fn started(&mut self) {
         (self.started, self.due) = (Some(Instant::now()), None);
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|at| at <= now)
     }
 }
 
@@ -136,31 +144,33 @@ impl Keeper {
     /// A new gateway; the one before, if there is one, serves until it is ready.
     pub(super) fn replace_gateway(&mut self) -> Result<(), Error> {
         let predecessors = self.children.of(Child::Gateway);
-        self.start_gateway()?;
         if !predecessors.is_empty() {
             self.retire_predecessors();
+            // From now on another one is to serve, also if these end before it does.
+            for gateway in &predecessors {
+                self.children.rename(*gateway, Child::Retiring);
+            }
             self.parts.predecessors = Some((predecessors, Instant::now() + READY_WITHIN));
         }
-        Ok(())
+        self.start_gateway()
     }
 
     /// The gateway is ready: the one before finishes what it has.
     pub(super) fn retire_predecessors(&mut self) {
         for gateway in self.parts.predecessors.take().into_iter().flat_map(|(all, _)| all) {
-            self.children.rename(gateway, Child::Retiring);
             gateway.terminate();
         }
+        // They may have ended before they were told.
+        self.tell_of_retiring();
     }
 
     /// Starts what is due.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         let now = Instant::now();
-        let due = |restart: &super::parts::Restart| restart.due.is_some_and(|at| at <= now);
-        let [agent, gateway] = [0, 1].map(|part| due(&self.parts.restarts[part]));
-        if agent {
+        if self.parts.agents_restart.is_due(now) {
             self.start_agent()?;
         }
-        if gateway {
+        if self.parts.gateways_restart.is_due(now) {
             self.start_gateway()?;
         }
         Ok(())
@@ -176,7 +186,7 @@ impl Keeper {
         self.parts.gateway = Some(UnixDatagram::from_std(ours).map_err(talk)?);
         let link = dup(&self.parts.link.0)?;
         self.start_own("gateway", Child::Gateway, its.into(), link)?;
-        self.parts.restarts[1].started();
+        self.parts.gateways_restart.started();
         Ok(())
     }
 
@@ -184,7 +194,7 @@ impl Keeper {
         let link = dup(&self.parts.link.1)?;
         let channel = dup(&self.parts.agent.1)?;
         self.start_own("agent", Child::Agent, link, channel)?;
-        self.parts.restarts[0].started();
+        self.parts.agents_restart.started();
         Ok(())
     }
 
@@ -237,6 +247,7 @@ impl Keeper {
         };
         let mut line = serde_json::to_vec(&setup).expect("a setup is plain data");
         line.push(b'\n');
+        self.retire_predecessors();
         let prepared = StdStream::pair().and_then(|(ours, its)| {
             // It waits in the socket until it is read, also when this end is closed.
             ours.set_nonblocking(true)?;

@@ -6,10 +6,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
 use super::Keeper;
 use crate::messages::{Child, Spawn};
 use crate::processes::Identity;
 use crate::say::say;
+
+/// So many bytes are kept for a task's output from its start.
+const ROOM: u64 = 64 << 10;
 
 impl Keeper {
     /// Starts the process of a task; an error says why it could not be.
@@ -35,11 +41,21 @@ impl Keeper {
 /// Where a task writes. On a full disk it starts all the same, and what it writes is lost.
 fn output(log: &Path) -> Result<File, String> {
     let failed = |path: &Path, e: &io::Error| format!("{}: cannot be written: {e}", path.display());
-    OpenOptions::new().append(true).create(true).open(log).or_else(|error| {
+    let open = || OpenOptions::new().append(true).create(true).open(log);
+    open().and_then(|file| reserve(&file).map(|()| file)).or_else(|error| {
         say(format_args!("keeper: {}; what the task writes is lost", failed(log, &error)));
         let nowhere = Path::new("/dev/null");
         OpenOptions::new().write(true).open(nowhere).map_err(|error| failed(nowhere, &error))
     })
+}
+
+/// Room for the first that a task writes: many a program ends if that fails.
+fn reserve(file: &File) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
+        // Not every file system can.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        reserved => Ok(reserved?),
+    }
 }
 
 /// The file to run for `name`: this very program, a path as given (from `directory`, where the task
@@ -65,4 +81,17 @@ fn find_program(name: &str, ourselves: &Path, directory: Option<&Path>) -> Resul
         .map(|directory| directory.join(name))
         .find(|path| runnable(path))
         .ok_or_else(|| format!("{name}: there is no such program in PATH ({})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_room_a_task_writes_to_nowhere() {
+        let mut output = output(Path::new("/dev/full")).unwrap();
+        output.write_all(b"the disk is full").unwrap();
+    }
 }

@@ -53,7 +53,7 @@ fn until<T>(
 }
 
 fn stat(start_time: u64, own: u64, of_children: u64) -> Stat {
-    Stat { parent: 1, group: 1, own, of_children, start_time, resident: 0 }
+    Stat { state: 'S', parent: 1, group: 1, own, of_children, start_time, resident: 0 }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
     let (handle, mut asks) = Handle::new();
     let (happens, mut happening) = mpsc::channel(16);
     let mut fake = Fake::new(directory, fourth);
-    let listener = socket::listen_in(directory).unwrap();
+    let listener = socket::listen_in(directory, socket::NAME).unwrap();
     tokio::spawn(server::serve_unix(listener, handle.clone()));
     tokio::spawn(async move {
         loop {
@@ -68,7 +68,7 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
 impl Fake {
     fn new(directory: &Path, fourth: RevisionState) -> Self {
         let mut fake = Self {
-            journal: Journal::new(Wall::read()),
+            journal: Journal::new(Wall::read(), &directory.join("events")),
             feed: broadcast::Sender::new(16),
             fourth,
             directory: directory.to_owned(),

@@ -8,7 +8,7 @@ use super::calls::{Call, Calls};
 use super::gate::{Gate, Standing};
 use super::loads::Loads;
 use super::queue::Queue;
-use super::tally::Tally;
+use super::tally::{Tally, Work};
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
 use crate::balance;
 use crate::cluster::plan::Revision;
@@ -73,9 +73,9 @@ impl Dispatcher {
         self.loads.in_flight(task)
     }
 
-    /// Whole answers of `task`, since it is known.
-    pub fn answered(&self, task: TaskId) -> u64 {
-        self.tally.answered(task)
+    /// What `task` made of the calls that it got, since it is known.
+    pub fn work(&self, task: TaskId) -> Work {
+        self.tally.work(task)
     }
 
     /// What clients got until `now`.
@@ -115,12 +115,11 @@ impl Dispatcher {
     }
 
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
-        let deadline = self.gates[request.route.0].deadline(now, request.ask.deadline);
         self.tally.begin();
-        if deadline.is_some_and(|deadline| deadline <= now) {
+        let Ok(deadline) = self.gates[request.route.0].deadline(now, &request.ask) else {
             self.tally.end(now, Some(now), true);
             return self.answer(id, Refusal::Deadline);
-        }
+        };
         self.begun += 1;
         let revision = self.gates[request.route.0].revision(self.begun, &self.weights);
         self.calls.insert(Call::new(now, id, request, revision, deadline));
@@ -311,9 +310,6 @@ impl Machine for Dispatcher {
             Input::Done { call: id, attempt } => {
                 if let Some(call) = self.calls.of_try(id, attempt) {
                     let outcome = call.outcome.unwrap_or(Outcome::Success);
-                    if let Some(one) = call.tries.get(attempt) {
-                        self.tally.answer(one.task);
-                    }
                     self.tell_answered(id, attempt);
                     self.close(now, id, outcome);
                 }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use super::Route;
 use crate::cluster::plan::Revision;
 use crate::health::Matcher;
-use crate::machine::soonest;
 use crate::policy::breaker::State;
 use crate::policy::budget::Budget;
 use crate::policy::guard::{Guard, Pass};
 use crate::policy::hedge::Hedge;
 use crate::policy::{Ask, Outcome, Policy, Rejection};
-use crate::random::{Stream, draw};
+use crate::random::{Stream, by_weight, draw};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -108,15 +107,9 @@ impl Gate {
         if weights.is_empty() {
             return None;
         }
-        let sum: u64 = weights.values().map(|weight| u64::from(*weight)).sum();
-        let drawn = u128::from(draw(self.seed, Stream::Revisions, ordinal));
-        let mut left = ((drawn * u128::from(sum)) >> 64) as u64;
-        let hit = |(_, weight): &(&Revision, &u32)| {
-            let hit = left < u64::from(**weight);
-            left = left.saturating_sub(u64::from(**weight));
-            hit
-        };
-        weights.iter().find(hit).map(|(revision, _)| *revision)
+        let drawn = draw(self.seed, Stream::Revisions, ordinal);
+        let hit = by_weight(drawn, weights.values().map(|weight| u64::from(*weight)))?;
+        weights.keys().nth(hit).copied()
     }
 
     /// How an answer with this status went.
@@ -125,8 +118,12 @@ impl Gate {
     }
 
     /// The earlier of the caller's deadline and our own, for a call that begins.
-    pub(super) fn deadline(&self, now: Instant, asked: Option<Instant>) -> Option<Instant> {
-        soonest(asked, self.timeout.map(|timeout| now + timeout))
+    pub(super) fn deadline(
+        &mut self,
+        now: Instant,
+        ask: &Ask,
+    ) -> Result<Option<Instant>, Rejection> {
+        self.guard.deadline(now, ask)
     }
 
     /// A call may take so long.

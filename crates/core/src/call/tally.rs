@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{How, Seen};
 use crate::endpoints::{TaskId, Traffic};
 use crate::policy::latencies::Latencies;
 use crate::time::Instant;
@@ -12,7 +13,7 @@ const HALF: Duration = Duration::from_secs(5);
 /// What most of them took at most is told by so many percent.
 const PERCENT: u32 = 99;
 
-/// Calls of one service, and the whole answers of each of its tasks.
+/// Calls of one service, and what each of its tasks made of them.
 #[derive(Debug)]
 pub(super) struct Tally {
     ended: u64,
@@ -20,7 +21,16 @@ pub(super) struct Tally {
     running: u32,
     took: Latencies,
     /// In ascending order of task.
-    answered: Vec<(TaskId, u64)>,
+    tasks: Vec<(TaskId, Work)>,
+}
+
+/// What a task made of the calls that it got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Proper answers, passed on whole.
+    pub answered: u64,
+    /// Tries that failed, and by the task's fault as far as anybody can tell.
+    pub failed: u64,
 }
 
 // === impl Tally ===
@@ -29,7 +39,7 @@ impl Tally {
     /// No call yet.
     pub(super) fn new() -> Self {
         let took = Latencies::new(PERCENT, HALF);
-        Self { ended: 0, failed: 0, running: 0, took, answered: Vec::new() }
+        Self { ended: 0, failed: 0, running: 0, took, tasks: Vec::new() }
     }
 
     /// A call begins.
@@ -47,23 +57,31 @@ impl Tally {
         }
     }
 
-    /// A whole answer of `task` was passed on.
-    pub(super) fn answer(&mut self, task: TaskId) {
-        // Only the first one of a task takes memory.
-        match self.place(task) {
-            Ok(at) => self.answered[at].1 += 1,
-            Err(at) => self.answered.insert(at, (task, 1)),
-        }
+    /// A try has shown something of its task.
+    pub(super) fn note(&mut self, seen: &Seen) {
+        let (answered, failed) = match seen.how {
+            How::Answered(_) => (1, 0),
+            How::Failed { .. } => (0, 1),
+            How::Refused | How::Overtaken(_) | How::Withdrawn => return,
+        };
+        // Only the first word on a task takes memory.
+        let at = self.place(seen.task).unwrap_or_else(|at| {
+            self.tasks.insert(at, (seen.task, Work::default()));
+            at
+        });
+        let work = &mut self.tasks[at].1;
+        work.answered += answered;
+        work.failed += failed;
     }
 
-    /// Whole answers of `task`.
-    pub(super) fn answered(&self, task: TaskId) -> u64 {
-        self.place(task).map_or(0, |at| self.answered[at].1)
+    /// What `task` made of the calls that it got.
+    pub(super) fn work(&self, task: TaskId) -> Work {
+        self.place(task).map_or_else(|_| Work::default(), |at| self.tasks[at].1)
     }
 
-    /// Forgets the answers of all other tasks.
+    /// Forgets all other tasks.
     pub(super) fn keep(&mut self, is_known: impl Fn(TaskId) -> bool) {
-        self.answered.retain(|(task, _)| is_known(*task));
+        self.tasks.retain(|(task, _)| is_known(*task));
     }
 
     /// What clients got until `now`.
@@ -73,6 +91,6 @@ impl Tally {
     }
 
     fn place(&self, task: TaskId) -> Result<usize, usize> {
-        self.answered.binary_search_by_key(&task, |(task, _)| *task)
+        self.tasks.binary_search_by_key(&task, |(task, _)| *task)
     }
 }

@@ -54,6 +54,8 @@ pub struct Seen {
     pub revision: Revision,
     /// How it stands.
     pub standing: Standing,
+    /// If it is failing, whether it has been so for long enough to be no passing weakness.
+    pub lasting: bool,
     /// It is to go once another one serves in its place.
     pub replace: Option<Replace>,
 }
@@ -135,7 +137,7 @@ pub enum Waiting {
 /// tasks retire: of an old revision as far as the floor allows, those that are to be replaced and
 /// are, surplus ones, and failing ones once they are replaced. A task is only retired *before* it is
 /// replaced where the ceiling leaves no room for its replacement, one at a time, and none for failing
-/// while everyone looks bad.
+/// while everyone looks bad, or has only just begun to.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let count = Count { desired, tasks: &observed.tasks };
     let mut plan = Plan::default();

@@ -19,7 +19,7 @@ use super::plan::{Desired, Observed, Plan, Revision, Seen, Step, Waiting, plan};
 use super::task::{Phase, Task};
 use super::{Config, Numbers, View};
 use crate::endpoints::{Endpoints, Health, TaskId};
-use crate::machine::Machine;
+use crate::machine::{Machine, soonest};
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 use alarm::Watch;
@@ -123,6 +123,11 @@ impl Reconciler {
         (self.config.floor_of(self.count), self.config.ceiling_of(self.count))
     }
 
+    /// Whether the service was taken down.
+    pub fn goes_down(&self) -> bool {
+        self.down
+    }
+
     /// Whether the service was taken down and no task is left.
     pub fn is_down(&self) -> bool {
         self.down && self.tasks.is_empty()
@@ -150,8 +155,7 @@ impl Reconciler {
     }
 
     fn seen(&self, now: Instant) -> Vec<Seen> {
-        let grace = self.config.health_grace;
-        self.tasks.iter().map(|task| task.seen(now, grace)).collect()
+        self.tasks.iter().map(|task| task.seen(now, &self.config)).collect()
     }
 
     fn informed(&self, now: Instant) -> bool {
@@ -281,10 +285,15 @@ impl Machine for Reconciler {
             Phase::Provisioning { until } => self.port.map(|_| until),
             Phase::Running { since, .. } if !task.passed => self.start_deadline(since),
             Phase::Running { since, .. } if task.verdict.health == Health::Unhealthy => {
-                // Its grace ends.
-                Some(since + self.config.health_grace).filter(|at| *at > self.at)
+                // Its grace ends, and the patience with it.
+                let grace = since + self.config.health_grace;
+                let ahead = |at: &Instant| *at > self.at;
+                soonest(Some(grace).filter(ahead), task.lasts(&self.config).filter(ahead))
             }
-            Phase::Running { .. } => self.settles(task),
+            Phase::Running { .. } => {
+                let disproved = task.disproved(&self.config).filter(|at| *at > self.at);
+                soonest(self.settles(task), disproved)
+            }
             Phase::Draining { until, .. } => Some(until),
             Phase::Stopping { kill_at, .. } => kill_at,
             Phase::Launching { .. } => None,

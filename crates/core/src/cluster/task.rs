@@ -6,10 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Replace, Revision, Seen, Standing};
-use super::{State, View};
+use super::{Config, State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
+use crate::health::passive::Ejection;
 use crate::time::Instant;
 
+/// How long a task is still out is written down in such steps: it is another time at every look.
+const STEP: Duration = Duration::from_secs(5);
 /// So many ejections in a row are no passing weakness.
 const PERSISTENT: u32 = 5;
 
@@ -35,8 +38,11 @@ pub(super) struct Task {
     pub(super) blamed: bool,
     /// It was given up because no check passed in time.
     pub(super) given_up: bool,
-    /// Whether it has answered a request of a client.
+    /// Whether it has answered a request of a client properly.
     pub(super) answered: bool,
+    /// Whether it has failed one.
+    #[serde(default)]
+    pub(super) failed: bool,
     /// It is to go once another one serves in its place.
     pub(super) replace: Option<Replace>,
     /// Whether it was last seen in rotation.
@@ -45,6 +51,9 @@ pub(super) struct Task {
     /// Requests last seen in flight.
     #[serde(skip)]
     pub(super) in_flight: u32,
+    /// Since when its checks fail without a break.
+    #[serde(skip)]
+    pub(super) failing_since: Option<Instant>,
     /// When it was first and last seen above its soft limit without a break.
     #[serde(skip)]
     pub(super) over: Option<(Instant, Instant)>,
@@ -82,29 +91,52 @@ impl Task {
             blamed: false,
             given_up: false,
             answered: false,
+            failed: false,
             replace: None,
             in_rotation: false,
             in_flight: 0,
+            failing_since: None,
             over: None,
         }
     }
 
-    /// How it stands, where failing checks do not count for so long after its start.
-    pub(super) fn seen(&self, now: Instant, grace: Duration) -> Seen {
+    /// How it stands.
+    pub(super) fn seen(&self, now: Instant, config: &Config) -> Seen {
         let standing = match self.phase {
             Phase::Provisioning { .. } | Phase::Launching { .. } => Standing::Coming,
             Phase::Draining { .. } | Phase::Stopping { .. } => Standing::Leaving,
             Phase::Running { .. } if !self.passed => Standing::Coming,
-            Phase::Running { since, .. } => self.running(now < since + grace),
+            Phase::Running { since, .. } => self.running(now, since, config),
         };
-        Seen { task: self.id, revision: self.revision, standing, replace: self.replace }
+        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let lasting = self.is_persistent()
+            || has_come(self.lasts(config))
+            || has_come(self.disproved(config));
+        Seen { task: self.id, revision: self.revision, standing, lasting, replace: self.replace }
     }
 
-    fn running(&self, in_grace: bool) -> Standing {
-        let Inherited { health, ejection } = self.verdict;
-        if health == Health::Unhealthy && !in_grace
-            || ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
-        {
+    /// When its failing checks are no passing weakness any more. What must work for so long to be
+    /// believed must fail for as long to be given up.
+    pub(super) fn lasts(&self, config: &Config) -> Option<Instant> {
+        self.failing_since.map(|since| since + config.deployment.settle)
+    }
+
+    fn is_persistent(&self) -> bool {
+        self.verdict.ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
+    }
+
+    /// When a new task that has failed every request so far has done so for too long. Others get few
+    /// once they fail one, and so are hardly ejected: that one fails says as much.
+    pub(super) fn disproved(&self, config: &Config) -> Option<Instant> {
+        let proven = !self.must_settle || self.settled || self.answered;
+        let since = self.healthy_since.filter(|_| self.failed && !proven)?;
+        Some(since + config.deployment.settle)
+    }
+
+    fn running(&self, now: Instant, since: Instant, config: &Config) -> Standing {
+        let in_grace = now < since + config.health_grace;
+        let is_over = self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now);
+        if self.verdict.health == Health::Unhealthy && !in_grace || is_over {
             Standing::Failing
         } else if self.healthy_since.is_none() || self.must_settle && !self.settled {
             Standing::Unsettled
@@ -155,22 +187,33 @@ impl Task {
         self.in_flight = sighting.in_flight;
         self.in_rotation = sighting.in_rotation;
         self.answered |= sighting.answered > 0;
+        self.failed |= sighting.failed > 0;
         // A gateway that was started again knows nothing yet: that is no news.
         if sighting.health == Health::Initial {
             return;
         }
         self.passed = true;
         self.verdict = Inherited { health: sighting.health, ejection: sighting.ejection };
+        // What nobody saw does not count.
+        let before = self.failing_since.filter(|_| unbroken);
+        let fails = sighting.health == Health::Unhealthy;
+        self.failing_since = fails.then(|| before.unwrap_or(now));
         if sighting.health != Health::Healthy || sighting.ejection.is_some() {
             (self.healthy_since, self.settled) = (None, false);
         } else if self.healthy_since.is_none() || !unbroken && !self.settled {
-            // What nobody saw does not count.
             self.healthy_since = Some(now);
         }
     }
 
     /// What of it must outlive the agent.
     pub(super) fn lasting(&self) -> Self {
-        Self { in_rotation: false, in_flight: 0, over: None, ..self.clone() }
+        let step = |out: Ejection| {
+            let steps = out.left.as_nanos().div_ceil(STEP.as_nanos());
+            Ejection { left: STEP * steps as u32, ..out }
+        };
+        let Inherited { health, ejection } = self.verdict;
+        let verdict = Inherited { health, ejection: ejection.map(step) };
+        let (failing_since, over) = (None, None);
+        Self { verdict, in_rotation: false, in_flight: 0, failing_since, over, ..self.clone() }
     }
 }

@@ -135,6 +135,7 @@ impl Findings {
             Figure::Silence => seconds(numbers.longest_silence),
             Figure::Failed => numbers.failed as f64,
             Figure::FailedShare => numbers.failed_share(),
+            Figure::Unanswered => numbers.unanswered as f64,
             Figure::Degraded => numbers.degraded as f64,
             Figure::DegradedShare => numbers.degraded as f64 / numbers.requests.max(1) as f64,
             Figure::Oldest => seconds(numbers.oldest),
@@ -150,6 +151,8 @@ impl Findings {
             Figure::Fewest => f64::from(self.fewest),
             Figure::Most => f64::from(self.most),
             Figure::Rollout => if_ever(self.rollouts.last()?.done),
+            Figure::Back => if_ever(self.rollouts.last()?.back),
+            Figure::Kept => f64::from(self.rollouts.last()?.kept),
             Figure::Range => {
                 let ends = self.range.as_ref().map(|range| [*range.start(), *range.end()]);
                 return Some(ends.unwrap_or_default().map(seconds));

@@ -51,6 +51,8 @@ pub struct Numbers {
     pub requests: u64,
     /// Those without a right answer in time.
     pub failed: u64,
+    /// Those of them with no task's answer at all: refused, cut off or answered by the gateway itself.
+    pub unanswered: u64,
     /// Those with a right answer in time that says it is degraded: a class of its own among the
     /// successes.
     pub degraded: u64,
@@ -139,6 +141,7 @@ impl<'a> Samples<'a> {
         Numbers {
             requests: self.all.len() as u64,
             failed: (self.all.len() - succeeded) as u64,
+            unanswered: self.unanswered(),
             degraded: self.successes().filter(|sample| sample.is_degraded()).count() as u64,
             oldest: self.successes().filter_map(Sample::age).max().unwrap_or_default(),
             seconds_below_target: self.seconds_below_target(),
@@ -174,6 +177,14 @@ impl<'a> Samples<'a> {
 
     fn successes(&self) -> impl Iterator<Item = &'a Sample> {
         self.all.iter().filter(|sample| sample.succeeded(self.objective))
+    }
+
+    fn unanswered(&self) -> u64 {
+        let unanswered = |sample: &&Sample| {
+            !sample.succeeded(self.objective)
+                && sample.answer.is_none_or(|answer| answer.task.is_none())
+        };
+        self.all.iter().filter(unanswered).count() as u64
     }
 
     fn seconds_below_target(&self) -> u32 {
@@ -231,21 +242,22 @@ impl<'a> Samples<'a> {
     }
 
     fn lateness(&self, quantile: f64) -> Duration {
-        self::quantile(self.all.iter().map(|s| s.sent.saturating_sub(s.intended)), quantile)
+        let late = self.all.iter().map(|s| s.sent.saturating_sub(s.intended));
+        self::quantile(late, quantile).unwrap_or_default()
     }
 
     fn latency(&self, quantile: f64) -> Duration {
         let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
-        self::quantile(self.successes().filter_map(latency), quantile)
+        self::quantile(self.successes().filter_map(latency), quantile).unwrap_or_default()
     }
 }
 
-/// By nearest rank: the smallest value that so large a share does not exceed; zero of nothing.
-fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Duration {
+/// By nearest rank: the smallest value that so large a share does not exceed; none of nothing.
+pub fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Option<Duration> {
     let mut values: Vec<Duration> = values.collect();
     values.sort_unstable();
     let rank = (values.len() as f64 * share).ceil() as usize;
-    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    values.get(rank.saturating_sub(1)).copied()
 }
 
 /// The longest distance between neighbours, the ends of the load included.
@@ -337,7 +349,7 @@ mod tests {
             2500 => None,
             _ => Some((at + 100, 200)),
         });
-        assert_eq!((bad.failed, bad.seconds_below_target), (3, 3));
+        assert_eq!((bad.failed, bad.unanswered, bad.seconds_below_target), (3, 1, 3));
         // There is no whole second without a failure.
         assert_eq!(bad.recovery, None);
     }

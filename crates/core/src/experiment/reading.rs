@@ -46,6 +46,8 @@ pub enum Figure {
     Failed,
     /// Their share.
     FailedShare,
+    /// Those of them that no task answered, well or badly.
+    Unanswered,
     /// Requests that succeeded with an answer that says it is degraded.
     Degraded,
     /// Their share.
@@ -74,8 +76,12 @@ pub enum Figure {
     Fewest,
     /// and the most that were there at once, of the service by which users come in.
     Most,
-    /// From the beginning of the last deployment to its end.
+    /// From the beginning of the last deployment to its end,
     Rollout,
+    /// or until only old tasks were there again.
+    Back,
+    /// The fewest old tasks in rotation since that beginning.
+    Kept,
     /// The shortest and the longest time from a task's leaving to its replacement's entering.
     Window,
 }
@@ -103,12 +109,13 @@ pub struct Places<'a> {
 }
 
 /// Every figure with its name in a file.
-const FIGURES: [(&str, Figure); 21] = [
+const FIGURES: [(&str, Figure); 24] = [
     ("gap", Figure::Gap),
     ("range", Figure::Range),
     ("silence", Figure::Silence),
     ("failed", Figure::Failed),
     ("failed_share", Figure::FailedShare),
+    ("unanswered", Figure::Unanswered),
     ("degraded", Figure::Degraded),
     ("degraded_share", Figure::DegradedShare),
     ("oldest", Figure::Oldest),
@@ -125,6 +132,8 @@ const FIGURES: [(&str, Figure); 21] = [
     ("fewest", Figure::Fewest),
     ("most", Figure::Most),
     ("rollout", Figure::Rollout),
+    ("back", Figure::Back),
+    ("kept", Figure::Kept),
 ];
 
 // === impl Sentence ===
@@ -204,12 +213,14 @@ impl Figure {
         match self {
             Self::FailedShare | Self::DegradedShare => Unit::Share,
             Self::Failed
+            | Self::Unanswered
             | Self::Degraded
             | Self::Requests
             | Self::Calls
             | Self::Gone
             | Self::Fewest
-            | Self::Most => Unit::Count,
+            | Self::Most
+            | Self::Kept => Unit::Count,
             Self::Gap
             | Self::Range
             | Self::Silence
@@ -221,6 +232,7 @@ impl Figure {
             | Self::P99
             | Self::FirstCall
             | Self::Rollout
+            | Self::Back
             | Self::Window => Unit::Time,
         }
     }
@@ -237,6 +249,8 @@ impl Figure {
                 | Self::Fewest
                 | Self::Most
                 | Self::Rollout
+                | Self::Back
+                | Self::Kept
                 | Self::Recovery
         )
     }

@@ -5,6 +5,7 @@ mod control;
 use std::time::Duration;
 
 use humantime::format_duration as say;
+use serde::Serialize;
 
 use super::{Fleet, Service};
 use crate::call::Route;
@@ -12,7 +13,7 @@ use crate::policy::breaker::Window;
 use crate::policy::guard::Severity;
 
 /// Something about a fleet that its owner should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The full key, such as `service.store.start_timeout`.
     pub key: String,

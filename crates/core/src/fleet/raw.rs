@@ -106,7 +106,7 @@ impl Fleet {
         };
         let fleet = Self {
             seed: number("seed", raw.seed, 1, 0..=u64::MAX)?,
-            gateway: raw.gateway.read().map_err(|error| error.below("gateway"))?,
+            gateway: raw.gateway.read(whose).map_err(|error| error.below("gateway"))?,
             agent: raw.agent.read().map_err(|error| error.below("agent"))?,
             services: raw.service.into_iter().map(read).collect::<Result<_, _>>()?,
         };

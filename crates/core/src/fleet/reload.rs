@@ -203,6 +203,7 @@ mod tests {
             in_rotation: false,
             in_flight: 0,
             answered: 0,
+            failed: 0,
         };
         let seen = Sightings { tasks: vec![second], ..Sightings::default() };
         let first = "service.a.targets = ['127.0.0.1:1', '127.0.0.1:2']\n";

@@ -139,7 +139,11 @@ impl Guard {
     }
 
     /// The earlier of the caller's deadline and our own.
-    fn deadline(&mut self, now: Instant, ask: &Ask) -> Result<Option<Instant>, Rejection> {
+    pub(crate) fn deadline(
+        &mut self,
+        now: Instant,
+        ask: &Ask,
+    ) -> Result<Option<Instant>, Rejection> {
         match (&mut self.timeout, ask.deadline) {
             (Some(timeout), _) => timeout.admit(now, ask).map(|deadline| Some(deadline.0)),
             (None, Some(deadline)) if deadline <= now => Err(Rejection::DeadlinePassed),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Cause, Death, Decision, Exit, Record};
+use crate::time::Short;
 
 // === impl Display ===
 
@@ -49,8 +50,11 @@ impl fmt::Display for Decision {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Missing { have, want, provisioning } if provisioning.is_zero() => {
+                write!(f, "{have} of {want} tasks")
+            }
             Self::Missing { have, want, provisioning } => {
-                write!(f, "{have} of {want} tasks, process in {provisioning:?}")
+                write!(f, "{have} of {want} tasks, process in {}", Short(*provisioning))
             }
             Self::Surplus { have, want } => write!(f, "{have} tasks, {want} wanted"),
             Self::OldRevision => write!(f, "not of the desired revision"),
@@ -65,11 +69,13 @@ impl fmt::Display for Cause {
             Self::NobodyListens => write!(f, "it refused a connection"),
             Self::Withdrew => write!(f, "it wants no more requests"),
             Self::Ejected { fault, times, length } => {
-                write!(f, "{fault}: ejected for {length:?}, number {times} in a row")
+                write!(f, "{fault}: ejected for {}, number {times} in a row", Short(*length))
             }
-            Self::EjectionOver { length } => write!(f, "it was ejected for {length:?}"),
+            Self::EjectionOver { length } => write!(f, "it was ejected for {}", Short(*length)),
             Self::TrialPassed => write!(f, "its trial request went well"),
-            Self::TrialUnused { waited } => write!(f, "no trial request came in {waited:?}"),
+            Self::TrialUnused { waited } => {
+                write!(f, "no trial request came in {}", Short(*waited))
+            }
             Self::Inherited => write!(f, "the verdict of an earlier gateway"),
             Self::NobodyHealthy => write!(f, "no task is healthy, so all are used"),
             Self::OthersHealthy => write!(f, "others are healthy again"),
@@ -78,16 +84,21 @@ impl fmt::Display for Cause {
             Self::DeregistrationDelayOver { in_flight } => {
                 write!(f, "deregistration delay over with {in_flight} in flight")
             }
-            Self::StopTimeoutOver { limit } => write!(f, "still there {limit:?} after SIGTERM"),
+            Self::StopTimeoutOver { limit } => {
+                write!(f, "still there {} after SIGTERM", Short(*limit))
+            }
             Self::StartTimeoutOver { limit } => {
-                write!(f, "no check passed within {limit:?} of the start")
+                write!(f, "no check passed within {} of the start", Short(*limit))
             }
             Self::ByHand => write!(f, "asked for by hand"),
             Self::Deregistered => write!(f, "deregistered"),
             Self::Exited(exit) => write!(f, "{exit}"),
             Self::NotStarted(why) => write!(f, "not started: {why}"),
+            Self::StartsFail { failures: 1, wait } => {
+                write!(f, "a start failed, next one in {}", Short(*wait))
+            }
             Self::StartsFail { failures, wait } => {
-                write!(f, "{failures} starts failed in a row, next one in {wait:?}")
+                write!(f, "{failures} starts failed in a row, next one in {}", Short(*wait))
             }
             Self::Breaker { route, transition } => {
                 write!(f, "route {route}: {transition}")
@@ -121,23 +132,31 @@ impl Cause {
             Self::NoneToGoBackTo => write!(f, "no revision was completed before"),
             Self::Superseded { by } => write!(f, "revision {by} came before it was completed"),
             Self::CanarySettled { tasks, bake } => {
-                write!(f, "a share is for the new revision for {bake:?}, new tasks: {tasks}")
+                let bake = Short(*bake);
+                write!(f, "a share is for the new revision for {bake}, new tasks: {tasks}")
             }
-            Self::Baked { bake } => write!(f, "nothing was wrong for {bake:?}"),
+            Self::CanaryEjected { tasks } => {
+                write!(f, "tasks of the canary that are out for their requests: {tasks}")
+            }
+            Self::Baked { bake } => write!(f, "nothing was wrong for {}", Short(*bake)),
             Self::AllServe { revision, tasks } => {
                 write!(f, "all {tasks} of revision {revision} and no other")
             }
             Self::FailedBeforeItSettled { failures, threshold } => {
-                write!(f, "it failed before it settled, {failures} of {threshold}")
+                write!(
+                    f,
+                    "it failed before it settled, number {failures}; {threshold} are too many"
+                )
             }
             Self::TooManyFailures { failures, threshold } => {
-                write!(f, "new tasks that failed: {failures}, too many are {threshold}")
+                write!(f, "new tasks that failed: {failures}; {threshold} are too many")
             }
             Self::TooManyFailedRequests { failed, ended, percent } => {
                 write!(f, "{failed} of {ended} requests failed, more than {percent} %")
             }
             Self::TooSlow { p99, limit } => {
-                write!(f, "99 of 100 requests took up to {p99:?}, more than {limit:?}")
+                let (p99, limit) = (Short(*p99), Short(*limit));
+                write!(f, "99 of 100 requests took up to {p99}, more than {limit}")
             }
             _ => Ok(()),
         }
@@ -148,8 +167,8 @@ impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NeverStarted => write!(f, "before a check passed"),
-            Self::Young { age } => write!(f, "only {age:?} after its start"),
-            Self::Unasked { age } => write!(f, "{age:?} after its start"),
+            Self::Young { age } => write!(f, "only {} after its start", Short(*age)),
+            Self::Unasked { age } => write!(f, "{} after its start", Short(*age)),
             Self::FailedChecks => write!(f, "no check had passed in time"),
             Self::OutOfMemory => write!(f, "killed for the memory it used"),
         }

@@ -13,13 +13,6 @@ use crate::balance_world::{Manner, World};
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const AWARE: Config = Config::plain(Algorithm::LatencyAware);
-const ALL: [Algorithm; 5] = [
-    Algorithm::RoundRobin,
-    Algorithm::LeastOutstandingRequests,
-    Algorithm::WeightedRandom,
-    Algorithm::LatencyAware,
-    Algorithm::ConsistentHash,
-];
 /// A quick task, as most behind a gateway are.
 const QUICK: Manner = Manner::Noisy(MILLISECOND);
 
@@ -158,7 +151,7 @@ fn a_task_that_has_recovered_gets_no_more_than_its_share() {
 
 #[test]
 fn a_task_that_starts_slowly_grows_into_its_share_whatever_the_algorithm() {
-    for algorithm in ALL {
+    for algorithm in Algorithm::ALL {
         for rate in [60.0, 2000.0] {
             let config = Config { slow_start: SECOND * 10, ..Config::plain(algorithm) };
             let mut world = world(&config, 3, QUICK);

@@ -82,7 +82,7 @@ impl Shell {
             ["traffic"] => self.tell_traffic(),
             ["answers", ref tasks @ ..] => {
                 let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
-                let answered = |task| format!("{task} {}", self.dispatcher.answered(task));
+                let answered = |task| format!("{task} {}", self.dispatcher.work(task).answered);
                 let answered: Vec<_> = tasks.iter().map(task).map(answered).collect();
                 self.wanted.push(answered.join(", "));
             }

@@ -21,6 +21,8 @@ enum Fault {
     Crash(usize),
     Stop(usize),
     Sicken(usize),
+    /// All look bad, as where the machine stands still, or all look well again.
+    Stall(bool),
     Stubborn(usize),
     Busy(usize, u32),
     Deploy(Option<Bad>),
@@ -28,6 +30,7 @@ enum Fault {
     Scale(u32),
     Drain(usize),
     AgentRestarts,
+    MachineRestarts,
     Handover(bool),
     GatewaySilent(bool),
     GatewayRestarts,
@@ -43,6 +46,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => any::<usize>().prop_map(Fault::Crash),
         3 => any::<usize>().prop_map(Fault::Stop),
         2 => any::<usize>().prop_map(Fault::Sicken),
+        2 => any::<bool>().prop_map(Fault::Stall),
         1 => any::<usize>().prop_map(Fault::Stubborn),
         2 => (any::<usize>(), 0..5u32).prop_map(|(task, n)| Fault::Busy(task, n)),
         2 => bad().prop_map(Fault::Deploy),
@@ -50,6 +54,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (1..6u32).prop_map(Fault::Scale),
         2 => any::<usize>().prop_map(Fault::Drain),
         2 => Just(Fault::AgentRestarts),
+        1 => Just(Fault::MachineRestarts),
         1 => any::<bool>().prop_map(Fault::Handover),
         1 => any::<bool>().prop_map(Fault::GatewaySilent),
         1 => Just(Fault::GatewayRestarts),
@@ -264,6 +269,7 @@ impl Watched {
             Fault::Crash(n) => pick(n).into_iter().for_each(|t| world.exit(t, Exit::Signal(11))),
             Fault::Stop(n) => pick(n).into_iter().for_each(|t| world.tell(Event::Stop(t))),
             Fault::Sicken(n) => self.process(pick(n), |p| p.sick = true),
+            Fault::Stall(sick) => world.processes.values_mut().for_each(|p| p.sick = sick),
             Fault::Stubborn(n) => self.process(pick(n), |p| p.stubborn = true),
             Fault::Busy(n, count) => self.process(pick(n), |p| p.in_flight = count),
             Fault::Deploy(bad) => {
@@ -275,6 +281,12 @@ impl Watched {
             Fault::Scale(count) => world.tell(Event::Scale(count)),
             Fault::Drain(n) => pick(n).into_iter().for_each(|t| world.tell(Event::Drain(t))),
             Fault::AgentRestarts => world.agent_restarts(),
+            // What was taken down begins again then.
+            Fault::MachineRestarts if self.down => {}
+            Fault::MachineRestarts => {
+                world.machine_restarts();
+                (self.leaving, self.healthy_since) = (BTreeSet::new(), BTreeMap::new());
+            }
             Fault::Handover(lasts) => world.tell(Event::Handover(lasts)),
             Fault::GatewaySilent(silent) => world.gateway_silent = silent,
             Fault::GatewayRestarts => world.endpoints = Endpoints::default(),

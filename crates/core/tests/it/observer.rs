@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::balance::{self, Algorithm};
 use seaworthy_core::call::{Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind};
-use seaworthy_core::call::{Input, Queue, Reason, Refusal, Request, RouteId, Slots};
+use seaworthy_core::call::{How, Input, Queue, Reason, Refusal, Request, RouteId, Slots};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Matcher, Rotation};
 use seaworthy_core::machine::{Machine, drive};
@@ -58,8 +58,8 @@ pub(crate) struct Observer {
     rotation: Vec<TaskId>,
     pub(crate) open: Vec<Open>,
     over: Vec<CallId>,
-    /// Whole answers.
-    whole: u64,
+    /// What was seen of tries: proper answers, and failures.
+    work: (u64, u64),
     pub(crate) log: Vec<(Instant, Action)>,
 }
 
@@ -80,7 +80,7 @@ impl Observer {
             rotation: Vec::new(),
             open: Vec::new(),
             over: Vec::new(),
-            whole: 0,
+            work: (0, 0),
             log: Vec::new(),
         }
     }
@@ -157,7 +157,6 @@ impl Observer {
             _ => Input::ClientGone { call },
         };
         self.open.remove(n);
-        self.whole += u64::from(done);
         self.drive(Some(input));
         self.slots.give_back(call);
         self.over.push(call);
@@ -189,7 +188,10 @@ impl Observer {
             self.log.push((self.now, action));
             self.obey(action);
         }
-        while self.dispatcher.poll_seen().is_some() {}
+        while let Some(seen) = self.dispatcher.poll_seen() {
+            self.work.0 += u64::from(matches!(seen.how, How::Answered(_)));
+            self.work.1 += u64::from(matches!(seen.how, How::Failed { .. }));
+        }
     }
 
     fn obey(&mut self, action: Action) {
@@ -263,8 +265,9 @@ impl Observer {
             (traffic.ended as usize, traffic.failed <= traffic.ended),
             (self.over.len(), true)
         );
-        let answers = (1..=TASKS).map(|task| self.dispatcher.answered(TaskId(task)));
-        assert_eq!(answers.sum::<u64>(), self.whole);
+        let work = (1..=TASKS).map(|task| self.dispatcher.work(TaskId(task)));
+        let work = work.fold((0, 0), |sum, one| (sum.0 + one.answered, sum.1 + one.failed));
+        assert_eq!(work, self.work);
         let deadline = self.open.iter().map(|open| open.deadline).min();
         let wanted = self.dispatcher.poll_timeout();
         assert!(wanted.is_some() == deadline.is_some() && wanted <= deadline);

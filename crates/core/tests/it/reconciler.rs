@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use seaworthy_core::cluster::limits::Limits;
-use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal};
+use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Signal, Snapshot};
 use seaworthy_core::cluster::{Config, Numbers, deployment};
 use seaworthy_core::endpoints::{Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Wanted};
 use seaworthy_core::health::passive::Ejection;
@@ -155,8 +155,28 @@ fn the_verdicts_last_seen_are_given_to_the_next_gateway() {
     "#]]);
 }
 
+/// Otherwise the state would be written with every word of the gateway.
+#[test]
+fn how_long_a_task_is_still_out_is_written_down_in_steps() {
+    check(&expect![[r#"
+        port 9001   | launch task-1 on 9001
+        launched 1  | publish 1: 1
+        healthy 1   |
+        write       | written
+        ejected 1 9 |
+        write       | written
+        ejected 1 6 |
+        write       |
+        ejected 1 5 |
+        write       | written
+        ejected 1 0 |
+        write       | written
+    "#]]);
+}
+
 fn check(expect: &Expect) {
     let mut shell = Shell {
+        written: None,
         ejected: None,
         in_flight: None,
         now: Instant::EPOCH,
@@ -187,6 +207,8 @@ fn config(desired_count: u32) -> Config {
 
 struct Shell {
     now: Instant,
+    /// The last one.
+    written: Option<Snapshot>,
     reconciler: Reconciler,
     healthy: Vec<TaskId>,
     /// A task that is out for what its requests show, and for how many seconds.
@@ -223,6 +245,12 @@ impl Shell {
                 self.in_flight = Some((task(name), count.parse().expect("a number of requests")));
                 self.acknowledge(self.published.version);
             }
+            ["write"] => {
+                let snapshot = Some(self.reconciler.snapshot());
+                if std::mem::replace(&mut self.written, snapshot) != self.written {
+                    self.wanted.push("written".to_owned());
+                }
+            }
             // As a gateway that was just started.
             ["forget"] => self.tell(Event::Sightings(Sightings::default())),
             ["acknowledge", version] => self.acknowledge(version.parse().expect("a version")),
@@ -255,6 +283,7 @@ impl Shell {
                 in_rotation: out.is_none(),
                 in_flight: busy.map_or(0, |(_, count)| count),
                 answered: 0,
+                failed: 0,
             }
         };
         let tasks = self.healthy.iter().map(sighting).collect();

@@ -53,6 +53,11 @@ fn everyone_looks_bad() {
 }
 
 #[test]
+fn a_machine_that_stands_still_in_a_rollout() {
+    check("stall.txt");
+}
+
+#[test]
 fn the_numbers_of_an_earlier_agent() {
     check("earlier-agent.txt");
 }
@@ -98,6 +103,16 @@ fn a_canary_bakes() {
 }
 
 #[test]
+fn a_revision_that_fails_few_requests_and_answers_none_is_rolled_back() {
+    check("answers-badly-and-is-spared.txt");
+}
+
+#[test]
+fn a_canary_that_answers_badly_is_rolled_back() {
+    check("canary-answers-badly.txt");
+}
+
+#[test]
 fn an_alarm_gives_a_deployment_up() {
     check("alarm.txt");
 }
@@ -125,6 +140,16 @@ fn a_crash_loop_waits() {
 #[test]
 fn an_agent_that_restarts_in_a_rollout() {
     check("agent-restarts.txt");
+}
+
+#[test]
+fn a_machine_that_restarts_in_a_rollout() {
+    check("machine-restarts.txt");
+}
+
+#[test]
+fn a_machine_that_restarts_after_a_rollback() {
+    check("machine-restarts-after-rollback.txt");
 }
 
 #[test]
@@ -254,11 +279,13 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["handover", "begins"] => world.tell(Event::Handover(true)),
         ["handover", "ends"] => world.tell(Event::Handover(false)),
         ["agent", "restarts"] => world.agent_restarts(),
+        ["machine", "restarts"] => world.machine_restarts(),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
         ["out-of-memory", name] => world.dies_of_memory(task(name)),
         ["vanish", name] => world.vanish(task(name)),
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
+        ["heal", "everyone"] => world.processes.values_mut().for_each(|p| p.sick = false),
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
         ["deafen", name] => {
             world.processes.get_mut(&task(name)).expect("it runs").healthy_at = None;
@@ -299,6 +326,7 @@ fn bad_in(words: &[&str]) -> Bad {
             Bad::Crashes(golden::moment(after).since(seaworthy_core::time::Instant::EPOCH))
         }
         ["answers", "badly"] => Bad::AnswersBadly,
+        ["answers", "badly", "and", "is", "spared"] => Bad::IsSpared,
         _ => panic!("unknown weakness: {words:?}"),
     }
 }

@@ -45,7 +45,7 @@ fn whoever_went_away_has_not_been_failed() {
         b head        | b passes 1
         b client-gone |
         traffic       | 2 ended, 0 failed, 0 running, p99 unknown
-        answers 1     | task-1 0
+        answers 1     | task-1 1
     "#]]);
 }
 
@@ -88,14 +88,14 @@ fn answers_are_known_as_long_as_their_task_is() {
         get c          | c try 1 on task-1
         get d          | d try 1 on task-2
         rotate 2       |
-        answers 1 2    | task-1 1, task-2 1
+        answers 1 2    | task-1 1, task-2 0
         registered 2   |
-        answers 1 2    | task-1 1, task-2 1
+        answers 1 2    | task-1 1, task-2 0
         c head         | c passes 1
         c done         |
-        answers 1 2    | task-1 2, task-2 1
+        answers 1 2    | task-1 2, task-2 0
         registered 2   |
-        answers 1 2    | task-1 0, task-2 1
+        answers 1 2    | task-1 0, task-2 0
     "#]]);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seaworthy_core::cluster::limits::Usage;
 use seaworthy_core::cluster::plan::Revision;
-use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal};
+use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Reconciler, Signal, Snapshot};
 use seaworthy_core::cluster::{Config, Numbers, State};
 use seaworthy_core::endpoints::{
     Endpoint, Endpoints, Health, Sighting, Sightings, TaskId, Traffic, Wanted,
@@ -60,11 +60,16 @@ pub(crate) enum Bad {
     Crashes(Duration),
     /// Its requests fail, its checks pass.
     AnswersBadly,
+    /// The same, but after a failure it gets none for so long that it is never ejected.
+    IsSpared,
 }
 
 pub(crate) struct Process {
-    /// Requests that it has answered.
+    /// Requests that it has answered properly,
     pub(crate) answered: u64,
+    /// and that it has failed.
+    pub(crate) failed: u64,
+    fails: bool,
     pub(crate) out: Option<Ejection>,
     pub(crate) healthy_at: Option<Instant>,
     pub(crate) sick: bool,
@@ -172,7 +177,10 @@ impl World {
         self.traffic.p99 = p99;
         if ended > 0 {
             for seen in self.sightings().tasks.iter().filter(|seen| seen.in_rotation) {
-                self.processes.entry(seen.task).and_modify(|process| process.answered += 1);
+                self.processes.entry(seen.task).and_modify(|process| {
+                    process.answered += u64::from(!process.fails);
+                    process.failed += u64::from(process.fails);
+                });
             }
         }
     }
@@ -180,13 +188,9 @@ impl World {
     /// The agent dies, and the next one goes on with what it kept.
     pub(crate) fn agent_restarts(&mut self) {
         let running: Vec<TaskId> = self.processes.keys().copied().collect();
-        let snapshot = self.reconciler.snapshot();
-        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
-        let read = toml::from_str(&text).expect("what was written can be read");
-        assert_eq!(snapshot, read);
+        let snapshot = self.kept();
         let views = self.reconciler.views();
-        let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
-        self.reconciler = Reconciler::restore(config, seed, numbers, read, &running, self.now);
+        self.restore(snapshot.clone(), &running);
         // What runs is no news to the next agent.
         let early = |state| matches!(state, State::Provisioning | State::Starting);
         if views.iter().all(|view| running.contains(&view.task) && !early(view.state)) {
@@ -195,6 +199,33 @@ impl World {
         self.next_port += 1;
         self.pending.retain(|(_, pending)| !matches!(pending, Pending::Tell(_)));
         self.tell(Event::Port(self.next_port));
+    }
+
+    /// Everything dies, the clock begins anew, and the next agent goes on with what was kept.
+    pub(crate) fn machine_restarts(&mut self) {
+        let snapshot = self.kept();
+        self.processes.clear();
+        self.pending.clear();
+        (self.endpoints, self.traffic) = (Endpoints::default(), Traffic::default());
+        self.now = Instant::EPOCH;
+        self.next_heartbeat = self.now + HEARTBEAT;
+        self.told = (self.now, Sightings::default());
+        self.restore(snapshot.rebooted(self.now), &[]);
+        self.tell(Event::Port(self.next_port));
+    }
+
+    /// What an agent leaves to the next one.
+    fn kept(&self) -> Snapshot {
+        let snapshot = self.reconciler.snapshot();
+        let text = toml::to_string(&snapshot).expect("a snapshot is plain data");
+        let read = toml::from_str(&text).expect("what was written can be read");
+        assert_eq!(snapshot, read);
+        read
+    }
+
+    fn restore(&mut self, snapshot: Snapshot, running: &[TaskId]) {
+        let (config, seed, numbers) = (self.config.clone(), self.seed, Numbers::of(0, 1));
+        self.reconciler = Reconciler::restore(config, seed, numbers, snapshot, running, self.now);
     }
 
     pub(crate) fn deploy(&mut self, config: Config, revision: Revision) {
@@ -220,6 +251,7 @@ impl World {
                     && process.is_some_and(|process| process.out.is_none()),
                 in_flight: process.map_or(0, |process| process.in_flight),
                 answered: process.map_or(0, |process| process.answered),
+                failed: process.map_or(0, |process| process.failed),
             }
         };
         let tasks = self.endpoints.tasks.iter().map(sighting).collect();
@@ -301,6 +333,8 @@ impl World {
         let boots = !self.starts_fail && bad != Some(Bad::NeverHealthy);
         let process = Process {
             answered: 0,
+            failed: 0,
+            fails: matches!(bad, Some(Bad::AnswersBadly | Bad::IsSpared)),
             out: None,
             healthy_at: boots.then(|| self.now + BOOT),
             sick: false,
@@ -314,7 +348,7 @@ impl World {
         match bad {
             Some(Bad::Crashes(after)) => self.later(after, Pending::Exit(task, Exit::Code(1))),
             Some(Bad::AnswersBadly) => self.later(BOOT * 10, Pending::Ejected(task, 1)),
-            Some(Bad::NeverHealthy) | None => {}
+            Some(Bad::NeverHealthy | Bad::IsSpared) | None => {}
         }
         if self.starts_fail {
             self.later(BOOT, Pending::Exit(task, Exit::Code(1)));

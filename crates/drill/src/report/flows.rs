@@ -99,18 +99,19 @@ pub(super) fn rollouts(figures: &Figures, width: usize) -> String {
                 rollout.fault.to_string(),
                 runs.span(|f| of(f, |rollout| rollout.started), say),
                 runs.span(|f| of(f, |rollout| rollout.done), say),
+                runs.span(|f| of(f, |rollout| rollout.back), say),
                 runs.span(|f| f.fewest, |tasks| tasks.to_string()),
                 runs.span(|f| f.most, |tasks| tasks.to_string()),
             ];
             table.row(entries.map(Entry::plain).into());
         }
     }
-    let head = ["", "", "first new task", "all new", "fewest in rotation", "most at once"];
+    let head = ["", "", "first new task", "all new", "back", "fewest in rotation", "most at once"];
     let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
     if lines.is_empty() {
         return String::new();
     }
-    let title = "Deployments: from their beginning to the first start, and to the end";
+    let title = "Deployments: from their beginning to the first start, and to the end, or back";
     let title = wrap(title, width).into_iter().map(|line| paint(HEAD, &line));
     title.chain(lines).map(|line| line + "\n").collect()
 }

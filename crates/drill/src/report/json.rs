@@ -83,6 +83,7 @@ struct CellReport<'a> {
     stopped: u32,
     requests: u64,
     failed: u64,
+    unanswered: u64,
     degraded: u64,
     seconds_below_target: u32,
     longest_gap_ms: f64,
@@ -120,6 +121,10 @@ struct RolloutReport {
     first_start_ms: Option<f64>,
     /// None if it never came to its end.
     done_ms: Option<f64>,
+    /// None if it did not end where it began.
+    back_ms: Option<f64>,
+    /// The fewest tasks of earlier revisions in rotation.
+    kept: u32,
 }
 
 /// Times are from the first moment of the load.
@@ -176,6 +181,7 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         stopped: findings.stopped,
         requests: numbers.requests,
         failed: numbers.failed,
+        unanswered: numbers.unanswered,
         degraded: numbers.degraded,
         seconds_below_target: numbers.seconds_below_target,
         longest_gap_ms: millis(numbers.longest_gap),
@@ -251,6 +257,8 @@ fn rollout(rollout: &Rollout) -> RolloutReport {
         fault: rollout.fault.to_string(),
         first_start_ms: rollout.started.map(millis),
         done_ms: rollout.done.map(millis),
+        back_ms: rollout.back.map(millis),
+        kept: rollout.kept,
     }
 }
 

@@ -33,6 +33,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let numbers = Numbers {
         requests,
         failed: gap.map_or(1, |gap| gap / 5),
+        unanswered: 0,
         degraded: 0,
         oldest: Duration::ZERO,
         seconds_below_target: gap.map_or(1, |gap| (gap / 1000) as u32 + 1),
@@ -224,16 +225,18 @@ fn flows_calls_and_promises() {
     expect_test::expect_file!["../../golden/promises.txt"].assert_eq(&printed(&job, &rows, 100));
 }
 
-/// The first two cells as if a deployment had gone on in them: once to its end, once not.
+/// The first two cells as if a deployment had gone on in them: once to its end, once back.
 #[test]
 fn deployments() {
     let mut job = job(Some("percent"), &["1/rollout", "1/dies"]);
     job.drill.claims.clear();
     let mut rows = rows(&job);
     for row in &mut rows {
-        let done = (row.cell.schedule == 0).then_some(MS(8214));
+        let first = row.cell.schedule == 0;
+        let (done, back) = (first.then_some(MS(8214)), (!first).then_some(MS(4107)));
         let fault = job.drill.schedules[row.cell.schedule].faults[0].clone();
-        row.findings.rollouts = vec![Rollout { fault, started: Some(MS(103)), done }];
+        row.findings.rollouts =
+            vec![Rollout { fault, started: Some(MS(103)), done, back, kept: 1 }];
     }
     let text = printed(&job, &rows, 100);
     expect_test::expect_file!["../../golden/deployments.txt"].assert_eq(&text);
@@ -241,4 +244,5 @@ fn deployments() {
     let told = &document["cells"][1]["rollouts"][0];
     assert_eq!(told["fault"], "deployment of the same definition at 1.5s");
     assert_eq!((&told["first_start_ms"], &told["done_ms"]), (&103.0.into(), &().into()));
+    assert_eq!((&told["back_ms"], &told["kept"]), (&4107.0.into(), &1.into()));
 }

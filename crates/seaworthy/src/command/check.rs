@@ -7,6 +7,8 @@ use anyhow::Context;
 use seaworthy_core::fleet::{Finding, Fleet, RawFleet, check};
 use seaworthy_core::policy::guard::Severity;
 
+use super::say::say;
+
 /// Says what cannot work in a fleet file or a gateway file, or is likely not what was meant, with the
 /// numbers
 ///
@@ -23,6 +25,9 @@ pub(crate) struct Args {
     /// Calls a second that one service gets; with it, more can be said about breakers and bulkheads
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
+    /// Print what is found, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -39,20 +44,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let fleet = if others { Fleet::of_others(raw) } else { Fleet::try_from(raw) };
     let fleet = fleet.with_context(|| format!("{file}"))?;
     let findings = check(&fleet, args.rate);
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let broken = count(Severity::Refused);
+    let code = if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS };
+    if args.json {
+        say(serde_json::to_string(&findings)?)?;
+        return Ok(code);
+    }
     for Finding { key, severity, text } in &findings {
         let word = match severity {
             Severity::Refused => "cannot work",
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        println!("{word}: {key}: {text}");
+        say(format_args!("{word}: {key}: {text}"))?;
     }
-    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
-    let broken = count(Severity::Refused);
-    println!(
+    say(format_args!(
         "{file}: {broken} cannot work, {} to look at, {} worth knowing",
         count(Severity::Warning),
         count(Severity::Note)
-    );
-    Ok(if broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    ))?;
+    Ok(code)
 }

@@ -1,11 +1,11 @@
 //! `seaworthy completions`: what a shell needs to complete our command lines.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::CommandFactory;
 use clap_complete::Shell;
+
+use super::say::say;
 
 /// Prints what SHELL needs to complete command lines of seaworthy
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // By way of memory: whoever reads may go away, and clap would panic.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "seaworthy", &mut script);
-    std::io::stdout().write_all(&script).context("standard output")?;
+    say(String::from_utf8(script)?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -47,9 +47,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args { file, service, force, wait, running } = args;
     running.talk(async |client| {
-        let file = match file {
-            Some(file) => file.clone(),
-            None => its_file(&client).await?,
+        let file = if let Some(file) = file {
+            file.clone()
+        } else {
+            let its = its_file(&client).await?;
+            running.remark(&format!("from {}", its.display()))?;
+            its
         };
         let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
         let reply = client.deploy(&deploy).await?;

@@ -8,6 +8,8 @@ use seaworthy_core::experiment::Selection;
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_drill::{Ending, Options};
 
+use super::say::note;
+
 /// Breaks a fleet under load, and shows what its users would have seen
 ///
 /// Starts the drill's fleets as real processes behind a load balancer of their own, sends them
@@ -52,7 +54,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ending::Judged(Verdict::Deviates) => ExitCode::from(1),
         Ending::Judged(Verdict::Invalid) => ExitCode::from(3),
         Ending::Interrupted(signal) => {
-            eprintln!("seaworthy: interrupted; everything that was started has been ended");
+            note("seaworthy: interrupted; everything that was started has been ended");
             // As a shell tells of a program that a signal ended.
             ExitCode::from(128 + signal as u8)
         }

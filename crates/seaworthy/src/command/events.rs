@@ -7,7 +7,8 @@ use seaworthy_agent::api::client::{Answer, Client};
 use seaworthy_agent::api::types::{EventView, EventsQuery};
 use seaworthy_core::endpoints::TaskId;
 
-use super::running::{Running, must_be_there, say};
+use super::running::{Running, must_be_there};
+use super::say::{note, say};
 
 /// An agent that has ended is asked again after this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -74,12 +75,12 @@ async fn follow(
 
 /// Whoever follows a fleet is told of its end.
 pub(crate) fn ended() -> ExitCode {
-    eprintln!("seaworthy: the fleet has ended");
+    note("seaworthy: the fleet has ended");
     ExitCode::SUCCESS
 }
 
 fn tell(running: &Running, event: &Answer<EventView>) -> anyhow::Result<()> {
-    say(&if running.json { event.json.clone() } else { line(&event.value) })
+    say(if running.json { event.json.clone() } else { line(&event.value) })
 }
 
 /// Columns of one width, so that what comes later stands below what came before.

@@ -7,6 +7,8 @@ use anyhow::Context;
 use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_gateway::Ended;
 
+use super::say::note;
+
 /// Balances requests over tasks that you run yourself, at addresses that stand in a file
 #[derive(Debug, clap::Args)]
 #[command(
@@ -42,7 +44,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(match seaworthy_gateway::alone(fleet, again)? {
         Ended::Finished => ExitCode::SUCCESS,
         Ended::Cut(connections) => {
-            eprintln!("seaworthy: the stop timeout is over, {connections} connections were cut");
+            note(format_args!(
+                "seaworthy: the stop timeout is over, {connections} connections were cut"
+            ));
             ExitCode::from(1)
         }
         // As a shell tells of a program that a signal ended.

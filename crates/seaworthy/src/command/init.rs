@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
+use super::say::say;
+
 /// Writes a fleet file for a program, with every key explained
 ///
 /// The program is any that listens on the port in $PORT. Nothing is started.
@@ -51,10 +53,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Fleet::try_from(raw)?;
     write(directory, file, &text, *force).with_context(|| file.display().to_string())?;
     let said = shown(file);
-    println!(
+    say(format_args!(
         "{} is written. Look at it, then:\n  seaworthy check {said}\n  seaworthy up {said}",
         file.display()
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,7 +73,15 @@ fn fleet(file: &Path, name: &str, command: &[String]) -> String {
 fn shown(file: &Path) -> String {
     let path = file.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.escape_debug()) }
+    if path.chars().all(plain) {
+        return path;
+    }
+    let within_quotes = |c: char| match c {
+        '\'' => r"'\''".to_owned(),
+        c if c.is_control() => c.escape_debug().to_string(),
+        c => c.to_string(),
+    };
+    format!("'{}'", path.chars().map(within_quotes).collect::<String>())
 }
 
 /// All of it or nothing, and never in place of something else unless that is wanted.
@@ -91,5 +101,18 @@ fn write(directory: &Path, file: &Path, text: &str, force: bool) -> anyhow::Resu
             bail!("is there already; --force writes it anew, or give another --file")
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_a_shell_takes_it() {
+        let shown = |path: &str| shown(Path::new(path));
+        assert_eq!(shown("a/fleet.toml"), "a/fleet.toml");
+        assert_eq!(shown(r#"my "a\b".toml"#), r#"'my "a\b".toml'"#);
+        assert_eq!(shown("it's\n.toml"), r"'it'\''s\n.toml'");
     }
 }

@@ -7,7 +7,8 @@ use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{LogLine, LogsQuery};
 
 use super::events::ended;
-use super::running::{Running, must_be_there, say};
+use super::running::{Running, must_be_there};
+use super::say::say;
 use super::table::{FAINT, paint};
 
 /// An agent that has ended is asked again after this.
@@ -71,7 +72,7 @@ async fn follow(
     query.lines = Some(0);
     loop {
         while let Some(next) = lines.next().await? {
-            say(&if running.json { next.json } else { line(&next.value) })?;
+            say(if running.json { next.json } else { line(&next.value) })?;
         }
         tokio::time::sleep(PAUSE).await;
         lines = match client.follow_logs(&query).await {

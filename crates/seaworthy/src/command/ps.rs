@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use seaworthy_agent::api::types::{DeploymentView, FleetView, ServiceView, Stage, TaskView};
 use seaworthy_core::cluster::State;
 
-use super::running::{Running, say};
+use super::running::Running;
+use super::say::say;
 use super::table::{
     BAD, COMING, Cell, FAINT, GOOD, PLAIN, Table, age, cell, cpu, known, memory, paint,
 };
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.running.talk(async |client| {
         let (fleet, tasks) = (client.fleet().await?, client.tasks().await?);
         if args.running.json {
-            say(&format!("{{\"fleet\":{},\"tasks\":{}}}", fleet.json, tasks.json))?;
+            say(format_args!("{{\"fleet\":{},\"tasks\":{}}}", fleet.json, tasks.json))?;
         } else {
             say(render(&fleet.value, &tasks.value).trim_end())?;
         }

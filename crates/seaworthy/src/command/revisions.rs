@@ -47,6 +47,7 @@ fn render(revisions: &[RevisionView]) -> String {
 fn state(state: RevisionState) -> Cell {
     match state {
         RevisionState::InProgress => cell(COMING, "in progress"),
+        RevisionState::RollingBack => cell(COMING, "rolling back"),
         RevisionState::Completed => cell(GOOD, "completed"),
         RevisionState::Failed => cell(BAD, "failed"),
         RevisionState::RolledBack => cell(BAD, "rolled back"),

@@ -1,12 +1,12 @@
 //! What all commands about a running fleet have in common.
 
-use std::error::Error;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use seaworthy_agent::api::client::{Answer, Client};
+
+use super::say::{note, say};
 
 /// Which fleet
 #[derive(Debug, clap::Args)]
@@ -35,18 +35,14 @@ pub(crate) struct Running {
 // === impl Running ===
 
 impl Running {
-    /// Does `what` with the fleet. That nobody reads any more what is told is no error.
+    /// Does `what` with the fleet.
     pub(crate) fn talk(
         &self,
         what: impl AsyncFnOnce(Client) -> anyhow::Result<ExitCode>,
     ) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("runtime")?;
-        let done = runtime.block_on(what(Client::new(&self.directory.path)));
-        done.or_else(|error| {
-            let unread = error.chain().any(nobody_reads);
-            if unread { Ok(ExitCode::SUCCESS) } else { Err(error) }
-        })
+        runtime.block_on(what(Client::new(&self.directory.path)))
     }
 
     /// Tells an answer: as it came, or in words.
@@ -78,7 +74,7 @@ impl Running {
         if !self.json {
             return say(line);
         }
-        eprintln!("{line}");
+        note(line);
         Ok(())
     }
 }
@@ -92,16 +88,4 @@ pub(crate) async fn must_be_there(client: &Client, service: Option<&str>) -> any
     }
     let known: Vec<_> = known.into_iter().map(|service| service.name).collect();
     bail!("`{service}` is no service of this fleet; allowed is {}", known.join(", "))
-}
-
-/// Prints lines, in colours if somebody sees them.
-pub(crate) fn say(lines: &str) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    writeln!(out, "{lines}").and_then(|()| out.flush())?;
-    Ok(())
-}
-
-fn nobody_reads(error: &(dyn Error + 'static)) -> bool {
-    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-    kind == Some(io::ErrorKind::BrokenPipe)
 }

@@ -1,10 +1,10 @@
 //! `seaworthy schema`: the fleet file as a JSON schema.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use seaworthy_core::fleet::RawFleet;
+
+use super::say::say;
 
 /// Prints the JSON schema of the fleet file, so that editors complete it
 ///
@@ -21,6 +21,6 @@ pub(crate) struct Args {}
 /// Prints it.
 pub(crate) fn run(_: &Args) -> anyhow::Result<ExitCode> {
     let schema = serde_json::to_string_pretty(&RawFleet::schema())?;
-    writeln!(std::io::stdout(), "{schema}").context("standard output")?;
+    say(schema)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! `seaworthy up`: starts a fleet, or takes up one that runs, and shows what happens.
 
 mod example;
+mod keepers;
 mod progress;
 mod systemd;
 
@@ -19,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::deploy;
 use super::running::Running;
+use super::say::{note, say};
 use super::wait::begun;
 use progress::Progress;
 
@@ -27,19 +29,20 @@ use progress::Progress;
 /// Without a file, what runs in the state directory goes on; where there is nothing, the example store
 /// is started: a product search with three tasks behind its gateway.
 ///
-/// However this command is killed, the fleet goes on without it: `seaworthy up` takes it up again,
-/// `seaworthy down` ends it. A file that says otherwise than what runs is deployed.
+/// However this command is killed, the fleet goes on without it: `seaworthy up` takes it up again and shows
+/// what happens from then on, `seaworthy down` ends it. A file that says otherwise than what runs is
+/// deployed. As long as this command stays, it has a keeper that is killed followed by another one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   seaworthy up                      the example store
   seaworthy up fleet.toml           your own (`seaworthy init` writes one)
   seaworthy up fleet.toml --detach  the same in the background; then `seaworthy ps`
 
-Ctrl-C drains and ends the fleet; a second one ends it at once.
+Ctrl-C drains and ends the fleet, also one that ran before; a second one ends it at once.
 
 Exit codes:
   0  the fleet runs (--detach), or it was ended as asked for
-  1  the fleet is up, but not all of it is healthy after --wait
+  1  the fleet runs (--detach), but its first deployment failed, or not all is healthy after --wait
   2  the command line, the file or the surroundings are wrong")]
 pub(crate) struct Args {
     /// The fleet file
@@ -62,10 +65,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new(directory.path());
+        let mut progress = Progress::new(client.clone(), args.running.json);
         match client.fleet().await {
             Ok(view) if view.value.parts.iter().any(|part| part.name == "keeper") => {
                 let place = directory.path().display();
                 args.running.remark(&format!("a fleet runs in {place} already"))?;
+                progress.begin_now().await?;
             }
             Ok(_) => {
                 let place = directory.path().display();
@@ -80,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         // What ran before goes on as it was; the file may say otherwise by now.
         put_into_force(&client, args, file.as_ref()).await?;
-        attend(&client, args).await
+        attend(&directory, args, progress).await
     })
 }
 
@@ -140,64 +145,74 @@ async fn put_into_force(client: &Client, args: &Args, file: Option<&Deploy>) -> 
     Ok(())
 }
 
-/// Waits until all is healthy, and then shows what happens until somebody ends it.
-async fn attend(client: &Client, args: &Args) -> anyhow::Result<ExitCode> {
+/// Shows what happens until the fleet has ended, or somebody ends it; a keeper that is killed meanwhile
+/// is followed by another one.
+async fn attend(
+    directory: &Directory,
+    args: &Args,
+    progress: Progress,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::new(directory.path());
     let mut stop = Stop::watch()?;
-    let mut progress = Progress::new(client.clone(), args.running.json);
-    let healthy = tokio::select! {
-        healthy = progress.until_healthy(args.wait) => healthy?,
-        () = stop.said() => return end(client, stop).await,
-    };
+    tokio::select! {
+        left = watch(&client, args, progress) => left,
+        ended = keepers::follow(directory, || start(directory, args, None, Vec::new())) => {
+            ended?;
+            say("the fleet has ended")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        () = stop.said() => end(&client, stop).await,
+    }
+}
+
+/// Waits until all is healthy, and then shows what happens until the fleet has ended.
+async fn watch(client: &Client, args: &Args, mut progress: Progress) -> anyhow::Result<ExitCode> {
+    let healthy = progress.until_healthy(args.wait).await?;
     let view = client.fleet().await?.value;
     introduce(&view, args)?;
     systemd::ready(&view);
     if args.detach {
         return Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
-    tokio::select! {
-        ended = progress.follow() => {
-            ended?;
-            println!("the fleet has ended");
-            Ok(ExitCode::SUCCESS)
-        }
-        () = stop.said() => end(client, stop).await,
-    }
+    progress.follow().await?;
+    say("the fleet has ended")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says where everything is.
 fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
     if args.running.json {
-        println!("{}", serde_json::to_string(view)?);
-        return Ok(());
+        return say(serde_json::to_string(view)?);
     }
     for service in &view.services {
-        println!(
+        say(format_args!(
             "{:<12} {}  {} of {} tasks in rotation, revision {}",
             service.name, service.url, service.in_rotation, service.desired, service.revision
-        );
+        ))?;
     }
     if let Some(dashboard) = &view.dashboard {
         let token = std::fs::read_to_string(view.state_directory.join("token")).unwrap_or_default();
-        println!("{:<12} {dashboard}#{}", "dashboard", token.trim());
+        say(format_args!("{:<12} {dashboard}#{}", "dashboard", token.trim()))?;
     }
     let state = match args.running.directory.path.to_str() {
         Some(".seaworthy") | None => String::new(),
         Some(path) => format!(" --state {path}"),
     };
-    println!("state        {}", view.state_directory.display());
+    say(format_args!("state        {}", view.state_directory.display()))?;
     if args.detach {
-        println!("it runs in the background: `seaworthy ps{state}`, `seaworthy down{state}`");
+        say(format_args!(
+            "it runs in the background: `seaworthy ps{state}`, `seaworthy down{state}`"
+        ))
     } else {
-        println!(
+        say(format_args!(
             "Ctrl-C ends it; in another terminal: `seaworthy ps{state}`, `seaworthy logs{state}`"
-        );
+        ))
     }
-    Ok(())
 }
 
 /// Ends the fleet gently; at once if that is said again.
 async fn end(client: &Client, mut stop: Stop) -> anyhow::Result<ExitCode> {
-    eprintln!("draining; once more ends everything at once");
+    note("draining; once more ends everything at once");
     let down = async {
         let view = client.fleet().await?;
         client.down().await?;
@@ -210,14 +225,14 @@ async fn end(client: &Client, mut stop: Stop) -> anyhow::Result<ExitCode> {
     };
     tokio::select! {
         ended = down => match ended {
-            Ok(_) => println!("the fleet has ended"),
-            Err(error) if error.is_absence() => println!("the fleet has ended already"),
+            Ok(_) => say("the fleet has ended")?,
+            Err(error) if error.is_absence() => say("the fleet has ended already")?,
             Err(error) => return Err(error.into()),
         },
         () = stop.said() => {
             let view = client.fleet().await?.value;
             owner::end_at_once(&view.state_directory);
-            println!("the fleet was ended at once");
+            say("the fleet was ended at once")?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -4,11 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use seaworthy_agent::agent::could_take_up;
 use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{FleetView, PartView};
 use tokio::time::{Instant, sleep};
 
 use super::running::Running;
+use super::say::say;
 
 /// Has this program take the place of the one that runs a fleet, under load
 ///
@@ -30,12 +32,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let client = Client::new(&args.running.directory.path);
         let before = client.fleet().await?.value;
+        // We are the new program: what we cannot read is left to the one that runs.
+        could_take_up(&before.state_directory).context("nothing is replaced")?;
         client.upgrade(&program).await?;
         let until = Instant::now() + args.wait;
         loop {
             let now = client.fleet().await.ok().map(|view| view.value);
             if let Some(now) = now.filter(|now| is_new(&before, now)) {
-                return say(args, &now);
+                return tell(args, &now);
             }
             if Instant::now() >= until {
                 bail!("the parts of the fleet were not replaced within {:?}", args.wait);
@@ -55,14 +59,14 @@ fn is_new(before: &FleetView, now: &FleetView) -> bool {
         .all(|part| pid(now, part).is_some() && pid(now, part) != pid(before, part))
 }
 
-fn say(args: &Args, view: &FleetView) -> anyhow::Result<ExitCode> {
+fn tell(args: &Args, view: &FleetView) -> anyhow::Result<ExitCode> {
     if args.running.json {
-        println!("{}", serde_json::to_string(view)?);
+        say(serde_json::to_string(view)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     for PartView { name, pid, .. } in &view.parts {
-        println!("{name:<8} process {pid}");
+        say(format_args!("{name:<8} process {pid}"))?;
     }
-    println!("the fleet runs by seaworthy {}", env!("CARGO_PKG_VERSION"));
+    say(format_args!("the fleet runs by seaworthy {}", env!("CARGO_PKG_VERSION")))?;
     Ok(ExitCode::SUCCESS)
 }

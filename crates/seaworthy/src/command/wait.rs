@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use seaworthy_agent::api::client::{Client, ClientError};
-use seaworthy_agent::api::types::{Deployed, FleetView, RevisionState, RevisionView, ServiceView};
+use seaworthy_agent::api::types::{
+    Deployed, EventView, EventsQuery, FleetView, RevisionState, RevisionView, ServiceView,
+};
+use seaworthy_core::record::Decision;
 use tokio::time::{Instant, sleep};
 
 use super::ps;
@@ -86,7 +89,7 @@ pub(crate) async fn until_ended(
         let mut still = Vec::new();
         for (deployed, end) in open.into_iter().zip(ends) {
             let end = end.with_context(|| format!("{}: its revision is gone", deployed.service))?;
-            if end.state == RevisionState::InProgress {
+            if matches!(end.state, RevisionState::InProgress | RevisionState::RollingBack) {
                 let line = progress(&fleet, deployed);
                 let news = without_times(&line);
                 if told.get(&deployed.service) != Some(&news) {
@@ -96,7 +99,7 @@ pub(crate) async fn until_ended(
                 still.push(deployed);
             } else {
                 failed |= end.state != RevisionState::Completed;
-                running.remark(&verdict(deployed, &end))?;
+                running.remark(&verdict(client, &deployed.service, &end).await)?;
             }
         }
         open = still;
@@ -143,16 +146,36 @@ fn without_times(line: &str) -> String {
     line.split(' ').filter(|word| !is_time(word)).collect::<Vec<_>>().join(" ")
 }
 
-fn verdict(deployed: &Deployed, end: &RevisionView) -> String {
+/// How the deployment of a revision has ended; if not well, with what its tasks failed by.
+pub(crate) async fn verdict(client: &Client, service: &str, end: &RevisionView) -> String {
     let why = end.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (style, word) = match end.state {
         RevisionState::Completed => (GOOD, "is in place"),
         RevisionState::RolledBack => (BAD, "has failed and was rolled back"),
         RevisionState::Replaced => (BAD, "was replaced by another deployment"),
-        RevisionState::Failed | RevisionState::InProgress => (BAD, "has failed"),
+        RevisionState::Failed | RevisionState::InProgress | RevisionState::RollingBack => {
+            (BAD, "has failed")
+        }
     };
-    let text = format!("revision {} {word}{why}", deployed.revision);
-    format!("{}: {}", deployed.service, paint(style, &text))
+    let text = paint(style, &format!("revision {} {word}{why}", end.revision));
+    let last = match end.state {
+        RevisionState::RolledBack | RevisionState::Failed => last_death(client, service).await,
+        _ => None,
+    };
+    let last = last.map(|last| format!("\n{service}: {last}")).unwrap_or_default();
+    format!("{service}: {text}{last}")
+}
+
+/// How the last task that failed in this deployment or the one before has ended, with its last lines.
+async fn last_death(client: &Client, service: &str) -> Option<String> {
+    let query = EventsQuery { service: Some(service.to_owned()), ..EventsQuery::default() };
+    let events = client.events(&query).await.ok()?.value;
+    let of_it = events.iter().rev().take_while(|event| event.decision != Decision::Deploy);
+    let unasked = |event: &&EventView| {
+        ["died", "not_started"].iter().any(|cause| event.cause.get(cause).is_some())
+    };
+    let last = of_it.filter(|event| event.decision == Decision::Gone).find(unasked)?;
+    Some(format!("{}: {}", last.task?, last.text))
 }
 
 #[cfg(test)]

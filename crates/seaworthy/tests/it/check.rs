@@ -20,6 +20,12 @@ fn a_good_fleet_is_good() {
     assert!(words.contains("note: service.store.desired_count: a task that hangs"), "{words}");
     assert!(words.contains("\nfleet.toml: 0 cannot work, 0 to look at, "), "{words}");
 
+    let (code, words) = code_and_words(&world.run(&["check", "fleet.toml", "--json"]));
+    assert_eq!(code, Some(0), "{words}");
+    let findings: serde_json::Value = serde_json::from_str(&words).unwrap();
+    assert_eq!(findings[0]["severity"], "note", "{words}");
+    assert_eq!(findings[0]["key"], "service.store.desired_count", "{words}");
+
     // 100 calls a second that are held for 2 s want 200 of 50 permits.
     let (code, words) = code_and_words(&world.run(&["check", "fleet.toml", "--rate", "100"]));
     assert_eq!(code, Some(0), "{words}");

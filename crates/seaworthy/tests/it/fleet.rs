@@ -1,5 +1,6 @@
 //! Fleets as `seaworthy up` runs them: any of their own processes may die, and so may their keeper.
 
+mod foreground;
 mod surroundings;
 mod under_load;
 
@@ -23,6 +24,7 @@ listen = "127.0.0.1:0"
 desired_count = 3
 minimum_healthy_percent = 66
 health = { path = "/health", interval = "200ms", timeout = "150ms" }
+deployment = { settle = "500ms" }
 "#;
 
 /// Whatever is waited for comes within this, or never.
@@ -47,7 +49,9 @@ impl Place {
         let generated = code_and_words(&world.run(&generate));
         assert_eq!(generated.0, Some(0), "{generated:?}");
         world.write("fleet.toml", &FILE.replace("DATABASE", database));
-        let fleet = Standing::at(Path::new(env!("CARGO_BIN_EXE_seaworthy")), &world.path("state"));
+        // No socket's own address has room for such a path.
+        let state = world.path(&"state".repeat(30));
+        let fleet = Standing::at(Path::new(env!("CARGO_BIN_EXE_seaworthy")), &state);
         Self { fleet: fleet.unwrap(), world }
     }
 
@@ -77,6 +81,15 @@ impl Place {
 
     fn until(&self, what: &str, is_meant: impl FnMut(&Glimpse) -> bool) -> Glimpse {
         block_on(self.fleet.until(what, DEADLINE, is_meant)).unwrap()
+    }
+
+    /// Kills every process, first of all the one that would start the others again.
+    fn end_at_once(&self, now: &Glimpse) {
+        kill(now.pid("keeper").unwrap());
+        for process in self.fleet.processes() {
+            process.kill();
+        }
+        self.assert_no_process_is_left();
     }
 
     /// Waits for the end of the last process.

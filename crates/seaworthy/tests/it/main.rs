@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod bad_revisions;
 mod check;
 mod client;
 mod completions;
@@ -18,4 +19,5 @@ mod init;
 mod schema;
 mod services;
 mod target;
+mod unread;
 mod world;

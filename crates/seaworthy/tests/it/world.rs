@@ -69,7 +69,7 @@ impl World {
         let mut command = self.seaworthy(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let started = Started { child };
+        let started = Started::new(child);
         assert!(lines.any(|line| line.unwrap().contains(word)), "it ended without `{word}`");
         started
     }
@@ -137,6 +137,10 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    pub(crate) fn new(child: Child) -> Self {
+        Self { child }
+    }
+
     /// Sends it a signal and waits for its end; returns its exit code, if it has one.
     pub(crate) fn signal(mut self, signal: Signal) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

@@ -16,10 +16,8 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::sync::Semaphore;
 
+use super::HEALTH;
 use crate::problem::Problem;
-
-/// Checks say whether a task works, not how much it has to do: they need no place.
-const HEALTH: &str = "/health";
 
 /// What one task can do: `at_once` / `takes` requests a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +54,7 @@ async fn hold_a_place(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    // Checks say whether a task works, not how much it has to do: they need no place.
     if request.uri().path() == HEALTH {
         return Ok(next.run(request).await);
     }

@@ -25,7 +25,7 @@ fn task() {
     }
     let task = Task::new(TASK, 0).unwrap();
     let index = Index::build(generate(50, 1)).unwrap();
-    let faults = Faults { query_of_death: Some("kraken".to_owned()) };
+    let faults = Faults { query_of_death: Some("kraken".to_owned()), ..Faults::default() };
     let router = products::router(index, Some(&faults), task.name.clone());
     service::run(&task, "products", router).unwrap();
 }
@@ -111,6 +111,16 @@ fn a_query_of_death_is_the_last_one() {
     drop(send(process.address, "GET", "/products?q=red+Kraken"));
     process.says("a query of death: `kraken`");
     assert!(is_aborted(process.end()));
+}
+
+#[test]
+fn a_broken_one_passes_its_checks_and_answers_nothing_else() {
+    let index = Index::build(generate(50, 1)).unwrap();
+    let faults = Faults { broken: true, ..Faults::default() };
+    let router = products::router(index, Some(&faults), HeaderValue::from_static(TASK));
+    let server = Server::with(router, DEADLINE);
+    assert_eq!(server.get("/health").status, 200);
+    server.request("GET", "/products?q=lamp").problem(500);
 }
 
 #[test]

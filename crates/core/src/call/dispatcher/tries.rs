@@ -99,7 +99,6 @@ impl Dispatcher {
                 let gate = &mut self.gates[call.request.route.0];
                 call.pass.iter_mut().for_each(|pass| gate.judge(now, pass, outcome));
             }
-            self.calls.wake(id);
         }
     }
 
@@ -269,7 +268,9 @@ impl Dispatcher {
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        self.seen.push_back(Seen { task, how, fingerprint });
+        let seen = Seen { task, how, fingerprint };
+        self.tally.note(&seen);
+        self.seen.push_back(seen);
     }
 }
 

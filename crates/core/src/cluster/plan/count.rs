@@ -181,12 +181,16 @@ impl Count<'_> {
             some_work && (all || self.own_serve(seen.revision))
         };
         let gone: Vec<Step> = left.iter().filter(replaced).map(|seen| retire(seen)).collect();
-        if gone.is_empty() && no_room && !left.is_empty() && self.any(Leaving) == 0 {
+        // One that has just begun to fail may be well again before another one serves.
+        let lasting = left.iter().find(|seen| seen.lasting);
+        if let Some(first) = lasting.filter(|_| gone.is_empty() && no_room)
+            && self.any(Leaving) == 0
+        {
             // A deployment may be the cure for a fleet in which everyone looks bad.
             let cure =
                 self.desired.unproven || self.desired.keep == 0 && failing(false).next().is_some();
             if some_work || cure {
-                plan.steps.extend(left.first().map(|seen| retire(seen)));
+                plan.steps.push(retire(first));
             } else {
                 plan.waiting_on.push(Waiting::EveryoneLooksBad);
             }

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// `C` coming, `U` unsettled, `S` serving, `M` serving and to be replaced, `F` failing, `L` leaving;
-/// lower case: of the old revision.
+/// `C` coming, `U` unsettled, `S` serving, `M` serving and to be replaced, `F` failing, `P` failing and
+/// perhaps for the moment, `L` leaving; lower case: of the old revision.
 fn observed(tasks: &str) -> Observed {
     let seen = |(n, letter): (usize, char)| Seen {
         task: TaskId(n as u32 + 1),
@@ -12,9 +12,10 @@ fn observed(tasks: &str) -> Observed {
             'C' => Standing::Coming,
             'U' => Standing::Unsettled,
             'S' | 'M' => Standing::Serving,
-            'F' => Standing::Failing,
+            'F' | 'P' => Standing::Failing,
             _ => Standing::Leaving,
         },
+        lasting: !letter.eq_ignore_ascii_case(&'P'),
         replace: letter.eq_ignore_ascii_case(&'M').then_some(Replace::ByHand),
     };
     Observed { tasks: tasks.chars().enumerate().map(seen).collect(), informed: true }
@@ -80,6 +81,9 @@ fn a_failing_task_goes_when_it_is_replaced() {
     assert_eq!(steps(2, 2, 4, "SFC"), " | Coming(1)");
     assert_eq!(steps(2, 2, 4, "SFS"), "-2 | ");
     assert_eq!(steps(2, 1, 2, "SF"), "-2 | Ceiling(1)");
+    // It may be well again before its place is taken.
+    assert_eq!(steps(2, 1, 2, "SP"), " | Ceiling(1)");
+    assert_eq!(steps(2, 2, 4, "SPS"), "-2 | ");
     assert_eq!(steps(2, 1, 2, "FF"), " | Ceiling(2) EveryoneLooksBad");
     assert_eq!(steps(2, 1, 2, "ff"), "-1 | Ceiling(2)");
 }

@@ -3,7 +3,7 @@
 use super::Reconciler;
 use crate::cluster::plan::{Plan, Step, Waiting};
 use crate::cluster::task::{Phase, Task};
-use crate::time::Instant;
+use crate::time::{Instant, Short};
 
 impl Reconciler {
     /// What is waited for at `now`, in words. Nothing: all is as desired.
@@ -28,9 +28,13 @@ impl Reconciler {
         revisions.dedup();
         for revision in revisions {
             if let Some((until, failures)) = self.must_wait(now, revision) {
-                let wait = until.since(now);
+                let wait = Short(until.since(now));
+                let failures = match failures {
+                    1 => "a failure".to_owned(),
+                    more => format!("{more} failures"),
+                };
                 told.push(format!(
-                    "the next start of revision {revision} waits {wait:?} after {failures} failures"
+                    "the next start of revision {revision} waits {wait} after {failures}"
                 ));
             }
         }
@@ -54,16 +58,16 @@ impl Reconciler {
             return None;
         }
         if let (Some(since), Some(canary)) = (deployment.baking, self.canary()) {
-            let left = (since + canary.bake).since(now);
-            return Some(format!("the canary of revision {revision} serves for {left:?} more"));
+            let left = Short((since + canary.bake).since(now));
+            return Some(format!("the canary of revision {revision} serves for {left} more"));
         }
         let Some(ready) = deployment.ready else {
             return Some(format!("revision {revision} is being deployed"));
         };
         let silent = self.tasks.iter().filter(|task| task.revision == revision && !task.answered);
         let silent: Vec<String> = silent.map(|task| task.id.to_string()).collect();
-        let left = self.quiet_at(ready).since(now);
+        let left = Short(self.quiet_at(ready).since(now));
         let silent = silent.join(", ");
-        Some(format!("{silent} must answer a request, or none come for {left:?}"))
+        Some(format!("{silent} must answer a request, or none come for {left}"))
     }
 }

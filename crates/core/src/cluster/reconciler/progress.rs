@@ -3,6 +3,7 @@
 use super::Reconciler;
 use super::rollout::REMEMBERED;
 use crate::cluster::deployment::{Canary, State};
+use crate::cluster::task::Task;
 use crate::machine::soonest;
 use crate::record::{Cause, Decision};
 use crate::time::Instant;
@@ -46,9 +47,17 @@ impl Reconciler {
     }
 
     fn bake(&mut self, now: Instant, canary: Canary) {
-        let tasks = self.settled(self.deployment.revision).count() as u32;
+        let revision = self.deployment.revision;
+        let wanted = canary.tasks(self.count);
+        let is_out = |task: &&Task| task.revision == revision && task.verdict.ejection.is_some();
+        let out = self.tasks.iter().filter(is_out).count() as u32;
+        // Second tries and ejections hide from clients, and so from the alarm, what it is there to show.
+        if self.deployment.baking.is_some() && out * 2 > wanted {
+            return self.fail(now, &Cause::CanaryEjected { tasks: out });
+        }
+        let tasks = self.settled(revision).count() as u32;
         let bake = canary.bake;
-        if tasks < canary.tasks(self.count) {
+        if tasks < wanted {
             (self.deployment.baking, self.deployment.state) = (None, State::InProgress);
             return;
         }

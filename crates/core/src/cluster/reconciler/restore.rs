@@ -15,7 +15,9 @@ use crate::record::{Cause, Decision, Exit};
 use crate::time::Instant;
 
 /// Everything about one service that must outlive the agent, other than its settings. Its moments are
-/// those of the machine's clock, so it is worth nothing after the machine was started again.
+/// those of the machine's clock: after the machine was started again, only what
+/// [`rebooted`](Self::rebooted) leaves of it is true. It is read by later programs, so a field that is
+/// added has a `#[serde(default)]`; so has one of what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     count: u32,
@@ -59,6 +61,22 @@ impl Snapshot {
     #[must_use]
     pub fn renumbered(self) -> Self {
         Self { started: 0, ..self }
+    }
+
+    /// What is true of it now that the machine was started again: no moment of another run means
+    /// anything in this one, and no process outlived that. A deployment goes on where it was, as it does
+    /// when all tasks die at once, and nothing that was given up comes back. Restored without a running
+    /// task, it tells of those that are gone.
+    #[must_use]
+    pub fn rebooted(mut self, now: Instant) -> Self {
+        // Whoever starts the fleet again wants it to run.
+        self.down = false;
+        self.filled = false;
+        self.deployment.begin_again(now);
+        self.history.iter_mut().for_each(|ended| ended.since = Instant::EPOCH);
+        self.backoffs.clear();
+        self.tasks.retain(|task| !matches!(task.phase, Phase::Provisioning { .. }));
+        self
     }
 
     /// Tasks that have, or may have, a process.

@@ -62,6 +62,15 @@ impl Deployment {
         (self.canary, self.baking, self.ready) = (false, None, None);
     }
 
+    /// By another clock: what was waited for is waited for anew.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        self.since = now;
+        (self.baking, self.ready) = (None, None);
+        if self.state == State::Baking {
+            self.state = State::InProgress;
+        }
+    }
+
     /// The revision that makes up for what this one was not given, if it was given up half-way.
     pub(super) fn held_for(&self) -> Option<Revision> {
         self.base.filter(|_| self.state == State::Failed)
@@ -269,9 +278,8 @@ impl Reconciler {
     /// A task of an old revision was retired: if nobody of its revision took its place, it has none
     /// any more.
     pub(super) fn give_up_place(&mut self, now: Instant, revision: Revision) {
-        let grace = self.config.health_grace;
         let stays = |task: &&Task| {
-            let standing = task.seen(now, grace).standing;
+            let standing = task.seen(now, &self.config).standing;
             task.revision == revision
                 && task.replace.is_none()
                 && matches!(standing, Standing::Coming | Standing::Unsettled | Standing::Serving)

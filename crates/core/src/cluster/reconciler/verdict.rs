@@ -11,11 +11,18 @@ use crate::record::{Cause, Decision};
 use crate::time::Instant;
 
 impl Reconciler {
-    /// When a task will have settled, if the gateway goes on to speak well of it.
+    /// When a task will have settled, if the gateway goes on to speak well of it. While there are requests,
+    /// a new one has a while longer to answer one of them; that it answers checks says little.
     pub(super) fn settles(&self, task: &Task) -> Option<Instant> {
         let (_, last) = self.sighted?;
         let since = task.healthy_since.filter(|_| !task.settled && task.is_running())?;
-        let at = since + self.config.deployment.settle;
+        if task.disproved(&self.config).is_some() {
+            return None;
+        }
+        let requests = self.watch.busy().is_some_and(|busy| busy > since);
+        let longer = task.must_settle && !task.answered && requests;
+        let quiet = if longer { self.quiet() } else { Duration::ZERO };
+        let at = since + self.config.deployment.settle + quiet;
         (at <= last + SIGHTINGS_COUNT_FOR).then_some(at)
     }
 
@@ -37,8 +44,8 @@ impl Reconciler {
         }
     }
 
-    /// New tasks whose checks fail or that are out for their requests. Where everyone looks bad, that
-    /// is hardly the new revision's fault.
+    /// New tasks whose checks go on to fail or that are out for their requests. Where everyone looks bad,
+    /// that is hardly the new revision's fault.
     fn bad_new_ones(&self, now: Instant) -> Vec<Task> {
         let seen = self.seen(now);
         let new = self.deployment.revision;
@@ -47,12 +54,13 @@ impl Reconciler {
         });
         let all_bad = old.clone().next().is_some() && old.all(|t| t.standing == Standing::Failing);
         let bad = |task: &&Task| {
-            let failing = task.seen(now, self.config.health_grace).standing == Standing::Failing;
+            let seen = task.seen(now, &self.config);
+            let failing = seen.standing == Standing::Failing && seen.lasting;
             task.is_running() && (failing || task.verdict.ejection.is_some())
         };
         self.tasks
             .iter()
-            .filter(|task| !all_bad && self.may_be_blamed(task))
+            .filter(|task| !all_bad && self.informed(now) && self.may_be_blamed(task))
             .filter(bad)
             .cloned()
             .collect()

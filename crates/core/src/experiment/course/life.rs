@@ -53,6 +53,13 @@ impl Life {
         self.stages.iter().rev().find(|(since, _)| *since <= at).map(|(_, stage)| *stage)
     }
 
+    /// Since when it had been out of rotation as it left at `left`.
+    pub(super) fn out_since(&self, left: Instant) -> Instant {
+        let before = self.stages.iter().rev().skip_while(|(at, _)| *at > left);
+        let mut since_it_served = before.take_while(|(_, stage)| *stage != Stage::InRotation);
+        since_it_served.find(|(_, stage)| *stage == Stage::Out).map_or(left, |(at, _)| *at)
+    }
+
     /// When and why it left, if it did so at `begin` or later.
     pub(super) fn left_since(&self, begin: Instant) -> Option<&(Instant, Cause)> {
         self.left.as_ref().filter(|(at, _)| *at >= begin)

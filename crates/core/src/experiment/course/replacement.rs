@@ -40,8 +40,8 @@ impl Course {
         let missed = |(task, life): (TaskId, &Life)| {
             let (out, cause) = life.left_since(begin)?;
             let is_missed = !matches!(cause, Cause::OldRevision | Cause::Surplus { .. });
-            // Who is replaced has its replacement already.
-            let since = if *cause == Cause::Replaced { begin } else { *out };
+            // Who is replaced was missed before it left.
+            let since = life.out_since(*out);
             is_missed.then_some((*out, task, since, life.revision))
         };
         let mut gone: Vec<_> = self.lives_of(place).filter_map(missed).collect();
@@ -51,8 +51,9 @@ impl Course {
         let mut come: Vec<_> =
             self.lives_of(place).filter(|(_, life)| started(life, begin)).collect();
         let pair = |(out, task, since, revision): (Instant, TaskId, Instant, Revision)| {
-            let fits =
-                |(_, life): &(TaskId, &Life)| life.revision == revision && started(life, since);
+            let fits = |(by, life): &(TaskId, &Life)| {
+                *by > task && life.revision == revision && started(life, since)
+            };
             let (by, life) = come.remove(come.iter().position(fits)?);
             Some(Replacement {
                 task,

@@ -19,6 +19,11 @@ pub struct Rollout {
     /// From then to the moment in which only tasks of the new revision were there, and as many in
     /// rotation as there should be; none if that never came.
     pub done: Option<Duration>,
+    /// From then to the moment since which, after new ones had come, only old ones were there, and as
+    /// many in rotation as there should be; none if it was not so to the end.
+    pub back: Option<Duration>,
+    /// The fewest old ones in rotation from then on.
+    pub kept: u32,
 }
 
 // === impl Course ===
@@ -34,10 +39,12 @@ impl Course {
         let deployment = self.inflicted.iter().find(begun)?;
         match once {
             Once::NewTaskStarted => self.brought(deployment),
-            Once::NewTaskServes => self.new_ones(deployment).filter_map(|life| life.entered).min(),
+            Once::NewTaskServes => {
+                self.tasks(deployment, true).filter_map(|life| life.entered).min()
+            }
             Once::OldTaskLeft => {
                 let left = |life: &Life| Some(life.left_since(deployment.at)?.0);
-                self.old_ones(deployment).filter_map(left).min()
+                self.tasks(deployment, false).filter_map(left).min()
             }
         }
     }
@@ -58,6 +65,8 @@ impl Course {
                 fault: deployment.fault.clone(),
                 started: self.brought(deployment).map(since),
                 done: self.done(deployment, desired).map(since),
+                back: self.back(deployment, desired).map(since),
+                kept: self.kept(deployment),
             })
         };
         self.inflicted.iter().filter_map(rollout).collect()
@@ -79,7 +88,7 @@ impl Course {
 
     /// When the first task was started that a deployment brought.
     pub(super) fn brought(&self, deployment: &Inflicted) -> Option<Instant> {
-        self.new_ones(deployment).filter_map(|life| life.started).min()
+        self.tasks(deployment, true).filter_map(|life| life.started).min()
     }
 
     /// Whether a task left as a deployment has it: one of an old revision makes room, and what becomes
@@ -98,13 +107,30 @@ impl Course {
     }
 
     fn done(&self, deployment: &Inflicted, desired: u32) -> Option<Instant> {
-        let is_done = |at: &Instant| {
-            let gone = |life: &Life| life.stage_at(*at).is_none_or(|stage| stage == Stage::Gone);
-            let serves = |life: &&Life| life.stage_at(*at) == Some(Stage::InRotation);
-            self.new_ones(deployment).filter(serves).count() >= desired as usize
-                && self.old_ones(deployment).all(gone)
-        };
+        let is_done = |at: &Instant| self.only(deployment, true, *at, desired);
         self.changes(deployment.at).into_iter().find(is_done)
+    }
+
+    fn back(&self, deployment: &Inflicted, desired: u32) -> Option<Instant> {
+        let is_back = |at: &Instant| self.only(deployment, false, *at, desired);
+        let brought = self.brought(deployment)?;
+        self.changes(brought).into_iter().rev().take_while(is_back).last()
+    }
+
+    fn kept(&self, deployment: &Inflicted) -> u32 {
+        let moments = std::iter::once(deployment.at).chain(self.changes(deployment.at));
+        moments.map(|at| self.serving(deployment, false, at)).min().unwrap_or_default()
+    }
+
+    /// Whether only new tasks were there, or only old ones, and `desired` of them in rotation.
+    fn only(&self, deployment: &Inflicted, new: bool, at: Instant, desired: u32) -> bool {
+        let gone = |life: &Life| life.stage_at(at).is_none_or(|stage| stage == Stage::Gone);
+        self.serving(deployment, new, at) >= desired && self.tasks(deployment, !new).all(gone)
+    }
+
+    fn serving(&self, deployment: &Inflicted, new: bool, at: Instant) -> u32 {
+        let serves = |life: &&Life| life.stage_at(at) == Some(Stage::InRotation);
+        self.tasks(deployment, new).filter(serves).count() as u32
     }
 
     /// When anything changed since then.
@@ -113,16 +139,10 @@ impl Course {
         changes.filter(|at| *at >= since).collect()
     }
 
-    /// Tasks that a deployment brought.
-    fn new_ones(&self, deployment: &Inflicted) -> impl Iterator<Item = &Life> {
+    /// Tasks that a deployment brought, or those of revisions that were there before it.
+    fn tasks(&self, deployment: &Inflicted, new: bool) -> impl Iterator<Item = &Life> {
         let lives = self.lives().filter(|(task, _)| self.is_for(deployment, *task));
-        lives.map(|(_, life)| life).filter(|life| self.is_new(deployment, life))
-    }
-
-    /// Those of revisions that were there before it.
-    fn old_ones(&self, deployment: &Inflicted) -> impl Iterator<Item = &Life> {
-        let lives = self.lives().filter(|(task, _)| self.is_for(deployment, *task));
-        lives.map(|(_, life)| life).filter(|life| !self.is_new(deployment, life))
+        lives.map(|(_, life)| life).filter(move |life| self.is_new(deployment, life) == new)
     }
 
     /// Whether a task of its service is of a later revision than any that there was when it began.

@@ -276,6 +276,26 @@ mod deployment {
     }
 
     #[test]
+    fn it_is_back_when_only_old_ones_are_there_for_good_and_says_how_many_stayed() {
+        use State::{InRotation, Provisioning};
+        let ms = Duration::from_millis;
+        let rollout = |course: &Course| {
+            let rollout = course.rollouts(&[2]).remove(0);
+            (rollout.done, rollout.back, rollout.kept)
+        };
+        assert_eq!(rollout(&done()), (Some(ms(6000)), None, 0));
+        let mut course = begun();
+        seen(&mut course, 2000, &[(2, 1, InRotation), (4, 1, InRotation)], &[]);
+        assert_eq!(rollout(&course), (None, Some(ms(1000)), 1));
+        // It was not given up yet.
+        let again = [(2, 1, InRotation), (4, 1, InRotation), (5, 2, Provisioning)];
+        seen(&mut course, 3000, &again, &[]);
+        assert_eq!(rollout(&course), (None, None, 1));
+        seen(&mut course, 4000, &[(2, 1, InRotation), (4, 1, InRotation)], &[]);
+        assert_eq!(rollout(&course), (None, Some(ms(3000)), 1));
+    }
+
+    #[test]
     fn only_who_was_killed_is_replaced_and_nobody_is_a_stray() {
         let course = done();
         let pairs: Vec<_> = course.replacements().iter().map(|r| (r.task.0, r.by.0)).collect();
@@ -320,5 +340,20 @@ mod deployment {
         let tasks = [(1, 1, State::InRotation), (2, 1, State::Draining)];
         seen(&mut course, 2000, &tasks, &[retire]);
         assert_eq!((course.strays(&[]).len(), course.strays(&[0]).len()), (1, 0));
+    }
+
+    /// A new task that fails its checks is replaced by the one that is started for that, and neither by
+    /// itself nor by those that the deployment brought.
+    #[test]
+    fn a_new_task_that_fails_is_replaced_by_what_is_started_then() {
+        use State::{Draining, InRotation, OutOfRotation, Provisioning};
+        let mut course = done();
+        let failing = [(3, 2, OutOfRotation), (5, 2, InRotation), (6, 2, Provisioning)];
+        seen(&mut course, 8000, &failing, &[record(8000, 6, Decision::Start, missing())]);
+        let retire = record(12_000, 3, Decision::Retire, Cause::Replaced);
+        let replaced = [(3, 2, Draining), (5, 2, InRotation), (6, 2, InRotation)];
+        seen(&mut course, 12_000, &replaced, &[retire]);
+        let pairs: Vec<_> = course.replacements().iter().map(|r| (r.task.0, r.by.0)).collect();
+        assert_eq!(pairs, [(2, 4), (3, 6)]);
     }
 }

@@ -33,6 +33,7 @@ fn numbers() -> Numbers {
     Numbers {
         requests: 1000,
         failed: 0,
+        unanswered: 0,
         degraded: 0,
         oldest: Duration::ZERO,
         seconds_below_target: 0,

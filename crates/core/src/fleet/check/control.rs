@@ -105,8 +105,8 @@ fn bake(canary: Canary, settle: Duration, alarm: Option<Alarm>, add: Add<'_>) {
         }
         Some(_) => {}
         None => {
-            let text = "without an `alarm` only checks and deaths of its tasks speak against a canary: one \
-                        that answers every request with an error passes";
+            let text = "without an `alarm` only what is seen of its tasks speaks against a canary: one that is \
+                        somewhat worse than what was before passes";
             add(".deployment.canary", Severity::Warning, text.to_owned());
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// What is wrong with a guard's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
@@ -95,7 +97,8 @@ pub struct Starvation {
 }
 
 /// How bad it is, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It cannot work.
     Refused,

@@ -95,7 +95,7 @@ fn what_is_doubtful_about_how_tasks_come_and_go() {
         Warning: service.s.autoscaling.scale_in_cooldown: in after 10s and out after 30s: it is sooner smaller than it can grow again
         Warning: service.s.autoscaling.concurrency: a task gets at most 4 requests at once, and more tasks come when each has more than 4: only when requests wait
         Warning: service.s.autoscaling.p99: no request takes longer than 20s: at 30s it never scales out
-        Warning: service.t.deployment.canary: without an `alarm` only checks and deaths of its tasks speak against a canary: one that answers every request with an error passes
+        Warning: service.t.deployment.canary: without an `alarm` only what is seen of its tasks speaks against a canary: one that is somewhat worse than what was before passes
         Warning: service.t.autoscaling.maximum: 2 to 2 tasks leave nothing to scale
         Warning: agent.listen: 0.0.0.0:9900 can be reached from other machines, and the token goes there as it is: whoever listens on the way can start and stop tasks
         Note: service.s.limits.memory: up to 8 tasks at once (200 %, in a deployment) may use 8GiB of memory

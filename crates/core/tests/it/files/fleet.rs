@@ -164,6 +164,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service = 1                          | line 2, column 1: duplicate key
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
+        gateway.access_log = "-"             | gateway.access_log: the gateway of a fleet has no standard output, only one alone has; allowed is "off" or a path
         service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
@@ -630,7 +631,7 @@ fn a_service_that_somebody_else_runs_has_targets_and_no_tasks_of_ours() {
             gateway.workers = 0                                              | gateway.workers: 0 is out of range; allowed is 1 to 64
             gateway.workers = 65                                             | gateway.workers: 65 is out of range; allowed is 1 to 64
             gateway.admin = 9901                                             | invalid type: integer `9901`, expected socket address
-            gateway.access_log = ""                                          | gateway.access_log: names no file; allowed is "off", "-" for standard output, or a path
+            gateway.access_log = ""                                          | gateway.access_log: names no file; allowed is "off", a path, or "-" for the standard output of a gateway alone
             gateway.access_log = "-"                                         | good
             gateway.stop_timeout = "2h"                                      | gateway.stop_timeout: 2h is out of range; allowed is 0s to 1h
             gateway.listen = "127.0.0.1:1"                                   | unknown field `listen`, expected one of `workers`, `admin`, `access_log`, `stop_timeout`

@@ -7,6 +7,7 @@ use seaworthy_store::import::{self, Source};
 use seaworthy_store::{database, generate};
 
 use super::Database;
+use crate::command::say::say;
 
 /// Fills the database with made-up products, customers and orders, in place of those it holds
 ///
@@ -88,12 +89,11 @@ impl Generate {
         let catalogue = generate::generate(products as usize, seed);
         let people = generate::people(&catalogue, customers as usize, orders as usize, seed);
         database::write_all(&path, &catalogue, &people)?;
-        println!(
+        say(format_args!(
             "generated {products} products, {customers} customers and {} orders into {}",
             people.orders.len(),
             path.display()
-        );
-        Ok(())
+        ))
     }
 }
 
@@ -105,8 +105,7 @@ impl Import {
         let catalogue = import::import(&source, self.prices.meant())?;
         database::write(&self.database.path, &catalogue)?;
         let products = catalogue.products().len();
-        println!("imported {products} products into {}", self.database.path.display());
-        Ok(())
+        say(format_args!("imported {products} products into {}", self.database.path.display()))
     }
 }
 

@@ -39,6 +39,12 @@ pub(super) struct Products {
     /// With --faults: a search for this word aborts the process
     #[arg(long, value_name = "WORD", requires = "faults")]
     query_of_death: Option<String>,
+    /// With --faults: every request but /health is answered with 500
+    #[arg(long, requires = "faults")]
+    broken: bool,
+    /// With --faults: the process aborts so long after its start
+    #[arg(long, value_name = "DURATION", requires = "faults", value_parser = humantime::parse_duration)]
+    dies_after: Option<Duration>,
 }
 
 /// Says who customers are, on 127.0.0.1 until SIGTERM or Ctrl-C
@@ -136,12 +142,13 @@ pub(super) fn task(port: u16) -> anyhow::Result<Task> {
 
 impl Products {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Self { database: Database { path }, port, capacity, faults, query_of_death } = self;
+        let Self { database: Database { path }, port, capacity, faults, .. } = self;
+        let Self { query_of_death, broken, dies_after, .. } = self;
         let task = task(port)?;
         let index = Index::build(database::read(&path)?)?;
         let what =
             format!("{} products from {}", index.catalogue().products().len(), path.display());
-        let faults = faults.meant(query_of_death);
+        let faults = faults.meant(Possible { query_of_death, broken, dies_after });
         let router = products::router(index, faults.as_ref(), task.name.clone());
         let bound = match capacity.meant() {
             Some(capacity) => capacity.bound(router),
@@ -159,7 +166,7 @@ impl Customers {
         let task = task(port)?;
         let people = database::read_people(&path)?;
         let what = format!("{} customers from {}", people.customers.len(), path.display());
-        let faults = faults.meant(None);
+        let faults = faults.meant(Possible::default());
         Ok(service::run(
             &task,
             &what,
@@ -176,7 +183,7 @@ impl Orders {
         let task = task(port)?;
         let people = database::read_people(&path)?;
         let what = format!("{} orders from {}", people.orders.len(), path.display());
-        let faults = faults.meant(None);
+        let faults = faults.meant(Possible::default());
         Ok(service::run(&task, &what, orders::router(people, faults.as_ref(), task.name.clone()))?)
     }
 }
@@ -193,7 +200,7 @@ impl Carts {
                 (kept::Carts::in_database(&path)?, format!("carts in {}", path.display()))
             }
         };
-        let faults = faults.meant(None);
+        let faults = faults.meant(Possible::default());
         Ok(service::run(&task, &what, carts::router(carts, faults.as_ref(), task.name.clone()))?)
     }
 }
@@ -210,7 +217,7 @@ impl Capacity {
 // === impl Faults ===
 
 impl Faults {
-    fn meant(&self, query_of_death: Option<String>) -> Option<Possible> {
-        self.faults.then_some(Possible { query_of_death })
+    fn meant(&self, possible: Possible) -> Option<Possible> {
+        self.faults.then_some(possible)
     }
 }

@@ -7,6 +7,7 @@ use seaworthy_store::service;
 use seaworthy_store::storefront::{self, Settings, Urls};
 
 use super::services::task;
+use crate::command::say::note;
 
 /// Calls Products, Customers and Orders and makes pages of them, on 127.0.0.1 until SIGTERM or Ctrl-C
 ///
@@ -134,7 +135,7 @@ impl Storefront {
         let Self { port, products, customers, orders, patterns } = self;
         let (task, settings) = (task(port)?, patterns.meant());
         for warning in settings.check()? {
-            eprintln!("storefront: warning: {warning}");
+            note(format_args!("storefront: warning: {warning}"));
         }
         let what = format!("storefront of {products}, {customers} and {orders}");
         let urls = Urls { products, customers, orders };

@@ -16,8 +16,38 @@ fn down_leaves_no_process_and_the_next_up_begins_anew() {
     let (code, words) = code_and_words(&place.seaworthy(&["ps"]));
     assert_eq!(code, Some(2));
     assert!(words.contains("no fleet runs in"), "{words}");
+    let tasks = place.fleet.directory().tasks();
+    fs::write(tasks.join("task-1.log"), "the last words\n").unwrap();
     place.must(&["up", "fleet.toml", "--detach"]);
     place.until("the whole fleet", Glimpse::is_whole);
+    let told = [place.must(&["logs"]), place.must(&["events"])];
+    assert!(!told[0].contains("the last words") && !told[1].contains("down:"), "{told:?}");
+    assert!(tasks.with_extension("before").join("task-1.log").exists());
+}
+
+#[test]
+fn the_next_agent_knows_what_was_decided_before() {
+    let (place, before) = Place::up();
+    let told = place.must(&["events"]);
+    kill(before.pid("agent").unwrap());
+    place.until("another agent", |now| now.is_whole() && now.pid("agent") != before.pid("agent"));
+    let events = place.must(&["events"]);
+    assert!(events.starts_with(&told), "{told}\n{events}");
+    assert!(events[told.len()..].contains("adopt:"), "{events}");
+}
+
+#[test]
+fn a_file_that_was_rolled_back_is_not_taken_again_unasked() {
+    let (place, _) = Place::up();
+    let completed = |now: &Glimpse| now.fleet.services.iter().all(|s| s.deployment.is_none());
+    place.until("a revision to go back to", completed);
+    let bad = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    place.world.write("bad.toml", &bad.replace("\"serve\"", "\"nonsense\""));
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "bad.toml"]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("rolled back"), "{words}");
+    let words = place.must(&["deploy"]);
+    assert!(words.contains("/fleet.toml") && words.contains("nothing has changed"), "{words}");
 }
 
 #[test]
@@ -25,6 +55,7 @@ fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let (place, before) = Place::up();
     let said = place.must(&["up", "fleet.toml", "--detach"]);
     assert!(said.contains("runs in") && said.contains("already"), "{said}");
+    assert!(!said.contains("start:"), "what was before is no news: {said}");
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_eq!(after.fleet.parts, before.fleet.parts);
@@ -50,17 +81,49 @@ fn a_directory_has_one_keeper() {
 fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     let (place, before) = Place::up();
     let address = before.address("store").unwrap();
-    // First of all the one that would start the others again.
-    kill(before.pid("keeper").unwrap());
-    for process in place.fleet.processes() {
-        process.kill();
-    }
-    place.assert_no_process_is_left();
+    place.end_at_once(&before);
     let directory = place.fleet.directory().path();
     assert!(directory.join("agent.sock").exists() && directory.join("gateway.sock").exists());
     place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.address("store"), Some(address), "clients know where it is");
+}
+
+#[test]
+fn after_a_restart_of_the_machine_the_fleet_is_what_it_was() {
+    let (place, _) = Place::up();
+    place.must(&["scale", "store=4"]);
+    place.must(&["deploy", "--force"]);
+    place.must(&["deploy", "--force"]);
+    place.must(&["rollback", "store"]);
+    let before = place.until("four tasks", |now| now.is_whole() && now.tasks.len() == 4);
+    place.end_at_once(&before);
+    let state = place.fleet.directory().state();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let of_another = fs::read_to_string(&state).unwrap().replace(boot.trim(), "another");
+    fs::write(&state, of_another).unwrap();
+
+    place.must(&["up", "--detach"]);
+    let after = place.until("the whole fleet", Glimpse::is_whole);
+    let store = &after.fleet.services[0];
+    assert_eq!((store.desired, store.revision), (4, 2), "scaled, and rolled back");
+    let highest = before.tasks.iter().map(|task| task.task).max();
+    assert!(after.tasks.iter().all(|task| Some(task.task) > highest), "{:?}", after.tasks);
+    let revisions = place.must(&["revisions", "store"]);
+    assert_eq!(revisions.lines().count(), 4, "{revisions}");
+}
+
+#[test]
+fn a_program_that_cannot_read_the_state_replaces_nothing() {
+    let (place, before) = Place::up();
+    let fleet = place.fleet.directory().fleet();
+    let later = fs::read_to_string(&fleet).unwrap().replace("\"format\": 1", "\"format\": 2");
+    fs::write(&fleet, later).unwrap();
+    let (code, words) = code_and_words(&place.seaworthy(&["upgrade"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("newer seaworthy") && words.contains("fleet.json"), "{words}");
+    let after = place.until("the whole fleet", Glimpse::is_whole);
+    assert_eq!(after.fleet.parts, before.fleet.parts);
 }
 
 #[test]

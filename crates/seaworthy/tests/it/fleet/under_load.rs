@@ -6,6 +6,7 @@ use seaworthy_drill::standing::Glimpse;
 use seaworthy_drill::storm::{Class, Storm};
 
 use super::{DEADLINE, Place, assert_all_good, block_on, kill, users};
+use crate::client::get;
 
 #[test]
 fn a_crash_storm_refuses_nobody_and_leaves_the_fleet_as_desired() {
@@ -71,5 +72,22 @@ fn an_upgrade_fails_no_request_and_keeps_the_tasks() {
         "it becomes another program, not process"
     );
     assert_ne!(after.pid("agent"), before.pid("agent"));
+    assert_all_good(&users.end());
+}
+
+#[test]
+fn a_service_that_is_added_costs_no_request() {
+    let (place, before) = Place::up();
+    let users = users(&before);
+    let file = std::fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    // By its name it is the first one, so the other one's place changes.
+    place.world.write("fleet.toml", &(file.replace("service.store", "service.carts") + &file));
+    let said = place.must(&["deploy", "fleet.toml"]);
+    assert!(said.contains("`carts` is new"), "{said}");
+    let both = place.until("both services", |now| now.is_whole() && now.fleet.services.len() == 2);
+    let events = place.must(&["events"]);
+    assert!(events.contains("that go on: 3, gone: 0"), "{events}");
+    let carts = get(both.address("carts").unwrap(), "/products?q=lamp").unwrap();
+    assert_eq!(carts.status, 200);
     assert_all_good(&users.end());
 }

@@ -1,21 +1,22 @@
-//! `/proc/PID/stat`, as far as it says what a process uses.
+//! What `/proc/PID/stat` says of a process.
 
 use std::fs::File;
 use std::io::Read;
 
 /// What the kernel says of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stat {
-    pub(super) parent: u32,
-    pub(super) group: u32,
+pub(crate) struct Stat {
+    pub(crate) state: char,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
     /// Processor time of its own, in clock ticks.
-    pub(super) own: u64,
+    pub(crate) own: u64,
     /// That of its children, and of theirs, that ended and that it waited for.
-    pub(super) of_children: u64,
+    pub(crate) of_children: u64,
     /// When it was started, in clock ticks since the machine was.
-    pub(super) start_time: u64,
+    pub(crate) start_time: u64,
     /// Resident memory, in pages.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
 }
 
 /// Longer than any such file, so that one read gives all of it.
@@ -23,7 +24,7 @@ const LONGEST: usize = 4096;
 
 impl Stat {
     /// What the kernel says of a process that is there.
-    pub(super) fn read(pid: u32) -> Option<Self> {
+    pub(crate) fn read(pid: u32) -> Option<Self> {
         let mut buffer = [0; LONGEST];
         let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
         Self::parse(&buffer[..length])
@@ -37,6 +38,7 @@ impl Stat {
         let fields: Vec<&str> = text.split_ascii_whitespace().take(22).collect();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Self {
+            state: fields.first()?.chars().next()?,
             parent: u32::try_from(number(4)?).ok()?,
             group: u32::try_from(number(5)?).ok()?,
             own: number(14)? + number(15)?,
@@ -57,6 +59,7 @@ mod tests {
                     999 321 18446744073709551615 1 1\n";
         let stat = Stat::parse(line.as_bytes()).unwrap();
         let expected = Stat {
+            state: 'S',
             parent: 7,
             group: 41,
             own: 200,
