@@ -27,6 +27,12 @@ pub enum Stream {
     Affinity,
     /// Which revision gets a call.
     Revisions,
+    /// How long a simulated task takes for a request.
+    Service,
+    /// How long a simulated process takes until it listens.
+    Start,
+    /// What becomes of a message on a simulated network.
+    Network,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -58,6 +58,17 @@ impl Failure {
 
 // === impl Refusal ===
 
+impl Refusal {
+    /// The status with which a client is told.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::NoTask | Self::Busy | Self::Rejected(_) => 503,
+            Self::Failed(FailureKind::ConnectTimeout) | Self::Deadline => 504,
+            Self::Failed(_) => 502,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

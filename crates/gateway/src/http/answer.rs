@@ -37,22 +37,10 @@ impl Why {
     fn row(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::Fault(fault) => faulty(fault),
-            Self::Refusal(Refusal::NoTask) => (503, "Service Unavailable", "no_task"),
-            Self::Refusal(Refusal::Busy) => (503, "Service Unavailable", "tasks_busy"),
-            Self::Refusal(Refusal::Failed(FailureKind::Refused)) => {
-                (502, "Bad Gateway", "task_refused")
+            Self::Refusal(refusal) => {
+                let status = refusal.status();
+                (status, title(status), cause(refusal))
             }
-            Self::Refusal(Refusal::Failed(FailureKind::Closed)) => {
-                (502, "Bad Gateway", "task_closed")
-            }
-            Self::Refusal(Refusal::Failed(FailureKind::Malformed)) => {
-                (502, "Bad Gateway", "task_malformed")
-            }
-            Self::Refusal(Refusal::Failed(FailureKind::ConnectTimeout)) => {
-                (504, "Gateway Timeout", "connect_timeout")
-            }
-            Self::Refusal(Refusal::Deadline) => (504, "Gateway Timeout", "deadline"),
-            Self::Refusal(Refusal::Rejected(why)) => (503, "Service Unavailable", rejected(why)),
         }
     }
 
@@ -79,6 +67,27 @@ impl Why {
             Self::Fault(fault) => fault.to_string(),
             Self::Refusal(refusal) => refusal.to_string(),
         }
+    }
+}
+
+fn title(status: u16) -> &'static str {
+    match status {
+        502 => "Bad Gateway",
+        504 => "Gateway Timeout",
+        _ => "Service Unavailable",
+    }
+}
+
+fn cause(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoTask => "no_task",
+        Refusal::Busy => "tasks_busy",
+        Refusal::Failed(FailureKind::Refused) => "task_refused",
+        Refusal::Failed(FailureKind::Closed) => "task_closed",
+        Refusal::Failed(FailureKind::Malformed) => "task_malformed",
+        Refusal::Failed(FailureKind::ConnectTimeout) => "connect_timeout",
+        Refusal::Deadline => "deadline",
+        Refusal::Rejected(why) => rejected(why),
     }
 }
 

@@ -1,0 +1,355 @@
+//! One cell of a drill in virtual time: the same schedule, course, numbers and verdict as live.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use seaworthy_core::cluster::View;
+use seaworthy_core::cluster::reconciler;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::load::{Method, Planned};
+use seaworthy_core::experiment::numbers::{Answer, Sample};
+use seaworthy_core::experiment::{
+    Cell, Configuration, Drill, Ending, Fault, FaultKind, Filling, Findings, Schedule,
+};
+use seaworthy_core::fleet::Service;
+use seaworthy_core::machine::soonest;
+use seaworthy_core::record::Record;
+use seaworthy_core::time::Instant;
+
+use crate::world::{Arrival, News, Physics, Program, World};
+
+/// From the fleet's being whole to the first moment of the load.
+const NOTICE: Duration = Duration::from_millis(50);
+/// Beyond the start timeout.
+const FILL_MARGIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether a fault has shown what it will.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The ticket of a query of death: nobody counts its answer.
+const NOBODY: u64 = u64::MAX;
+
+/// Why a cell cannot be simulated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is nothing of ours in it.
+    #[error(
+        "cell {cell} has a target in place of a fleet: what is not ours cannot be simulated; run it without --sim"
+    )]
+    Target {
+        /// Its name.
+        cell: String,
+    },
+    /// A fault does what only the real program or a real command can do.
+    #[error("cell {cell}: the {fault} cannot be simulated: {why}; run it without --sim")]
+    Fault {
+        /// Its name.
+        cell: String,
+        /// The fault, in words.
+        fault: String,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// The fleet does not come up.
+    #[error("cell {cell}: the simulated fleet does not come up: {why}")]
+    NotUp {
+        /// Its name.
+        cell: String,
+        /// What was seen.
+        why: String,
+    },
+}
+
+/// One run of a cell.
+struct Run<'a> {
+    drill: &'a Drill,
+    schedule: &'a Schedule,
+    configuration: &'a Configuration,
+    world: World,
+    course: Course,
+    /// Every decision of the agent so far, and how many of them the course knows.
+    records: Vec<Record>,
+    observed: usize,
+    /// In order of time.
+    coming: Vec<Fault>,
+    /// What lasts: when it is over, its number, and whom it meets.
+    lasting: Vec<(Instant, usize, Vec<TaskId>)>,
+    /// Met by a fault that ends tasks.
+    doomed: Vec<TaskId>,
+    begin: Instant,
+    samples: Vec<Sample>,
+    planned: Vec<Planned>,
+    /// The task that each user of each flow is used to.
+    used_to: BTreeMap<(usize, u32), TaskId>,
+    hop: Duration,
+}
+
+/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run, and
+/// `program` is what a service runs.
+pub fn run(
+    drill: &Drill,
+    cell: Cell,
+    seed: u64,
+    program: impl Fn(&Service) -> Program,
+) -> Result<Findings, Error> {
+    let name = cell.name(drill);
+    let schedule = &drill.schedules[cell.schedule];
+    let configuration = &drill.configurations[cell.configuration];
+    let Some(fleet) = &configuration.fleet else { return Err(Error::Target { cell: name }) };
+    for fault in &schedule.faults {
+        check(&name, fault)?;
+    }
+    let mut fleet = fleet.clone();
+    fleet.seed = seed;
+    let programs: Vec<Program> = fleet.services.iter().map(program).collect();
+    let physics = Physics::default();
+    let planned = schedule.requests(&drill.load, seed);
+    let mut run = Run {
+        drill,
+        schedule,
+        configuration,
+        world: World::new(&fleet, &programs, physics),
+        course: Course::of(fleet.services.len()),
+        records: Vec::new(),
+        observed: 0,
+        coming: schedule.faults.clone(),
+        lasting: Vec::new(),
+        doomed: Vec::new(),
+        begin: Instant::EPOCH,
+        samples: planned.iter().map(unanswered).collect(),
+        planned,
+        used_to: BTreeMap::new(),
+        hop: physics.hop,
+    };
+    run.fill().map_err(|why| Error::NotUp { cell: name, why })?;
+    run.load();
+    run.settle();
+    Ok(Findings::of(drill, cell, &run.samples, &run.course, &BTreeMap::new()))
+}
+
+/// Whether a fault is one of physics.
+fn check(cell: &str, fault: &Fault) -> Result<(), Error> {
+    let why = match &fault.kind {
+        FaultKind::Ask { .. } => "what the program makes of it is known to the program only",
+        FaultKind::Exec(_) => "what a command does is known to the command only",
+        FaultKind::Link { .. } => "calls between services are not modelled",
+        FaultKind::Deploy { definition, .. } if definition.command.is_some() => {
+            "what another program does is not known"
+        }
+        FaultKind::End { .. }
+        | FaultKind::Task { .. }
+        | FaultKind::QueryOfDeath { .. }
+        | FaultKind::Deploy { .. }
+        | FaultKind::Spike(_) => return Ok(()),
+    };
+    Err(Error::Fault { cell: cell.to_owned(), fault: fault.to_string(), why })
+}
+
+fn unanswered(planned: &Planned) -> Sample {
+    let Planned { flow, intended, .. } = *planned;
+    Sample { flow, intended, sent: intended, answer: None }
+}
+
+// === impl Run ===
+
+impl Run<'_> {
+    /// Lets time pass until all tasks are in rotation.
+    fn fill(&mut self) -> Result<(), String> {
+        let clusters = self.configuration.services().iter().map(|service| &service.cluster);
+        let starts = clusters.map(|cluster| cluster.start_timeout);
+        let until = self.world.now() + starts.max().unwrap_or_default() + FILL_MARGIN;
+        let count = self.configuration.desired_count();
+        loop {
+            let in_rotation = self.course.in_rotation().len();
+            match Filling::of(count, in_rotation, &self.records) {
+                Filling::Filled => return Ok(()),
+                Filling::Hopeless(why) => return Err(why),
+                Filling::Waiting if self.world.now() >= until => {
+                    return Err("not all tasks were in rotation in time".to_owned());
+                }
+                Filling::Waiting => self.pass(until),
+            }
+        }
+    }
+
+    /// Lets the load and the faults go over the fleet.
+    fn load(&mut self) {
+        self.begin = self.world.now() + NOTICE;
+        self.course.begin(self.begin);
+        let mut sent = 0;
+        let end = self.begin + self.schedule.duration + self.drill.objective.latency;
+        loop {
+            let next = self.planned.get(sent).map(|planned| self.begin + planned.intended);
+            let due = soonest(next.map(|at| at + self.hop), self.due());
+            let until = due.map_or(end, |due| due.min(end));
+            self.pass(until);
+            let now = self.world.now();
+            while let Some(planned) = self.planned.get(sent)
+                && self.begin + planned.intended + self.hop <= now
+            {
+                self.send(sent);
+                sent += 1;
+            }
+            self.act();
+            if now >= end {
+                return self.mend(Instant::EPOCH + Duration::MAX);
+            }
+        }
+    }
+
+    /// Waits for what is still to be seen of the faults.
+    fn settle(&mut self) {
+        let services = self.configuration.services().iter();
+        let stop_timeout =
+            services.map(|service| service.cluster.stop_timeout).max().unwrap_or_default();
+        while !self.course.settled(self.world.now(), stop_timeout) {
+            self.pass(self.world.now() + LOOK_EVERY);
+        }
+    }
+
+    /// Lets time pass until there is news or this moment has come, and takes note of the news.
+    fn pass(&mut self, until: Instant) {
+        self.world.advance(until);
+        let mut tasks_changed = false;
+        while let Some(news) = self.world.poll_news() {
+            match news {
+                News::Answered { ticket, status, task } => self.answered(ticket, status, task),
+                News::Controlled(_, record) => self.records.push(record),
+                News::Tasks(_) => tasks_changed = true,
+                News::Listens(task) => self.course.answered(self.world.now(), task),
+                News::Ended(task) if self.doomed.contains(&task) => {
+                    self.course.process_ended(self.world.now(), task);
+                }
+                News::Served(..) | News::Ended(_) => {}
+            }
+        }
+        if tasks_changed {
+            self.observe();
+        }
+    }
+
+    fn observe(&mut self) {
+        let places = 0..self.configuration.services().len();
+        let mut views: Vec<View> = places.flat_map(|place| self.world.views(place)).collect();
+        views.sort_unstable_by_key(|view| view.task);
+        self.course.observe(self.world.now(), &views, &self.records[self.observed..]);
+        self.observed = self.records.len();
+    }
+
+    fn send(&mut self, number: usize) {
+        let planned = self.planned[number];
+        let flow = &self.drill.load.flows[planned.flow];
+        let service = &self.configuration.services()[flow.service];
+        let user = (planned.flow, planned.user);
+        let sticky = service.sticky_cookie.is_some() && planned.user > 0;
+        let arrival = Arrival {
+            method: match flow.method {
+                Method::Get => "GET",
+                Method::Put => "PUT",
+                Method::Post => "POST",
+            },
+            target: flow.paths[planned.path].clone(),
+            preferred: sticky.then(|| self.used_to.get(&user).copied()).flatten(),
+            affinity: u64::from(planned.user),
+            fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
+            deadly: false,
+        };
+        self.world.send(flow.service, number as u64, &arrival);
+    }
+
+    fn answered(&mut self, ticket: u64, status: Option<u16>, task: Option<TaskId>) {
+        let Some(sample) = self.samples.get_mut(ticket as usize) else { return };
+        let completed = (self.world.now() + self.hop).since(self.begin);
+        // Whoever sent it has given up by then.
+        let in_time = completed <= sample.intended + self.drill.objective.latency;
+        if let (Some(status), true) = (status, in_time) {
+            sample.answer = Some(Answer { completed, status, task, degraded: None });
+            let planned = self.planned[ticket as usize];
+            if let Some(task) = task {
+                self.used_to.entry((planned.flow, planned.user)).or_insert(task);
+            }
+        }
+    }
+
+    // The faults
+
+    /// When something is to be done next, as far as that is known.
+    fn due(&self) -> Option<Instant> {
+        let over = self.lasting.iter().map(|(over, ..)| *over);
+        self.coming.iter().filter_map(|fault| self.course.due(fault)).chain(over).min()
+    }
+
+    fn act(&mut self) {
+        let now = self.world.now();
+        let is_due = |fault: &Fault, course: &Course| course.due(fault).is_some_and(|at| at <= now);
+        while let Some(next) = self.coming.iter().position(|fault| is_due(fault, &self.course)) {
+            let fault = self.coming.remove(next);
+            self.inflict(now, fault);
+        }
+        self.mend(now);
+    }
+
+    fn inflict(&mut self, now: Instant, fault: Fault) {
+        match fault.kind.clone() {
+            FaultKind::End { how, service, tasks } => {
+                let met = tasks.among(&self.course.in_rotation_of(service));
+                self.doomed.extend(&met);
+                self.course.inflict(now, fault, met.clone());
+                for task in met {
+                    match how {
+                        Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
+                        Ending::Kill => {
+                            self.world.kill(task);
+                        }
+                    }
+                }
+            }
+            FaultKind::Task { service, tasks, fault: how } => {
+                let met = tasks.among(&self.course.in_rotation_of(service));
+                let over = self.begin + fault.end();
+                let number = self.course.inflict(now, fault, met.clone());
+                for task in &met {
+                    self.world.disturb(*task, number as u32, how);
+                }
+                self.lasting.push((over, number, met));
+            }
+            FaultKind::QueryOfDeath { service, path } => {
+                self.course.inflict(now, fault, Vec::new());
+                let arrival = Arrival {
+                    method: "GET",
+                    target: path,
+                    preferred: None,
+                    affinity: 0,
+                    fingerprint: u64::MAX,
+                    deadly: true,
+                };
+                self.world.send(service, NOBODY, &arrival);
+            }
+            FaultKind::Deploy { service, .. } => {
+                self.course.inflict(now, fault, Vec::new());
+                let cluster = self.configuration.services()[service].cluster.clone();
+                self.world.deploy(service, cluster, None);
+            }
+            // The load has it in its plan, and what else there is was refused.
+            FaultKind::Spike(_)
+            | FaultKind::Ask { .. }
+            | FaultKind::Link { .. }
+            | FaultKind::Exec(_) => {
+                self.course.inflict(now, fault, Vec::new());
+            }
+        }
+    }
+
+    /// Ends what lasts until `now` at most.
+    fn mend(&mut self, now: Instant) {
+        let (over, later) = self.lasting.drain(..).partition(|(over, ..)| *over <= now);
+        self.lasting = later;
+        for (_, number, met) in over {
+            let met: Vec<TaskId> = met;
+            for task in &met {
+                self.world.mend(*task, number as u32);
+            }
+            let effect = if met.is_empty() { Err("it met no task".to_owned()) } else { Ok(()) };
+            self.course.told(number, effect);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The decisions of [`seaworthy_core`] in virtual time, and the planner on top of them.
+//!
+//! A simulation models only physics: links, tasks, loads, machines. Whatever is *decided* in it is
+//! decided by the very structs that the gateway and the agent drive, so that it cannot disagree with
+//! them about anything else.
+
+mod agenda;
+pub mod cell;
+pub mod distribution;
+pub mod world;

@@ -1,0 +1,74 @@
+//! The way of control of one service: the agent, without its processes and files.
+
+use seaworthy_core::cluster::Numbers;
+use seaworthy_core::cluster::View;
+use seaworthy_core::cluster::autoscaler::{Autoscaler, Observation};
+use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
+use seaworthy_core::endpoints::Traffic;
+use seaworthy_core::fleet::Service;
+use seaworthy_core::machine::drive;
+use seaworthy_core::time::Instant;
+
+/// The first port that is given to a task. It stands for an address and nothing else.
+const FIRST_PORT: u16 = 1024;
+
+/// The way of control of one service.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) reconciler: Reconciler,
+    autoscaler: Option<Autoscaler>,
+    /// What clients got, as last heard, since the autoscaler was last asked.
+    traffic: Option<Traffic>,
+    port: u16,
+    needs_port: bool,
+}
+
+// === impl Control ===
+
+impl Control {
+    pub(super) fn new(service: &Service, seed: u64, numbers: Numbers) -> Self {
+        Self {
+            reconciler: Reconciler::new(service.cluster.clone(), seed, numbers),
+            autoscaler: service.cluster.autoscaling.clone().map(Autoscaler::new),
+            traffic: None,
+            port: FIRST_PORT,
+            needs_port: true,
+        }
+    }
+
+    /// Tells core, and returns what it wants. The next task always has a port.
+    pub(super) fn drive(&mut self, now: Instant, event: Option<Event>) -> Vec<Action> {
+        if let Some(Event::Sightings(seen)) = &event {
+            self.traffic = Some(seen.traffic);
+        }
+        let mut actions = Vec::new();
+        drive(&mut self.reconciler, now, event, |action| actions.push(action));
+        while actions
+            .iter()
+            .any(|action| matches!(action, Action::Launch { port, .. } if *port == self.port))
+            || self.needs_port
+        {
+            self.needs_port = false;
+            self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
+            let port = Event::Port(self.port);
+            drive(&mut self.reconciler, now, Some(port), |action| actions.push(action));
+        }
+        actions
+    }
+
+    /// How many tasks there should be, if that changes.
+    pub(super) fn sample(&mut self, now: Instant) -> Option<u32> {
+        let autoscaler = self.autoscaler.as_mut()?;
+        // A gateway that is silent tells nothing.
+        let traffic = self.traffic.take()?;
+        let in_rotation = self.reconciler.views().into_iter().filter(View::is_in_rotation).count();
+        let seen = Observation {
+            desired: self.reconciler.desired_count(),
+            in_rotation: in_rotation as u32,
+            traffic,
+            cpu_percent: None,
+            deploying: self.reconciler.is_deploying(),
+        };
+        autoscaler.observe(now, &seen).map(|change| change.to)
+    }
+}

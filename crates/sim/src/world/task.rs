@@ -1,0 +1,177 @@
+//! A task's process: what it does with requests and signals. It decides nothing.
+
+use std::collections::VecDeque;
+
+use seaworthy_core::call::{Attempt, CallId};
+use seaworthy_core::cluster::reconciler::Signal;
+use seaworthy_core::experiment::TaskFault;
+
+use super::physics::Program;
+
+/// One try of a call, as its task has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) call: CallId,
+    pub(crate) attempt: Attempt,
+    /// Whoever takes it dies of it.
+    pub(crate) deadly: bool,
+}
+
+/// A process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) program: Program,
+    pub(crate) state: State,
+    /// Stopped by SIGSTOP: nothing moves.
+    pub(crate) hangs: bool,
+    /// What is on its way, each with an id, the earliest first.
+    pub(crate) faults: Vec<(u32, TaskFault)>,
+    /// Taken and not yet begun.
+    waiting: VecDeque<Job>,
+    working: Vec<Job>,
+    /// Came to their end while it hung.
+    held: Vec<Job>,
+}
+
+/// Where in its life a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It does not listen yet.
+    Starting,
+    /// It takes requests.
+    Listening,
+    /// It was told to go: it finishes what it has.
+    Leaving,
+}
+
+/// What comes of something that happens to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Work on this begins.
+    Begin(Job),
+    /// Nothing is left to do: the process ends.
+    End,
+}
+
+// === impl Process ===
+
+impl Process {
+    pub(crate) fn new(program: Program) -> Self {
+        Self {
+            program,
+            state: State::Starting,
+            hangs: false,
+            faults: Vec::new(),
+            waiting: VecDeque::new(),
+            working: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// Whether a new connection is taken: by the kernel, also if nobody comes for it.
+    pub(crate) fn listens(&self) -> bool {
+        self.state == State::Listening
+    }
+
+    /// A request has come.
+    pub(crate) fn take(&mut self, job: Job) -> Option<Effect> {
+        self.waiting.push_back(job);
+        self.next()
+    }
+
+    /// Work on a request has come to its end; whether there is an answer now.
+    pub(crate) fn finish(&mut self, job: Job) -> bool {
+        let Some(place) = self.working.iter().position(|other| *other == job) else { return false };
+        if self.hangs {
+            self.held.push(job);
+            return false;
+        }
+        self.working.swap_remove(place);
+        true
+    }
+
+    /// What it does next.
+    pub(crate) fn next(&mut self) -> Option<Effect> {
+        if self.hangs {
+            return None;
+        }
+        if self.working.len() < self.program.concurrency as usize
+            && let Some(job) = self.waiting.pop_front()
+        {
+            self.working.push(job);
+            return Some(Effect::Begin(job));
+        }
+        (self.state == State::Leaving && self.working.is_empty()).then_some(Effect::End)
+    }
+
+    /// Whether it ends at once.
+    pub(crate) fn signal(&mut self, signal: Signal) -> bool {
+        match signal {
+            Signal::Kill => true,
+            Signal::Terminate if self.program.stubborn || self.hangs => false,
+            Signal::Terminate => {
+                self.state = State::Leaving;
+                self.working.is_empty() && self.waiting.is_empty()
+            }
+        }
+    }
+
+    /// It goes on; what had come to its end meanwhile.
+    pub(crate) fn go_on(&mut self) -> Vec<Job> {
+        self.hangs = false;
+        std::mem::take(&mut self.held)
+    }
+
+    /// What dies with it.
+    pub(crate) fn in_hand(self) -> impl Iterator<Item = Job> {
+        self.working.into_iter().chain(self.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(slot: u32) -> Job {
+        Job { call: CallId { slot, generation: 0 }, attempt: Attempt(1), deadly: false }
+    }
+
+    fn process(concurrency: u32) -> Process {
+        let program = Program { concurrency, ..Program::default() };
+        Process { state: State::Listening, ..Process::new(program) }
+    }
+
+    #[test]
+    fn so_many_are_worked_on_and_the_others_wait_in_order() {
+        let mut process = process(1);
+        assert_eq!(process.take(job(1)), Some(Effect::Begin(job(1))));
+        assert_eq!((process.take(job(2)), process.take(job(3))), (None, None));
+        assert!(process.finish(job(1)));
+        assert_eq!(process.next(), Some(Effect::Begin(job(2))));
+        assert!(!process.finish(job(1)), "it has ended before");
+    }
+
+    #[test]
+    fn a_hanging_process_holds_what_it_has_and_goes_on_with_it() {
+        let mut process = process(1);
+        process.take(job(1));
+        process.hangs = true;
+        assert_eq!((process.take(job(2)), process.finish(job(1))), (None, false));
+        assert_eq!(process.go_on(), [job(1)]);
+        assert!(process.finish(job(1)));
+        assert_eq!(process.next(), Some(Effect::Begin(job(2))));
+    }
+
+    #[test]
+    fn told_to_go_it_finishes_first() {
+        let mut process = process(1);
+        process.take(job(1));
+        process.take(job(2));
+        assert!(!process.signal(Signal::Terminate) && !process.listens());
+        process.finish(job(1));
+        assert_eq!(process.next(), Some(Effect::Begin(job(2))));
+        process.finish(job(2));
+        assert_eq!(process.next(), Some(Effect::End));
+        assert!(process.signal(Signal::Kill));
+    }
+}

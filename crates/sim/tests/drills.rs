@@ -1,0 +1,44 @@
+//! Drill files that ship with Seaworthy, in virtual time.
+
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::{Drill, Findings, RawDrill};
+use seaworthy_sim::cell;
+use seaworthy_sim::world::Program;
+
+fn drill(text: &str) -> Drill {
+    let raw: RawDrill = toml::from_str(text).unwrap();
+    raw.try_into().unwrap()
+}
+
+fn matrix(drill: &Drill, seed: u64) -> Vec<(String, Findings)> {
+    let run = |cell: seaworthy_core::experiment::Cell| {
+        let program = |_: &_| Program::default();
+        (cell.name(drill), cell::run(drill, cell, cell.seed(seed, 1), program).unwrap())
+    };
+    drill.cells().into_iter().map(run).collect()
+}
+
+#[test]
+fn the_reports_experiment_goes_as_expected_at_life_size() {
+    let drill = drill(include_str!("../../../drills/report.toml"));
+    for (name, findings) in matrix(&drill, 1) {
+        println!(
+            "{name}: failed {} of {}, gap {:?}, range {:?}, {:?} {:?}",
+            findings.numbers.failed,
+            findings.numbers.requests,
+            findings.numbers.longest_gap,
+            findings.range,
+            findings.verdict,
+            findings.reasons
+        );
+        assert_eq!(findings.verdict, Verdict::AsExpected, "{name}: {:?}", findings.reasons);
+    }
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let drill = drill(include_str!("../../../drills/report.toml")).faster(10);
+    let story = |seed| format!("{:?}", matrix(&drill, seed));
+    assert_eq!(story(7), story(7));
+    assert_ne!(story(7), story(8));
+}
