@@ -27,6 +27,8 @@ pub enum Stream {
     Affinity,
     /// Which revision gets a call.
     Revisions,
+    /// Failures and repairs of the reduced model of availability.
+    Availability,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -3,3 +3,5 @@
 //! A simulation models only physics: links, tasks, loads, machines. Whatever is *decided* in it is
 //! decided by the very structs that the gateway and the agent drive, so that it cannot disagree with
 //! them about anything else.
+
+pub mod availability;
