@@ -5,3 +5,4 @@
 //! them about anything else.
 
 pub mod availability;
+pub mod planner;
