@@ -103,18 +103,43 @@ impl Repair {
         }
     }
 
+    /// The time by which this share of many repairs that began together have ended: above 0, below 1.
+    pub fn quantile(&self, share: f64) -> f64 {
+        match *self {
+            Self::Exponential { mean } => -mean * libm::log1p(-share),
+            Self::Constant { seconds } => seconds,
+            Self::Uniform(span) => within(span, share),
+            Self::Mixed { share: later, first, second } => {
+                let ended = |by| (1.0 - later) * before(first, by) + later * before(second, by);
+                let (mut low, mut high) = (first.0.min(second.0), first.1.max(second.1));
+                // Until nothing is left between them.
+                for _ in 0..60 {
+                    let middle = f64::midpoint(low, high);
+                    if ended(middle) < share { low = middle } else { high = middle }
+                }
+                high
+            }
+        }
+    }
+
     /// The time that belongs to a number drawn from `(0, 1]`.
     pub(super) fn draw(&self, unit: f64) -> f64 {
-        let within = |(low, high): Span, unit: f64| low + (high - low) * unit;
         match *self {
-            Self::Exponential { mean } => -mean * libm::log(unit),
-            Self::Constant { seconds } => seconds,
-            Self::Uniform(span) => within(span, unit),
             // What is left of a number that has told the kind is uniform again.
             Self::Mixed { share, second, .. } if unit <= share => within(second, unit / share),
             Self::Mixed { share, first, .. } => within(first, (unit - share) / (1.0 - share)),
+            _ => self.quantile(1.0 - unit),
         }
     }
+}
+
+fn within((low, high): Span, share: f64) -> f64 {
+    low + (high - low) * share
+}
+
+/// The share of a span that is over by then.
+fn before((low, high): Span, by: f64) -> f64 {
+    if by >= high { 1.0 } else { ((by - low) / (high - low)).max(0.0) }
 }
 
 impl fmt::Display for Repair {

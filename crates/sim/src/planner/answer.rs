@@ -38,7 +38,8 @@ pub struct Answer {
     pub needed: u32,
     /// The file as it is, or why it cannot work.
     pub now: Result<Assessed, String>,
-    /// Those that no other beats in price, failed share and number of changes. The cheapest first.
+    /// Those that no other beats in price, failed share (by a hundredth at least) and number of changes.
+    /// The cheapest first.
     pub pareto: Vec<Assessed>,
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
@@ -53,7 +54,9 @@ pub struct Answer {
     pub candidates: usize,
 }
 
-/// A difference below this is none that anybody can plan with.
+/// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
+const WORTH: f64 = 0.01;
+/// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
 /// Answers it, unless it cannot be meant.
@@ -65,31 +68,37 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     for candidate in all {
         match refusal(question, &candidate) {
             Some(why) => note(&mut refused, &candidate, why),
-            None => assessed.push(Assessed::new(question, candidate)),
+            None => {
+                let like = assessed.last().filter(|last: &&Assessed| last.is_like(&candidate));
+                assessed.push(Assessed::new(question, candidate, like));
+            }
         }
     }
     let file = Candidate::of(question.service);
     let now = match refusal(question, &file) {
         Some(why) => Err(why),
-        None => Ok(Assessed::new(question, file)),
+        None => Ok(Assessed::new(question, file, None)),
     };
-    let pareto = pareto(&assessed);
-    let meets = |one: &&Assessed| one.meets(question);
-    let cheapest = pareto.iter().find(meets);
-    let nearest = pareto.iter().min_by(|a, b| a.failed().total_cmp(&b.failed()));
+    assessed.sort_by(|a, b| {
+        let changes = |one: &Assessed| one.candidate.changes.len();
+        let by_price = a.price.total_cmp(&b.price).then(a.candidate.tasks.cmp(&b.candidate.tasks));
+        by_price.then(changes(a).cmp(&changes(b))).then(a.failed().total_cmp(&b.failed()))
+    });
+    let cheapest = assessed.iter().find(|one| one.meets(question));
+    let nearest = assessed.iter().min_by(|a, b| a.failed().total_cmp(&b.failed()));
     Ok(Answer {
         needed: question.needed(),
         cheapest: cheapest.cloned(),
         nearest: nearest.cloned(),
         buys: buys(&assessed, &now),
         now,
-        pareto,
+        pareto: pareto(&assessed),
         refused,
         candidates,
     })
 }
 
-/// What single changes do to the file. That do nothing are left out.
+/// What single changes do to the file. Those that do nothing are left out.
 fn buys(assessed: &[Assessed], now: &Result<Assessed, String>) -> Vec<Assessed> {
     let Ok(now) = now else { return Vec::new() };
     let differs = |one: &&Assessed| {
@@ -108,34 +117,34 @@ fn note(refused: &mut Vec<Refused>, candidate: &Candidate, why: String) {
     }
 }
 
-/// Those that no other beats. Of equal ones the first, which has the settings of the file.
-fn pareto(all: &[Assessed]) -> Vec<Assessed> {
-    let mut sorted: Vec<&Assessed> = all.iter().collect();
-    sorted.sort_by(|a, b| {
-        let changes = |one: &Assessed| one.candidate.changes.len();
-        let by_price = a.price.total_cmp(&b.price).then(a.candidate.tasks.cmp(&b.candidate.tasks));
-        by_price.then(changes(a).cmp(&changes(b))).then(a.failed().total_cmp(&b.failed()))
-    });
-    let mut best: Vec<&Assessed> = Vec::new();
+/// Those of `sorted` that no other beats, the cheapest and those with the fewest changes first.
+fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
+    let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {
-        let beats = |other: &&&Assessed| {
+        let beats = |other: &Assessed| {
             other.candidate.changes.len() <= one.candidate.changes.len()
-                && other.failed() <= one.failed() * (1.0 + SAME)
+                && other.failed() * (1.0 - WORTH) <= one.failed()
         };
-        if !best.iter().any(|other| beats(&other)) {
-            best.push(one);
+        if !best.iter().any(beats) {
+            best.push(one.clone());
         }
     }
-    best.into_iter().cloned().collect()
+    best
 }
 
 // === impl Assessed ===
 
 impl Assessed {
-    fn new(question: &Question<'_>, candidate: Candidate) -> Self {
+    fn new(question: &Question<'_>, candidate: Candidate, like: Option<&Self>) -> Self {
         let price = f64::from(candidate.tasks) * question.price;
-        let expected = Expected::new(question, &candidate);
+        let expected = Expected::new(question, &candidate, like.map(|like| &like.expected));
         Self { candidate, price, expected }
+    }
+
+    /// Whether as many tasks are up as often.
+    fn is_like(&self, other: &Candidate) -> bool {
+        let of = |one: &Candidate| (one.tasks, one.minimum_healthy_percent);
+        of(&self.candidate) == of(other) && self.candidate.health == other.health
     }
 
     /// Whether it meets the target even if all times are as long as they can be.
@@ -153,7 +162,7 @@ impl Assessed {
 
     /// The failed share with no luck.
     fn failed(&self) -> f64 {
-        self.expected.range.1
+        self.expected.slow.total()
     }
 }
 

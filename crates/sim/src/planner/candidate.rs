@@ -1,5 +1,6 @@
 //! Settings that may be chosen: those of the file, and what may take their place.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use seaworthy_core::call::Route;
@@ -52,9 +53,9 @@ impl Candidate {
     /// All of them, with fewer tasks first.
     pub(super) fn all(question: &Question<'_>) -> Vec<Self> {
         let now = Self::of(question.service);
-        let (needed, most) = (question.needed(), now.tasks.max(question.needed()) + 3);
+        let needed = question.needed();
         let mut all = Vec::new();
-        for tasks in needed.min(now.tasks)..=most.min(MOST_TASKS) {
+        for tasks in counts(needed, now.tasks) {
             let same = tasks == now.tasks;
             let change = (!same).then(|| format!("desired_count = {tasks}"));
             let one = Self { tasks, ..now.clone() }.with(change);
@@ -128,6 +129,12 @@ fn choices<T: PartialEq>(now: T, others: impl IntoIterator<Item = (T, String)>) 
         }
     }
     all
+}
+
+/// As many as the load needs, a few more, and what the file has with one more or less.
+fn counts(needed: u32, now: u32) -> BTreeSet<u32> {
+    let counts = (needed..=needed + 3).chain(now.saturating_sub(1)..=now + 1);
+    counts.filter(|count| (1..=MOST_TASKS).contains(count)).collect()
 }
 
 /// A percentage for each floor that makes a difference: one that leaves just enough, one task less

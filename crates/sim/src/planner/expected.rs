@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::timing::Timing;
 use super::{Candidate, Question};
 use crate::availability::{
-    Deployments, Group, Interval, MONTH, Model, failure_within, undetected_share,
+    Deployments, Group, Interval, MONTH, Model, Span, failure_within, undetected_share,
 };
 
 /// Shares of all requests that fail, by what makes them fail.
@@ -23,16 +23,18 @@ pub struct Causes {
     pub cut: f64,
 }
 
-/// What is expected of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What is expected of a candidate, in closed form.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expected {
-    /// In closed form, with times as they are on average.
+    /// With times as they are on average.
     pub causes: Causes,
-    /// The failed share if every replacement and every detection is as quick, or as slow, as it can be.
-    pub range: (f64, f64),
+    /// If every replacement and every detection is as quick as it can be,
+    pub quick: Causes,
+    /// or as slow.
+    pub slow: Causes,
     /// From the end of a task to its replacement in rotation, detection included: the shortest and
     /// the longest, in seconds.
-    pub window: (f64, f64),
+    pub window: Span,
     /// The chance that another task fails within a window of middle length.
     pub second_failure: f64,
 }
@@ -61,7 +63,8 @@ impl Causes {
         ]
     }
 
-    fn new(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
+    /// What fails because too few tasks are up.
+    fn of_tasks(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
         let model = model(question, candidate, timing);
         let Model { tasks, needed, failure_rate, crews, .. } = model;
         let mean = model.repair.mean();
@@ -72,20 +75,22 @@ impl Causes {
             Some(_) => (undisturbed.steady().unavailability - replicas).max(0.0),
             None => 0.0,
         };
-        let common_cause = undetected_share(model.common_rate, mean);
-        Self {
-            replicas,
-            common_cause,
-            deployments,
-            ..Self::of_requests(question, candidate, timing)
-        }
+        // Until as many are back as are needed.
+        let back = f64::from(needed) / f64::from(tasks + 1);
+        let common_cause = model.common_rate * model.repair.quantile(back);
+        Self { replicas, common_cause, deployments, ..Self::default() }
     }
 
-    /// What fails although enough tasks are up. Where every task is needed, a failure counts as an
-    /// outage from its first moment, and there is nothing to add.
-    fn of_requests(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
+    /// The same with what fails although enough tasks are up. Where every task is needed, a failure
+    /// counts as an outage from its first moment, and there is nothing to add.
+    fn and_of_requests(
+        self,
+        question: &Question<'_>,
+        candidate: &Candidate,
+        timing: &Timing,
+    ) -> Self {
         if candidate.tasks <= question.needed() {
-            return Self::default();
+            return Self { detection: 0.0, cut: 0.0, ..self };
         }
         let world = &question.world;
         let (rate, hangs, writes) =
@@ -98,7 +103,7 @@ impl Causes {
                 * undetected_share(rate * hangs, detection + flooded),
             cut: lost(candidate.tries_again())
                 * undetected_share(rate * (1.0 - hangs), world.latency),
-            ..Self::default()
+            ..self
         }
     }
 }
@@ -131,18 +136,28 @@ fn flooded(question: &Question<'_>, candidate: &Candidate, detection: f64) -> f6
 // === impl Expected ===
 
 impl Expected {
-    pub(super) fn new(question: &Question<'_>, candidate: &Candidate) -> Self {
+    /// What there is `like` it has the same tasks and the same checks, and fails as often; that is the
+    /// part that takes long to reckon.
+    pub(super) fn new(question: &Question<'_>, candidate: &Candidate, like: Option<&Self>) -> Self {
         let timing = Timing::new(question, candidate);
-        let total = |timing| Causes::new(question, candidate, &timing).total();
         let window = timing.window();
-        let others = candidate.tasks - 1;
         let middle = f64::midpoint(window.0, window.1);
+        let causes = |timing: Timing, like: Option<Causes>| {
+            let tasks = || Causes::of_tasks(question, candidate, &timing);
+            like.unwrap_or_else(tasks).and_of_requests(question, candidate, &timing)
+        };
         Self {
-            causes: Causes::new(question, candidate, &timing),
-            range: (total(timing.at(|span| span.0)), total(timing.at(|span| span.1))),
+            causes: causes(timing, like.map(|like| like.causes)),
+            quick: causes(timing.at(|span| span.0), like.map(|like| like.quick)),
+            slow: causes(timing.at(|span| span.1), like.map(|like| like.slow)),
             window,
-            second_failure: failure_within(others, 1.0 / question.world.mttf, middle),
+            second_failure: failure_within(candidate.tasks - 1, 1.0 / question.world.mttf, middle),
         }
+    }
+
+    /// The failed share with all luck, and with none.
+    pub fn range(&self) -> Span {
+        (self.quick.total(), self.slow.total())
     }
 
     /// The same failed share with the simulation in the place of the closed form, as far as it goes.

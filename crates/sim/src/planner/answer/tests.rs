@@ -43,20 +43,22 @@ fn each_cause_is_what_a_pencil_says() {
     let fleet = fleet("");
     let question = question(&fleet);
     let now = ask(&question).unwrap().now.unwrap();
-    let Expected { causes, range, window, second_failure } = now.expected;
+    let Expected { causes, window, second_failure, .. } = now.expected;
     let rate = 1.0 / (30.0 * DAY);
     // 61 to 96 s of replacement, and 7 to 12 s of detection for one failure in ten.
     let repair = 78.5 + 0.1 * 9.5;
     close(causes.detection, rate * 0.1 * 9.5, 1e-9);
     close(causes.cut, rate * 0.9 * 0.1, 1e-9);
-    close(causes.common_cause, rate * 0.01 * repair, 1e-9);
+    // Of two that begin together the first ends at a third: 0.9 (t - 61) / 35 + 0.1 (t - 68) / 40.
+    close(causes.common_cause, rate * 0.01 * 73.434, 1e-4);
     close(causes.replicas, libm::pow(0.99 * rate * repair, 2.0), 1e-3);
     assert_eq!((causes.deployments, window), (0.0, (61.0, 108.0)));
     close(second_failure, rate * 84.5, 1e-3);
+    let range = now.expected.range();
     assert!(range.0 < causes.total() && causes.total() < range.1, "{range:?}");
 }
 
-/// What the closed form leaves out is small: the first of two that is back ends an outage of both.
+/// Repairs that take about as long each time make little difference.
 #[test]
 fn the_simulation_agrees() {
     let fleet = fleet("minimum_healthy_percent = 50\n");
@@ -65,7 +67,7 @@ fn the_simulation_agrees() {
     let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question));
     assert!(now.expected.causes.deployments > 0.0);
     assert!(simulated.relative().unwrap() < 0.06, "{simulated}");
-    assert!(simulated.value < closed * 1.05 && simulated.value > closed * 0.7, "{simulated}");
+    assert!((simulated.value / closed - 1.0).abs() < 0.15, "{simulated}");
 }
 
 #[test]
@@ -124,4 +126,8 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
         assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
     }
     assert!(answer.buys.iter().all(|one| one.candidate.changes.len() == 1));
+    // What was taken over from a candidate like it is what it would have been.
+    for one in &answer.buys {
+        assert_eq!(one.expected, Expected::new(&question, &one.candidate, None));
+    }
 }
