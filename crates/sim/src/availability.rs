@@ -53,8 +53,7 @@ impl Group {
             shares.push(shares[down as usize - 1] * ratio);
         }
         let sum: f64 = shares.iter().sum();
-        shares.iter_mut().for_each(|share| *share /= sum);
-        shares
+        shares.into_iter().map(|share| share / sum).collect()
     }
 
     /// The share of time in which fewer than `needed` tasks are up. With as many crews as tasks it

@@ -96,7 +96,8 @@ fn solve(mut rates: Vec<Vec<f64>>) -> Vec<f64> {
     }
     let mut shares = vec![1.0];
     for state in 1..count {
-        let share = (0..state).map(|from| shares[from] * rates[from][state]).sum();
+        let into = rates.iter().map(|rates| rates[state]);
+        let share = shares.iter().zip(into).map(|(share, rate)| share * rate).sum();
         shares.push(share);
     }
     let sum: f64 = shares.iter().sum();

@@ -66,13 +66,12 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     let candidates = all.len();
     let (mut assessed, mut refused) = (Vec::new(), Vec::new());
     for candidate in all {
-        match refusal(question, &candidate) {
-            Some(why) => note(&mut refused, &candidate, why),
-            None => {
-                let like = assessed.last().filter(|last: &&Assessed| last.is_like(&candidate));
-                assessed.push(Assessed::new(question, candidate, like));
-            }
+        if let Some(why) = refusal(question, &candidate) {
+            note(&mut refused, &candidate, why);
+            continue;
         }
+        let like = assessed.last().filter(|last: &&Assessed| last.is_like(&candidate));
+        assessed.push(Assessed::new(question, candidate, like));
     }
     let file = Candidate::of(question.service);
     let now = match refusal(question, &file) {

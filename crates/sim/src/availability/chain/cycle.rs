@@ -101,16 +101,13 @@ impl<'a> Simulation<'a> {
         } else {
             (drawn < chance).then(|| self.now - libm::log1p(-drawn) / total)
         };
-        match at {
-            Some(at) => {
-                self.pass(at.min(sure), cycle);
-                let what = self.choose(rates, biased, &mut cycle.weight);
-                self.happen(what, cycle);
-            }
-            None => {
-                self.pass(sure, cycle);
-                self.end();
-            }
+        if let Some(at) = at {
+            self.pass(at.min(sure), cycle);
+            let what = self.choose(rates, biased, &mut cycle.weight);
+            self.happen(what, cycle);
+        } else {
+            self.pass(sure, cycle);
+            self.end();
         }
     }
 
@@ -129,14 +126,14 @@ impl<'a> Simulation<'a> {
         let kinds = [Chance::Alone, Chance::Common, Chance::Deployment];
         // A sum of shares may round to less than one: then it is the last that can be.
         let mut chosen = rates.iter().rposition(|rate| *rate > 0.0).unwrap_or(0);
-        if sum(rates) == rates[chosen] {
+        let possible = rates.iter().filter(|rate| **rate > 0.0).count();
+        if possible == 1 {
             return kinds[chosen];
         }
-        let possible = rates.iter().filter(|rate| **rate > 0.0).count() as f64;
         let total = sum(rates);
         let share = |rate: f64| match rate {
             0.0 => 0.0,
-            _ if biased => 1.0 / possible,
+            _ if biased => 1.0 / possible as f64,
             _ => rate / total,
         };
         let mut left = self.draw();
@@ -166,9 +163,9 @@ impl<'a> Simulation<'a> {
     fn fail(&mut self) {
         self.up -= 1;
         if self.repairs.len() < self.model.crews as usize {
-            self.repair()
+            self.repair();
         } else {
-            self.waiting += 1
+            self.waiting += 1;
         }
     }
 
