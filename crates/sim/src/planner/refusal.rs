@@ -45,18 +45,11 @@ fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> 
 
 fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let latency = Duration::from_secs_f64(question.world.latency);
-    let too_short = [
-        ("call.timeout", candidate.route.guard.timeout),
-        ("health.timeout", Some(candidate.health.timeout)),
-    ];
-    let of = |(name, timeout): &(&str, Option<Duration>)| {
-        let timeout = timeout.filter(|timeout| *timeout <= latency)?;
-        Some(format!(
-            "{name} of {timeout:?} is no longer than an answer takes, {latency:?}: a task that works \
-             would be taken for one that does not"
-        ))
-    };
-    too_short.iter().find_map(of)
+    let timeout = candidate.route.guard.timeout.filter(|timeout| *timeout <= latency)?;
+    Some(format!(
+        "call.timeout of {timeout:?} is no longer than an answer takes, {latency:?}: every request would \
+         fail"
+    ))
 }
 
 fn policies(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
