@@ -58,6 +58,19 @@ fn each_cause_is_what_a_pencil_says() {
     assert!(range.0 < causes.total() && causes.total() < range.1, "{range:?}");
 }
 
+/// Half of 40 requests a second stay with the task that hangs, until 96 permits are theirs.
+#[test]
+fn one_task_that_hangs_may_take_all_permits() {
+    let fleet = fleet("bulkhead = { size = 100 }\n");
+    let mut question = question(&fleet);
+    let detection = |question: &Question<'_>| {
+        ask(question).unwrap().now.unwrap().expected.causes.detection * 30.0 * DAY / 0.1
+    };
+    close(detection(&question), 9.5, 1e-9);
+    question.load = Some(40.0);
+    close(detection(&question), 9.5 + (9.5 - 4.8), 1e-9);
+}
+
 /// Repairs that take about as long each time make little difference.
 #[test]
 fn the_simulation_agrees() {
