@@ -27,6 +27,8 @@ pub enum Stream {
     Affinity,
     /// Which revision gets a call.
     Revisions,
+    /// Failures and repairs of the reduced model of availability.
+    Availability,
     /// How long a simulated task takes for a request.
     Service,
     /// How long a simulated process takes until it listens.

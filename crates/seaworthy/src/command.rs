@@ -11,6 +11,7 @@ pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod part;
+pub(crate) mod plan;
 pub(crate) mod ps;
 pub(crate) mod revisions;
 pub(crate) mod rollback;

@@ -1,7 +1,7 @@
 //! `seaworthy`: one file per command.
 //!
 //! Exit codes: 0 all as expected, 1 a drill deviates from what was expected of it, a fleet cannot
-//! work, a deployment failed, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
+//! work or meet its target, a deployment failed, or a gateway that stopped has cut requests, 2 usage, configuration or surroundings, 3 a drill that measured nothing that could be judged.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -37,6 +37,7 @@ enum Command {
     Upgrade(command::upgrade::Args),
     Down(command::down::Args),
     Drill(command::drill::Args),
+    Plan(command::plan::Args),
     Gateway(command::gateway::Args),
     Check(command::check::Args),
     Store(command::store::Args),
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Upgrade(args) => command::upgrade::run(&args),
         Command::Down(args) => command::down::run(&args),
         Command::Drill(args) => command::drill::run(args),
+        Command::Plan(args) => command::plan::run(&args),
         Command::Gateway(args) => command::gateway::run(&args),
         Command::Check(args) => command::check::run(&args),
         Command::Store(args) => command::store::run(args),

@@ -5,6 +5,8 @@
 //! them about anything else.
 
 mod agenda;
+pub mod availability;
 pub mod cell;
 pub mod distribution;
+pub mod planner;
 pub mod world;

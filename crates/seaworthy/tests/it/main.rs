@@ -16,6 +16,7 @@ mod fleet;
 mod gateway;
 mod gray;
 mod init;
+mod plan;
 mod schema;
 mod services;
 mod target;

@@ -1,0 +1,180 @@
+//! `seaworthy plan`: from a target to the cheapest fleet.
+
+mod figures;
+mod words;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use seaworthy_core::fleet::{Fleet, RawFleet, Service};
+use seaworthy_sim::availability::Span;
+use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
+
+/// Says how many tasks, and which settings, keep the failed share of requests below a target, and what
+/// each change would buy
+///
+/// Reckons with tasks that die, hang, are replaced and deployed: in closed form, and by simulation.
+/// Candidates are the settings of the file and what may take their place. Starts nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  seaworthy plan fleet.toml --target 99.95%
+  seaworthy plan fleet.toml --target 99.99% --load 200 --capacity 120 --mttf 7d
+  seaworthy drill --json drills.d/report.json && seaworthy plan fleet.toml --target 99.95% --drills drills.d
+
+Exit codes:
+  0  some settings meet the target
+  1  none does, or nothing can work; the nearest is shown
+  2  the command line or a file is wrong")]
+pub(crate) struct Args {
+    /// The fleet file, as `seaworthy up` takes it
+    file: PathBuf,
+    /// The share of requests that must succeed, such as 99.95%
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
+    target: f64,
+    /// Which service, if the file has more than one
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Requests a second that come
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    load: Option<f64>,
+    /// Requests a second that one task can bear; without it, what its `most_in_flight` allows, or any
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    capacity: Option<f64>,
+    /// Time to the failure of one task, on average
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = time)]
+    mttf: Duration,
+    /// What one task costs a month
+    #[arg(long, value_name = "PRICE", default_value_t = 15.0, allow_negative_numbers = true)]
+    price: f64,
+    /// Take starts from the reports in this directory, as `seaworthy drill --json` writes them
+    #[arg(long, value_name = "DIR")]
+    drills: Option<PathBuf>,
+    /// From the start of a process to its readiness, if no drill tells: a time or a span
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span, conflicts_with = "drills")]
+    start: Span,
+    /// How long an answer takes
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
+    latency: Duration,
+    /// Of all failures, those in which a task hangs instead of dying
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_negative_numbers = true)]
+    hangs: f64,
+    /// Of all failures of a task, those that take all tasks at once
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_negative_numbers = true)]
+    common_cause: f64,
+    /// Of all requests, those that may not be sent twice
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_negative_numbers = true)]
+    writes: f64,
+    /// Deployments a month
+    #[arg(long, value_name = "N", default_value_t = 20.0, allow_negative_numbers = true)]
+    deployments: f64,
+    /// Tell it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    number.parse().map_err(|_| "allowed is a percentage, such as 99.95%".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let allowed = "allowed is a time above 0, such as 30d, 90s or 100ms";
+    humantime::parse_duration(text).map_err(|error| format!("{error}; {allowed}"))
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let (low, high) = text.split_once("..").unwrap_or((text, text));
+    Ok((time(low)?.as_secs_f64(), time(high)?.as_secs_f64()))
+}
+
+/// Answers what `args` ask.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let fleet = read(&args.file)?;
+    let question = Question {
+        service: choose(&fleet, args)?,
+        target: args.target,
+        load: args.load,
+        capacity: args.capacity,
+        price: args.price,
+        world: World {
+            mttf: args.mttf.as_secs_f64(),
+            common_percent: args.common_cause,
+            hangs_percent: args.hangs,
+            writes_percent: args.writes,
+            latency: args.latency.as_secs_f64(),
+            start: args.start,
+            deployments: args.deployments,
+        },
+        evidence: args.drills.as_deref().map(evidence).transpose()?,
+        seed: fleet.seed,
+    };
+    let answer = ask(&question)?;
+    let text = if args.json {
+        serde_json::to_string_pretty(&figures::figures(&question, &answer))? + "\n"
+    } else {
+        words::words(&question, &answer)
+    };
+    anstream::print!("{text}");
+    Ok(if answer.cheapest.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn read(file: &Path) -> anyhow::Result<Fleet> {
+    let name = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("{name}"))?;
+    let raw: RawFleet = toml::from_str(&text).with_context(|| format!("{name}"))?;
+    if raw.is_of_others() {
+        bail!("{name}: somebody else runs its tasks; allowed is a fleet that seaworthy runs");
+    }
+    Fleet::try_from(raw).with_context(|| format!("{name}"))
+}
+
+fn choose<'a>(fleet: &'a Fleet, args: &Args) -> anyhow::Result<&'a Service> {
+    let chosen = match &args.service {
+        Some(name) => fleet.service(name),
+        None => fleet.services.first().filter(|_| fleet.services.len() == 1),
+    };
+    chosen.with_context(|| {
+        let names: Vec<&str> = fleet.services.iter().map(|service| service.name.as_str()).collect();
+        let given = args
+            .service
+            .as_deref()
+            .map_or("is missing".to_owned(), |n| format!("`{n}` is not there"));
+        format!(
+            "{}: --service {given}; allowed is one of {}",
+            args.file.display(),
+            names.join(", ")
+        )
+    })
+}
+
+/// What the reports in `directory` tell.
+fn evidence(directory: &Path) -> anyhow::Result<Evidence> {
+    let place = directory.display();
+    let entries = fs::read_dir(directory).with_context(|| format!("--drills {place}"))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        files.push(entry.with_context(|| format!("--drills {place}"))?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let mut evidence = Evidence::default();
+    for file in &files {
+        let name = file.display();
+        let text = fs::read_to_string(file).with_context(|| format!("{name}"))?;
+        let report: Report = serde_json::from_str(&text)
+            .with_context(|| format!("{name}: is no report of `seaworthy drill --json`"))?;
+        evidence.add(&report).map_err(|problem| anyhow::anyhow!("{name}: {problem}"))?;
+    }
+    if evidence.count() == 0 {
+        bail!(
+            "--drills {place}: {} reports tell of no replacement; allowed are *.json files that \
+             `seaworthy drill --json` wrote, of drills that stop or kill tasks",
+            files.len()
+        );
+    }
+    Ok(evidence)
+}

@@ -1,0 +1,47 @@
+//! The answer for programs.
+
+use seaworthy_sim::availability::MONTH;
+use seaworthy_sim::planner::{Answer, Assessed, Question, Refused};
+use serde_json::{Value, json};
+
+/// All of it. Shares are shares of requests, times are in seconds.
+pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
+    let one = |one: &Assessed| assessed(question, one);
+    let refused = |Refused { changes, why, count }: &Refused| json!({ "changes": changes, "why": why, "candidates": count });
+    json!({
+        "schema": 1,
+        "service": question.service.name,
+        "target_percent": question.target,
+        "tolerated_share": question.tolerated(),
+        "tasks_needed": answer.needed,
+        "candidates": answer.candidates,
+        "now": answer.now.as_ref().ok().map(one),
+        "now_refused": answer.now.as_ref().err(),
+        "cheapest": answer.cheapest.as_ref().map(one),
+        "nearest": answer.nearest.as_ref().map(one),
+        "pareto": answer.pareto.iter().map(one).collect::<Vec<_>>(),
+        "buys": answer.buys.iter().map(one).collect::<Vec<_>>(),
+        "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
+        "assumptions": super::words::assumptions(question),
+    })
+}
+
+fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
+    let expected = &one.expected;
+    let failed = expected.causes.total();
+    let down = one.simulate(question);
+    json!({
+        "tasks": one.candidate.tasks,
+        "minimum_healthy_percent": one.candidate.minimum_healthy_percent,
+        "changes": one.candidate.changes,
+        "price": one.price,
+        "meets_target": one.meets(question),
+        "failed_share": failed,
+        "failed_share_range": expected.range(),
+        "failed_seconds_a_month": failed * MONTH,
+        "causes": expected.causes,
+        "simulated_failed_share": expected.simulated(down),
+        "window_seconds": expected.window,
+        "second_failure_in_window": expected.second_failure,
+    })
+}

@@ -1,0 +1,119 @@
+//! `seaworthy plan`: the report's question, what cannot be meant, and exit codes.
+
+use serde_json::Value;
+
+use crate::world::{World, code_and_words};
+
+/// The report's two tasks.
+const FLEET: &str = r#"
+[service.store]
+command = ["not-started"]
+provisioning = "60s..90s"
+health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2 }
+call = { tries = 1, hedge = { enabled = false } }
+"#;
+
+#[test]
+fn the_reports_question_is_answered() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    let plan = ["plan", "fleet.toml", "--target", "99.999%"];
+    let (code, words) = code_and_words(&world.run(&plan));
+    assert_eq!(code, Some(0), "{words}");
+    let told = [
+        "store: 99.999 % of requests are to succeed",
+        "The cheapest that meets 99.999 %, all times at their longest: 2 tasks, $30 a month",
+        "WHAT MAKES REQUESTS FAIL",
+        "- each task fails once in 30.0 days on average, at any time as likely (--mttf)",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+    assert!(!words.contains('\x1b'), "colours in a pipe: {words}");
+
+    // Two are needed, and it is the third that may fail.
+    let load = ["--load", "200", "--capacity", "120", "--json"];
+    let output = world.run(&[&plan[..], &load[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", code_and_words(&output).1);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["tasks_needed"], &answer["cheapest"]["tasks"]), (&2.into(), &3.into()));
+    assert_eq!(answer["cheapest"]["price"], 45.0);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_target_that_nobody_meets_shows_the_nearest() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    let output = world.run(&["plan", "fleet.toml", "--target", "99.9999999%"]);
+    let (code, words) = code_and_words(&output);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains(" candidates meets 99.9999999 %. The nearest: "), "{words}");
+}
+
+#[test]
+fn starts_come_from_drills() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    std::fs::create_dir(world.path("drills")).unwrap();
+    let report = r#"{ "schema": 1, "cells": [{ "scale": 10, "verdict": "as_expected",
+        "replacements": [{ "own_start_ms": 61.0, "window_ms": 8317.0 }] }] }"#;
+    let plan = ["plan", "fleet.toml", "--target", "99.95", "--drills", "drills"];
+    let cases = [
+        ("drills/notes.txt", "not looked at", 2, "0 reports tell of no replacement"),
+        ("drills/a.json", report, 0, "measured 1 times; windows were 83 s"),
+        ("drills/b.json", "{}", 2, "b.json: is no report of `seaworthy drill --json`: missing"),
+    ];
+    for (name, text, expected, told) in cases {
+        world.write(name, text);
+        let (code, words) = code_and_words(&world.run(&plan));
+        assert_eq!(code, Some(expected), "{words}");
+        assert!(words.contains(told), "`{told}` is not in:\n{words}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
+    let cases: [(&str, &[&str], &str); 10] = [
+        (
+            "fleet.toml",
+            &["--target", "100.5%"],
+            "--target: 100.5 is out of range; allowed is above 0 % and below 100 %",
+        ),
+        ("fleet.toml", &["--target", "most"], "allowed is a percentage, such as 99.95%"),
+        ("fleet.toml", &["--target", "NaN"], "--target: NaN is out of range"),
+        (
+            "fleet.toml",
+            &["--target", "99", "--load", "-5"],
+            "--load: -5 is out of range; allowed is a number above 0",
+        ),
+        (
+            "fleet.toml",
+            &["--target", "99", "--capacity", "5"],
+            "--capacity: means nothing without --load",
+        ),
+        ("fleet.toml", &["--target", "99", "--mttf", "0s"], "--mttf: 0 is out of range"),
+        (
+            "fleet.toml",
+            &["--target", "99", "--mttf", "soon"],
+            "allowed is a time above 0, such as 30d",
+        ),
+        (
+            "fleet.toml",
+            &["--target", "99", "--load", "1000", "--capacity", "1"],
+            "need 1000 tasks, and a service has at most 100; allowed is up to 100 a second",
+        ),
+        (
+            "two.toml",
+            &["--target", "99"],
+            "two.toml: --service is missing; allowed is one of orders, store",
+        ),
+        ("none.toml", &["--target", "99"], "none.toml: No such file"),
+    ];
+    for (file, arguments, problem) in cases {
+        let (code, words) = code_and_words(&world.run(&[&["plan", file], arguments].concat()));
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
+    }
+}

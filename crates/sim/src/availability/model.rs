@@ -1,0 +1,162 @@
+//! The reduced model: what the closed forms of a [`Group`](super::Group) leave out.
+
+use std::fmt;
+
+/// Tasks that fail alone or all at once, are repaired, and are deployed anew now and then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Model {
+    /// How many tasks there are.
+    pub tasks: u32,
+    /// How many of them must be up. At least 1 and at most `tasks`.
+    pub needed: u32,
+    /// Failures of one task by causes of its own, per second. Times between them are exponential.
+    pub failure_rate: f64,
+    /// Causes that take every task that is up, per second, exponential as well. Zero if there are
+    /// none.
+    pub common_rate: f64,
+    /// How long the repair of one task takes.
+    pub repair: Repair,
+    /// Repairs that go on at a time; others wait in order. At least 1.
+    pub crews: u32,
+    /// Deployments, if they ever leave fewer tasks.
+    pub deployments: Option<Deployments>,
+}
+
+/// How long a repair takes, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Repair {
+    /// Any time, with this mean.
+    Exponential {
+        /// The mean.
+        mean: f64,
+    },
+    /// Always as long.
+    Constant {
+        /// So long.
+        seconds: f64,
+    },
+    /// Any time within a span is as likely.
+    Uniform(Span),
+    /// Of two kinds of failures one is noticed later: a uniform span for each.
+    Mixed {
+        /// The share of failures that are of the second kind: 0 to 1.
+        share: f64,
+        /// The repair of one of the first kind.
+        first: Span,
+        /// The repair of one of the second kind.
+        second: Span,
+    },
+}
+
+/// The shortest and the longest time, in seconds.
+pub type Span = (f64, f64);
+
+/// A deployment takes tasks away, which come back after a fixed time. None begins while a task is
+/// down or another deployment goes on, and a failure among the others does not end it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deployments {
+    /// Per second, exponential.
+    pub rate: f64,
+    /// How long one lasts, in seconds.
+    pub seconds: f64,
+    /// How many tasks are away in it; at most all.
+    pub away: u32,
+}
+
+// === impl Model ===
+
+impl Model {
+    /// What it takes for granted, in plain words.
+    pub fn assumptions(&self) -> String {
+        let Self { repair, crews, .. } = self;
+        let common = match self.common_rate {
+            0.0 => "nothing fails them together",
+            _ => "common causes take all at once",
+        };
+        let crews = if *crews >= self.tasks {
+            "all repairs go on side by side".to_owned()
+        } else {
+            format!("{crews} at a time")
+        };
+        format!("failures come at a constant rate and {common}; a repair takes {repair}, {crews}")
+    }
+
+    /// Tasks that are there in a deployment.
+    pub(super) fn left(&self) -> u32 {
+        self.tasks - self.deployments.map_or(0, |deployments| deployments.away)
+    }
+}
+
+// === impl Repair ===
+
+impl Repair {
+    /// The mean, in seconds.
+    pub fn mean(&self) -> f64 {
+        let middle = |(low, high): Span| f64::midpoint(low, high);
+        match *self {
+            Self::Exponential { mean } => mean,
+            Self::Constant { seconds } => seconds,
+            Self::Uniform(span) => middle(span),
+            Self::Mixed { share, first, second } => {
+                (1.0 - share) * middle(first) + share * middle(second)
+            }
+        }
+    }
+
+    /// The time by which this share of many repairs that began together have ended: above 0, below 1.
+    pub fn quantile(&self, share: f64) -> f64 {
+        match *self {
+            Self::Exponential { mean } => -mean * libm::log1p(-share),
+            Self::Constant { seconds } => seconds,
+            Self::Uniform(span) => within(span, share),
+            Self::Mixed { share: later, first, second } => {
+                let ended = |by| (1.0 - later) * before(first, by) + later * before(second, by);
+                let (mut low, mut high) = (first.0.min(second.0), first.1.max(second.1));
+                // Until nothing is left between them.
+                for _ in 0..60 {
+                    let middle = f64::midpoint(low, high);
+                    if ended(middle) < share { low = middle } else { high = middle }
+                }
+                high
+            }
+        }
+    }
+
+    /// The time that belongs to a number drawn from `(0, 1]`.
+    pub(super) fn draw(&self, unit: f64) -> f64 {
+        match *self {
+            // What is left of a number that has told the kind is uniform again.
+            Self::Mixed { share, second, .. } if unit <= share => within(second, unit / share),
+            Self::Mixed { share, first, .. } => within(first, (unit - share) / (1.0 - share)),
+            _ => self.quantile(1.0 - unit),
+        }
+    }
+}
+
+fn within((low, high): Span, share: f64) -> f64 {
+    low + (high - low) * share
+}
+
+/// The share of a span that is over by then.
+fn before((low, high): Span, by: f64) -> f64 {
+    if by >= high { 1.0 } else { ((by - low) / (high - low)).max(0.0) }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exponential { mean } => write!(f, "{mean:.1} s on average, exponentially"),
+            Self::Constant { seconds } => write!(f, "{seconds:.1} s"),
+            Self::Uniform((low, high)) => write!(f, "{low:.1} to {high:.1} s, evenly"),
+            Self::Mixed { share, first, second } => write!(
+                f,
+                "{:.1} to {:.1} s, and {:.1} to {:.1} s in {:.1} % of the cases",
+                first.0,
+                first.1,
+                second.0,
+                second.1,
+                share * 100.0
+            ),
+        }
+    }
+}

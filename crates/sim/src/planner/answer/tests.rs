@@ -1,0 +1,146 @@
+//! The planner asked, and held against arithmetic by hand.
+
+use seaworthy_core::fleet::{Fleet, RawFleet};
+
+use super::*;
+use crate::availability::DAY;
+use crate::planner::World;
+
+/// The report's: two tasks, provisioned within 60 to 90 s, checked every 5 s.
+const FILE: &str = r#"
+command = ["store"]
+provisioning = "60s..90s"
+health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2 }
+call = { tries = 1, hedge = { enabled = false } }
+"#;
+
+fn fleet(more: &str) -> Fleet {
+    let raw: RawFleet = toml::from_str(&format!("[service.store]\n{more}{FILE}")).unwrap();
+    Fleet::try_from(raw).unwrap()
+}
+
+fn question(fleet: &Fleet) -> Question<'_> {
+    let world = World {
+        mttf: 30.0 * DAY,
+        common_percent: 1.0,
+        hangs_percent: 10.0,
+        writes_percent: 10.0,
+        latency: 0.1,
+        start: (1.0, 1.0),
+        deployments: 20.0,
+    };
+    let (target, price) = (99.95, 15.0);
+    let service = &fleet.services[0];
+    Question { service, target, load: None, capacity: None, price, world, evidence: None, seed: 1 }
+}
+
+fn close(found: f64, expected: f64, error: f64) {
+    assert!((found / expected - 1.0).abs() < error, "{found:e}, not {expected:e}");
+}
+
+#[test]
+fn each_cause_is_what_a_pencil_says() {
+    let fleet = fleet("");
+    let question = question(&fleet);
+    let now = ask(&question).unwrap().now.unwrap();
+    let Expected { causes, window, second_failure, .. } = now.expected;
+    let rate = 1.0 / (30.0 * DAY);
+    // 61 to 96 s of replacement, and 7 to 12 s of detection for one failure in ten.
+    let repair = 78.5 + 0.1 * 9.5;
+    close(causes.detection, rate * 0.1 * 9.5, 1e-9);
+    close(causes.cut, rate * 0.9 * 0.1, 1e-9);
+    // Of two that begin together the first ends at a third: 0.9 (t - 61) / 35 + 0.1 (t - 68) / 40.
+    close(causes.common_cause, rate * 0.01 * 73.434, 1e-4);
+    close(causes.replicas, libm::pow(0.99 * rate * repair, 2.0), 1e-3);
+    assert_eq!((causes.deployments, window), (0.0, (61.0, 108.0)));
+    close(second_failure, rate * 84.5, 1e-3);
+    let range = now.expected.range();
+    assert!(range.0 < causes.total() && causes.total() < range.1, "{range:?}");
+}
+
+/// Half of 40 requests a second stay with the task that hangs, until 96 permits are theirs.
+#[test]
+fn one_task_that_hangs_may_take_all_permits() {
+    let fleet = fleet("bulkhead = { size = 100 }\n");
+    let mut question = question(&fleet);
+    let detection = |question: &Question<'_>| {
+        ask(question).unwrap().now.unwrap().expected.causes.detection * 30.0 * DAY / 0.1
+    };
+    close(detection(&question), 9.5, 1e-9);
+    question.load = Some(40.0);
+    close(detection(&question), 9.5 + (9.5 - 4.8), 1e-9);
+}
+
+/// Repairs that take about as long each time make little difference.
+#[test]
+fn the_simulation_agrees() {
+    let fleet = fleet("minimum_healthy_percent = 50\n");
+    let question = question(&fleet);
+    let now = ask(&question).unwrap().now.unwrap();
+    let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question));
+    assert!(now.expected.causes.deployments > 0.0);
+    assert!(simulated.relative().unwrap() < 0.06, "{simulated}");
+    assert!((simulated.value / closed - 1.0).abs() < 0.15, "{simulated}");
+}
+
+#[test]
+fn one_task_is_enough_where_one_bears_all_and_three_where_two_are_needed() {
+    let fleet = fleet("");
+    let tasks = |question: &Question<'_>| {
+        ask(question).unwrap().cheapest.map(|one| (one.candidate.tasks, one.price))
+    };
+    let mut question = question(&fleet);
+    assert_eq!(tasks(&question), Some((1, 15.0)));
+    question.target = 99.999;
+    assert_eq!(tasks(&question), Some((2, 30.0)));
+    (question.load, question.capacity) = (Some(200.0), Some(120.0));
+    assert_eq!(tasks(&question), Some((3, 45.0)));
+    // Nobody gets what a cause of all tasks takes.
+    question.target = 99.999_999;
+    assert_eq!(tasks(&question), None);
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_the_reason() {
+    let fleet = fleet("bulkhead = { size = 10 }\n");
+    let mut question = question(&fleet);
+    let why = |question: &Question<'_>| ask(question).map(|answer| answer.now.err());
+    assert_eq!(why(&question), Ok(None));
+    // 10 permits held for a minute.
+    let answer = ask(&question).unwrap();
+    let starved = |refused: &Refused| refused.why.contains("the breaker can never open");
+    assert!(answer.refused.iter().any(starved), "{:?}", answer.refused);
+    question.load = Some(200.0);
+    let full = "200 requests a second of 100ms each are 20 under way (Little), and the bulkhead \
+                has 10 permits: it would turn requests away in good times";
+    assert_eq!(why(&question).unwrap().as_deref(), Some(full));
+    question.capacity = Some(50.0);
+    let few = "2 x 50 requests a second are 100, and 200 come";
+    assert_eq!(why(&question).unwrap().as_deref(), Some(few));
+    question.capacity = Some(1.0);
+    let error = ask(&question).unwrap_err().to_string();
+    let many = "--load: 200 requests a second need 200 tasks, and a service has at most 100; \
+                allowed is up to 100 a second";
+    assert!(error.starts_with(many), "{error}");
+}
+
+#[test]
+fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
+    let fleet = fleet("");
+    let question = question(&fleet);
+    let answer = ask(&question).unwrap();
+    assert!(answer.candidates > 300, "{}", answer.candidates);
+    for one in &answer.pareto {
+        let better = |other: &&Assessed| {
+            other.price <= one.price
+                && other.candidate.changes.len() <= one.candidate.changes.len()
+                && other.failed() < one.failed() * (1.0 - SAME)
+        };
+        assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
+    }
+    assert!(answer.buys.iter().all(|one| one.candidate.changes.len() == 1));
+    // What was taken over from a candidate like it is what it would have been.
+    for one in &answer.buys {
+        assert_eq!(one.expected, Expected::new(&question, &one.candidate, None));
+    }
+}

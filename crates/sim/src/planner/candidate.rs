@@ -1,0 +1,212 @@
+//! Settings that may be chosen: those of the file, and what may take their place.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use seaworthy_core::call::Route;
+use seaworthy_core::fleet::Service;
+use seaworthy_core::policy::{breaker, bulkhead, hedge};
+use seaworthy_core::{cluster, health};
+
+use super::Question;
+use super::question::MOST_TASKS;
+
+/// One choice of settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// How many tasks are desired.
+    pub tasks: u32,
+    /// As the fleet file has it.
+    pub minimum_healthy_percent: u32,
+    /// How tasks are checked.
+    pub health: health::Config,
+    /// Deadline, tries, breaker and bulkhead of the service's default route.
+    pub route: Route,
+    /// What is to be changed in the table of the service, as it is written there.
+    pub changes: Vec<String>,
+}
+
+/// A value for one setting, and how it is written if the file does not have it.
+struct Choice<T> {
+    value: T,
+    change: Option<String>,
+}
+
+/// Timeouts worth a look.
+const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)];
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// The file as it is.
+    pub(super) fn of(service: &Service) -> Self {
+        let route = service.call.routes.last().expect("there is at least one");
+        Self {
+            tasks: service.cluster.desired_count,
+            minimum_healthy_percent: service.cluster.minimum_healthy_percent,
+            health: service.health.clone(),
+            route: route.clone(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// All of them, with fewer tasks first.
+    pub(super) fn all(question: &Question<'_>) -> Vec<Self> {
+        let now = Self::of(question.service);
+        let needed = question.needed();
+        let mut all = Vec::new();
+        for tasks in counts(needed, now.tasks) {
+            let same = tasks == now.tasks;
+            let change = (!same).then(|| format!("desired_count = {tasks}"));
+            let one = Self { tasks, ..now.clone() }.with(change);
+            let percents = percents(tasks, needed, now.minimum_healthy_percent);
+            all.extend(percents.into_iter().map(|choice| {
+                Self { minimum_healthy_percent: choice.value, ..one.clone() }.with(choice.change)
+            }));
+        }
+        let all = spread(all, &checks(&now.health), |candidate, health| candidate.health = health);
+        let all = spread(all, &tries(&now.route), |candidate, (tries, hedge)| {
+            (candidate.route.tries, candidate.route.hedge) = (tries, hedge);
+        });
+        let all = spread(all, &timeouts(&now.route), |candidate, timeout| {
+            candidate.route.guard.timeout = timeout;
+        });
+        let all = spread(all, &breakers(&now.route), |candidate, breaker| {
+            candidate.route.guard.breaker = breaker;
+        });
+        spread(all, &bulkheads(&now.route, question), |candidate, bulkhead| {
+            candidate.route.guard.bulkhead = bulkhead;
+        })
+    }
+
+    /// The service's own numbers of tasks, with these.
+    pub(super) fn cluster(&self, service: &Service) -> cluster::Config {
+        cluster::Config {
+            desired_count: self.tasks,
+            minimum_healthy_percent: self.minimum_healthy_percent,
+            ..service.cluster.clone()
+        }
+    }
+
+    /// Whether a request that fails, or is late, is sent to another task.
+    pub(super) fn tries_again(&self) -> bool {
+        self.route.tries > 1
+    }
+
+    /// Whether one whose task hangs is.
+    pub(super) fn hedges(&self) -> bool {
+        self.tries_again() && self.route.hedge.is_some()
+    }
+
+    fn with(mut self, change: Option<String>) -> Self {
+        self.changes.extend(change);
+        self
+    }
+}
+
+/// Each candidate with each value.
+fn spread<T: Clone>(
+    candidates: Vec<Candidate>,
+    choices: &[Choice<T>],
+    set: impl Fn(&mut Candidate, T),
+) -> Vec<Candidate> {
+    let each = |candidate: Candidate| {
+        choices.iter().map(move |choice| (candidate.clone(), choice)).collect::<Vec<_>>()
+    };
+    let made = |(mut candidate, choice): (Candidate, &Choice<T>)| {
+        set(&mut candidate, choice.value.clone());
+        candidate.with(choice.change.clone())
+    };
+    candidates.into_iter().flat_map(each).map(made).collect()
+}
+
+/// The file's value, then the others that differ from it.
+fn choices<T: PartialEq>(now: T, others: impl IntoIterator<Item = (T, String)>) -> Vec<Choice<T>> {
+    let mut all = vec![Choice { value: now, change: None }];
+    for (value, change) in others {
+        if all.iter().all(|choice| choice.value != value) {
+            all.push(Choice { value, change: Some(change) });
+        }
+    }
+    all
+}
+
+/// As many as the load needs, a few more, and what the file has with one more or less.
+fn counts(needed: u32, now: u32) -> BTreeSet<u32> {
+    let counts = (needed..=needed + 3).chain(now.saturating_sub(1)..=now + 1);
+    counts.filter(|count| (1..=MOST_TASKS).contains(count)).collect()
+}
+
+/// A percentage for each floor that makes a difference: one that leaves just enough, one task less
+/// than all, and all.
+fn percents(tasks: u32, needed: u32, now: u32) -> Vec<Choice<u32>> {
+    let floor = |percent: u32| (tasks * percent).div_ceil(100);
+    let mut others: Vec<u32> = Vec::new();
+    for wanted in [needed, tasks - 1, tasks] {
+        let known = others.iter().chain([&now]).any(|percent| floor(*percent) == wanted);
+        if (needed..=tasks).contains(&wanted) && !known {
+            others.push(100 * wanted / tasks);
+        }
+    }
+    choices(now, others.into_iter().map(|p| (p, format!("minimum_healthy_percent = {p}"))))
+}
+
+fn checks(now: &health::Config) -> Vec<Choice<health::Config>> {
+    // Seaworthy's own, and twice as quick.
+    let others = [(2000, 200, 1000), (1000, 200, 500)].map(|(interval, fast, timeout)| {
+        let [interval, fast_interval, timeout] =
+            [interval, fast, timeout].map(Duration::from_millis);
+        let health =
+            health::Config { interval, fast_interval, timeout, unhealthy_threshold: 3, ..now.clone() };
+        let change = format!(
+            "health = {{ interval = \"{}\", fast_interval = \"{}\", timeout = \"{}\", unhealthy_threshold = 3 }}",
+            say(interval),
+            say(fast_interval),
+            say(timeout)
+        );
+        (health, change)
+    });
+    choices(now.clone(), others)
+}
+
+fn tries(now: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
+    let on = "call = { tries = 3, hedge.enabled = true }".to_owned();
+    let off = "call = { tries = 1, hedge.enabled = false }".to_owned();
+    let tries = now.tries.max(2);
+    let kept = now.hedge.unwrap_or_default();
+    let on = ((if now.tries > 1 { tries } else { 3 }, Some(kept)), on);
+    choices((now.tries, now.hedge), [on, ((1, None), off)])
+}
+
+fn timeouts(now: &Route) -> Vec<Choice<Option<Duration>>> {
+    let timeout = now.guard.timeout;
+    let shorter = TIMEOUTS.into_iter().filter(|other| timeout.is_none_or(|now| *other < now));
+    let others = shorter.map(|other| (Some(other), format!("call.timeout = \"{}\"", say(other))));
+    choices(timeout, others)
+}
+
+fn breakers(now: &Route) -> Vec<Choice<Option<breaker::Config>>> {
+    let usual = breaker::Config::default();
+    let others = [
+        (Some(usual), "breaker.enabled = true".to_owned()),
+        (None, "breaker.enabled = false".to_owned()),
+    ];
+    // One that is set stays as it is set, or goes.
+    let skip = usize::from(now.guard.breaker.is_some());
+    choices(now.guard.breaker.clone(), others.into_iter().skip(skip))
+}
+
+/// As many as are under way at the load, twice, and room to breathe.
+fn bulkheads(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<bulkhead::Config>>> {
+    let size =
+        question.load.map_or(100, |load| (2.0 * load * question.world.latency).ceil() as u32 + 10);
+    let others = [
+        (Some(bulkhead::Config::Fixed(size)), format!("bulkhead.size = {size}")),
+        (None, "bulkhead.enabled = false".to_owned()),
+    ];
+    choices(now.guard.bulkhead.clone(), others)
+}
+
+fn say(duration: Duration) -> String {
+    format!("{duration:?}")
+}

@@ -1,0 +1,73 @@
+//! Settings that cannot work, and why.
+
+use std::time::Duration;
+
+use seaworthy_core::policy::guard::Severity;
+
+use super::{Candidate, Question};
+
+/// Why a candidate cannot work; none if it can.
+pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    load(question, candidate)
+        .or_else(|| deployment(question, candidate))
+        .or_else(|| times(question, candidate))
+        .or_else(|| policies(question, candidate))
+}
+
+fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let (load, bears) = (question.load?, question.bears()?);
+    let Candidate { tasks, .. } = candidate;
+    (*tasks < question.needed()).then(|| {
+        let all = f64::from(*tasks) * bears;
+        format!("{tasks} x {bears} requests a second are {all}, and {load} come")
+    })
+}
+
+fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let cluster = candidate.cluster(question.service);
+    let (tasks, needed) = (candidate.tasks, question.needed());
+    let (floor, ceiling) = (cluster.floor(), cluster.ceiling());
+    let percent = candidate.minimum_healthy_percent;
+    if floor < needed {
+        return Some(format!(
+            "minimum_healthy_percent {percent} of {tasks} leaves {floor} in a deployment, and {needed} \
+             must be up: each deployment would be an outage"
+        ));
+    }
+    (floor >= tasks && ceiling <= tasks).then(|| {
+        format!(
+            "minimum_healthy_percent {percent} of {tasks} keeps {floor}, and maximum_percent {} allows \
+             {ceiling} in all: a deployment could never move",
+            cluster.maximum_percent
+        )
+    })
+}
+
+fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let latency = Duration::from_secs_f64(question.world.latency);
+    let timeout = candidate.route.guard.timeout.filter(|timeout| *timeout <= latency)?;
+    Some(format!(
+        "call.timeout of {timeout:?} is no longer than an answer takes, {latency:?}: every request would \
+         fail"
+    ))
+}
+
+fn policies(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let findings = candidate.route.findings(question.load);
+    let refused = findings.iter().find(|finding| finding.severity() == Severity::Refused);
+    refused.map(ToString::to_string).or_else(|| full(question, candidate))
+}
+
+/// More is under way than there are permits, and nobody is ill.
+fn full(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let (load, latency) = (question.load?, question.world.latency);
+    let permits = candidate.route.guard.bulkhead.as_ref()?.largest();
+    let under_way = load * latency;
+    (under_way > f64::from(permits)).then(|| {
+        format!(
+            "{load} requests a second of {:?} each are {under_way} under way (Little), and the bulkhead \
+             has {permits} permits: it would turn requests away in good times",
+            Duration::from_secs_f64(latency)
+        )
+    })
+}
