@@ -9,14 +9,15 @@ mod managed;
 mod parts;
 mod resources;
 mod store;
+mod tasks;
 mod views;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use seaworthy_core::cluster::reconciler::{Action, Ending, Event, Signal};
+use seaworthy_core::cluster::reconciler::{Action, Ending, Event};
 use seaworthy_core::endpoints::{About, Sightings, TaskId};
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::machine::Machine;
@@ -32,8 +33,7 @@ use crate::api::{Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
 use crate::directory::{self, Directory};
-use crate::environment::{About as Variables, Environment};
-use crate::messages::{Command, FromKeeper, Spawn, ToKeeper};
+use crate::messages::{Command, FromKeeper, ToKeeper};
 use crate::output::Outputs;
 use crate::ports::Ports;
 use crate::processes::Identity;
@@ -159,6 +159,9 @@ impl Agent {
             self.flush();
             self.tell_clients();
             if self.ending {
+                // Whoever asks from now on is told that, and asks the next one.
+                asks.close();
+                while asks.recv().await.is_some() {}
                 // Whoever asked for it reads the answer first.
                 tokio::time::sleep(LAST_WORDS).await;
                 return Ok(());
@@ -291,76 +294,11 @@ impl Agent {
         self.services.iter().any(|managed| managed.reconciler.is_deploying())
     }
 
-    fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
-        self.ports.release(port);
-        let log = self.outputs.open(task).unwrap_or_else(|error| {
-            say(format_args!("agent: the output of {task} cannot be read: {error}"));
-            self.outputs.path(task)
-        });
-        match self.spawn(place, task, revision, port, log) {
-            Ok(spawn) => self.outbox.push_back(ToKeeper::Spawn(Box::new(spawn))),
-            Err(why) => self.drive(place, Some(Event::NotLaunched(task, why))),
-        }
-        self.offer_port(place);
-    }
-
-    fn spawn(
-        &mut self,
-        place: usize,
-        task: TaskId,
-        revision: u32,
-        port: u16,
-        log: PathBuf,
-    ) -> Result<Spawn, String> {
-        let service = &self.services[place].revisions.of(revision).service;
-        let directory = service.directory.clone();
-        let here = directory.as_deref().unwrap_or(Path::new("."));
-        let about = Variables { task, revision, port };
-        let environment = Environment::of(service, &self.urls, about, here);
-        let environment = environment.map_err(|error| error.to_string())?;
-        let command = service.command.clone();
-        let within = self.resources.within(task, service.cluster.limits);
-        Ok(Spawn { task, command, environment, directory, log, within })
-    }
-
     /// When it is looked again at what nobody tells us of.
     fn looks_at(&self) -> Instant {
         let is_read = self.tied || self.lines.receiver_count() > 0;
         let is_short = self.services.iter().any(|managed| managed.needs_port);
         self.looked + if is_read || is_short { SOON } else { ROUND }
-    }
-
-    fn look(&mut self) {
-        self.looked = now();
-        self.tell_output();
-        self.offer_ports();
-        if self.looked.since(self.sampled) >= ROUND {
-            self.sampled = self.looked;
-            self.sample();
-        }
-    }
-
-    /// Looks at what tasks use: some have to be killed for it, and some services should have more
-    /// tasks, or fewer.
-    fn sample(&mut self) {
-        for task in self.resources.sample(self.sampled, &self.processes) {
-            self.outbox.push_back(ToKeeper::Signal(task, Signal::Kill));
-        }
-        let usage = self.resources.usage().clone();
-        for place in 0..self.services.len() {
-            let managed = &mut self.services[place];
-            let of_it = usage.iter().filter(|(task, _)| managed.owns(**task));
-            let of_it: Vec<_> = of_it.map(|(task, usage)| (*task, *usage)).collect();
-            if !of_it.is_empty() {
-                self.drive(place, Some(Event::Usage(of_it)));
-            }
-            if self.down {
-                continue;
-            }
-            if let Some(change) = self.services[place].autoscale(self.sampled, &usage) {
-                self.drive(place, Some(Event::Autoscale(change)));
-            }
-        }
     }
 
     /// Answers at the API's socket, and over TCP if that is wanted.
@@ -387,43 +325,6 @@ impl Agent {
         self.dashboard = Some((address, token.clone()));
         tokio::spawn(server::serve_tcp(listener, handle.clone(), token));
         Ok(())
-    }
-
-    fn tell_output(&mut self) {
-        let tell = Teller { tied: self.tied, services: &self.services, lines: &self.lines };
-        self.outputs.tell(|task, line| tell.tell(task, line));
-        if !self.tied {
-            self.directory.bound_log();
-        }
-    }
-
-    fn close_output(&mut self, task: TaskId) {
-        let tell = Teller { tied: self.tied, services: &self.services, lines: &self.lines };
-        self.outputs.close(task, |task, line| tell.tell(task, line));
-    }
-
-    /// Where no port could be had, it is tried again.
-    fn offer_ports(&mut self) {
-        for place in 0..self.services.len() {
-            if self.services[place].needs_port {
-                self.offer_port(place);
-            }
-        }
-    }
-
-    /// Core always has a port for the next task; where none can be had, it is tried again soon.
-    fn offer_port(&mut self, place: usize) {
-        match self.ports.reserve() {
-            Ok(port) => {
-                self.services[place].needs_port = false;
-                self.drive(place, Some(Event::Port(port)));
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.services[place].needs_port, true) {
-                    say(format_args!("agent: no port can be had: {error}"));
-                }
-            }
-        }
     }
 
     /// Writes down what must not be forgotten, before anybody hears of it. If the disk is full, the
@@ -470,24 +371,6 @@ impl Agent {
         for managed in &mut self.services {
             managed.publish(&self.gateway);
         }
-    }
-}
-
-/// To whom it is told what tasks write: the owner of a fleet that has one, or those who follow.
-struct Teller<'a> {
-    tied: bool,
-    services: &'a [Managed],
-    lines: &'a broadcast::Sender<LogLine>,
-}
-
-impl Teller<'_> {
-    fn tell(&self, task: TaskId, line: &str) {
-        if self.tied {
-            return say(format_args!("{task} | {line}"));
-        }
-        let service = managed::name_of(self.services, task);
-        // Nobody may be following.
-        let _ = self.lines.send(LogLine { task, service, line: line.to_owned() });
     }
 }
 

@@ -162,8 +162,28 @@ impl Client {
         Ok(Lines::new(response.into_body()))
     }
 
-    /// The head of the response, if it does not refuse.
+    /// The head of the response, if it does not refuse. An agent that is ending has done nothing, and
+    /// another one may follow.
     async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let until = Instant::now() + BACK_WITHIN;
+        loop {
+            match self.send_once(method.clone(), path, body).await {
+                Err(ClientError::Refused(ApiError { status: 503, .. }))
+                    if Instant::now() < until =>
+                {
+                    sleep(PAUSE).await;
+                }
+                sent => return sent,
+            }
+        }
+    }
+
+    async fn send_once(
         &self,
         method: Method,
         path: &str,
