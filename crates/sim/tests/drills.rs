@@ -1,4 +1,5 @@
 //! Drill files that ship with Seaworthy, in virtual time.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::{Drill, Findings, RawDrill};

@@ -143,6 +143,11 @@ fn a_crash_loop_waits() {
 }
 
 #[test]
+fn a_task_that_is_killed_again_and_again_is_replaced_at_once() {
+    check("killed-again.txt");
+}
+
+#[test]
 fn an_agent_that_restarts_in_a_rollout() {
     check("agent-restarts.txt");
 }
@@ -286,6 +291,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["agent", "restarts"] => world.agent_restarts(),
         ["machine", "restarts"] => world.machine_restarts(),
         ["crash", name] => world.exit(task(name), Exit::Signal(11)),
+        ["kill", name] => world.exit(task(name), Exit::Signal(9)),
         ["out-of-memory", name] => world.dies_of_memory(task(name)),
         ["vanish", name] => world.vanish(task(name)),
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),

@@ -9,11 +9,14 @@ use super::{Ending, Reconciler};
 use crate::cluster::plan::Revision;
 use crate::cluster::task::{Phase, Task};
 use crate::endpoints::TaskId;
-use crate::record::{Cause, Death, Decision};
+use crate::record::{Cause, Death, Decision, Exit};
 use crate::time::Instant;
 
 /// A task that ends unasked so soon after its start died young.
 pub(super) const YOUNG: Duration = Duration::from_secs(60);
+
+/// By SIGKILL, which no program does to itself. A row of such ends, after checks have passed, is no crash loop.
+const KILLED: Exit = Exit::Signal(9);
 
 /// How many of the last lines of a task's output are recorded, and how many characters of each.
 const LAST_LINES: (usize, usize) = (5, 200);
@@ -72,8 +75,8 @@ impl Reconciler {
 
     pub(super) fn exited(&mut self, now: Instant, id: TaskId, ending: Ending) {
         let Some(task) = self.remove(id) else { return };
-        let how = death(now, &task, ending.out_of_memory);
-        let exit = ending.exit;
+        let (exit, out_of_memory) = (ending.exit, ending.out_of_memory);
+        let how = death(now, &task, out_of_memory);
         let cause = match how {
             Some(how) => Cause::Died { exit, how, last: bounded(ending.last) },
             None => Cause::Exited(exit),
@@ -84,7 +87,7 @@ impl Reconciler {
         }
         if !task.passed {
             self.back_off(now, &task);
-        } else if age(now, &task) < YOUNG {
+        } else if age(now, &task) < YOUNG && (exit != KILLED || out_of_memory) {
             self.died_young(now, &task);
         }
         self.blame(now, &task);
