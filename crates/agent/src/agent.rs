@@ -91,6 +91,8 @@ struct Agent {
     unsaved: bool,
     /// Everything retires, and then the fleet is no more.
     down: bool,
+    /// Services that went back to an earlier revision, and not yet to its settings.
+    went_back: Vec<usize>,
     /// Another agent follows as soon as the keeper has prepared it.
     renewal: Option<Renewal>,
     /// Another agent follows now.
@@ -101,6 +103,8 @@ struct Agent {
 enum Renewal {
     Deploy(Deploy, DeployReply, Reply<DeployReply>),
     Upgrade(Reply<Upgraded>),
+    /// A revision that comes back brings its settings.
+    Rollback(String),
 }
 
 /// Everything that makes the agent do something.
@@ -155,6 +159,7 @@ impl Agent {
     ) -> Result<(), Error> {
         let mut buffers = (vec![0; LONGEST_MESSAGE], vec![0; LONGEST_MESSAGE]);
         loop {
+            self.bring_settings_back();
             self.save();
             self.flush();
             self.tell_clients();
@@ -280,7 +285,10 @@ impl Agent {
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {
                 match record.decision {
-                    Decision::RollBack => self.origin.go_back(),
+                    Decision::RollBack => {
+                        self.origin.go_back();
+                        self.went_back.push(place);
+                    }
                     Decision::Complete if !self.is_deploying() => self.origin.prove(),
                     _ => {}
                 }

@@ -46,6 +46,9 @@ pub struct Endpoints {
     /// own weights come first. Where no task of a revision may get a request, any other will do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<Revision, u32>,
+    /// The service is taken down: no task will come, so nobody is to wait for one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub down: bool,
 }
 
 /// A task's address as the gateway sees it.

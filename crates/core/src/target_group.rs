@@ -148,6 +148,9 @@ impl Machine for TargetGroup {
                     let tasks = endpoints.tasks.iter().map(|endpoint| endpoint.task).collect();
                     let weights = endpoints.weights.clone();
                     self.dispatcher.handle(now, call::Input::Endpoints { tasks, weights });
+                    if endpoints.down {
+                        self.dispatcher.close_queue(now);
+                    }
                 }
                 self.checker.handle(now, health::Input::Endpoints(endpoints));
             }

@@ -82,6 +82,7 @@ impl Agent {
             stored: stored.clone(),
             unsaved: false,
             down: false,
+            went_back: Vec::new(),
             renewal: None,
             ending: false,
             directory,
@@ -108,6 +109,7 @@ impl Agent {
             _ => None,
         });
         let with_process: Vec<TaskId> = running.keys().copied().chain(ended).collect();
+        self.end_strangers(&mut stored, running);
         let numbers = renumber(&fleet.services, &mut stored);
         for (service, numbers) in fleet.services.into_iter().zip(numbers) {
             match stored.services.remove(&service.name) {
@@ -117,22 +119,29 @@ impl Agent {
         }
         for (task, process) in running {
             let place = self.services.iter().position(|managed| managed.owns(*task));
-            if let Some(place) = place {
-                let limits = self.services[place].service.cluster.limits;
-                self.resources.adopt(*task, *process, limits);
-                if let Err(error) = self.outputs.adopt(*task) {
-                    say(format_args!("agent: the output of {task} cannot be read: {error}"));
-                }
-            } else {
-                say(format_args!(
-                    "agent: {task} (process {}) is of nobody: it is ended",
-                    process.pid
-                ));
-                self.outbox.push_back(ToKeeper::Signal(*task, Signal::Kill));
+            let Some(place) = place else { continue };
+            let limits = self.services[place].service.cluster.limits;
+            self.resources.adopt(*task, *process, limits);
+            if let Err(error) = self.outputs.adopt(*task) {
+                say(format_args!("agent: the output of {task} cannot be read: {error}"));
             }
         }
         self.resources.release_others();
         self.down = self.services.iter().all(|managed| managed.reconciler.goes_down());
+    }
+
+    /// Ends what runs and was not written down, as on a full disk; before any other task gets its number.
+    fn end_strangers(&mut self, stored: &mut Stored, running: &BTreeMap<TaskId, Identity>) {
+        for (task, process) in running {
+            if stored.services.values().any(|service| service.snapshot.tasks().any(|own| own == *task)) {
+                continue;
+            }
+            say(format_args!("agent: {task} (process {}) is of nobody: it is ended", process.pid));
+            self.outbox.push_back(ToKeeper::Signal(*task, Signal::Kill));
+            for StoredService { snapshot, numbers, .. } in stored.services.values_mut() {
+                snapshot.skip(*numbers, *task);
+            }
+        }
     }
 
     /// A service that an earlier agent managed. If it is meant otherwise by now, that begins.

@@ -9,6 +9,7 @@ use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 use super::managed::Managed;
 use super::store::{same_gateway, same_task};
 use super::{Agent, MOST_TASKS, Renewal, url};
+use crate::Error;
 use crate::api::types::{
     Deploy, DeployReply, Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
     Upgraded,
@@ -16,6 +17,7 @@ use crate::api::types::{
 use crate::api::{ApiError, Ask, Logs, Reply, Wall};
 use crate::directory;
 use crate::messages::ToKeeper;
+use crate::say::say;
 
 impl Agent {
     /// Answers, and does what is asked. Whoever asked may be gone: that does not matter.
@@ -101,11 +103,13 @@ impl Agent {
             Ok(meant) => meant,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let renews = self.needs_renewal(&meant);
-        let place = if renews { self.directory.wanted() } else { self.directory.fleet() };
-        if let Err(error) = directory::write(&place, &meant) {
-            return drop(reply.send(Err(ApiError::failed(crate::error::describe(&error)))));
-        }
+        let renews = match self.write(&meant) {
+            Ok(renews) => renews,
+            Err(error) => {
+                let error = ApiError::failed(crate::error::describe(&error));
+                return drop(reply.send(Err(error)));
+            }
+        };
         let told = self.told(&meant, &deploy);
         if renews {
             self.outbox.push_back(ToKeeper::Renew);
@@ -113,6 +117,41 @@ impl Agent {
         } else {
             self.accept(meant, &deploy);
             drop(reply.send(Ok(told)));
+        }
+    }
+
+    /// Writes down what is meant, before it is; true if that takes a new gateway and a new agent.
+    fn write(&self, meant: &Fleet) -> Result<bool, Error> {
+        let renews = self.needs_renewal(meant);
+        let place = if renews { self.directory.wanted() } else { self.directory.fleet() };
+        directory::write(&place, meant).map(|()| renews)
+    }
+
+    /// A revision that comes back does so with the settings that it had: those of a newer one, such as the
+    /// path of its health checks, need not fit it.
+    pub(super) fn bring_settings_back(&mut self) {
+        if self.renewal.is_some() || self.down {
+            return;
+        }
+        let Some(place) = self.went_back.pop() else { return };
+        let managed = &self.services[place];
+        let (now, name) = (&managed.service, managed.service.name.clone());
+        let before = managed.revisions.of(managed.reconciler.revision()).service.clone();
+        let service = Service { listen: now.listen, ..before };
+        let mut meant = self.fleet.clone();
+        let its = meant.services.iter_mut().find(|service| service.name == name);
+        let Some(its) = its.filter(|_| service != *now) else { return };
+        *its = service;
+        match self.write(&meant) {
+            Ok(true) => {
+                self.outbox.push_back(ToKeeper::Renew);
+                self.renewal = Some(Renewal::Rollback(name));
+            }
+            Ok(false) => self.mean(meant, &name, false),
+            Err(error) => say(format_args!(
+                "agent: `{name}` keeps the settings of the revision that failed: {}",
+                crate::error::describe(&error)
+            )),
         }
     }
 
@@ -132,26 +171,43 @@ impl Agent {
             Some(Renewal::Upgrade(reply)) => {
                 drop(reply.send(prepared.map(|()| Upgraded {}).map_err(failed)));
             }
+            Some(Renewal::Rollback(name)) => match prepared {
+                Ok(()) => {
+                    if let Some(meant) = directory::read(&self.directory.fleet()).ok().flatten() {
+                        self.mean(meant, &name, false);
+                    }
+                }
+                Err(why) => say(format_args!(
+                    "agent: `{name}` keeps the settings of the revision that failed: {why}"
+                )),
+            },
             None => {}
         }
     }
 
     /// From now on, the fleet is `meant`. Services that are new are the next agent's.
     fn accept(&mut self, meant: Fleet, deploy: &Deploy) {
-        self.urls = meant.services.iter().map(url).collect();
-        for place in 0..self.services.len() {
-            let name = &self.services[place].service.name;
-            let Some(service) = meant.service(name).filter(|_| deploy.is_about(name)) else {
-                continue;
-            };
-            let event = self.services[place].meant(service.clone(), Wall::seconds(), deploy.force);
-            self.drive(place, Some(event));
+        let names = self.services.iter().map(|managed| managed.service.name.clone());
+        let names: Vec<_> = names.filter(|name| deploy.is_about(name)).collect();
+        for name in names {
+            self.mean(meant.clone(), &name, deploy.force);
         }
         self.fleet = meant;
         self.origin.file.clone_from(&deploy.file);
         if !self.is_deploying() {
             self.origin.prove();
         }
+    }
+
+    /// The service of this name is as `meant` has it, from now on.
+    fn mean(&mut self, meant: Fleet, name: &str, anew: bool) {
+        self.urls = meant.services.iter().map(url).collect();
+        let place = self.services.iter().position(|managed| managed.service.name == name);
+        if let (Some(place), Some(service)) = (place, meant.service(name)) {
+            let event = self.services[place].meant(service.clone(), Wall::seconds(), anew);
+            self.drive(place, Some(event));
+        }
+        self.fleet = meant;
     }
 
     /// A new revision of one service, made otherwise or as before.

@@ -118,6 +118,7 @@ impl Managed {
         let current = self.reconciler.revision();
         let as_before = same_task(&self.revisions.of(current).service, &service);
         let revision = if as_before && !anew {
+            self.revisions.amend(current, service.clone());
             current
         } else {
             let used: Vec<Revision> =

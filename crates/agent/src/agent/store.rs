@@ -132,6 +132,13 @@ impl Revisions {
         revision
     }
 
+    /// Another setting of a revision whose tasks are made as before: it comes back with that, if it does.
+    pub(super) fn amend(&mut self, revision: Revision, service: Service) {
+        if let Some(registered) = self.0.get_mut(&revision) {
+            registered.service = service;
+        }
+    }
+
     pub(super) fn latest(&self) -> (Revision, &Registered) {
         let (revision, latest) = self.0.last_key_value().expect("there is always one");
         (*revision, latest)

@@ -114,6 +114,13 @@ impl Dispatcher {
         self.seen.pop_front()
     }
 
+    /// No task will come any more: whoever waits for one is told so.
+    pub(crate) fn close_queue(&mut self, now: Instant) {
+        for id in self.queue.close() {
+            self.give_up(now, id);
+        }
+    }
+
     fn begin(&mut self, now: Instant, id: CallId, request: Request) {
         self.tally.begin();
         let Ok(deadline) = self.gates[request.route.0].deadline(now, &request.ask) else {

@@ -50,6 +50,12 @@ impl Queue {
         Self { config, waiting: BTreeMap::new(), bytes: 0, back: 0, front: 0 }
     }
 
+    /// Nobody may wait from now on; those who do are to be told.
+    pub(super) fn close(&mut self) -> Vec<CallId> {
+        self.config = None;
+        self.calls().collect()
+    }
+
     /// Calls that wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()

@@ -50,7 +50,7 @@ impl Canary {
         };
         let tasks = revisions.iter().enumerate().map(endpoint).collect();
         let weights = weights.iter().copied().collect();
-        self.tell(Input::Endpoints(Endpoints { version, tasks, weights }));
+        self.tell(Input::Endpoints(Endpoints { version, tasks, weights, ..Endpoints::default() }));
         self.version = self.version.max(version);
         assert_eq!(self.group.version(), self.version);
     }

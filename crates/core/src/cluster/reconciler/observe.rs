@@ -71,11 +71,13 @@ impl Reconciler {
             tasks.iter().map(|e| (e.task, e.address, e.wanted)).collect()
         };
         // An inherited verdict is no news to a gateway that lives: it does not make a version.
-        if shape(&tasks) == shape(&self.published.tasks) && weights == self.published.weights {
+        let before = &self.published;
+        let same = weights == before.weights && self.down == before.down;
+        if same && shape(&tasks) == shape(&before.tasks) {
             self.published.tasks = tasks;
         } else {
             let version = self.published.version + 1;
-            self.published = Endpoints { version, tasks, weights };
+            self.published = Endpoints { version, tasks, weights, down: self.down };
             self.actions.push_back(Action::Publish(self.published.clone()));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::rollout::Deployment;
-use super::{Backoff, Reconciler};
+use super::{Action, Backoff, Reconciler, Signal};
 use crate::cluster::deployment::DeploymentView;
 use crate::cluster::plan::Revision;
 use crate::cluster::task::{Phase, Task};
@@ -55,6 +55,13 @@ impl Snapshot {
     /// No task has a number beyond this, if they were numbered by `numbers`.
     pub fn highest(&self, numbers: Numbers) -> u32 {
         numbers.after(self.started).0
+    }
+
+    /// No further task gets a number up to this one: it was seen on a process that nobody wrote down.
+    pub fn skip(&mut self, numbers: Numbers, seen: TaskId) {
+        while self.highest(numbers) <= seen.0 {
+            self.started += 1;
+        }
     }
 
     /// The same, but further tasks get other numbers, from their first one on.
@@ -137,15 +144,22 @@ impl Reconciler {
     }
 
     fn adopt(&mut self, now: Instant, running: &[TaskId]) {
-        let mut gone = Vec::new();
+        let (mut gone, mut again) = (Vec::new(), Vec::new());
         for task in &mut self.tasks {
             match task.phase {
                 Phase::Provisioning { .. } => {}
                 _ if !running.contains(&task.id) => gone.push(task.id),
                 Phase::Launching { port } => task.phase = Phase::Running { port, since: now },
+                // What the earlier agent wanted to be done may not have been.
+                Phase::Stopping { port, kill_at } => {
+                    let kill_at = Some(kill_at.unwrap_or(now));
+                    task.phase = Phase::Stopping { port, kill_at };
+                    again.push(task.id);
+                }
                 _ => {}
             }
         }
+        self.actions.extend(again.into_iter().map(|id| Action::Signal(id, Signal::Terminate)));
         let (tasks, lost) = ((self.tasks.len() - gone.len()) as u32, gone.len() as u32);
         self.record_all(now, Decision::Adopt, Cause::Restored { tasks, gone: lost });
         for id in gone {
