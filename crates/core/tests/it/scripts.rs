@@ -168,6 +168,11 @@ fn a_service_that_is_scaled_in_a_rollout() {
 }
 
 #[test]
+fn a_service_that_is_scaled_to_none_in_a_rollout() {
+    check("scaled-to-none.txt");
+}
+
+#[test]
 fn a_rollback_by_hand() {
     check("rollback-by-hand.txt");
 }
