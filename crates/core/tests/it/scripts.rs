@@ -138,6 +138,11 @@ fn a_task_that_leaks_is_replaced_before_it_dies() {
 }
 
 #[test]
+fn a_task_is_held_to_the_limits_of_its_own_revision() {
+    check("soft-memory-rolled-back.txt");
+}
+
+#[test]
 fn a_crash_loop_waits() {
     check("crash-loop.txt");
 }
@@ -318,6 +323,11 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         }
         ["deploy"] => world.deploy(config.clone(), 2),
         ["deploy", revision] => world.deploy(config.clone(), number(revision)),
+        ["deploy", revision, "soft", bytes] => {
+            let mut config = config.clone();
+            config.limits.memory_soft = Some(number(bytes).into());
+            world.deploy(config, number(revision));
+        }
         ["revision", revision, ref bad @ ..] => {
             world.bad.extend([(number(revision), bad_in(bad))]);
         }

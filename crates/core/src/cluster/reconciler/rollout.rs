@@ -147,6 +147,7 @@ impl Reconciler {
 
     pub(super) fn deploy(&mut self, now: Instant, config: Config, revision: Revision) {
         let (before, wanted) = (self.config.desired_count, config.desired_count);
+        self.limits.insert(revision, config.limits);
         self.config = config;
         if revision == self.deployment.revision {
             if wanted != before {
@@ -238,6 +239,8 @@ impl Reconciler {
             canary: !rollback,
             ..Deployment::first()
         };
+        let needed = self.snapshot().revisions();
+        self.limits.retain(|revision, _| needed.contains(revision));
         self.watch.begin();
     }
 
