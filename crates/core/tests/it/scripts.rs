@@ -118,6 +118,16 @@ fn a_canary_that_answers_badly_is_rolled_back() {
 }
 
 #[test]
+fn a_canary_that_fails_every_request_is_rolled_back() {
+    check("canary-fails-all.txt");
+}
+
+#[test]
+fn who_is_ejected_but_has_answered_or_is_old_is_spared() {
+    check("ejected-and-spared.txt");
+}
+
+#[test]
 fn an_alarm_gives_a_deployment_up() {
     check("alarm.txt");
 }
@@ -305,6 +315,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["out-of-memory", name] => world.dies_of_memory(task(name)),
         ["vanish", name] => world.vanish(task(name)),
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
+        ["eject", name] => world.eject(task(name), 1),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
         ["heal", "everyone"] => world.processes.values_mut().for_each(|p| p.sick = false),
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,

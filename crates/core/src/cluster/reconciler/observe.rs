@@ -95,8 +95,8 @@ impl Reconciler {
         old.into_iter().map(share).chain([(new, canary.percent)]).collect()
     }
 
-    /// A task that needs more memory than one of its revision should, for a while, is replaced before it dies, one at a
-    /// time.
+    /// A task that needs more memory for a while than one of its revision should is replaced before it
+    /// dies, one at a time.
     pub(super) fn measure(&mut self, now: Instant, usage: &[(TaskId, Usage)]) {
         let limits = &self.limits;
         let limit = |task: &Task| limits.get(&task.revision)?.memory_soft;
