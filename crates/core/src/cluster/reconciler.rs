@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::deployment::{DeploymentView, State};
+use super::limits::Limits;
 use super::plan::{Desired, Observed, Plan, Revision, Seen, Step, Waiting, plan};
 use super::task::{Phase, Task};
 use super::{Config, Numbers, View};
@@ -56,6 +57,8 @@ pub struct Reconciler {
     /// Old revisions and how many tasks of each still have a place, the youngest first.
     old: Vec<(Revision, u32)>,
     backoffs: BTreeMap<Revision, Backoff>,
+    /// What a task of each revision may use: the settings are those of the last one that was deployed.
+    limits: BTreeMap<Revision, Limits>,
     /// When the gateway was first and last heard of without a break in between.
     sighted: Option<(Instant, Instant)>,
     /// What clients got.
@@ -75,7 +78,9 @@ pub struct Reconciler {
 impl Reconciler {
     /// A service of which nothing runs yet. Tell it the time to begin.
     pub fn new(config: Config, seed: u64, numbers: Numbers) -> Self {
+        let deployment = Deployment::first();
         Self {
+            limits: BTreeMap::from([(deployment.revision, config.limits)]),
             count: config.desired_count,
             config,
             down: false,
@@ -85,7 +90,7 @@ impl Reconciler {
             started: 0,
             port: None,
             filled: false,
-            deployment: Deployment::first(),
+            deployment,
             history: VecDeque::new(),
             completed: Vec::new(),
             old: Vec::new(),

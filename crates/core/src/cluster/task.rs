@@ -26,6 +26,9 @@ pub(super) struct Task {
     pub(super) verdict: Inherited,
     /// Whether a check ever passed.
     pub(super) passed: bool,
+    /// Since when its checks pass, whatever its requests show.
+    #[serde(default)]
+    passing_since: Option<Instant>,
     /// Since when its checks pass and its requests are well.
     pub(super) healthy_since: Option<Instant>,
     /// Whether that is for long enough.
@@ -84,6 +87,7 @@ impl Task {
             phase: Phase::Provisioning { until },
             verdict: Health::Initial.into(),
             passed: false,
+            passing_since: None,
             healthy_since: None,
             settled: false,
             proven: false,
@@ -125,11 +129,11 @@ impl Task {
         self.verdict.ejection.is_some_and(|ejection| ejection.times >= PERSISTENT)
     }
 
-    /// When a new task that has failed every request so far has done so for too long. Others get few
-    /// once they fail one, and so are hardly ejected: that one fails says as much.
+    /// When a new task that has failed every request so far has done so for too long, ejected in
+    /// between or not: one that gets few of them hardly is, and one that is gets none for a while.
     pub(super) fn disproved(&self, config: &Config) -> Option<Instant> {
-        let proven = !self.must_settle || self.settled || self.answered;
-        let since = self.healthy_since.filter(|_| self.failed && !proven)?;
+        let proven = !self.must_settle || self.proven || self.answered;
+        let since = self.passing_since.filter(|_| self.failed && !proven)?;
         Some(since + config.deployment.settle)
     }
 
@@ -198,11 +202,13 @@ impl Task {
         let before = self.failing_since.filter(|_| unbroken);
         let fails = sighting.health == Health::Unhealthy;
         self.failing_since = fails.then(|| before.unwrap_or(now));
-        if sighting.health != Health::Healthy || sighting.ejection.is_some() {
-            (self.healthy_since, self.settled) = (None, false);
-        } else if self.healthy_since.is_none() || !unbroken && !self.settled {
-            self.healthy_since = Some(now);
-        }
+        let counts = unbroken || self.settled;
+        let since = |before: Option<Instant>| Some(before.filter(|_| counts).unwrap_or(now));
+        let passes = sighting.health == Health::Healthy;
+        self.passing_since = since(self.passing_since).filter(|_| passes);
+        let is_well = passes && sighting.ejection.is_none();
+        self.healthy_since = since(self.healthy_since).filter(|_| is_well);
+        self.settled &= is_well;
     }
 
     /// What of it must outlive the agent.

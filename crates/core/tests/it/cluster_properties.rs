@@ -51,7 +51,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => (any::<usize>(), 0..5u32).prop_map(|(task, n)| Fault::Busy(task, n)),
         2 => bad().prop_map(Fault::Deploy),
         1 => Just(Fault::Rollback),
-        1 => (1..6u32).prop_map(Fault::Scale),
+        1 => (0..6u32).prop_map(Fault::Scale),
         2 => any::<usize>().prop_map(Fault::Drain),
         2 => Just(Fault::AgentRestarts),
         1 => Just(Fault::MachineRestarts),
@@ -149,6 +149,10 @@ impl Watched {
         self.world.gateway_silent = false;
         self.world.starts_fail = false;
         self.world.tell(Event::Handover(false));
+        if self.world.reconciler.desired_count() == 0 {
+            // Without a task nothing is proven, and a deployment waits.
+            self.world.tell(Event::Scale(2));
+        }
         for process in self.world.processes.values_mut() {
             process.sick = false;
             process.in_flight = 0;

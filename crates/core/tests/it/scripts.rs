@@ -118,6 +118,16 @@ fn a_canary_that_answers_badly_is_rolled_back() {
 }
 
 #[test]
+fn a_canary_that_fails_every_request_is_rolled_back() {
+    check("canary-fails-all.txt");
+}
+
+#[test]
+fn who_is_ejected_but_has_answered_or_is_old_is_spared() {
+    check("ejected-and-spared.txt");
+}
+
+#[test]
 fn an_alarm_gives_a_deployment_up() {
     check("alarm.txt");
 }
@@ -135,6 +145,11 @@ fn a_task_that_is_drained_without_room() {
 #[test]
 fn a_task_that_leaks_is_replaced_before_it_dies() {
     check("soft-memory.txt");
+}
+
+#[test]
+fn a_task_is_held_to_the_limits_of_its_own_revision() {
+    check("soft-memory-rolled-back.txt");
 }
 
 #[test]
@@ -165,6 +180,11 @@ fn a_machine_that_restarts_after_a_rollback() {
 #[test]
 fn a_service_that_is_scaled_in_a_rollout() {
     check("scaled-while-rolling.txt");
+}
+
+#[test]
+fn a_service_that_is_scaled_to_none_in_a_rollout() {
+    check("scaled-to-none.txt");
 }
 
 #[test]
@@ -295,6 +315,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["out-of-memory", name] => world.dies_of_memory(task(name)),
         ["vanish", name] => world.vanish(task(name)),
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
+        ["eject", name] => world.eject(task(name), 1),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
         ["heal", "everyone"] => world.processes.values_mut().for_each(|p| p.sick = false),
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
@@ -313,6 +334,11 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         }
         ["deploy"] => world.deploy(config.clone(), 2),
         ["deploy", revision] => world.deploy(config.clone(), number(revision)),
+        ["deploy", revision, "soft", bytes] => {
+            let mut config = config.clone();
+            config.limits.memory_soft = Some(number(bytes).into());
+            world.deploy(config, number(revision));
+        }
         ["revision", revision, ref bad @ ..] => {
             world.bad.extend([(number(revision), bad_in(bad))]);
         }

@@ -319,9 +319,10 @@ impl World {
     }
 
     /// Out for its requests, and again when that is over.
-    fn eject(&mut self, task: TaskId, times: u32) {
+    pub(crate) fn eject(&mut self, task: TaskId, times: u32) {
         let left = Duration::from_secs(5) * times;
         if let Some(process) = self.processes.get_mut(&task) {
+            process.failed += 1;
             process.out = Some(Ejection { times, left });
             self.later(left, Pending::Ejected(task, times + 1));
             self.sight();

@@ -57,6 +57,11 @@ impl Reconciler {
         if self.down || !deployment.state.is_under_way() {
             return None;
         }
+        if self.lacks_proof() {
+            return Some(format!(
+                "no task is desired, so none shows whether revision {revision} works: it waits for one"
+            ));
+        }
         if let (Some(since), Some(canary)) = (deployment.baking, self.canary()) {
             let left = Short((since + canary.bake).since(now));
             return Some(format!("the canary of revision {revision} serves for {left} more"));

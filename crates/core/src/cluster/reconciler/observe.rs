@@ -97,15 +97,17 @@ impl Reconciler {
         old.into_iter().map(share).chain([(new, canary.percent)]).collect()
     }
 
-    /// A task that needs more memory than it should for a while is replaced before it dies, one at a
-    /// time.
+    /// A task that needs more memory for a while than one of its revision should is replaced before it
+    /// dies, one at a time.
     pub(super) fn measure(&mut self, now: Instant, usage: &[(TaskId, Usage)]) {
-        let Some(limit) = self.config.limits.memory_soft else { return };
+        let limits = &self.limits;
+        let limit = |task: &Task| limits.get(&task.revision)?.memory_soft;
         for task in &mut self.tasks {
             let Some((_, usage)) = usage.iter().find(|(id, _)| *id == task.id) else { continue };
             let before = task.over.filter(|(_, last)| now.since(*last) <= SIGHTINGS_COUNT_FOR);
             let first = before.map_or(now, |(first, _)| first);
-            task.over = (usage.memory > limit).then_some((first, now));
+            let over = limit(task).is_some_and(|limit| usage.memory > limit);
+            task.over = over.then_some((first, now));
         }
         let memory = |task: &Task| matches!(task.replace, Some(Replace::Memory { .. }));
         let ripe = |task: &&mut Task| {
@@ -116,11 +118,9 @@ impl Reconciler {
             return;
         }
         let Some(task) = self.tasks.iter_mut().find(ripe) else { return };
-        let Some((_, Usage { memory: used, .. })) = usage.iter().find(|(id, _)| *id == task.id)
-        else {
-            return;
-        };
-        let (id, used) = (task.id, *used);
+        let used = usage.iter().find(|(id, _)| *id == task.id).map(|(_, usage)| usage.memory);
+        let (Some(used), Some(limit)) = (used, limit(task)) else { return };
+        let id = task.id;
         task.replace = Some(Replace::Memory { used, limit });
         self.record(now, id, Decision::Replace, Cause::Memory { used, limit });
     }

@@ -38,12 +38,20 @@ impl Reconciler {
         if self.down || !self.deployment.state.is_under_way() && !first {
             return;
         }
-        if let Some(canary) = self.canary() {
+        if self.lacks_proof() {
+            self.deployment.wait_anew();
+        } else if let Some(canary) = self.canary() {
             self.bake(now, canary);
         } else {
             self.deployment.canary = false;
             self.complete(now);
         }
+    }
+
+    /// Whether no task is desired that could show what the revision is worth. One that is gone back to
+    /// has shown it before.
+    pub(super) fn lacks_proof(&self) -> bool {
+        self.count == 0 && !self.deployment.rollback
     }
 
     fn bake(&mut self, now: Instant, canary: Canary) {

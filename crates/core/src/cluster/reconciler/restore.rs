@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::rollout::Deployment;
 use super::{Action, Backoff, Reconciler, Signal};
 use crate::cluster::deployment::DeploymentView;
+use crate::cluster::limits::Limits;
 use crate::cluster::plan::Revision;
 use crate::cluster::task::{Phase, Task};
 use crate::cluster::{Config, Numbers};
@@ -31,6 +32,8 @@ pub struct Snapshot {
     completed: Vec<Revision>,
     old: Vec<(Revision, u32)>,
     backoffs: BTreeMap<Revision, Backoff>,
+    #[serde(default)]
+    limits: BTreeMap<Revision, Limits>,
     tasks: Vec<Task>,
     /// Of what the gateway was told last.
     version: u64,
@@ -107,6 +110,7 @@ impl Reconciler {
             completed: self.completed.clone(),
             old: self.old.clone(),
             backoffs: self.backoffs.clone(),
+            limits: self.limits.clone(),
             tasks: self.tasks.iter().map(Task::lasting).collect(),
             version: self.published.version,
         }
@@ -133,6 +137,9 @@ impl Reconciler {
         this.completed = snapshot.completed;
         this.old = snapshot.old;
         this.backoffs = snapshot.backoffs;
+        this.limits = snapshot.limits;
+        // An earlier program did not write them down.
+        this.limits.entry(this.deployment.revision).or_insert(this.config.limits);
         this.tasks = snapshot.tasks;
         this.published.version = snapshot.version;
         this.at = now;

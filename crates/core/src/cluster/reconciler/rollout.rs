@@ -63,9 +63,14 @@ impl Deployment {
         (self.canary, self.baking, self.ready) = (false, None, None);
     }
 
-    /// By another clock: what was waited for is waited for anew.
+    /// By another clock.
     pub(super) fn begin_again(&mut self, now: Instant) {
         self.since = now;
+        self.wait_anew();
+    }
+
+    /// What was waited for is waited for anew.
+    pub(super) fn wait_anew(&mut self) {
         (self.baking, self.ready) = (None, None);
         if self.state == State::Baking {
             self.state = State::InProgress;
@@ -142,6 +147,7 @@ impl Reconciler {
 
     pub(super) fn deploy(&mut self, now: Instant, config: Config, revision: Revision) {
         let (before, wanted) = (self.config.desired_count, config.desired_count);
+        self.limits.insert(revision, config.limits);
         self.config = config;
         if revision == self.deployment.revision {
             if wanted != before {
@@ -233,6 +239,8 @@ impl Reconciler {
             canary: !rollback,
             ..Deployment::first()
         };
+        let needed = self.snapshot().revisions();
+        self.limits.retain(|revision, _| needed.contains(revision));
         self.watch.begin();
     }
 
@@ -266,6 +274,12 @@ impl Reconciler {
         // Of both revisions there are more, for the new one may not be good.
         for (_, places) in &mut self.old {
             *places = (*places * count).div_ceil(before.max(1));
+        }
+        // Where none was desired nobody had a place, and the new one may not be good.
+        if let Some(better) = self.deployment.base.filter(|_| before == 0)
+            && self.deployment.is_in_doubt()
+        {
+            self.old = vec![(better, count)];
         }
     }
 
