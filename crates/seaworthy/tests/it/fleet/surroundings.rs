@@ -4,7 +4,7 @@ use std::fs;
 
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, assert_all_good, kill, users};
+use super::{Place, assert_all_good, kill, no_deployment, users};
 use crate::client::{Answer, get};
 use crate::world::{code_and_words, eventually};
 
@@ -39,13 +39,13 @@ fn the_next_agent_knows_what_was_decided_before() {
 #[test]
 fn a_file_that_was_rolled_back_is_not_taken_again_unasked() {
     let (place, _) = Place::up();
-    let completed = |now: &Glimpse| now.fleet.services.iter().all(|s| s.deployment.is_none());
-    place.until("a revision to go back to", completed);
+    place.until("a revision to go back to", no_deployment);
     let bad = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
     place.world.write("bad.toml", &bad.replace("\"serve\"", "\"nonsense\""));
     let (code, words) = code_and_words(&place.seaworthy(&["deploy", "bad.toml"]));
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("rolled back"), "{words}");
+    place.until("the end of the way back", no_deployment);
     let words = place.must(&["deploy"]);
     assert!(words.contains("/fleet.toml") && words.contains("nothing has changed"), "{words}");
 }
