@@ -7,7 +7,7 @@ use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{LogLine, LogsQuery};
 
 use super::events::ended;
-use super::running::{Running, must_be_there};
+use super::running::{Running, must_be_there, must_have_been};
 use super::say::say;
 use super::table::{FAINT, paint};
 
@@ -50,13 +50,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let service = of.filter(|_| task.is_none());
     let query = LogsQuery { service, task, lines: Some(lines), follow };
     running.talk(async |client| {
+        must_be_there(&client, query.service.as_deref()).await?;
+        must_have_been(&client, query.task).await?;
         if follow {
             return self::follow(&running, &client, query).await;
         }
         let logs = client.logs(&query).await?;
-        if logs.value.is_empty() {
-            must_be_there(&client, query.service.as_deref()).await?;
-        }
         running.tell_all(&logs, line)?;
         Ok(ExitCode::SUCCESS)
     })
