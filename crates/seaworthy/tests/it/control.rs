@@ -305,6 +305,12 @@ async fn who_follows_is_told_until_the_fleet_ends() {
     assert_eq!(logs.line().await, "store task-1 | listening");
     happens.send(Happens::Writes("store", 1, "serving")).await.unwrap();
     assert_eq!(logs.line().await, "store task-1 | serving");
+    // Nothing is told twice, and nothing is lost, not even what is written while nobody follows.
+    happens.send(Happens::Restarts).await.unwrap();
+    for line in ["one", "two"] {
+        happens.send(Happens::Writes("store", 1, line)).await.unwrap();
+        assert_eq!(logs.line().await, format!("store task-1 | {line}"));
+    }
 
     happens.send(Happens::Ends).await.unwrap();
     for running in [events, logs] {
