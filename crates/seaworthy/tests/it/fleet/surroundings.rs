@@ -156,3 +156,21 @@ fn a_damaged_state_is_told_of_and_what_runs_goes_on() {
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
 }
+
+#[test]
+fn what_a_task_started_goes_with_it_even_if_it_has_left_for_a_session_of_its_own() {
+    let place = Place::new();
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let script = "setsid sleep 4321 & exec \"$@\"";
+    let program = format!("{script:?}, \"sh\", {:?}", env!("CARGO_BIN_EXE_seaworthy"));
+    let file = file.replace("[\"seaworthy\"", &format!("[\"sh\", \"-c\", {program}"));
+    place.world.write("fleet.toml", &file);
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let whole = place.until("the whole fleet", Glimpse::is_whole);
+    let all = || place.world.running("sleep 4321");
+    let left = eventually("what they start", || Some(all()).filter(|all| all.len() >= 3));
+    for task in &whole.tasks {
+        place.must(&["stop", &task.task.to_string()]);
+    }
+    eventually("their end", || all().is_disjoint(&left).then_some(()));
+}
