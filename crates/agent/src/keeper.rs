@@ -25,7 +25,7 @@ use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
 use crate::directory::{self, Directory};
 use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
-use crate::processes::{adopt_orphans, end_all_of, end_descendants};
+use crate::processes::{adopt_orphans, end_all_of, end_descendants, end_left_by};
 use crate::say::say;
 use crate::{Error, descriptors};
 use children::{Children, Ended};
@@ -264,9 +264,12 @@ impl Keeper {
 
     /// Takes note of children that ended; returns the parts of our own that did.
     fn take_note(&mut self, mut ended: Vec<Ended>) -> Vec<Ended> {
-        for Ended { child, exit } in &ended {
+        for Ended { child, identity, exit } in &ended {
             match child {
-                Child::Task(task) => self.outbox.push_back(FromKeeper::Exited(*task, *exit)),
+                Child::Task(task) => {
+                    end_left_by(*identity, *task, self.directory.path());
+                    self.outbox.push_back(FromKeeper::Exited(*task, *exit));
+                }
                 Child::Retiring => self.tell_of_retiring(),
                 Child::Agent | Child::Gateway => {}
             }

@@ -131,7 +131,7 @@ pub(crate) struct Marked {
     pub(crate) identity: Identity,
     /// Which part of our own it is; none for a task and for what a task started.
     pub(crate) part: Option<String>,
-    /// The task, if it is the first process of one.
+    /// The task, if it is the first process of one, or leads a group that it has left for.
     pub(crate) task: Option<TaskId>,
 }
 
@@ -160,6 +160,18 @@ pub(crate) fn of_fleet(directory: &Path) -> Vec<Marked> {
         })
     };
     pids().filter_map(found).collect()
+}
+
+/// Kills what a task left behind, although it had left for groups or sessions of its own: all that came
+/// after `first`, its first process.
+pub(crate) fn end_left_by(first: Identity, task: TaskId, directory: &Path) {
+    let age = |process: Identity| (process.start_time, process.pid);
+    let left = |found: &Marked| found.task == Some(task) && found.part.is_none();
+    for found in of_fleet(directory).iter().filter(|found| left(found)) {
+        if age(found.identity) > age(first) {
+            found.identity.kill();
+        }
+    }
 }
 
 /// Every process of this machine that belongs to the fleet of a run directory, but for this one.

@@ -159,7 +159,7 @@ impl Client {
     async fn follow<T>(&self, path: &str) -> Result<Lines<T>, ClientError> {
         let response = timeout(ANSWER_WITHIN, self.send(Method::GET, path, None::<&()>)).await;
         let response = response.map_err(|_| ClientError::Silent(self.directory.clone()))??;
-        Ok(Lines::new(response.into_body()))
+        Ok(Lines::new(response))
     }
 
     /// The head of the response, if it does not refuse. An agent that is ending has done nothing, and

@@ -19,6 +19,9 @@ use super::types::{EventsQuery, LogLine, LogsQuery};
 
 /// The media type of lines of JSON.
 pub(super) const LINES: &str = "application/x-ndjson";
+/// The header that says how many lines were there before: with them, whoever follows tasks from one agent
+/// to the next knows what was told already.
+pub(super) const PAST: &str = "seaworthy-past";
 /// Lines that wait for a slow client; whoever makes them then waits, too.
 const WAITING: usize = 64;
 
@@ -46,7 +49,8 @@ pub(super) fn logs(query: LogsQuery, logs: Logs) -> Response {
     if !query.follow {
         return Json(logs.past).into_response();
     }
-    let (lines, response) = Lines::open();
+    let (lines, mut response) = Lines::open();
+    response.headers_mut().insert(PAST, logs.past.len().into());
     tokio::spawn(async move { lines.logs(&query, logs).await });
     response
 }

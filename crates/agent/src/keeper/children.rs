@@ -39,6 +39,7 @@ struct Of {
 /// A child that ended.
 pub(super) struct Ended {
     pub(super) child: Child,
+    pub(super) identity: Identity,
     pub(super) exit: Exit,
 }
 
@@ -158,12 +159,12 @@ impl Children {
     }
 }
 
-/// What a task leaves behind goes with it.
+/// What a task leaves behind in its group goes with it.
 fn finish(of: Of, exit: Exit) -> Ended {
     if let Child::Task(_) = of.child {
         signal_group(of.identity.pid, Raw::KILL);
     }
-    Ended { child: of.child, exit }
+    Ended { child: of.child, identity: of.identity, exit }
 }
 
 fn exit(status: WaitStatus) -> Exit {

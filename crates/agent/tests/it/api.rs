@@ -110,6 +110,13 @@ async fn lines_are_told_as_they_are_written() {
     happens.send(Happens::Writes("store", 1, "asked for")).await.unwrap();
     let line = soon(lines.next()).await.unwrap().unwrap();
     assert_eq!(line.json, r#"{"task":"task-1","service":"store","line":"asked for"}"#);
+    happens.send(Happens::Restarts).await.unwrap();
+    assert!(soon(lines.next()).await.unwrap().is_none());
+    let mut lines = client.follow_logs(&query).await.unwrap();
+    assert_eq!(lines.past(), 2);
+    for line in ["listening", "asked for"] {
+        assert_eq!(soon(lines.next()).await.unwrap().unwrap().value.line, line);
+    }
     happens.send(Happens::Ends).await.unwrap();
     assert!(soon(lines.next()).await.unwrap().is_none());
 }

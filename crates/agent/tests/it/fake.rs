@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc};
 struct Fake {
     journal: Journal,
     feed: broadcast::Sender<LogLine>,
+    written: Vec<LogLine>,
     /// How revision 4 of `store` is.
     fourth: RevisionState,
     directory: PathBuf,
@@ -30,6 +31,8 @@ pub(crate) enum Happens {
     Gone(&'static str, u32),
     /// A task writes.
     Writes(&'static str, u32, &'static str),
+    /// The agent is started again: whoever follows tasks has to ask anew.
+    Restarts,
     /// The deployment of revision 4 ends well.
     Completes,
     /// The fleet ends.
@@ -70,6 +73,7 @@ impl Fake {
         let mut fake = Self {
             journal: Journal::new(Wall::read(), &directory.join("events")),
             feed: broadcast::Sender::new(16),
+            written: vec![Self::line("carts", 2, "hello"), Self::line("store", 1, "listening")],
             fourth,
             directory: directory.to_owned(),
         };
@@ -85,8 +89,10 @@ impl Fake {
                 self.journal.push(service, &Record { at, task, decision: Decision::Gone, cause });
             }
             Happens::Writes(service, task, line) => {
+                self.written.push(Self::line(service, task, line));
                 let _ = self.feed.send(Self::line(service, task, line));
             }
+            Happens::Restarts => self.feed = broadcast::Sender::new(16),
             Happens::Completes => self.fourth = RevisionState::Completed,
             Happens::Ends => unreachable!("whoever runs the fake ends it"),
         }
@@ -99,10 +105,9 @@ impl Fake {
             Ask::Tasks(reply) => tell(reply, Ok(tasks())),
             Ask::Events(query, reply) => tell(reply, Ok(self.journal.events(&query))),
             Ask::Logs(query, reply) => {
-                let past =
-                    vec![Self::line("carts", 2, "hello"), Self::line("store", 1, "listening")];
-                let past = past.into_iter().filter(|line| query.wants(&line.service, line.task));
-                let past = past.take(query.lines()).collect();
+                let wanted = |line: &&LogLine| query.wants(&line.service, line.task);
+                let past = self.written.iter().filter(wanted).take(query.lines());
+                let past = past.cloned().collect();
                 tell(reply, Ok(Logs { past, more: query.follow.then(|| self.feed.subscribe()) }));
             }
             Ask::Revisions(name, reply) => tell(reply, known(&name).map(|()| self.revisions())),

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use seaworthy_agent::api::client::Client;
-use seaworthy_agent::api::types::{Deploy, DeployReply};
+use seaworthy_agent::api::types::{Deploy, DeployReply, Deployed, FleetView};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
 use super::running::Running;
-use super::wait::{Wait, begun, until_ended};
+use super::wait::{Wait, begun, goes_on, still_under_way, until_ended};
 
 /// Makes a running fleet as a fleet file says: what has changed is deployed, task by task
 ///
@@ -47,28 +46,29 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args { file, service, force, wait, running } = args;
     running.talk(async |client| {
+        let before = client.fleet().await?.value;
         let file = if let Some(file) = file {
             file.clone()
         } else {
-            let its = its_file(&client).await?;
+            let its = its_file(&before)?;
             running.remark(&format!("from {}", its.display()))?;
             its
         };
         let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
         let reply = client.deploy(&deploy).await?;
-        running.tell(&reply, render)?;
+        let open = still_under_way(&before, &reply.value, service.as_deref());
+        running.tell(&reply, |reply| render(reply, &open))?;
         if wait.is_wanted() {
-            return until_ended(running, &client, &reply.value.deployed).await;
+            let all = [reply.value.deployed, open].concat();
+            return until_ended(running, &client, &all).await;
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-async fn its_file(client: &Client) -> anyhow::Result<PathBuf> {
-    let fleet = client.fleet().await?.value;
-    fleet
-        .file
-        .context("the fleet did not come from a file; say which is meant: `seaworthy deploy FLEET`")
+fn its_file(fleet: &FleetView) -> anyhow::Result<PathBuf> {
+    let file = fleet.file.clone();
+    file.context("the fleet did not come from a file; say which is meant: `seaworthy deploy FLEET`")
 }
 
 /// What is wrong with the file is said here, with its line, and not only by the agent.
@@ -83,12 +83,15 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
     Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false })
 }
 
-fn render(reply: &DeployReply) -> String {
+/// `open` are the deployments that began earlier and go on.
+fn render(reply: &DeployReply, open: &[Deployed]) -> String {
     let deployed = reply.deployed.iter().map(begun);
     let changes = reply.changes.iter().cloned();
     let unchanged = |service: &String| {
         format!("{service}: nothing has changed in the file; --force makes its tasks anew")
     };
-    let unchanged = reply.unchanged.iter().map(unchanged);
-    deployed.chain(changes).chain(unchanged).collect::<Vec<_>>().join("\n")
+    let is_open = |service: &&String| open.iter().any(|deployed| deployed.service == **service);
+    let unchanged = reply.unchanged.iter().filter(|service| !is_open(service)).map(unchanged);
+    let open = open.iter().map(goes_on);
+    deployed.chain(changes).chain(open).chain(unchanged).collect::<Vec<_>>().join("\n")
 }

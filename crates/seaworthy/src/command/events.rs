@@ -7,7 +7,7 @@ use seaworthy_agent::api::client::{Answer, Client};
 use seaworthy_agent::api::types::{EventView, EventsQuery};
 use seaworthy_core::endpoints::TaskId;
 
-use super::running::{Running, must_be_there};
+use super::running::{Running, must_be_there, must_have_been};
 use super::say::{note, say};
 
 /// An agent that has ended is asked again after this.
@@ -40,13 +40,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { follow, service, task, running } = args;
     let query = EventsQuery { after: None, service, task, follow };
     running.talk(async |client| {
+        must_be_there(&client, query.service.as_deref()).await?;
+        must_have_been(&client, query.task).await?;
         if follow {
             return self::follow(&running, &client, query).await;
         }
         let events = client.events(&query).await?;
-        if events.value.is_empty() {
-            must_be_there(&client, query.service.as_deref()).await?;
-        }
         running.tell_all(&events, line)?;
         Ok(ExitCode::SUCCESS)
     })

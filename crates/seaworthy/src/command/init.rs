@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
 use super::say::say;
@@ -40,6 +41,9 @@ const SCHEMA: &str = "fleet.schema.json";
 /// Writes the file that `args` describe.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args { file, name, force, command } = args;
+    if name.parse::<TaskId>().is_ok() {
+        bail!("--name {name}: so tasks are called; allowed is any name but task-1, task-2, …");
+    }
     let directory = match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

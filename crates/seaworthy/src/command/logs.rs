@@ -1,15 +1,18 @@
 //! `seaworthy logs`: what tasks wrote.
 
+mod told;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
-use seaworthy_agent::api::client::Client;
+use seaworthy_agent::api::client::{Answer, Client};
 use seaworthy_agent::api::types::{LogLine, LogsQuery};
 
 use super::events::ended;
-use super::running::{Running, must_be_there};
+use super::running::{Running, must_be_there, must_have_been};
 use super::say::say;
 use super::table::{FAINT, paint};
+use told::{KEPT, Told};
 
 /// An agent that has ended is asked again after this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -50,29 +53,48 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let service = of.filter(|_| task.is_none());
     let query = LogsQuery { service, task, lines: Some(lines), follow };
     running.talk(async |client| {
+        must_be_there(&client, query.service.as_deref()).await?;
+        must_have_been(&client, query.task).await?;
         if follow {
             return self::follow(&running, &client, query).await;
         }
         let logs = client.logs(&query).await?;
-        if logs.value.is_empty() {
-            must_be_there(&client, query.service.as_deref()).await?;
-        }
         running.tell_all(&logs, line)?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// An agent that is started again is asked for what comes from then on: lines have no numbers.
+/// An agent that is started again does not know what was told, and lines have no numbers: it tells its last
+/// ones, and those that are known are left out.
 async fn follow(
     running: &Running,
     client: &Client,
     mut query: LogsQuery,
 ) -> anyhow::Result<ExitCode> {
+    let tell = |line: &Answer<LogLine>| {
+        say(if running.json { line.json.clone() } else { self::line(&line.value) })
+    };
+    let wanted = query.lines();
+    query.lines = Some(wanted.max(KEPT) as u32);
+    let mut told = Told::default();
+    let mut is_first = true;
     let mut lines = client.follow_logs(&query).await?;
-    query.lines = Some(0);
     loop {
-        while let Some(next) = lines.next().await? {
-            say(if running.json { next.json } else { line(&next.value) })?;
+        let mut past = Vec::new();
+        while past.len() < lines.past()
+            && let Some(line) = lines.next().await?
+        {
+            past.push(line);
+        }
+        for of_task in past.chunk_by(|one, other| one.value.task == other.value.task) {
+            let new = told.new_of(of_task.iter().map(|line| &line.value));
+            let shown = if is_first { new.min(wanted) } else { new };
+            of_task[of_task.len() - shown..].iter().try_for_each(tell)?;
+        }
+        is_first = false;
+        while let Some(line) = lines.next().await? {
+            told.add(&line.value);
+            tell(&line)?;
         }
         tokio::time::sleep(PAUSE).await;
         lines = match client.follow_logs(&query).await {

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use seaworthy_agent::api::ApiError;
 use seaworthy_agent::api::client::{Answer, Client};
+use seaworthy_agent::api::types::{EventsQuery, LogsQuery};
+use seaworthy_core::endpoints::TaskId;
 
 use super::say::{note, say};
 
@@ -79,13 +82,28 @@ impl Running {
     }
 }
 
-/// Nothing is known of a service: is that because it is misspelt?
+/// Whether there is such a service, or it is misspelt.
 pub(crate) async fn must_be_there(client: &Client, service: Option<&str>) -> anyhow::Result<()> {
     let Some(service) = service else { return Ok(()) };
     let known = client.fleet().await?.value.services;
     if known.iter().any(|known| known.name == service) {
         return Ok(());
     }
-    let known: Vec<_> = known.into_iter().map(|service| service.name).collect();
-    bail!("`{service}` is no service of this fleet; allowed is {}", known.join(", "))
+    let known = known.iter().map(|service| service.name.as_str());
+    Err(ApiError::no_such_service(service, known).into())
+}
+
+/// Whether there is such a task, or was one: of those that are gone, events or lines are left.
+pub(crate) async fn must_have_been(client: &Client, task: Option<TaskId>) -> anyhow::Result<()> {
+    let Some(wanted) = task else { return Ok(()) };
+    let tasks = client.tasks().await?.value;
+    let events = EventsQuery { task, ..EventsQuery::default() };
+    let logs = LogsQuery { task, lines: Some(1), ..LogsQuery::default() };
+    if tasks.iter().any(|known| known.task == wanted)
+        || !client.events(&events).await?.value.is_empty()
+        || !client.logs(&logs).await?.value.is_empty()
+    {
+        return Ok(());
+    }
+    Err(ApiError::no_such_task(wanted, tasks.iter().map(|known| known.task)).into())
 }

@@ -12,16 +12,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use seaworthy_agent::api::client::{Client, ClientError};
-use seaworthy_agent::api::types::{Deploy, FleetView};
+use seaworthy_agent::api::types::{Deploy, Deployed, FleetView};
 use seaworthy_agent::directory::Directory;
 use seaworthy_agent::owner;
 use seaworthy_core::fleet::{Fleet, RawFleet};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use super::deploy;
 use super::running::Running;
 use super::say::{note, say};
-use super::wait::begun;
+use super::wait::{begun, goes_on, still_under_way, until_ended};
 use progress::Progress;
 
 /// Starts a fleet, or takes up one that runs, and shows what happens until Ctrl-C ends it
@@ -42,7 +43,7 @@ Ctrl-C drains and ends the fleet, also one that ran before; a second one ends it
 
 Exit codes:
   0  the fleet runs (--detach), or it was ended as asked for
-  1  the fleet runs (--detach), but its first deployment failed, or not all is healthy after --wait
+  1  the fleet runs (--detach), but a deployment failed, or not all is healthy after --wait
   2  the command line, the file or the surroundings are wrong")]
 pub(crate) struct Args {
     /// The fleet file
@@ -84,8 +85,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Err(error) => return Err(error.into()),
         }
         // What ran before goes on as it was; the file may say otherwise by now.
-        put_into_force(&client, args, file.as_ref()).await?;
-        attend(&directory, args, progress).await
+        let open = put_into_force(&client, args, file.as_ref()).await?;
+        attend(&directory, args, progress, &open).await
     })
 }
 
@@ -134,17 +135,28 @@ fn fleet_of(file: &Deploy) -> anyhow::Result<Fleet> {
     Ok(fleet)
 }
 
-/// Has the file done, as far as it says otherwise.
-async fn put_into_force(client: &Client, args: &Args, file: Option<&Deploy>) -> anyhow::Result<()> {
-    let Some(file) = file else { return Ok(()) };
+/// Has the file done, as far as it says otherwise; returns the deployments that are under way
+/// then. One that takes no other's place and began earlier is none of them: it is there once all is healthy.
+async fn put_into_force(
+    client: &Client,
+    args: &Args,
+    file: Option<&Deploy>,
+) -> anyhow::Result<Vec<Deployed>> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let before = client.fleet().await?.value;
     let reply = client.deploy(file).await?.value;
+    let mut open = still_under_way(&before, &reply, None);
+    open.retain(|deployed| deployed.from.is_some());
     for deployed in &reply.deployed {
         args.running.remark(&begun(deployed))?;
+    }
+    for deployed in &open {
+        args.running.remark(&goes_on(deployed))?;
     }
     for change in &reply.changes {
         args.running.remark(change)?;
     }
-    Ok(())
+    Ok([reply.deployed, open].concat())
 }
 
 /// Shows what happens until the fleet has ended, or somebody ends it; a keeper that is killed meanwhile
@@ -153,23 +165,36 @@ async fn attend(
     directory: &Directory,
     args: &Args,
     progress: Progress,
+    open: &[Deployed],
 ) -> anyhow::Result<ExitCode> {
     let client = Client::new(directory.path());
     let mut stop = Stop::watch()?;
     tokio::select! {
-        left = watch(&client, args, progress) => left,
+        left = watch(&client, args, progress, open) => left,
         ended = keepers::follow(directory, || start(directory, args, None, Vec::new())) => {
             ended?;
-            say("the fleet has ended")?;
+            args.running.remark("the fleet has ended")?;
             Ok(ExitCode::SUCCESS)
         }
-        () = stop.said() => end(&client, stop).await,
+        () = stop.said() => end(&client, &args.running, stop).await,
     }
 }
 
 /// Waits until all is healthy, and then shows what happens until the fleet has ended.
-async fn watch(client: &Client, args: &Args, mut progress: Progress) -> anyhow::Result<ExitCode> {
-    let healthy = progress.until_healthy(args.wait).await?;
+async fn watch(
+    client: &Client,
+    args: &Args,
+    mut progress: Progress,
+    open: &[Deployed],
+) -> anyhow::Result<ExitCode> {
+    let mut deployed = true;
+    // Whoever stays sees how they end. Until then, what is healthy is of the revision before.
+    if args.detach && !open.is_empty() {
+        deployed = until_deployed(client, args, open).await?;
+        // The events behind it are not told as well.
+        progress.begin_now().await?;
+    }
+    let healthy = deployed && progress.until_healthy(args.wait).await?;
     let view = client.fleet().await?.value;
     introduce(&view, args)?;
     systemd::ready(&view);
@@ -177,8 +202,18 @@ async fn watch(client: &Client, args: &Args, mut progress: Progress) -> anyhow::
         return Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(1) });
     }
     progress.follow().await?;
-    say("the fleet has ended")?;
+    args.running.remark("the fleet has ended")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for deployments as `seaworthy deploy` does; false if one does not end well in time.
+async fn until_deployed(client: &Client, args: &Args, open: &[Deployed]) -> anyhow::Result<bool> {
+    let ended = timeout(args.wait, until_ended(&args.running, client, open)).await;
+    let Ok(ended) = ended else {
+        note("the deployment goes on; `seaworthy ps` tells how far it is");
+        return Ok(false);
+    };
+    Ok(ended? == ExitCode::SUCCESS)
 }
 
 /// Says where everything is.
@@ -213,7 +248,7 @@ fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
 }
 
 /// Ends the fleet gently; at once if that is said again.
-async fn end(client: &Client, mut stop: Stop) -> anyhow::Result<ExitCode> {
+async fn end(client: &Client, running: &Running, mut stop: Stop) -> anyhow::Result<ExitCode> {
     note("draining; once more ends everything at once");
     let down = async {
         let view = client.fleet().await?;
@@ -227,14 +262,14 @@ async fn end(client: &Client, mut stop: Stop) -> anyhow::Result<ExitCode> {
     };
     tokio::select! {
         ended = down => match ended {
-            Ok(_) => say("the fleet has ended")?,
-            Err(error) if error.is_absence() => say("the fleet has ended already")?,
+            Ok(_) => running.remark("the fleet has ended")?,
+            Err(error) if error.is_absence() => running.remark("the fleet has ended already")?,
             Err(error) => return Err(error.into()),
         },
         () = stop.said() => {
             let view = client.fleet().await?.value;
             owner::end_at_once(&view.state_directory);
-            say("the fleet was ended at once")?;
+            running.remark("the fleet was ended at once")?;
         }
     }
     Ok(ExitCode::SUCCESS)

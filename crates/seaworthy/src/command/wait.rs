@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::api::types::{
-    Deployed, EventView, EventsQuery, FleetView, RevisionState, RevisionView, ServiceView,
+    DeployReply, Deployed, EventView, EventsQuery, FleetView, RevisionState, RevisionView,
+    ServiceView,
 };
 use seaworthy_core::record::Decision;
 use tokio::time::{Instant, sleep};
@@ -64,6 +65,30 @@ pub(crate) fn begun(deployed: &Deployed) -> String {
     let Deployed { service, revision, from } = deployed;
     let from = from.map(|from| format!(" in place of revision {from}")).unwrap_or_default();
     format!("{service}: deploying revision {revision}{from}")
+}
+
+/// The deployments that were under way in `before` and still are after `reply`, as it changes nothing
+/// about them.
+pub(crate) fn still_under_way(
+    before: &FleetView,
+    reply: &DeployReply,
+    only: Option<&str>,
+) -> Vec<Deployed> {
+    let untouched = |service: &&ServiceView| {
+        only.is_none_or(|only| service.name == only)
+            && !reply.deployed.iter().any(|deployed| deployed.service == service.name)
+    };
+    let under_way = |service: &ServiceView| {
+        let deployment = service.deployment.as_ref()?;
+        let (revision, from) = (deployment.revision, deployment.from);
+        Some(Deployed { service: service.name.clone(), revision, from })
+    };
+    before.services.iter().filter(untouched).filter_map(under_way).collect()
+}
+
+/// What a deployment that began earlier is told as.
+pub(crate) fn goes_on(deployed: &Deployed) -> String {
+    format!("{}: revision {} is still being deployed", deployed.service, deployed.revision)
 }
 
 /// Waits until every one of `deployed` has ended; exit code 1 if one has not ended well.

@@ -213,6 +213,28 @@ async fn tasks_and_counts_are_changed_by_their_names() {
 }
 
 #[tokio::test]
+async fn what_is_not_known_is_refused_and_not_waited_for() {
+    let fleet = fleet(RevisionState::Completed);
+    for command in ["logs task-77", "logs task-77 -f", "events --task task-77 -f"] {
+        expect(&fleet, command, expect![[r"
+            seaworthy: `task-77` is no task of this fleet; allowed is task-1, task-2, task-3, task-5, task-7, task-9, task-11
+            2
+        "]]).await;
+    }
+    for command in ["logs zz", "logs zz -f", "events --service zz -f"] {
+        expect(
+            &fleet,
+            command,
+            expect![[r"
+                seaworthy: `zz` is no service of this fleet; allowed is carts, store
+                2
+            "]],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_deployment_is_waited_for_and_its_end_is_the_exit_code() {
     let file = tempfile::tempdir().unwrap();
     let file = file.path().join("fleet.toml");
@@ -283,6 +305,12 @@ async fn who_follows_is_told_until_the_fleet_ends() {
     assert_eq!(logs.line().await, "store task-1 | listening");
     happens.send(Happens::Writes("store", 1, "serving")).await.unwrap();
     assert_eq!(logs.line().await, "store task-1 | serving");
+    // Nothing is told twice, and nothing is lost, not even what is written while nobody follows.
+    happens.send(Happens::Restarts).await.unwrap();
+    for line in ["one", "two"] {
+        happens.send(Happens::Writes("store", 1, line)).await.unwrap();
+        assert_eq!(logs.line().await, format!("store task-1 | {line}"));
+    }
 
     happens.send(Happens::Ends).await.unwrap();
     for running in [events, logs] {

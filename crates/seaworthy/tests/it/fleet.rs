@@ -120,6 +120,11 @@ fn assert_all_good(seen: &[Seen]) {
     assert!(!seen.is_empty());
 }
 
+/// No deployment is under way.
+fn no_deployment(now: &Glimpse) -> bool {
+    now.fleet.services.iter().all(|service| service.deployment.is_none())
+}
+
 fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }

@@ -48,6 +48,15 @@ fn what_is_commented_out_is_the_default() {
 }
 
 #[test]
+fn no_service_is_called_as_a_task_is() {
+    let world = World::new();
+    let (code, words) = code_and_words(&world.run(&["init", "--name", "task-1", "--", "store"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("--name task-1: so tasks are called"), "{words}");
+    assert!(!world.path("fleet.toml").exists());
+}
+
+#[test]
 fn nothing_is_overwritten_unless_that_is_wanted() {
     let world = World::new();
     world.write("mine.toml", "mine");

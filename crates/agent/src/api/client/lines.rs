@@ -3,15 +3,18 @@
 use std::marker::PhantomData;
 
 use http_body_util::BodyExt;
+use hyper::Response;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 use super::{Answer, ClientError};
+use crate::api::reply::PAST;
 
 /// Lines of JSON, as they come.
 #[derive(Debug)]
 pub struct Lines<T> {
     body: Incoming,
+    past: usize,
     /// What came, and how much of it has been told.
     buffer: Vec<u8>,
     told: usize,
@@ -21,8 +24,15 @@ pub struct Lines<T> {
 // === impl Lines ===
 
 impl<T> Lines<T> {
-    pub(super) fn new(body: Incoming) -> Self {
-        Self { body, buffer: Vec::new(), told: 0, of: PhantomData }
+    pub(super) fn new(response: Response<Incoming>) -> Self {
+        let past = response.headers().get(PAST).and_then(|past| past.to_str().ok()?.parse().ok());
+        let (past, body) = (past.unwrap_or(0), response.into_body());
+        Self { body, past, buffer: Vec::new(), told: 0, of: PhantomData }
+    }
+
+    /// So many lines of a log, of those to come, were there before, task by task.
+    pub fn past(&self) -> usize {
+        self.past
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use rustix::process::Signal;
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, assert_all_good, kill, users};
+use super::{Place, assert_all_good, kill, no_deployment, users};
 use crate::world::{Started, code_and_words, eventually};
 
 #[test]
@@ -47,4 +47,25 @@ fn a_first_deployment_that_has_failed_is_not_waited_for() {
     let last = words.lines().last().unwrap();
     assert!(words.contains("s: revision 1 has failed: "), "{words}");
     assert!(words.contains("exited with status 3") && last.contains("no such database"), "{words}");
+}
+
+#[test]
+fn a_running_fleet_is_left_only_when_its_deployments_have_ended() {
+    let (place, _) = Place::up();
+    place.until("a revision to go back to", no_deployment);
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let command = file.lines().find(|line| line.starts_with("command")).unwrap();
+    let never = "command = ['sleep', '600']\nstart_timeout = '2s'";
+    place.world.write("fleet.toml", &file.replace(command, never));
+
+    let (code, words) = code_and_words(&place.seaworthy(&["up", "fleet.toml", "--detach"]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("store: revision 2 has failed and was rolled back: "), "{words}");
+
+    place.until("the end of the way back", no_deployment);
+    place.must(&["deploy", "--no-wait", "fleet.toml"]);
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "fleet.toml"]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("store: revision 3 is still being deployed"), "{words}");
+    assert!(words.contains("store: revision 3 has failed and was rolled back: "), "{words}");
 }

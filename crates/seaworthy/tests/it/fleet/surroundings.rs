@@ -4,7 +4,7 @@ use std::fs;
 
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, assert_all_good, kill, users};
+use super::{Place, assert_all_good, kill, no_deployment, users};
 use crate::client::{Answer, get};
 use crate::world::{code_and_words, eventually};
 
@@ -39,13 +39,13 @@ fn the_next_agent_knows_what_was_decided_before() {
 #[test]
 fn a_file_that_was_rolled_back_is_not_taken_again_unasked() {
     let (place, _) = Place::up();
-    let completed = |now: &Glimpse| now.fleet.services.iter().all(|s| s.deployment.is_none());
-    place.until("a revision to go back to", completed);
+    place.until("a revision to go back to", no_deployment);
     let bad = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
     place.world.write("bad.toml", &bad.replace("\"serve\"", "\"nonsense\""));
     let (code, words) = code_and_words(&place.seaworthy(&["deploy", "bad.toml"]));
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("rolled back"), "{words}");
+    place.until("the end of the way back", no_deployment);
     let words = place.must(&["deploy"]);
     assert!(words.contains("/fleet.toml") && words.contains("nothing has changed"), "{words}");
 }
@@ -155,4 +155,22 @@ fn a_damaged_state_is_told_of_and_what_runs_goes_on() {
     place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
+}
+
+#[test]
+fn what_a_task_started_goes_with_it_even_if_it_has_left_for_a_session_of_its_own() {
+    let place = Place::new();
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let script = "setsid sleep 4321 & exec \"$@\"";
+    let program = format!("{script:?}, \"sh\", {:?}", env!("CARGO_BIN_EXE_seaworthy"));
+    let file = file.replace("[\"seaworthy\"", &format!("[\"sh\", \"-c\", {program}"));
+    place.world.write("fleet.toml", &file);
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let whole = place.until("the whole fleet", Glimpse::is_whole);
+    let all = || place.world.running("sleep 4321");
+    let left = eventually("what they start", || Some(all()).filter(|all| all.len() >= 3));
+    for task in &whole.tasks {
+        place.must(&["stop", &task.task.to_string()]);
+    }
+    eventually("their end", || all().is_disjoint(&left).then_some(()));
 }
