@@ -133,7 +133,11 @@ impl Agent {
     /// Ends what runs and was not written down, as on a full disk; before any other task gets its number.
     fn end_strangers(&mut self, stored: &mut Stored, running: &BTreeMap<TaskId, Identity>) {
         for (task, process) in running {
-            if stored.services.values().any(|service| service.snapshot.tasks().any(|own| own == *task)) {
+            if stored
+                .services
+                .values()
+                .any(|service| service.snapshot.tasks().any(|own| own == *task))
+            {
                 continue;
             }
             say(format_args!("agent: {task} (process {}) is of nobody: it is ended", process.pid));
