@@ -50,6 +50,33 @@ fn a_file_that_was_rolled_back_is_not_taken_again_unasked() {
     assert!(words.contains("/fleet.toml") && words.contains("nothing has changed"), "{words}");
 }
 
+/// Else a good revision comes back and is checked where it has nothing to be checked.
+#[test]
+fn what_is_rolled_back_brings_its_settings() {
+    let (place, _) = Place::up();
+    place.until("a revision to go back to", no_deployment);
+    let bad = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let bad = bad.replace("\"serve\"", "\"nonsense\"").replace("\"/health\"", "\"/nowhere\"");
+    place.world.write("bad.toml", &bad);
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "bad.toml"]));
+    assert_eq!((code, words.contains("rolled back")), (Some(1), true), "{words}");
+    place.until("the end of the way back", |now| no_deployment(now) && now.is_whole());
+}
+
+#[test]
+fn what_no_keeper_was_there_to_do_is_done_by_the_next() {
+    let (place, before) = Place::up();
+    place.until("a fleet that is settled", no_deployment);
+    kill(before.pid("keeper").unwrap());
+    place.until("a fleet without its keeper", |now| now.pid("keeper").is_none());
+    place.must(&["stop", "task-1"]);
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let after = place.until("the whole fleet", |now| {
+        now.is_whole() && now.task_pids().iter().all(|pid| !before.task_pids().starts_with(&[*pid]))
+    });
+    assert_ne!(after.task_pids(), before.task_pids());
+}
+
 #[test]
 fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let (place, before) = Place::up();
