@@ -101,7 +101,7 @@ impl Job {
                     let words = command.iter_mut().chain(proof);
                     words.chain(heal.iter_mut().flatten()).for_each(put);
                 }
-                FaultKind::Deploy { definition: Definition { environment, command }, .. } => {
+                FaultKind::Deploy { definition: Definition { environment, command, .. }, .. } => {
                     let words = command.iter_mut().flatten();
                     words.chain(environment.values_mut()).for_each(put);
                 }
