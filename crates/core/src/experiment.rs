@@ -11,6 +11,7 @@ mod filling;
 mod findings;
 mod link;
 pub mod load;
+pub mod model;
 pub mod numbers;
 mod raw;
 pub mod reading;
@@ -53,6 +54,9 @@ pub struct Drill {
     pub hypothesis: Hypothesis,
     /// The fleets that are compared.
     pub configurations: Vec<Configuration>,
+    /// What is known of the program of each service. It is not scaled: no program starts or works faster
+    /// because a drill does.
+    pub models: Vec<model::Program>,
     /// What is done to each of them.
     pub schedules: Vec<Schedule>,
     /// What it promises.

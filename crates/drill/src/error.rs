@@ -50,6 +50,15 @@ pub enum Error {
     /// `--cell` names none of the drill's.
     #[error("--cell")]
     Cell(#[source] NotACell),
+    /// A cell cannot be simulated.
+    #[error("{file}")]
+    Simulation {
+        /// The drill file.
+        file: String,
+        /// Which, and why.
+        #[source]
+        source: seaworthy_sim::cell::Error,
+    },
     /// `--json` cannot be written to.
     #[error("--json {}: cannot be written", path.display())]
     Json {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use seaworthy_core::experiment::{Cell, Definition, Drill, Exec, FaultKind, RawDrill, Selection};
 
 use crate::Error;
+use crate::shipped;
 use key::key_at;
 
 /// The drill that runs when none is named.
-const REPORT: &str = include_str!("../../../drills/report.toml");
-const REPORT_NAME: &str = "drills/report.toml (built in)";
+const USUAL: &str = "report";
 
 /// In a command or in the environment: the run's own directory, which goes away with the run.
 const RUN_DIRECTORY: &str = "{run}";
@@ -19,8 +19,10 @@ const RUN_DIRECTORY: &str = "{run}";
 /// What the command line says.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The drill file; none for the report's experiment.
+    /// The drill file, or the name of one that comes with the program; none for the report's experiment.
     pub file: Option<PathBuf>,
+    /// In which world.
+    pub mode: Mode,
     /// How many times faster than life; none for what the file says.
     pub scale: Option<u32>,
     /// How often each cell is run.
@@ -37,11 +39,27 @@ pub struct Options {
     pub program: PathBuf,
 }
 
+/// In which world a drill is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With real processes.
+    Live,
+    /// In virtual time.
+    Simulated,
+    /// In both: what is measured is held against what was predicted.
+    Compared {
+        /// How often each cell is simulated.
+        predict: u32,
+    },
+}
+
 /// A drill that can be done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// The drill file, for messages.
     pub(crate) file: String,
+    /// In which world.
+    pub(crate) mode: Mode,
     /// As fast as it runs.
     pub(crate) drill: Drill,
     /// How many times faster than life that is.
@@ -61,20 +79,19 @@ pub(crate) struct Job {
 impl Job {
     /// Reads the drill file and checks everything that can be checked before anything is started.
     pub(crate) fn read(options: &Options) -> Result<Self, Error> {
-        let (file, text) = match &options.file {
-            None => (REPORT_NAME.to_owned(), REPORT.to_owned()),
-            Some(path) => {
-                let file = path.display().to_string();
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| Error::Read { file: file.clone(), source })?;
-                (file, text)
-            }
-        };
+        let (file, text) = read(options.file.as_deref().unwrap_or(Path::new(USUAL)))?;
         let life = parse(&file, &text)?;
         let scale = options.scale.unwrap_or(life.scale);
         life.check_scale(scale).map_err(|source| Error::Scale { file: file.clone(), source })?;
+        let cells = select(&life, &options.cells)?;
+        if options.mode != Mode::Live {
+            let check = |cell: &Cell| seaworthy_sim::cell::check(&life, *cell).map(drop);
+            let checked = cells.iter().try_for_each(check);
+            checked.map_err(|source| Error::Simulation { file: file.clone(), source })?;
+        }
         Ok(Self {
-            cells: select(&life, &options.cells)?,
+            cells,
+            mode: options.mode,
             seed: options.seed.unwrap_or_else(|| life.configurations[0].seed()),
             repeat: options.repeat,
             program: options.program.clone(),
@@ -89,6 +106,11 @@ impl Job {
         self.cells.iter().flat_map(|cell| (1..=self.repeat).map(|repeat| (*cell, repeat)))
     }
 
+    /// What is run before the first cell.
+    pub(crate) fn prepare(&self) -> &[Vec<String>] {
+        if self.mode == Mode::Simulated { &[] } else { &self.drill.prepare }
+    }
+
     /// Puts the run's directory into commands and environment.
     pub(crate) fn settle_in(&mut self, directory: &Path) {
         let directory = directory.display().to_string();
@@ -101,7 +123,9 @@ impl Job {
                     let words = command.iter_mut().chain(proof);
                     words.chain(heal.iter_mut().flatten()).for_each(put);
                 }
-                FaultKind::Deploy { definition: Definition { environment, command }, .. } => {
+                FaultKind::Deploy {
+                    definition: Definition { environment, command, .. }, ..
+                } => {
                     let words = command.iter_mut().flatten();
                     words.chain(environment.values_mut()).for_each(put);
                 }
@@ -113,6 +137,19 @@ impl Job {
             service.command.iter_mut().for_each(put);
             service.environment.values_mut().for_each(put);
         }
+    }
+}
+
+/// The name of a drill file for messages, and its text. A name that has come with the program means
+/// that file, also where there is another one of this name.
+fn read(path: &Path) -> Result<(String, String), Error> {
+    let file = path.display().to_string();
+    if let Some(text) = shipped::find(&file) {
+        return Ok((format!("drills/{file}.toml (built in)"), text.to_owned()));
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((file, text)),
+        Err(source) => Err(Error::Read { file, source }),
     }
 }
 
@@ -151,9 +188,9 @@ pub(crate) mod tests {
 
     /// These cells of a drill that comes with the program, with the run's directory at `/run`.
     pub(crate) fn job(name: Option<&str>, cells: &[&str]) -> Job {
-        let drills = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills"));
         let options = Options {
-            file: name.map(|name| drills.join(name).with_extension("toml")),
+            file: name.map(PathBuf::from),
+            mode: Mode::Live,
             scale: None,
             repeat: 1,
             seed: None,
@@ -178,11 +215,9 @@ pub(crate) mod tests {
     #[test]
     fn every_drill_that_comes_with_the_program_can_be_done() {
         let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../drills");
-        let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(Result::unwrap).collect();
-        assert!(files.len() >= 11, "{} drills", files.len());
-        for file in files {
-            let text = std::fs::read_to_string(file.path()).unwrap();
-            let drill = parse(&file.path().display().to_string(), &text)
+        assert_eq!(std::fs::read_dir(directory).unwrap().count(), shipped::ALL.len());
+        for (name, text) in shipped::ALL {
+            let drill = parse(name, text)
                 .unwrap_or_else(|error| panic!("{}", crate::error::with_causes(&error)));
             assert_eq!(drill.check_scale(drill.scale), Ok(()), "{}", drill.title);
         }

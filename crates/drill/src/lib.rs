@@ -1,8 +1,8 @@
 //! Breaks a fleet under load and measures what its users would have seen.
 //!
 //! What a drill *is* and what its figures mean is decided in [`seaworthy_core::experiment`]; this
-//! crate does it live. One cell at a time: a fleet of its own, an open-loop load, the faults at
-//! their times; then the report.
+//! crate does it live, or has [`seaworthy_sim`] do it in virtual time. One cell at a time: a fleet of
+//! its own, an open-loop load, the faults at their times; then the report.
 //!
 //! In a drill's commands and environments `{run}` stands for the run's own directory, which is
 //! temporary and goes away with the run.
@@ -21,6 +21,8 @@ mod plan;
 pub mod relay;
 mod report;
 mod run;
+mod shipped;
+mod simulation;
 pub mod standing;
 pub mod storm;
 mod style;
@@ -30,5 +32,7 @@ pub mod witness;
 mod words;
 
 pub use error::Error;
-pub use job::Options;
+pub use job::{Mode, Options};
+pub use report::FEWEST_PREDICTED;
 pub use run::{Ending, Interrupt, run};
+pub use simulation::MOST_REPEATS;

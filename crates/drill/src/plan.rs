@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_core::experiment::load::ONLY_FLOW;
 use seaworthy_core::experiment::{Cell, FaultKind, outage};
 
-use crate::job::Job;
+use crate::job::{Job, Mode};
 use crate::style::{FAINT, HEAD, paint};
 use crate::words::{about, exact, rough, span, tasks, wrap};
 
@@ -38,11 +38,12 @@ impl Plan {
     }
 }
 
-/// `the report's experiment, 10 times faster than life`
+/// `the report's experiment, 10 times faster than life, simulated`
 pub(crate) fn title(job: &Job) -> String {
+    let simulated = if job.mode == Mode::Simulated { ", simulated" } else { "" };
     match job.scale {
-        1 => format!("{}, at life size", job.drill.title),
-        scale => format!("{}, {scale} times faster than life", job.drill.title),
+        1 => format!("{}, at life size{simulated}", job.drill.title),
+        scale => format!("{}, {scale} times faster than life{simulated}", job.drill.title),
     }
 }
 
@@ -51,14 +52,16 @@ pub(crate) fn describe(job: &Job, width: usize) -> String {
     let plan = Plan::of(job);
     let runs = job.turns().count();
     let plural = if runs == 1 { "" } else { "s, one after the other" };
-    let mut lines = vec![
-        paint(HEAD, &plan.title),
-        format!(
-            "{runs} run{plural}, about {} in all; nothing is started now",
+    let took = match job.mode {
+        Mode::Live => format!("about {} in all; nothing is started now", about(plan.estimate)),
+        Mode::Simulated => "in virtual time; nothing is ever started".to_owned(),
+        Mode::Compared { predict } => format!(
+            "about {} in all, after {predict} simulated ones of each cell; nothing is started now",
             about(plan.estimate)
         ),
-    ];
-    for command in &job.drill.prepare {
+    };
+    let mut lines = vec![paint(HEAD, &plan.title), format!("{runs} run{plural}, {took}")];
+    for command in job.prepare() {
         lines.push(String::new());
         lines.push(format!("first: {}", command.join(" ")));
     }

@@ -1,6 +1,7 @@
 //! What came of a drill, for people and for programs.
 
 mod claims;
+mod comparison;
 mod details;
 mod figures;
 mod flows;
@@ -18,6 +19,8 @@ use crate::style::{FAINT, HEAD, of, paint};
 use crate::words::{percent, rough};
 use figures::Figures;
 
+pub use comparison::FEWEST_PREDICTED;
+
 /// One run of a cell.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -29,10 +32,20 @@ pub(crate) struct Row {
     pub(crate) findings: Findings,
 }
 
-/// The worst of all verdicts, and of what the claims come to.
-pub(crate) fn verdict(job: &Job, rows: &[Row]) -> Verdict {
-    let claims = claims::verdict(&Figures::of(job, rows));
-    rows.iter().map(|row| row.findings.verdict).max().unwrap_or(Verdict::AsExpected).max(claims)
+/// All that has been done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Results {
+    /// Simulated runs, if the others are held against them.
+    pub(crate) predicted: Vec<Row>,
+    /// What is judged.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// The worst of all verdicts, of what the claims come to, and of what the comparison does.
+pub(crate) fn verdict(job: &Job, results: &Results) -> Verdict {
+    let claims = claims::verdict(&Figures::of(job, &results.rows));
+    let cells = results.rows.iter().map(|row| row.findings.verdict).max();
+    cells.unwrap_or(Verdict::AsExpected).max(claims).max(comparison::verdict(job, results))
 }
 
 /// One line about one run: `as expected: up, 0.04 % failed`, `INVALID: there was no task-9`.
@@ -52,8 +65,8 @@ pub(crate) fn line(job: &Job, row: &Row) -> String {
 }
 
 /// The whole report; no line of prose or of a table is longer than `width`, if it can be helped.
-pub(crate) fn text(job: &Job, rows: &[Row], width: usize) -> String {
-    let figures = Figures::of(job, rows);
+pub(crate) fn text(job: &Job, results: &Results, width: usize) -> String {
+    let figures = Figures::of(job, &results.rows);
     let mut parts = vec![
         paint(HEAD, &title(job)) + "\n" + &matrix::render(&figures, width),
         details::render(&figures, width),
@@ -61,6 +74,7 @@ pub(crate) fn text(job: &Job, rows: &[Row], width: usize) -> String {
         flows::calls(&figures, width),
         flows::rollouts(&figures, width),
         details::windows(&figures, width),
+        comparison::render(job, results, width),
         claims::render(&figures, width),
         reading::render(&figures, width),
     ];

@@ -4,16 +4,18 @@ use std::path::Path;
 
 use seaworthy_agent::clock::now;
 use seaworthy_agent::processes::{adopt_orphans, end_descendants};
+use seaworthy_core::experiment::Cell;
 use seaworthy_core::experiment::expectation::Verdict;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Error;
 use crate::cell;
 use crate::exec::Runner;
-use crate::job::{Job, Options};
+use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
 use crate::plan::{Plan, describe};
-use crate::report::{self, Row, json};
+use crate::report::{self, Results, Row, json};
+use crate::simulation;
 use crate::view::View;
 
 /// How a drill ended.
@@ -54,7 +56,7 @@ struct Figures<'a> {
 /// Does a drill. However it ends, nothing that it started is left running, and its temporary
 /// directory is gone.
 pub fn run(options: &Options) -> Result<Ending, Error> {
-    let mut job = Job::read(options)?;
+    let job = Job::read(options)?;
     let figures = options.json.as_deref().map(Figures::to).transpose()?;
     let to_stdout = figures.as_ref().is_some_and(|f| matches!(f.target, json::Target::Stdout));
     let paper = if to_stdout { Paper::Error } else { Paper::Out };
@@ -62,6 +64,57 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         paper.print(&describe(&job, paper.width())).map_err(Error::Print)?;
         return Ok(Ending::Described);
     }
+    let mut results = Results::default();
+    if let Mode::Compared { predict } = job.mode {
+        // What is predicted is fixed before anything is measured.
+        results.predicted = predicted(&job, paper, predict)?;
+    }
+    let ended = match job.mode {
+        Mode::Simulated => simulate(&job, paper, &mut results).map(|()| None),
+        Mode::Live | Mode::Compared { .. } => {
+            live(job.clone(), paper, figures.as_ref(), &mut results)
+        }
+    };
+    // However it ended, what was measured is kept.
+    let kept =
+        figures.filter(|_| !results.rows.is_empty()).map(|figures| figures.write(&job, &results));
+    let interrupt = ended?;
+    kept.transpose()?;
+    if let Some(interrupt) = interrupt {
+        return Ok(Ending::Interrupted(interrupt));
+    }
+    paper.print(&report::text(&job, &results, paper.width())).map_err(Error::Print)?;
+    Ok(Ending::Judged(report::verdict(&job, &results)))
+}
+
+/// Every run in virtual time: nothing is started, so that nothing has to be ended.
+fn simulate(job: &Job, paper: Paper, results: &mut Results) -> Result<(), Error> {
+    for (n, (cell, repeat)) in job.turns().enumerate() {
+        let findings = simulation::run(job, cell, cell.seed(job.seed, repeat))?;
+        let row = Row { cell, repeat, findings };
+        let told = heading(job, n, cell) + "\n" + &report::line(job, &row) + "\n";
+        paper.print(&told).map_err(Error::Print)?;
+        results.rows.push(row);
+    }
+    Ok(())
+}
+
+/// So many runs of each cell in virtual time.
+fn predicted(job: &Job, paper: Paper, runs: u32) -> Result<Vec<Row>, Error> {
+    let cells = job.cells.len();
+    let plural = if cells == 1 { "" } else { "s" };
+    let told = format!("simulates {cells} cell{plural} {runs} times\n");
+    paper.print(&told).map_err(Error::Print)?;
+    simulation::predict(job, runs)
+}
+
+/// Every run with real processes, until the end or a signal.
+fn live(
+    mut job: Job,
+    paper: Paper,
+    figures: Option<&Figures<'_>>,
+    results: &mut Results,
+) -> Result<Option<Interrupt>, Error> {
     // First of all, so that whatever loses its parent comes to us.
     adopt_orphans();
     // It outlives the runtime: what is undone at the very end is still written down in it.
@@ -72,11 +125,10 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         .enable_all()
         .build()
         .map_err(Error::Kernel)?;
-    let mut rows = Vec::new();
     let ended = runtime.block_on(async {
         let mut interrupts = Interrupts::watch().map_err(Error::Kernel)?;
         tokio::select! {
-            done = all_cells(&job, directory.path(), paper, figures.as_ref(), &mut rows) => {
+            done = all_cells(&job, directory.path(), paper, figures, results) => {
                 done.map(|()| None)
             }
             interrupt = interrupts.next() => Ok(Some(interrupt)),
@@ -84,17 +136,7 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     });
     // Fleets are ended already; this is for a program of `prepare`.
     end_descendants();
-    // However it ended, what was measured is kept.
-    let kept = figures
-        .filter(|figures| !figures.target.can_be_replaced() && !rows.is_empty())
-        .map(|figures| figures.write(&job, &rows));
-    let interrupt = ended?;
-    kept.transpose()?;
-    if let Some(interrupt) = interrupt {
-        return Ok(Ending::Interrupted(interrupt));
-    }
-    paper.print(&report::text(&job, &rows, paper.width())).map_err(Error::Print)?;
-    Ok(Ending::Judged(report::verdict(&job, &rows)))
+    ended
 }
 
 /// Everything that is run in `directory`, one after the other. Each run of a cell adds a row, and to the figures
@@ -104,32 +146,35 @@ async fn all_cells(
     directory: &Path,
     paper: Paper,
     figures: Option<&Figures<'_>>,
-    rows: &mut Vec<Row>,
+    results: &mut Results,
 ) -> Result<(), Error> {
     let mut view = View::new(paper, &Plan::of(job), now());
-    for command in &job.drill.prepare {
+    for command in job.prepare() {
         view.say(&format!("prepare: {}", command.join(" ")));
         let runner = Runner::new(job.program.clone(), directory.join("prepare.log"));
         let prepared = runner.run(command).await;
         prepared.map_err(|why| Error::Prepare { file: job.file.clone(), why })?;
     }
-    let turns: Vec<_> = job.turns().collect();
-    for (n, (cell, repeat)) in turns.iter().copied().enumerate() {
-        let configuration = &job.drill.configurations[cell.configuration].title;
-        let schedule = &job.drill.schedules[cell.schedule].title;
-        let name = cell.name(&job.drill);
-        let heading = format!("[{}/{}] {name}  {configuration}: {schedule}", n + 1, turns.len());
-        view.cell(heading);
+    for (n, (cell, repeat)) in job.turns().enumerate() {
+        view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));
         let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));
-        rows.push(row);
+        results.rows.push(row);
         if let Some(figures) = figures.filter(|figures| figures.target.can_be_replaced()) {
-            figures.write(job, rows)?;
+            figures.write(job, results)?;
         }
     }
     Ok(())
+}
+
+/// `[2/12] 1/one  two tasks: one task stopped`
+fn heading(job: &Job, n: usize, cell: Cell) -> String {
+    let configuration = &job.drill.configurations[cell.configuration].title;
+    let schedule = &job.drill.schedules[cell.schedule].title;
+    let (name, turns) = (cell.name(&job.drill), job.turns().count());
+    format!("[{}/{turns}] {name}  {configuration}: {schedule}", n + 1)
 }
 
 // === impl Figures ===
@@ -143,8 +188,8 @@ impl<'a> Figures<'a> {
         }
     }
 
-    fn write(&self, job: &Job, rows: &[Row]) -> Result<(), Error> {
-        let written = self.target.write(&json::render(job, rows));
+    fn write(&self, job: &Job, results: &Results) -> Result<(), Error> {
+        let written = self.target.write(&json::render(job, results));
         written.map_err(|source| Error::Json { path: self.path.to_owned(), source })
     }
 }

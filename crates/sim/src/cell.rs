@@ -1,5 +1,7 @@
 //! One cell of a drill in virtual time: the same schedule, course, numbers and verdict as live.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,12 +14,13 @@ use seaworthy_core::experiment::numbers::{Answer, Sample};
 use seaworthy_core::experiment::{
     Cell, Configuration, Drill, Ending, Fault, FaultKind, Filling, Findings, Schedule,
 };
-use seaworthy_core::fleet::Service;
 use seaworthy_core::machine::soonest;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
-use crate::world::{Arrival, News, Physics, Program, World};
+use crate::world::{Arrival, News, Physics, World};
+
+pub use refusal::{Error, check};
 
 /// From the fleet's being whole to the first moment of the load.
 const NOTICE: Duration = Duration::from_millis(50);
@@ -27,37 +30,6 @@ const FILL_MARGIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The ticket of a query of death: nobody counts its answer.
 const NOBODY: u64 = u64::MAX;
-
-/// Why a cell cannot be simulated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// There is nothing of ours in it.
-    #[error(
-        "cell {cell} has a target in place of a fleet: what is not ours cannot be simulated; run it without --sim"
-    )]
-    Target {
-        /// Its name.
-        cell: String,
-    },
-    /// A fault does what only the real program or a real command can do.
-    #[error("cell {cell}: the {fault} cannot be simulated: {why}; run it without --sim")]
-    Fault {
-        /// Its name.
-        cell: String,
-        /// The fault, in words.
-        fault: String,
-        /// What is missing.
-        why: &'static str,
-    },
-    /// The fleet does not come up.
-    #[error("cell {cell}: the simulated fleet does not come up: {why}")]
-    NotUp {
-        /// Its name.
-        cell: String,
-        /// What was seen.
-        why: String,
-    },
-}
 
 /// One run of a cell.
 struct Run<'a> {
@@ -83,31 +55,19 @@ struct Run<'a> {
     hop: Duration,
 }
 
-/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run, and
-/// `program` is what a service runs.
-pub fn run(
-    drill: &Drill,
-    cell: Cell,
-    seed: u64,
-    program: impl Fn(&Service) -> Program,
-) -> Result<Findings, Error> {
-    let name = cell.name(drill);
+/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run.
+pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
+    let mut fleet = check(drill, cell)?.clone();
+    fleet.seed = seed;
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
-    let Some(fleet) = &configuration.fleet else { return Err(Error::Target { cell: name }) };
-    for fault in &schedule.faults {
-        check(&name, fault)?;
-    }
-    let mut fleet = fleet.clone();
-    fleet.seed = seed;
-    let programs: Vec<Program> = fleet.services.iter().map(program).collect();
     let physics = Physics::default();
     let planned = schedule.requests(&drill.load, seed);
     let mut run = Run {
         drill,
         schedule,
         configuration,
-        world: World::new(&fleet, &programs, physics),
+        world: World::new(&fleet, &drill.models, physics),
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
@@ -120,28 +80,10 @@ pub fn run(
         used_to: BTreeMap::new(),
         hop: physics.hop,
     };
-    run.fill().map_err(|why| Error::NotUp { cell: name, why })?;
+    run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
     run.load();
     run.settle();
     Ok(Findings::of(drill, cell, &run.samples, &run.course, &BTreeMap::new()))
-}
-
-/// Whether a fault is one of physics.
-fn check(cell: &str, fault: &Fault) -> Result<(), Error> {
-    let why = match &fault.kind {
-        FaultKind::Ask { .. } => "what the program makes of it is known to the program only",
-        FaultKind::Exec(_) => "what a command does is known to the command only",
-        FaultKind::Link { .. } => "calls between services are not modelled",
-        FaultKind::Deploy { definition, .. } if definition.command.is_some() => {
-            "what another program does is not known"
-        }
-        FaultKind::End { .. }
-        | FaultKind::Task { .. }
-        | FaultKind::QueryOfDeath { .. }
-        | FaultKind::Deploy { .. }
-        | FaultKind::Spike(_) => return Ok(()),
-    };
-    Err(Error::Fault { cell: cell.to_owned(), fault: fault.to_string(), why })
 }
 
 fn unanswered(planned: &Planned) -> Sample {
@@ -324,10 +266,10 @@ impl Run<'_> {
                 };
                 self.world.send(service, NOBODY, &arrival);
             }
-            FaultKind::Deploy { service, .. } => {
+            FaultKind::Deploy { service, definition } => {
                 self.course.inflict(now, fault, Vec::new());
                 let cluster = self.configuration.services()[service].cluster.clone();
-                self.world.deploy(service, cluster, None);
+                self.world.deploy(service, cluster, definition.model);
             }
             // The load has it in its plan, and what else there is was refused.
             FaultKind::Spike(_)

@@ -1,29 +1,9 @@
-//! How long things take.
+//! How long things take: draws from distributions.
 
 use std::time::Duration;
 
+pub use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::random::{Stream, unit};
-use serde::Deserialize;
-
-/// A distribution of durations.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Distribution {
-    /// Always the same.
-    Constant(Duration),
-    /// Between the two, each equally likely.
-    Uniform(Duration, Duration),
-    /// Exponential, with this mean.
-    Exponential(Duration),
-    /// Log-normal, which answers of most services are nearly: half of them take at most `median`, and 99
-    /// of 100 at most `p99`.
-    LogNormal {
-        /// At least 1 ns.
-        median: Duration,
-        /// At least as long.
-        p99: Duration,
-    },
-}
 
 /// 99 % of a normal distribution lie below so many standard deviations.
 const NINETY_NINE: f64 = 2.326_347_874_040_841;

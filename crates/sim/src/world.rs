@@ -31,7 +31,8 @@ use data::{Data, Done};
 use task::{Effect, Job, Process, State};
 
 pub use data::Arrival;
-pub use physics::{Network, Physics, Program};
+pub use physics::{Network, Physics};
+pub use seaworthy_core::experiment::model::Program;
 
 /// The gateway tells what it sees so often, and whenever something was decided.
 const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -415,13 +416,14 @@ impl World {
             TaskFault::Reset => Some(data::closed()),
             TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
         });
-        match (at_once, process.take(job)) {
-            (Some(reply), _) if !process.hangs => {
-                process.finish(job);
-                self.after(hop, place, Local::Reply(task, job, reply));
+        let busy = process.is_full().then_some(Reply::Whole(503));
+        match at_once.or(busy).filter(|_| !process.hangs) {
+            Some(reply) => self.after(hop, place, Local::Reply(task, job, reply)),
+            None => {
+                if let Some(Effect::Begin(job)) = process.take(job) {
+                    self.begin_work(place, task, job);
+                }
             }
-            (_, Some(Effect::Begin(job))) => self.begin_work(place, task, job),
-            _ => {}
         }
     }
 

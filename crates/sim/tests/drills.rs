@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
 use seaworthy_core::experiment::expectation::Verdict;
-use seaworthy_core::experiment::{Drill, Findings, RawDrill};
+use seaworthy_core::experiment::{Cell, Drill, Findings, RawDrill};
 use seaworthy_sim::cell;
-use seaworthy_sim::world::Program;
 
 fn drill(text: &str) -> Drill {
     let raw: RawDrill = toml::from_str(text).unwrap();
@@ -12,10 +11,7 @@ fn drill(text: &str) -> Drill {
 }
 
 fn matrix(drill: &Drill, seed: u64) -> Vec<(String, Findings)> {
-    let run = |cell: seaworthy_core::experiment::Cell| {
-        let program = |_: &_| Program::default();
-        (cell.name(drill), cell::run(drill, cell, cell.seed(seed, 1), program).unwrap())
-    };
+    let run = |cell: Cell| (cell.name(drill), cell::run(drill, cell, cell.seed(seed, 1)).unwrap());
     drill.cells().into_iter().map(run).collect()
 }
 
@@ -23,16 +19,16 @@ fn matrix(drill: &Drill, seed: u64) -> Vec<(String, Findings)> {
 fn the_reports_experiment_goes_as_expected_at_life_size() {
     let drill = drill(include_str!("../../../drills/report.toml"));
     for (name, findings) in matrix(&drill, 1) {
-        println!(
-            "{name}: failed {} of {}, gap {:?}, range {:?}, {:?} {:?}",
-            findings.numbers.failed,
-            findings.numbers.requests,
-            findings.numbers.longest_gap,
-            findings.range,
-            findings.verdict,
-            findings.reasons
-        );
         assert_eq!(findings.verdict, Verdict::AsExpected, "{name}: {:?}", findings.reasons);
+    }
+}
+
+#[test]
+fn deployments_of_what_is_no_good_go_as_expected() {
+    let drill = drill(include_str!("../../../drills/bad-revisions.toml"));
+    for (name, findings) in matrix(&drill, 1) {
+        let rolled_back = findings.rollouts[0].back.is_some();
+        assert_eq!(rolled_back, !name.ends_with("good"), "{name}: {:?}", findings.rollouts);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::model::Program;
 use super::{LinkFault, TaskFault};
 use crate::endpoints::TaskId;
 
@@ -87,6 +88,8 @@ pub struct Definition {
     pub environment: BTreeMap<String, String>,
     /// In place of the service's command, if it is another one.
     pub command: Option<Vec<String>>,
+    /// What is known of the program that it is then, if anything is.
+    pub model: Option<Program>,
 }
 
 /// How far a deployment must have come.

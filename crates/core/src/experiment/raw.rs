@@ -2,6 +2,7 @@
 
 mod fault;
 mod load;
+mod model;
 mod schedule;
 mod services;
 
@@ -19,6 +20,7 @@ use crate::fleet::written::{Number, Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
 use crate::health::Matcher;
 use load::RawLoad;
+use model::RawModel;
 use services::Services;
 
 /// The drill file.
@@ -32,6 +34,8 @@ pub struct RawDrill {
     monthly_price_per_task: Option<Number>,
     target: Option<String>,
     fleet: Option<RawFleet>,
+    #[serde(default)]
+    model: BTreeMap<String, RawModel>,
     load: RawLoad,
     objective: RawObjective,
     #[serde(default)]
@@ -88,7 +92,9 @@ impl TryFrom<RawDrill> for Drill {
         let configurations = read_configurations(&raw)?;
         let services = Services::of(&configurations)
             .used_by(raw.load.service())
-            .map_err(|error| error.below("load"))?;
+            .map_err(|error| error.below("load"))?
+            .modelled(&raw.model)
+            .map_err(|error| error.below("model"))?;
         let load = raw.load.clone().read(&services).map_err(|error| error.below("load"))?;
         let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
         let hypothesis =
@@ -122,6 +128,7 @@ impl TryFrom<RawDrill> for Drill {
             objective,
             hypothesis,
             configurations,
+            models: services.models(),
             schedules,
             claims,
             reading,

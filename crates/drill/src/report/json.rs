@@ -15,9 +15,10 @@ use seaworthy_core::experiment::numbers::Numbers;
 use seaworthy_core::experiment::{Calls, Configuration};
 use serde::Serialize;
 
-use super::Row;
+use super::comparison::{Compared, compare};
 use super::figures::Figures;
-use crate::job::Job;
+use super::{Results, Row};
+use crate::job::{Job, Mode};
 
 /// Changes when a key changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -26,6 +27,8 @@ const SCHEMA: u32 = 1;
 struct Report<'a> {
     schema: u32,
     title: &'a str,
+    /// In virtual time, and not with real processes.
+    simulated: bool,
     scale: u32,
     seed: u64,
     /// Runs of cells that are to be done, and those that are. The report is complete when these are
@@ -35,6 +38,8 @@ struct Report<'a> {
     /// The worst of all; none before the report is complete.
     verdict: Option<Verdict>,
     claims: Vec<ClaimReport<'a>>,
+    /// What was predicted beside what was measured so far; nothing if nothing was predicted.
+    comparison: Vec<Compared>,
     cells: Vec<CellReport<'a>>,
 }
 
@@ -150,17 +155,20 @@ pub(crate) enum Target {
 }
 
 /// All rows so far as one document, which says whether more are to come.
-pub(crate) fn render(job: &Job, rows: &[Row]) -> String {
+pub(crate) fn render(job: &Job, results: &Results) -> String {
+    let rows = &results.rows;
     let (runs_planned, runs_done) = (job.turns().count(), rows.len());
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
+        simulated: job.mode == Mode::Simulated,
         scale: job.scale,
         seed: job.seed,
         runs_planned,
         runs_done,
-        verdict: (runs_done == runs_planned).then(|| super::verdict(job, rows)),
+        verdict: (runs_done == runs_planned).then(|| super::verdict(job, results)),
         claims: claims(job, rows),
+        comparison: compare(job, results),
         cells: rows.iter().map(|row| cell(job, row)).collect(),
     };
     serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"

@@ -11,6 +11,7 @@ use seaworthy_core::experiment::reading::Places;
 use seaworthy_core::experiment::{Calls, Fault, FaultKind, LinkFault, outage};
 
 use super::*;
+use crate::job::Mode;
 use crate::job::tests::{job, report};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -76,8 +77,12 @@ fn rows(job: &Job) -> Vec<Row> {
     job.turns().map(|(cell, repeat)| row(job, cell, repeat, gap(cell, repeat))).collect()
 }
 
+fn measured(rows: &[Row]) -> Results {
+    Results { rows: rows.to_vec(), ..Results::default() }
+}
+
 fn printed(job: &Job, rows: &[Row], width: usize) -> String {
-    anstream::adapter::strip_str(&text(job, rows, width)).to_string()
+    anstream::adapter::strip_str(&text(job, &measured(rows), width)).to_string()
 }
 
 #[test]
@@ -103,10 +108,10 @@ fn some_cells_some_repetitions_and_surprises() {
     surprise.verdict = Verdict::Deviates;
     surprise.reasons =
         vec!["expected up, but nothing succeeded for 900ms; tolerated is 200ms".into()];
-    assert_eq!(verdict(&job, &rows), Verdict::Deviates);
+    assert_eq!(verdict(&job, &measured(&rows)), Verdict::Deviates);
     rows[0].findings.verdict = Verdict::Invalid;
     rows[0].findings.reasons = vec!["the stop of 1 task at 4.5s was never carried out".into()];
-    assert_eq!(verdict(&job, &rows), Verdict::Invalid);
+    assert_eq!(verdict(&job, &measured(&rows)), Verdict::Invalid);
     expect_test::expect_file!["../../golden/surprises.txt"].assert_eq(&printed(&job, &rows, 70));
 }
 
@@ -114,7 +119,7 @@ fn some_cells_some_repetitions_and_surprises() {
 fn figures_for_programs() {
     let mut job = report();
     job.cells.truncate(2);
-    let text = json::render(&job, &rows(&job));
+    let text = json::render(&job, &measured(&rows(&job)));
     expect_test::expect_file!["../../golden/report.json"].assert_eq(&text);
 }
 
@@ -122,7 +127,7 @@ fn figures_for_programs() {
 fn figures_so_far_say_that_they_are_incomplete() {
     let mut job = report();
     job.repeat = 2;
-    let document = json::render(&job, &rows(&job)[..3]);
+    let document = json::render(&job, &measured(&rows(&job)[..3]));
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let told = ["runs_planned", "runs_done", "verdict"].map(|key| document[key].to_string());
     assert_eq!(told, ["24", "3", "null"]);
@@ -221,7 +226,7 @@ fn flows_calls_and_promises() {
             first_after: (row.cell.schedule == 0).then_some(MS(2100)),
         }];
     }
-    assert_eq!(verdict(&job, &rows), Verdict::Deviates, "a promise is broken");
+    assert_eq!(verdict(&job, &measured(&rows)), Verdict::Deviates, "a promise is broken");
     expect_test::expect_file!["../../golden/promises.txt"].assert_eq(&printed(&job, &rows, 100));
 }
 
@@ -240,9 +245,24 @@ fn deployments() {
     }
     let text = printed(&job, &rows, 100);
     expect_test::expect_file!["../../golden/deployments.txt"].assert_eq(&text);
-    let document: serde_json::Value = serde_json::from_str(&json::render(&job, &rows)).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&json::render(&job, &measured(&rows))).unwrap();
     let told = &document["cells"][1]["rollouts"][0];
     assert_eq!(told["fault"], "deployment of the same definition at 1.5s");
     assert_eq!((&told["first_start_ms"], &told["done_ms"]), (&103.0.into(), &().into()));
     assert_eq!((&told["back_ms"], &told["kept"]), (&4107.0.into(), &1.into()));
+}
+
+#[test]
+fn what_was_predicted_beside_what_was_measured() {
+    let job =
+        Job { mode: Mode::Compared { predict: 39 }, repeat: 2, ..job(None, &["1/one_by_one"]) };
+    let cell = job.cells[0];
+    let predicted = (1..=39).map(|n| row(&job, cell, n, Some(3000 + u64::from(n)))).collect();
+    let rows = vec![row(&job, cell, 1, Some(3010)), row(&job, cell, 2, Some(4000))];
+    let results = Results { predicted, rows };
+    let text = comparison::render(&job, &results, 100);
+    expect_test::expect_file!["../../golden/comparison.txt"]
+        .assert_eq(&anstream::adapter::strip_str(&text).to_string());
+    assert_eq!(verdict(&job, &results), Verdict::Deviates);
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use seaworthy_core::experiment::Selection;
 use seaworthy_core::experiment::expectation::Verdict;
-use seaworthy_drill::{Ending, Options};
+use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
 use super::say::note;
 
@@ -14,21 +14,32 @@ use super::say::note;
 ///
 /// Starts the drill's fleets as real processes behind a load balancer of their own, sends them
 /// requests on a fixed schedule, stops or kills tasks, and measures. However it ends, nothing is
-/// left running.
+/// left running. With --sim nothing is started at all: the same decisions are taken in virtual time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes:
   0  every cell went as expected
-  1  some cell deviates from what the drill file expects of it
+  1  some cell deviates from what the drill file expects of it; or, with --compare, fewer than
+     95 % of the measured values are inside the predicted intervals
   2  the command line, the drill file or the surroundings are wrong
   3  some cell is INVALID: it measured nothing that could be judged")]
 pub(crate) struct Args {
-    /// The drill file; without one, the report's experiment (drills/report.toml)
+    /// The drill file, or the name of one that comes with Seaworthy, such as report, which is the one
+    /// without FILE
     file: Option<PathBuf>,
+    /// Simulate it: start nothing, and be done at once
+    #[arg(long, conflicts_with = "compare")]
+    sim: bool,
+    /// Simulate each cell many times, then run it, and hold what is measured against what is predicted
+    #[arg(long)]
+    compare: bool,
+    /// With --compare, how often each cell is simulated
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
+    predict: u32,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
     #[arg(long, value_name = "N")]
     scale: Option<u32>,
     /// How often each cell is run; the report then shows ranges
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_REPEATS.into()))]
     repeat: u32,
     /// From which all draws come; without it, what the file says
     #[arg(long, value_name = "N")]
@@ -46,9 +57,14 @@ pub(crate) struct Args {
 
 /// Does the drill that `args` describe.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file, scale, repeat, seed, cells, json, dry_run } = args;
+    let Args { file, sim, compare, predict, scale, repeat, seed, cells, json, dry_run } = args;
+    let mode = match (sim, compare) {
+        (true, _) => Mode::Simulated,
+        (false, true) => Mode::Compared { predict },
+        (false, false) => Mode::Live,
+    };
     let program = std::env::current_exe().context("this program cannot be found")?;
-    let options = Options { file, scale, repeat, seed, cells, json, dry_run, program };
+    let options = Options { file, mode, scale, repeat, seed, cells, json, dry_run, program };
     Ok(match seaworthy_drill::run(&options)? {
         Ending::Described | Ending::Judged(Verdict::AsExpected) => ExitCode::SUCCESS,
         Ending::Judged(Verdict::Deviates) => ExitCode::from(1),

@@ -217,6 +217,70 @@ fn what_cannot_be_done_is_refused_by_name() {
 }
 
 #[test]
+fn a_simulated_drill_starts_nothing_and_says_the_same_twice() {
+    let world = World::new();
+    // No such program is needed.
+    let text = file(r#"{ at = "1s", kill = "all" }"#, "down").replace("seaworthy", "no-such");
+    world.write("drill.toml", &text);
+    let run = || world.run(&["drill", "drill.toml", "--sim", "--json", "-"]);
+    let output = run();
+    assert_eq!(output.status.code(), Some(0), "{}", code_and_words(&output).1);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["simulated"], &report["cells"][0]["stopped"]), (&true.into(), &2.into()));
+    assert_eq!(run().stdout, output.stdout);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_cannot_be_simulated_is_refused() {
+    let world = World::new();
+    let exec = r#"{ at = "1s", exec = ["true"], proof = ["true"] }"#;
+    let ask = r#"{ at = "1s", ask = "/faults/leak" }"#;
+    let deploy = r#"{ at = "1s", deploy = { command = ["sleep", "600"] } }"#;
+    let fleet = file(exec, "up");
+    let target = fleet.replace("[fleet.service.store]", "target = \"http://127.0.0.1:1\"\n[x]");
+    let (before, after) = target.split_once("[x]").unwrap();
+    let target = before.to_owned() + &after[after.find("[load]").unwrap()..];
+    let cases = [
+        (target.replace(exec, ""), "has a target in place of a fleet"),
+        (fleet, "what a command does is known to the command only"),
+        (file(ask, "up"), "what the program makes of it is known to the program only"),
+        (file(deploy, "up"), "what another program does is not known; deploy.model can say it"),
+    ];
+    for (text, why) in cases {
+        world.write("drill.toml", &text);
+        let (code, words) = code_and_words(&world.run(&["drill", "drill.toml", "--sim"]));
+        assert_eq!(code, Some(2), "{words}");
+        let told = words.contains("drill.toml: cell 1/some") && words.contains(why);
+        assert!(told, "`{why}` is not in:\n{words}");
+    }
+    let (code, words) = code_and_words(&world.run(&["drill", "together", "--compare"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("calls between services are not modelled"), "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_is_measured_is_held_against_what_was_predicted() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
+    let output =
+        world.judged("drill.toml", &["--compare", "--predict", "39", "--json", "out.json"]);
+    let (code, words) = code_and_words(&output);
+    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let all = report["comparison"].as_array().unwrap();
+    let inside = all.iter().filter(|one| one["inside"] == 1).count();
+    assert!(all.len() > 10 && words.contains("Predicted by 39 simulated runs"), "{words}");
+    let told = format!("{inside} of {} measured values are inside", all.len());
+    assert!(words.contains(&told), "{words}");
+    // Whether the model is right about this machine is another matter.
+    let good = inside as f64 >= all.len() as f64 * 0.95;
+    assert_eq!(code, Some(i32::from(!good)), "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
 fn a_dry_run_starts_nothing() {
     let world = World::new();
     let (code, words) = code_and_words(&world.run(&["drill", "--dry-run"]));

@@ -22,25 +22,6 @@ pub struct Network {
     pub loss: f64,
 }
 
-/// How the program of a service behaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Program {
-    /// From the start of its process until it listens.
-    pub start: Distribution,
-    /// How long it works on a request.
-    pub work: Distribution,
-    /// It works on so many requests at once; others wait, in order. At least 1.
-    pub concurrency: u32,
-    /// It answers requests with this status.
-    pub status: u16,
-    /// It answers checks with this status.
-    pub check_status: u16,
-    /// It crashes so long after it has begun to listen.
-    pub crashes_after: Option<Duration>,
-    /// It ignores SIGTERM.
-    pub stubborn: bool,
-}
-
 // === impl Default ===
 
 /// One machine: loopback, and parts that answer at once.
@@ -52,24 +33,6 @@ impl Default for Physics {
                 latency: Distribution::Constant(Duration::from_micros(200)),
                 loss: 0.0,
             },
-        }
-    }
-}
-
-/// A good program, like the example store.
-impl Default for Program {
-    fn default() -> Self {
-        Self {
-            start: Distribution::Uniform(Duration::from_millis(40), Duration::from_millis(80)),
-            work: Distribution::LogNormal {
-                median: Duration::from_micros(400),
-                p99: Duration::from_millis(3),
-            },
-            concurrency: 64,
-            status: 200,
-            check_status: 200,
-            crashes_after: None,
-            stubborn: false,
         }
     }
 }

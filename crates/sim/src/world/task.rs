@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::experiment::TaskFault;
-
-use super::physics::Program;
+use seaworthy_core::experiment::model::Program;
 
 /// One try of a call, as its task has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +70,13 @@ impl Process {
     /// Whether a new connection is taken: by the kernel, also if nobody comes for it.
     pub(crate) fn listens(&self) -> bool {
         self.state == State::Listening
+    }
+
+    /// Whether one more may not even wait.
+    pub(crate) fn is_full(&self) -> bool {
+        let Program { concurrency, waiting, .. } = self.program;
+        self.working.len() >= concurrency as usize
+            && waiting.is_some_and(|waiting| self.waiting.len() >= waiting as usize)
     }
 
     /// A request has come.

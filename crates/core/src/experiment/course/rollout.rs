@@ -145,9 +145,12 @@ impl Course {
         lives.map(|(_, life)| life).filter(move |life| self.is_new(deployment, life) == new)
     }
 
-    /// Whether a task of its service is of a later revision than any that there was when it began.
+    /// Whether a task of its service is of a later revision than any that there was before it began. In
+    /// virtual time its first task is started in the very moment in which it begins.
     fn is_new(&self, deployment: &Inflicted, life: &Life) -> bool {
-        let was = |(_, life): &(TaskId, &Life)| life.stage_at(deployment.at).is_some();
+        let was = |(_, life): &(TaskId, &Life)| {
+            life.stages.first().is_some_and(|(at, _)| *at < deployment.at)
+        };
         let of = self.lives().filter(|(task, _)| self.is_for(deployment, *task));
         let latest = of.filter(was).map(|(_, life)| life.revision).max();
         life.revision > latest.unwrap_or_default()

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::model::RawModel;
 use super::services::Services;
 use crate::endpoints::TaskId;
+use crate::experiment::model::Program;
 use crate::experiment::{
     Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, TaskFault, Which,
 };
@@ -54,6 +56,7 @@ struct RawDefinition {
     #[serde(default)]
     environment: BTreeMap<String, String>,
     command: Option<Vec<String>>,
+    model: Option<RawModel>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -227,7 +230,9 @@ impl RawFault {
                 path: path(&self.query_of_death)?,
             }),
             "deploy" => {
-                Ok(FaultKind::Deploy { service: service()?, definition: self.read_deploy()? })
+                let service = service()?;
+                let definition = self.read_deploy(services.models()[service])?;
+                Ok(FaultKind::Deploy { service, definition })
             }
             "spike" => number("spike", self.spike, 2, 2..=HIGHEST_SPIKE).map(FaultKind::Spike),
             "exec" => self.read_exec().map(FaultKind::Exec),
@@ -260,15 +265,18 @@ impl RawFault {
         Ok(FaultKind::Task { service, tasks, fault })
     }
 
-    fn read_deploy(&self) -> Result<Definition, ConfigError> {
-        let Some(RawDefinition { environment, command }) = self.deploy.clone() else {
+    /// `before` is the program so far.
+    fn read_deploy(&self, before: Program) -> Result<Definition, ConfigError> {
+        let Some(RawDefinition { environment, command, model }) = self.deploy.clone() else {
             return Ok(Definition::default());
         };
         for (name, value) in &environment {
             range::variable(format_args!("deploy.environment.{name}"), name, value)?;
         }
         command.iter().try_for_each(|words| range::command("deploy.command", words))?;
-        Ok(Definition { environment, command })
+        let model = model.map(|model| model.read(before)).transpose();
+        let model = model.map_err(|error| error.below("deploy.model"))?;
+        Ok(Definition { environment, command, model })
     }
 
     fn read_link(&self) -> Result<LinkFault, ConfigError> {

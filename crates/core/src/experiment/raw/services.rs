@@ -1,6 +1,10 @@
 //! What the parts of a drill file that speak of services need to know of them.
 
+use std::collections::BTreeMap;
+
+use super::model::RawModel;
 use crate::experiment::Configuration;
+use crate::experiment::model::Program;
 use crate::fleet::ConfigError;
 
 /// The services of a drill, the same in all its configurations; none if it has a target of its own.
@@ -8,6 +12,8 @@ pub(super) struct Services {
     names: Vec<String>,
     /// The smallest desired count of each, over all configurations.
     fewest: Vec<u32>,
+    /// What is known of the program of each.
+    models: Vec<Program>,
     /// The one that is meant if none is named.
     usual: Option<usize>,
 }
@@ -25,6 +31,7 @@ impl Services {
         Self {
             names: services.iter().map(|service| service.name.clone()).collect(),
             fewest: (0..services.len()).map(fewest).collect(),
+            models: vec![Program::default(); services.len()],
             usual: None,
         }
     }
@@ -33,6 +40,18 @@ impl Services {
     pub(super) fn used_by(self, name: Option<&str>) -> Result<Self, ConfigError> {
         let usual = name.map(|name| self.place("service", Some(name))).transpose()?;
         Ok(Self { usual, ..self })
+    }
+
+    /// What is known of the programs of those that are named.
+    pub(super) fn modelled(
+        mut self,
+        raw: &BTreeMap<String, RawModel>,
+    ) -> Result<Self, ConfigError> {
+        for (name, raw) in raw {
+            let place = self.place(name, Some(name))?;
+            self.models[place] = raw.read(Program::default()).map_err(|e| e.below(name))?;
+        }
+        Ok(self)
     }
 
     /// The place of the service of this name.
@@ -73,6 +92,11 @@ impl Services {
             self.names[place]
         );
         Err(ConfigError::new("to", problem))
+    }
+
+    /// What is known of the program of each.
+    pub(super) fn models(&self) -> Vec<Program> {
+        self.models.clone()
     }
 
     /// The fewest tasks that the service at `place` has.

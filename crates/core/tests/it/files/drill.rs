@@ -55,7 +55,7 @@ fn a_configuration_changes_the_fleet() {
 #[test]
 fn unknown_keys_and_wrong_types_are_refused_by_line() {
     check(&expect![[r#"
-        titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `target`, `fleet`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `claims`, `reading`
+        titel = "a drill"                              | line 7, column 1: unknown field `titel`, expected one of `title`, `scale`, `prepare`, `monthly_price_per_task`, `target`, `fleet`, `model`, `load`, `objective`, `hypothesis`, `configuration`, `schedule`, `claims`, `reading`
         title = 1                                      | line 1, column 9: invalid type: integer `1`, expected a string
         scale = "10"                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         scale = [10]                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
@@ -91,6 +91,38 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = [1] }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
+    "#]]);
+}
+
+#[test]
+fn what_is_known_of_a_program_is_read() {
+    let step = r#"model.s.start = "250ms..400ms"; model.s.work = { median = "400us", p99 = "3ms" }; model.s.concurrency = 5; model.s.waiting = 0; schedule: faults = [{ at = "5s", deploy = { command = ["t"], model = { start = "1s", status = 500, crashes_after = "5s", stubborn = true } } }]"#;
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+    let told = format!("{:?}\n{:?}\n", drill.models, drill.schedules[0].faults[0].kind);
+    expect![[r#"
+        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, check_status: 200, crashes_after: None, stubborn: false }]
+        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn what_no_program_does_is_refused() {
+    check(&expect![[r#"
+        model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
+        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`
+        model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = "2h"                                              | model.s.work: 2h is out of range; allowed is 0s to 1h
+        model.s.work = { median = "1ms" }                                | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = { median = "0s", p99 = "1ms" }                    | model.s.work.median: 0s is out of range; allowed is 1us to 1h
+        model.s.work = { median = "2ms", p99 = "1ms" }                   | model.s.work.p99: 1ms is out of range; allowed is 2ms to 1h
+        model.s.concurrency = 0                                          | model.s.concurrency: 0 is out of range; allowed is 1 to 1000000
+        model.s.waiting = -1                                             | model.s.waiting: -1 is out of range; allowed is 0 to 1000000
+        model.s.status = 99                                              | model.s.status: 99 is out of range; allowed is 200 to 599
+        model.s.crashes_after = "0s"                                     | model.s.crashes_after: 0s is out of range; allowed is 1ms to 1h
+        model.s.stubborn = 1                                             | line 7, column 20: invalid type: integer `1`, expected a boolean
+        schedule: faults = [{ at = "5s", deploy = { model = { status = 99 } } }] | schedule[1].faults[1].deploy.model.status: 99 is out of range; allowed is 200 to 599
     "#]]);
 }
 
@@ -169,7 +201,7 @@ fn deployments_and_spikes() {
         schedule: faults = [{ at = "1s", deploy = {} }, { at = "1s", once = "new_task_started", kill = 1 }] | schedule[1].faults[2].at: is given beside `once`; allowed is just one of them
         schedule: faults = [{ at = "1s", deploy = {} }, { once = "done", kill = 1 }] | line 11, column 48: unknown variant `done`, expected one of `new_task_started`, `new_task_serves`, `old_task_left`
         schedule: faults = [{ at = "1s", deploy = true }]                | line 11, column 33: invalid type: boolean `true`, expected a table
-        schedule: faults = [{ at = "1s", deploy = { count = 3 } }]       | line 11, column 35: unknown field `count`, expected `environment` or `command`
+        schedule: faults = [{ at = "1s", deploy = { count = 3 } }]       | line 11, column 35: unknown field `count`, expected one of `environment`, `command`, `model`
         schedule: faults = [{ at = "1s", deploy = { command = [] } }]    | schedule[1].faults[1].deploy.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
         schedule: faults = [{ at = "1s", deploy = { environment = { PORT = "1" } } }] | schedule[1].faults[1].deploy.environment.PORT: is given to each task by seaworthy; allowed is any other name
         schedule: faults = [{ at = "1s", deploy = {}, lasts = "1s" }]    | schedule[1].faults[1].lasts: means nothing beside `deploy`; allowed are service

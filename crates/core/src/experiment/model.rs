@@ -1,0 +1,64 @@
+//! What is known of a program without running it: what a simulation has to be told, since nobody decides it.
+
+use std::time::Duration;
+
+/// How the program of a service behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// From the start of its process until it listens.
+    pub start: Distribution,
+    /// How long it works on a request.
+    pub work: Distribution,
+    /// It works on so many requests at once; others wait, in order. At least 1.
+    pub concurrency: u32,
+    /// So many may wait, and more are answered with 503 at once.
+    pub waiting: Option<u32>,
+    /// It answers requests with this status.
+    pub status: u16,
+    /// It answers checks with this status.
+    pub check_status: u16,
+    /// It crashes so long after it has begun to listen.
+    pub crashes_after: Option<Duration>,
+    /// It ignores SIGTERM.
+    pub stubborn: bool,
+}
+
+/// A distribution of durations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// Always the same.
+    Constant(Duration),
+    /// Between the two, each equally likely.
+    Uniform(Duration, Duration),
+    /// Exponential, with this mean.
+    Exponential(Duration),
+    /// Log-normal, which answers of most services are nearly: half of them take at most `median`, and 99
+    /// of 100 at most `p99`.
+    LogNormal {
+        /// At least 1 ns.
+        median: Duration,
+        /// At least as long.
+        p99: Duration,
+    },
+}
+
+// === impl Default ===
+
+/// A good program, like the example store.
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            start: Distribution::Uniform(Duration::from_millis(40), Duration::from_millis(80)),
+            work: Distribution::LogNormal {
+                median: Duration::from_micros(400),
+                p99: Duration::from_millis(3),
+            },
+            concurrency: 64,
+            waiting: None,
+            status: 200,
+            check_status: 200,
+            crashes_after: None,
+            stubborn: false,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What was predicted, held against what was measured.
+
+use std::time::Duration;
+
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::reading::{Figure, Place, Unit};
+use seaworthy_core::experiment::{Cell, Findings};
+use serde::Serialize;
+
+use super::figures::{Figures, Runs};
+use super::table::{Entry, Table};
+use super::{Results, Row};
+use crate::job::Job;
+use crate::style::{BAD, FAINT, GOOD, HEAD, PLAIN, paint};
+use crate::words::{exact, percent, span, wrap};
+
+/// What is compared of a cell, in words.
+const OF_A_CELL: [(&str, Figure); 16] = [
+    ("failed share", Figure::FailedShare),
+    ("unanswered", Figure::Unanswered),
+    ("below target", Figure::Below),
+    ("longest gap", Figure::Gap),
+    ("longest silence", Figure::Silence),
+    ("recovery", Figure::Recovery),
+    ("whole after", Figure::Whole),
+    ("latency, p50", Figure::P50),
+    ("latency, p99", Figure::P99),
+    ("tasks gone", Figure::Gone),
+    ("longest window", Figure::Window),
+    ("fewest in rotation", Figure::Fewest),
+    ("most at once", Figure::Most),
+    ("all new", Figure::Rollout),
+    ("back", Figure::Back),
+    ("old ones kept", Figure::Kept),
+];
+
+/// What is compared of each flow, if there are several.
+const OF_A_FLOW: [(&str, Figure); 4] = [
+    ("failed share", Figure::FailedShare),
+    ("longest gap", Figure::Gap),
+    ("latency, p50", Figure::P50),
+    ("latency, p99", Figure::P99),
+];
+
+/// An interval is to hold this share of what is measured,
+const WITHIN: f64 = 0.95;
+/// which takes so many runs.
+pub const FEWEST_PREDICTED: u32 = 39;
+
+/// A figure of a cell. Times are in seconds as measured; null is never.
+#[derive(Serialize)]
+pub(super) struct Compared {
+    cell: String,
+    flow: Option<String>,
+    figure: &'static str,
+    #[serde(skip)]
+    unit: Unit,
+    /// In which 95 % of all runs should be.
+    predicted: [f64; 2],
+    /// Each run.
+    measured: Vec<f64>,
+    /// How many of them are.
+    inside: usize,
+}
+
+/// Every figure of every cell that was both predicted and measured.
+pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
+    // What measured nothing is not to be held against anything.
+    let valid = |row: &&Row| row.findings.verdict != Verdict::Invalid;
+    let measured: Vec<Row> = results.rows.iter().filter(valid).cloned().collect();
+    let (predicted, measured) = (Figures::of(job, &results.predicted), Figures::of(job, &measured));
+    let mut all = Vec::new();
+    for (cell, measured) in measured.cells() {
+        let Some(predicted) = predicted.runs(cell) else { continue };
+        let places = places(job, cell);
+        let one = |(what, place)| Compared::of(what, place, predicted, measured);
+        all.extend(places.into_iter().filter_map(one));
+    }
+    all
+}
+
+/// Every figure with its name.
+fn places(job: &Job, cell: Cell) -> Vec<(&'static str, Place)> {
+    let place = move |flow| move |(what, figure)| (what, Place { cell, flow, figure });
+    let flows = job.drill.load.flows.len();
+    let flows = if flows > 1 { 0..flows } else { 0..0 };
+    let of_flows = flows.flat_map(|flow| OF_A_FLOW.into_iter().map(place(Some(flow))));
+    OF_A_CELL.into_iter().map(place(None)).chain(of_flows).collect()
+}
+
+/// How many values were measured, and how many of them are where they should be.
+fn count(all: &[Compared]) -> (usize, usize) {
+    let inside = all.iter().map(|one| one.inside).sum();
+    (all.iter().map(|one| one.measured.len()).sum(), inside)
+}
+
+fn is_good((all, inside): (usize, usize)) -> bool {
+    inside as f64 >= all as f64 * WITHIN
+}
+
+/// What a comparison makes of a drill.
+pub(super) fn verdict(job: &Job, results: &Results) -> Verdict {
+    let good = is_good(count(&compare(job, results)));
+    if good { Verdict::AsExpected } else { Verdict::Deviates }
+}
+
+/// The table, and what it comes to; nothing if nothing was predicted.
+pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
+    let all = compare(job, results);
+    if results.predicted.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::default();
+    let mut before = None;
+    for one in &all {
+        let place = (&one.cell, &one.flow);
+        let name = if before == Some(place) { String::new() } else { one.name() };
+        before = Some(place);
+        table.row(one.row(name));
+    }
+    let head = ["", "", "predicted", "measured", "inside"];
+    let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
+    let runs = results.predicted.len() / job.cells.len();
+    let title =
+        format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
+    let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
+    title.chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
+}
+
+fn summary(all: &[Compared]) -> String {
+    let (values, inside) = count(all);
+    if values == 0 {
+        return paint(BAD, "Nothing was measured that could be compared");
+    }
+    let good = is_good((values, inside));
+    let share = percent(inside as f64 / values as f64);
+    let told = format!("{inside} of {values} measured values are inside, {share}");
+    let meaning = if good { "" } else { ": the model or the code is wrong" };
+    paint(if good { GOOD } else { BAD }, &(told + meaning))
+}
+
+/// The ends of the interval that holds [`WITHIN`] of what else is drawn as these values were.
+fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    values.sort_unstable_by(f64::total_cmp);
+    let beyond = ((values.len() + 1) as f64 * (1.0 - WITHIN) / 2.0 + 1e-9) as usize;
+    let left_out = beyond.saturating_sub(1);
+    Some([*values.get(left_out)?, *values.iter().nth_back(left_out)?])
+}
+
+// === impl Compared ===
+
+impl Compared {
+    /// None if a run does not have the figure.
+    fn of(what: &'static str, place: Place, predicted: Runs, measured: Runs) -> Option<Self> {
+        let job = measured.job;
+        let values = |runs: Runs| -> Option<Vec<f64>> {
+            let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
+            runs.all.iter().map(value).collect()
+        };
+        let [low, high] = interval(values(predicted)?)?;
+        // Finer than that no gap is known.
+        let known_to = match place.figure {
+            Figure::Gap => job.drill.load.spacing().as_secs_f64(),
+            _ => 0.0,
+        };
+        let predicted = [(low - known_to).max(0.0), high + known_to];
+        let measured = values(measured)?;
+        let is_inside = |value: &&f64| (predicted[0]..=predicted[1]).contains(*value);
+        Some(Self {
+            cell: place.cell.name(&job.drill),
+            flow: place.flow.map(|flow| job.drill.load.flows[flow].name.clone()),
+            figure: what,
+            unit: place.figure.unit(),
+            inside: measured.iter().filter(is_inside).count(),
+            predicted,
+            measured,
+        })
+    }
+
+    fn name(&self) -> String {
+        let flow = self.flow.iter().map(|flow| format!(" {flow}"));
+        std::iter::once(self.cell.clone()).chain(flow).collect()
+    }
+
+    fn row(&self, name: String) -> Vec<Entry> {
+        let say = |value: f64| match self.unit {
+            _ if value.is_infinite() => "never".to_owned(),
+            Unit::Time => exact(Duration::from_secs_f64(value)),
+            Unit::Share => percent(value),
+            Unit::Count => value.to_string(),
+        };
+        let ends = |values: &[f64]| {
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(0.0, f64::max);
+            span(low, high, say)
+        };
+        let all = self.measured.len();
+        let style = if self.inside == all { PLAIN } else { BAD };
+        let inside = format!("{} of {all}", self.inside);
+        let words = [name, self.figure.to_owned(), ends(&self.predicted)];
+        let judged = [ends(&self.measured), inside].map(|word| Entry::styled(style, word));
+        words.map(Entry::plain).into_iter().chain(judged).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_leaves_out_as_many_at_each_end_as_it_may() {
+        let interval = |count: u32| interval((1..=count).map(f64::from).rev().collect());
+        assert_eq!(interval(0), None);
+        assert_eq!(interval(FEWEST_PREDICTED), Some([1.0, 39.0]));
+        assert_eq!(interval(200), Some([5.0, 196.0]));
+    }
+}

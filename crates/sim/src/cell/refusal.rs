@@ -1,0 +1,69 @@
+//! What of a drill cannot be simulated.
+
+use seaworthy_core::experiment::{Cell, Drill, Fault, FaultKind};
+use seaworthy_core::fleet::Fleet;
+
+/// Why a cell cannot be simulated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is nothing of ours in it.
+    #[error("cell {cell} has a target in place of a fleet: what is not ours can only be run live")]
+    Target {
+        /// Its name.
+        cell: String,
+    },
+    /// A fault does what only the real program or a real command can do.
+    #[error("cell {cell}: the {fault} cannot be simulated, only run live: {why}")]
+    Fault {
+        /// Its name.
+        cell: String,
+        /// The fault, in words.
+        fault: String,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// The fleet does not come up.
+    #[error("cell {cell}: the simulated fleet does not come up: {why}")]
+    NotUp {
+        /// Its name.
+        cell: String,
+        /// What was seen.
+        why: String,
+    },
+}
+
+/// Whether a cell can be simulated: then, its fleet.
+pub fn check(drill: &Drill, cell: Cell) -> Result<&Fleet, Error> {
+    let name = || cell.name(drill);
+    let fleet = drill.configurations[cell.configuration].fleet.as_ref();
+    let fleet = fleet.ok_or_else(|| Error::Target { cell: name() })?;
+    for fault in &drill.schedules[cell.schedule].faults {
+        let refusal = |why| Error::Fault { cell: name(), fault: fault.to_string(), why };
+        check_fault(drill, fault).map_err(refusal)?;
+    }
+    Ok(fleet)
+}
+
+/// Whether a fault is one of physics; if not, why.
+fn check_fault(drill: &Drill, fault: &Fault) -> Result<(), &'static str> {
+    match &fault.kind {
+        FaultKind::Ask { .. } => Err("what the program makes of it is known to the program only"),
+        FaultKind::Exec(_) => Err("what a command does is known to the command only"),
+        FaultKind::Link { .. } => Err("calls between services are not modelled"),
+        FaultKind::Deploy { definition, .. }
+            if definition.command.is_some() && definition.model.is_none() =>
+        {
+            Err("what another program does is not known; deploy.model can say it")
+        }
+        FaultKind::End { service, .. }
+        | FaultKind::Task { service, .. }
+        | FaultKind::QueryOfDeath { service, .. }
+        | FaultKind::Deploy { service, .. } => {
+            let asked = drill.load.flows.iter().any(|flow| flow.service == *service);
+            let why =
+                "no flow of the load asks its service, and calls between services are not modelled";
+            if asked { Ok(()) } else { Err(why) }
+        }
+        FaultKind::Spike(_) => Ok(()),
+    }
+}
