@@ -7,4 +7,5 @@
 mod agenda;
 pub mod cell;
 pub mod distribution;
+pub mod swarm;
 pub mod world;

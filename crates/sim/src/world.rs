@@ -7,6 +7,7 @@ mod control;
 mod data;
 mod fate;
 mod physics;
+pub(crate) mod planted;
 mod steer;
 mod task;
 mod watch;
@@ -16,9 +17,9 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::call::Failure;
+use seaworthy_core::call::{self, Failure};
 use seaworthy_core::cluster::{Numbers, reconciler};
-use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId};
+use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet::{self, Fleet};
 use seaworthy_core::health::{ProbeId, Probed};
 use seaworthy_core::machine::{Machine, soonest};
@@ -31,6 +32,7 @@ use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use control::Control;
 use data::Data;
+use planted::Planted;
 use task::{Job, Process, State};
 
 pub use data::{Arrival, Tries};
@@ -59,6 +61,8 @@ pub struct World {
     gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
+    #[cfg(test)]
+    planted: Option<Planted>,
 }
 
 /// One service.
@@ -176,6 +180,8 @@ impl World {
             agent_is_down: false,
             gateways: 0,
             partitioned: false,
+            #[cfg(test)]
+            planted: None,
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
@@ -212,7 +218,10 @@ impl World {
 
     /// A request reaches the gateway.
     pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
-        let input = self.services[place].data.begin(ticket, arrival);
+        let mut input = self.services[place].data.begin(ticket, arrival);
+        if let target_group::Input::Call(call::Input::Begin { request, .. }) = &mut input {
+            request.ask.repeatable |= self.has(Planted::PostIsRepeated);
+        }
         self.data(place, input);
     }
 
@@ -261,7 +270,15 @@ impl World {
             Local::Sightings(seen) => {
                 self.control(place, Some(reconciler::Event::Sightings(*seen)));
             }
-            Local::Endpoints(endpoints) => {
+            Local::Endpoints(mut endpoints) => {
+                for endpoint in &mut endpoints.tasks {
+                    if self.has(Planted::DrainingStaysIn) {
+                        endpoint.wanted = Wanted::InRotation;
+                    }
+                    if self.has(Planted::HealthyUnseen) {
+                        endpoint.inherited.get_or_insert(Health::Healthy.into());
+                    }
+                }
                 self.services[place].data.keep(&endpoints);
                 self.data(place, target_group::Input::Endpoints(*endpoints));
                 self.report(place);
@@ -286,7 +303,9 @@ impl World {
         let Service { data_due, control_due, .. } = self.services[place];
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
         let (data, control) = (is_due(data_due), is_due(control_due));
-        if data {
+        if data && self.has(Planted::TimeIsForgotten) {
+            self.services[place].data_due = None;
+        } else if data {
             self.services[place].data.group.handle_timeout(self.now);
             self.carry_out(place);
         }

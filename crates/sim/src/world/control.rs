@@ -3,7 +3,7 @@
 use seaworthy_core::cluster::autoscaler::{Autoscaler, Observation};
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
 use seaworthy_core::cluster::{self, Numbers, View};
-use seaworthy_core::endpoints::{TaskId, Traffic};
+use seaworthy_core::endpoints::{Sightings, TaskId, Traffic};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::machine::drive;
 use seaworthy_core::time::Instant;
@@ -22,6 +22,10 @@ pub(super) struct Control {
     autoscaler: Option<Autoscaler>,
     /// What clients got, as last heard, since the autoscaler was last asked.
     traffic: Option<Traffic>,
+    /// What the gateway has told last.
+    pub(super) told: Option<Sightings>,
+    /// The version of the endpoints that were published last.
+    pub(super) published: u64,
     port: u16,
     needs_port: bool,
 }
@@ -37,18 +41,23 @@ impl Control {
             numbers,
             autoscaler: service.cluster.autoscaling.clone().map(Autoscaler::new),
             traffic: None,
+            told: None,
+            published: 0,
             port: FIRST_PORT,
             needs_port: true,
         }
     }
 
     /// The next agent goes on with what this one has written down, and these tasks run.
-    pub(super) fn restore(&mut self, now: Instant, running: &[TaskId]) {
-        let (config, snapshot) = (self.config.clone(), self.reconciler.snapshot());
+    pub(super) fn restore(&mut self, now: Instant, running: &[TaskId], forgetful: bool) {
+        let (config, mut snapshot) = (self.config.clone(), self.reconciler.snapshot());
+        if forgetful {
+            snapshot = snapshot.renumbered();
+        }
         self.reconciler =
             Reconciler::restore(config, self.seed, self.numbers, snapshot, running, now);
         self.autoscaler = self.config.autoscaling.clone().map(Autoscaler::new);
-        self.traffic = None;
+        (self.traffic, self.told) = (None, None);
         self.needs_port = true;
     }
 
@@ -56,6 +65,7 @@ impl Control {
     pub(super) fn drive(&mut self, now: Instant, event: Option<Event>) -> Vec<Action> {
         if let Some(Event::Sightings(seen)) = &event {
             self.traffic = Some(seen.traffic);
+            self.told = Some(seen.clone());
         }
         if let Some(Event::Deploy(config, _)) = &event {
             self.config.clone_from(config);

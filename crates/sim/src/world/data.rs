@@ -34,6 +34,8 @@ struct Open {
     call: Option<CallId>,
     ticket: u64,
     deadly: bool,
+    /// It must not be sent again once a task has seen it.
+    once: bool,
     /// The last try came to an end of which a task has seen something.
     seen: bool,
     /// In order.
@@ -77,12 +79,12 @@ pub struct Tries {
     pub retries: u64,
     /// and as many of those after one of which a task had seen something: a budget pays for them.
     pub paid: u64,
+    /// Calls that must not be repeated, and were.
+    pub repeated: u64,
     /// Beside a try that took its time,
     pub hedges: u64,
     /// and as many of those had the answer.
     pub won: u64,
-    /// The most tries of one call.
-    pub most: u32,
 }
 
 /// What is to be done for a call.
@@ -179,7 +181,8 @@ impl Data {
         }
         let open = &mut self.open[slot];
         open.tries.clear();
-        (open.call, open.ticket, open.deadly, open.seen) = (Some(call), ticket, *deadly, false);
+        (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
+        (open.once, open.seen) = (*method == "POST", false);
         target_group::Input::Call(Input::Begin { call, request })
     }
 
@@ -192,9 +195,9 @@ impl Data {
                 let is_hedge = why == Reason::Hedge;
                 self.counts.retries += u64::from(why == Reason::Retry);
                 self.counts.paid += u64::from(why == Reason::Retry && open.seen);
+                self.counts.repeated += u64::from(open.once && (open.seen || is_hedge));
                 self.counts.hedges += u64::from(is_hedge);
                 open.tries.push(Try { attempt, task, is_hedge, reused, status: None, half: false });
-                self.counts.most = self.counts.most.max(open.tries.len() as u32);
                 let deadly = open.deadly;
                 Done { send: Some((task, Job { call, attempt, deadly })), ..Done::default() }
             }

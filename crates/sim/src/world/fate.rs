@@ -5,6 +5,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
+use super::planted::Planted;
 use super::{Event, Local, Program, SIGKILL, World};
 
 impl World {
@@ -61,10 +62,11 @@ impl World {
         if !std::mem::take(&mut self.agent_is_down) {
             return;
         }
+        let forgetful = self.has(Planted::NumbersAgain);
         for place in 0..self.services.len() {
             let service = &mut self.services[place];
             let running: Vec<TaskId> = service.processes.keys().copied().collect();
-            service.control.restore(self.now, &running);
+            service.control.restore(self.now, &running, forgetful);
             self.control(place, None);
         }
     }

@@ -33,6 +33,8 @@ pub struct Program {
     pub concurrency: u32,
     /// It answers requests with this status.
     pub status: u16,
+    /// It answers such a share of the requests with 500 instead, 0 to 1.
+    pub failing: f64,
     /// It answers checks with this status.
     pub check_status: u16,
     /// It crashes so long after it has begun to listen.
@@ -67,6 +69,7 @@ impl Default for Program {
             },
             concurrency: 64,
             status: 200,
+            failing: 0.0,
             check_status: 200,
             crashes_after: None,
             stubborn: false,

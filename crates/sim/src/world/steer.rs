@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use seaworthy_core::cluster::reconciler::{self, Signal};
-use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::endpoints::{TaskId, Wanted};
 use seaworthy_core::machine::Machine;
 use seaworthy_core::record::Exit;
 
+use super::planted::Planted;
 use super::task::Process;
 use super::{Local, News, SIGKILL, World};
 
@@ -35,10 +36,17 @@ impl World {
                 service.processes.insert(task, Process::new(program));
                 let start = service.starts.duration(program.start);
                 self.after(start, place, Local::Listens(task));
-                return Some(reconciler::Event::Launched(task));
+                let heard = !self.has(Planted::LaunchIsLost);
+                return heard.then_some(reconciler::Event::Launched(task));
             }
+            reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
             reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
             reconciler::Action::Publish(endpoints) => {
+                self.services[place].control.published = endpoints.version;
+                let drains = endpoints.tasks.iter().filter(|one| one.wanted == Wanted::Draining);
+                if self.has(Planted::TerminatedAtOnce) {
+                    drains.for_each(|one| self.signal(place, one.task, Signal::Terminate));
+                }
                 self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
             }
             reconciler::Action::Record(record) => {

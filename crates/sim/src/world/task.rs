@@ -76,6 +76,11 @@ impl Process {
         self.state == State::Listening
     }
 
+    /// What it has taken and not begun.
+    pub(crate) fn backlog(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// A request has come.
     pub(crate) fn take(&mut self, job: Job) -> Option<Effect> {
         self.waiting.push_back(job);

@@ -5,6 +5,7 @@ use seaworthy_core::cluster::View;
 use seaworthy_core::cluster::deployment::DeploymentView;
 use seaworthy_core::endpoints::{Sightings, TaskId};
 
+use super::task::Process;
 use super::{Tries, World};
 
 impl World {
@@ -39,6 +40,11 @@ impl World {
         group.sightings(self.now, group.version())
     }
 
+    /// What the agent was told last, if it was told anything.
+    pub fn told(&self, place: usize) -> Option<&Sightings> {
+        self.services[place].control.told.as_ref()
+    }
+
     /// Calls of it that wait.
     pub fn queued(&self, place: usize) -> usize {
         self.services[place].data.group.queued()
@@ -52,6 +58,11 @@ impl World {
     /// How often its calls were tried beside their first tries.
     pub fn tries(&self, place: usize) -> Tries {
         self.services[place].data.tries()
+    }
+
+    /// Requests that its tasks have taken and not begun to work on.
+    pub fn backlog(&self, place: usize) -> usize {
+        self.services[place].processes.values().map(Process::backlog).sum()
     }
 
     /// The tasks of it whose processes run.

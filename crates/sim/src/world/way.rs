@@ -7,6 +7,7 @@ use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use super::data::{Answer, Done};
+use super::planted::Planted;
 use super::{Event, Local, Network, News, World};
 
 impl World {
@@ -34,9 +35,15 @@ impl World {
                 target_group::Action::Call(action) => {
                     let Done { send, answer, word } = data.carry_out(self.now, action);
                     if let Some(Answer { ticket, status, task }) = answer {
+                        if self.has(Planted::AnsweredTwice) {
+                            self.news.push_back(News::Answered { ticket, status, task });
+                        }
+                        if self.has(Planted::NeverAnswered) && task.is_none() {
+                            continue;
+                        }
                         self.news.push_back(News::Answered { ticket, status, task });
                     }
-                    if let Some(word) = word {
+                    if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
                         words.push_back(word.into());
                     }
                     if let Some((task, job)) = send {
@@ -75,7 +82,16 @@ impl World {
     /// The gateway tells the agent what it sees.
     pub(super) fn report(&mut self, place: usize) {
         let group = &self.services[place].data.group;
-        let seen = group.sightings(self.now, group.version());
+        let mut seen = group.sightings(self.now, group.version());
+        if self.has(Planted::NewGatewayIsSilent) && self.gateways > 0 {
+            return;
+        }
+        if self.has(Planted::AcknowledgedEarly) {
+            seen.acknowledged = self.services[place].control.published;
+        }
+        if self.has(Planted::InFlightIsHidden) {
+            seen.tasks.iter_mut().for_each(|task| task.in_flight = 0);
+        }
         self.pass_on(place, Local::Sightings(Box::new(seen)));
     }
 

@@ -5,8 +5,9 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
+use super::planted::Planted;
 use super::task::{Effect, Job, Process};
-use super::{Local, News, Reply, SIGABRT, World, data};
+use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
 
 impl World {
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
@@ -40,11 +41,15 @@ impl World {
     }
 
     pub(super) fn finish(&mut self, place: usize, task: TaskId, job: Job) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        let Service { processes, work, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else { return };
         if !process.finish(job) {
             return;
         }
-        let status = process.program.status;
+        let Program { failing, mut status, .. } = process.program;
+        if work.chance(failing) {
+            status = 500;
+        }
         let mut reply = Reply::Whole(status);
         let mut delay = self.physics.hop;
         for (_, fault) in &process.faults {
@@ -75,8 +80,13 @@ impl World {
         let service = &mut self.services[place];
         let Some(process) = service.processes.remove(&task) else { return };
         service.data.disconnect(task);
+        let unsent = self.has(Planted::DeathCountsAsUnsent);
         for job in process.in_hand() {
-            self.after(self.physics.hop, place, Local::Reply(task, job, data::closed()));
+            let reply = if unsent { data::refused() } else { data::closed() };
+            self.after(self.physics.hop, place, Local::Reply(task, job, reply));
+        }
+        if self.has(Planted::ExitIsLost) {
+            return;
         }
         self.news.push_back(News::Ended(task));
         self.control(place, Some(reconciler::Event::Exited(task, exit.into())));
