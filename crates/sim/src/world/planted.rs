@@ -21,8 +21,8 @@ pub(crate) enum Planted {
     InFlightIsHidden,
     /// It still sends requests to what is draining (HAProxy #2894).
     DrainingStaysIn,
-    /// A task is told to go when it begins to drain (ECS agent #2316).
-    TerminatedAtOnce,
+    /// A task is killed when it begins to drain (ECS agent #2316).
+    KilledAtOnce,
     /// SIGKILL does not come through.
     KillIsLost,
     /// Nobody notices that a task has died.
@@ -79,7 +79,7 @@ impl Planted {
         Self::AcknowledgedEarly,
         Self::InFlightIsHidden,
         Self::DrainingStaysIn,
-        Self::TerminatedAtOnce,
+        Self::KilledAtOnce,
         Self::KillIsLost,
         Self::ExitIsLost,
         Self::LaunchIsLost,

@@ -44,8 +44,8 @@ impl World {
             reconciler::Action::Publish(endpoints) => {
                 self.services[place].control.published = endpoints.version;
                 let drains = endpoints.tasks.iter().filter(|one| one.wanted == Wanted::Draining);
-                if self.has(Planted::TerminatedAtOnce) {
-                    drains.for_each(|one| self.signal(place, one.task, Signal::Terminate));
+                if self.has(Planted::KilledAtOnce) {
+                    drains.for_each(|one| self.signal(place, one.task, Signal::Kill));
                 }
                 self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
             }
