@@ -35,6 +35,8 @@ pub enum Stream {
     Start,
     /// What becomes of a message on a simulated network.
     Network,
+    /// What a scenario of a swarm is.
+    Scenario,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -19,6 +19,7 @@ mod running;
 pub(crate) mod say;
 pub(crate) mod scale;
 pub(crate) mod schema;
+pub(crate) mod sim;
 pub(crate) mod stop;
 pub(crate) mod store;
 mod table;

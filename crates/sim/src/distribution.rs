@@ -34,6 +34,16 @@ impl Dice {
         share > 0.0 && self.unit() < share
     }
 
+    /// One of these, each equally likely. There is at least one.
+    pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[(self.unit() * all.len() as f64) as usize]
+    }
+
+    /// A whole number between these, both included.
+    pub(crate) fn between(&mut self, lowest: u32, highest: u32) -> u32 {
+        lowest + (self.unit() * f64::from(highest - lowest + 1)) as u32
+    }
+
     pub(crate) fn duration(&mut self, distribution: Distribution) -> Duration {
         let nanos = |duration: Duration| duration.as_nanos() as f64;
         match distribution {

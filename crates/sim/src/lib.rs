@@ -9,4 +9,5 @@ pub mod availability;
 pub mod cell;
 pub mod distribution;
 pub mod planner;
+pub mod swarm;
 pub mod world;

@@ -5,19 +5,23 @@
 
 mod control;
 mod data;
+mod fate;
 mod physics;
+pub(crate) mod planted;
+mod steer;
 mod task;
+mod watch;
+mod way;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::call::Failure;
-use seaworthy_core::cluster::reconciler::{self, Signal};
-use seaworthy_core::cluster::{self, Numbers, View};
-use seaworthy_core::endpoints::{Endpoints, Sightings, TaskId};
-use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::call::{self, Failure};
+use seaworthy_core::cluster::{Numbers, reconciler};
+use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::fleet::{self, Fleet};
-use seaworthy_core::health::{Failing, ProbeId, Probed};
+use seaworthy_core::health::{ProbeId, Probed};
 use seaworthy_core::machine::{Machine, soonest};
 use seaworthy_core::random::{Stream, draw};
 use seaworthy_core::record::{Exit, Record};
@@ -27,10 +31,11 @@ use seaworthy_core::time::Instant;
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use control::Control;
-use data::{Data, Done};
-use task::{Effect, Job, Process, State};
+use data::Data;
+use planted::Planted;
+use task::{Job, Process, State};
 
-pub use data::Arrival;
+pub use data::{Arrival, Tries};
 pub use physics::{Network, Physics};
 pub use seaworthy_core::experiment::model::Program;
 
@@ -50,8 +55,15 @@ pub struct World {
     services: Vec<Service>,
     news: VecDeque<News>,
     network: Dice,
+    /// What the gateway is to be told next. Kept for its memory alone.
+    words: VecDeque<target_group::Input>,
+    agent_is_down: bool,
+    /// How often the gateway was started again.
+    gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
+    #[cfg(test)]
+    planted: Option<Planted>,
 }
 
 /// One service.
@@ -64,6 +76,12 @@ struct Service {
     programs: Vec<Program>,
     starts: Dice,
     work: Dice,
+    /// When the gateway wants to be told the time, and the agent.
+    data_due: Option<Instant>,
+    control_due: Option<Instant>,
+    /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
+    /// another.
+    arrivals: [Instant; 2],
 }
 
 /// What happens at a moment.
@@ -86,11 +104,12 @@ enum Local {
     Finish(TaskId, Job),
     /// What becomes of it reaches the gateway.
     Reply(TaskId, Job, Reply),
-    Probed(ProbeId, Probed),
+    /// A check of this gateway has a result.
+    Probed(u32, ProbeId, Probed),
     /// From the gateway to the agent.
     Sightings(Box<Sightings>),
     /// From the agent to the gateway.
-    Endpoints(Endpoints),
+    Endpoints(Box<Endpoints>),
     /// A process listens from now on.
     Listens(TaskId),
     /// A process ends by itself.
@@ -146,6 +165,9 @@ impl World {
                 programs: vec![programs[place]],
                 starts: Dice::new(seed, Stream::Start),
                 work: Dice::new(seed, Stream::Service),
+                data_due: None,
+                control_due: None,
+                arrivals: [Instant::EPOCH; 2],
             }
         };
         let mut world = Self {
@@ -155,7 +177,12 @@ impl World {
             services: fleet.services.iter().enumerate().map(service).collect(),
             news: VecDeque::new(),
             network: Dice::new(fleet.seed, Stream::Network),
+            words: VecDeque::new(),
+            agent_is_down: false,
+            gateways: 0,
             partitioned: false,
+            #[cfg(test)]
+            planted: None,
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
@@ -168,16 +195,6 @@ impl World {
         self.now
     }
 
-    /// The tasks of the service at `place` that are not gone.
-    pub fn views(&self, place: usize) -> Vec<View> {
-        self.services[place].control.reconciler.views()
-    }
-
-    /// Floor and ceiling of the service at `place`.
-    pub fn bounds(&self, place: usize) -> (u32, u32) {
-        self.services[place].control.reconciler.bounds()
-    }
-
     /// What has come of it all, in order.
     pub fn poll_news(&mut self) -> Option<News> {
         self.news.pop_front()
@@ -186,8 +203,8 @@ impl World {
     /// Lets time pass until there is news, but not beyond `until`.
     pub fn advance(&mut self, until: Instant) {
         while self.news.is_empty() {
-            let deadlines = self.services.iter().map(Service::deadline);
-            let due = deadlines.fold(self.agenda.next(), soonest);
+            let dues = self.services.iter().map(|one| soonest(one.data_due, one.control_due));
+            let due = dues.fold(self.agenda.next(), soonest);
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
                 return;
@@ -202,50 +219,11 @@ impl World {
 
     /// A request reaches the gateway.
     pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
-        let input = self.services[place].data.begin(ticket, arrival);
-        self.data(place, input);
-    }
-
-    /// The process of a task is killed from outside.
-    pub fn kill(&mut self, task: TaskId) -> bool {
-        let place = self.place(task);
-        let runs = self.services[place].processes.contains_key(&task);
-        self.end(place, task, Exit::Signal(SIGKILL));
-        runs
-    }
-
-    /// A person tells the agent something about the service at `place`.
-    pub fn tell(&mut self, place: usize, event: reconciler::Event) {
-        self.control(place, Some(event));
-    }
-
-    /// A new revision of the service at `place`, whose tasks run another program, or the same one again.
-    pub fn deploy(&mut self, place: usize, config: cluster::Config, program: Option<Program>) {
-        let programs = &mut self.services[place].programs;
-        programs.push(program.unwrap_or(programs[programs.len() - 1]));
-        let revision = programs.len() as u32;
-        self.control(place, Some(reconciler::Event::Deploy(Box::new(config), revision)));
-    }
-
-    /// A task goes on, and badly, until [`mend`](Self::mend) is told the same `id`.
-    pub fn disturb(&mut self, task: TaskId, id: u32, fault: TaskFault) {
-        let place = self.place(task);
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        process.faults.push((id, fault));
-        process.hangs |= fault == TaskFault::Hang;
-    }
-
-    /// What was done to a task is over.
-    pub fn mend(&mut self, task: TaskId, id: u32) {
-        let place = self.place(task);
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        process.faults.retain(|(other, _)| *other != id);
-        if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
-            for job in process.go_on() {
-                self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
-            }
-            self.work(place, task);
+        let mut input = self.services[place].data.begin(ticket, arrival);
+        if let target_group::Input::Call(call::Input::Begin { request, .. }) = &mut input {
+            request.ask.repeatable |= self.has(Planted::PostIsRepeated);
         }
+        self.data(place, input);
     }
 
     fn place(&self, task: TaskId) -> usize {
@@ -265,7 +243,8 @@ impl World {
             }
             Event::Sample => {
                 for place in 0..self.services.len() {
-                    if let Some(count) = self.services[place].control.sample(self.now) {
+                    let control = &mut self.services[place].control;
+                    if let (Some(count), false) = (control.sample(self.now), self.agent_is_down) {
                         self.control(place, Some(reconciler::Event::Scale(count)));
                     }
                 }
@@ -284,14 +263,25 @@ impl World {
                     self.data(place, input);
                 }
             }
-            Local::Probed(probe, result) => {
-                self.data(place, target_group::Input::Probed(probe, result));
+            Local::Probed(gateway, probe, result) => {
+                if gateway == self.gateways {
+                    self.data(place, target_group::Input::Probed(probe, result));
+                }
             }
             Local::Sightings(seen) => {
                 self.control(place, Some(reconciler::Event::Sightings(*seen)));
             }
-            Local::Endpoints(endpoints) => {
-                self.data(place, target_group::Input::Endpoints(endpoints));
+            Local::Endpoints(mut endpoints) => {
+                for endpoint in &mut endpoints.tasks {
+                    if self.has(Planted::DrainingStaysIn) {
+                        endpoint.wanted = Wanted::InRotation;
+                    }
+                    if self.has(Planted::HealthyUnseen) {
+                        endpoint.inherited.get_or_insert(Health::Healthy.into());
+                    }
+                }
+                self.services[place].data.keep(&endpoints);
+                self.data(place, target_group::Input::Endpoints(*endpoints));
                 self.report(place);
             }
             Local::Listens(task) => {
@@ -311,223 +301,17 @@ impl World {
 
     /// The time has come for whatever waited for it.
     fn time(&mut self, place: usize) {
-        let service = &self.services[place];
-        let now = self.now;
-        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let control = service.control.reconciler.poll_timeout();
-        if is_due(service.data.group.poll_timeout()) {
+        let Service { data_due, control_due, .. } = self.services[place];
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
+        let (data, control) = (is_due(data_due), is_due(control_due));
+        if data && self.has(Planted::TimeIsForgotten) {
+            self.services[place].data_due = None;
+        } else if data {
             self.services[place].data.group.handle_timeout(self.now);
             self.carry_out(place);
         }
-        if is_due(control) {
+        if control {
             self.control(place, None);
         }
-    }
-
-    // The way of data
-
-    /// Tells the gateway, and does what it wants.
-    fn data(&mut self, place: usize, input: target_group::Input) {
-        self.services[place].data.group.handle(self.now, input);
-        self.carry_out(place);
-    }
-
-    fn carry_out(&mut self, place: usize) {
-        let mut decided = false;
-        // What it wants may call for another word to it, which waits until all is carried out.
-        let mut words = VecDeque::new();
-        loop {
-            let data = &mut self.services[place].data;
-            let Some(action) = data.group.poll_action() else {
-                let Some(word) = words.pop_front() else { break };
-                data.group.handle(self.now, word);
-                continue;
-            };
-            match action {
-                target_group::Action::Probe { probe, task, deadline, .. } => {
-                    self.probe(place, probe, task, deadline);
-                }
-                target_group::Action::Call(action) => {
-                    let Done { send, news, word } = data.carry_out(self.now, action);
-                    self.news.extend(news);
-                    words.extend(word);
-                    if let Some((task, job)) = send {
-                        self.after(self.physics.hop, place, Local::Reach(task, job));
-                    }
-                }
-                target_group::Action::Record(record) => {
-                    decided = true;
-                    self.news.push_back(News::Served(place, record));
-                }
-            }
-        }
-        if decided {
-            self.report(place);
-        }
-    }
-
-    fn probe(&mut self, place: usize, probe: ProbeId, task: TaskId, deadline: Instant) {
-        let process = self.services[place].processes.get(&task);
-        let there_and_back = 2 * self.physics.hop;
-        let (delay, result) = match process {
-            Some(process) if process.hangs => {
-                (deadline.since(self.now), Probed::Failed(Failing::Timeout))
-            }
-            Some(process) if process.listens() => {
-                (there_and_back, Probed::Status(process.program.check_status))
-            }
-            _ => (there_and_back, Probed::Failed(Failing::Refused)),
-        };
-        self.after(delay, place, Local::Probed(probe, result));
-    }
-
-    /// The gateway tells the agent what it sees.
-    fn report(&mut self, place: usize) {
-        let group = &self.services[place].data.group;
-        let seen = group.sightings(self.now, group.version());
-        self.pass_on(place, Local::Sightings(Box::new(seen)));
-    }
-
-    /// Over the link between agent and gateway.
-    fn pass_on(&mut self, place: usize, message: Local) {
-        let Network { latency, loss } = self.physics.link;
-        if !self.partitioned && !self.network.chance(loss) {
-            let delay = self.network.duration(latency);
-            self.after(delay, place, message);
-        }
-    }
-
-    // The tasks
-
-    fn reach(&mut self, place: usize, task: TaskId, job: Job) {
-        let hop = self.physics.hop;
-        let Some(process) = self.services[place].processes.get_mut(&task) else {
-            return self.after(hop, place, Local::Reply(task, job, data::refused()));
-        };
-        if !process.listens() {
-            return self.after(hop, place, Local::Reply(task, job, data::refused()));
-        }
-        if job.deadly && !process.hangs {
-            process.take(job);
-            return self.end(place, task, Exit::Signal(SIGABRT));
-        }
-        let at_once = process.faults.iter().find_map(|(_, fault)| match fault {
-            TaskFault::Fail => Some(Reply::Whole(500)),
-            TaskFault::Reset => Some(data::closed()),
-            TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
-        });
-        let busy = process.is_full().then_some(Reply::Whole(503));
-        match at_once.or(busy).filter(|_| !process.hangs) {
-            Some(reply) => self.after(hop, place, Local::Reply(task, job, reply)),
-            None => {
-                if let Some(Effect::Begin(job)) = process.take(job) {
-                    self.begin_work(place, task, job);
-                }
-            }
-        }
-    }
-
-    fn begin_work(&mut self, place: usize, task: TaskId, job: Job) {
-        let service = &mut self.services[place];
-        let work = service.work.duration(service.processes[&task].program.work);
-        self.after(work, place, Local::Finish(task, job));
-    }
-
-    fn finish(&mut self, place: usize, task: TaskId, job: Job) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        if !process.finish(job) {
-            return;
-        }
-        let status = process.program.status;
-        let mut reply = Reply::Whole(status);
-        let mut delay = self.physics.hop;
-        for (_, fault) in &process.faults {
-            match fault {
-                TaskFault::Slow(latency) => delay += *latency,
-                TaskFault::HalfAnswer => reply = Reply::Half(status),
-                TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
-            }
-        }
-        self.after(delay, place, Local::Reply(task, job, reply));
-        self.work(place, task);
-    }
-
-    /// A process does whatever it can do next.
-    fn work(&mut self, place: usize, task: TaskId) {
-        while let Some(effect) =
-            self.services[place].processes.get_mut(&task).and_then(Process::next)
-        {
-            match effect {
-                Effect::Begin(job) => self.begin_work(place, task, job),
-                Effect::End => return self.end(place, task, Exit::Code(0)),
-            }
-        }
-    }
-
-    /// A process is no more, and whatever it had in hand.
-    fn end(&mut self, place: usize, task: TaskId, exit: Exit) {
-        let service = &mut self.services[place];
-        let Some(process) = service.processes.remove(&task) else { return };
-        service.data.disconnect(task);
-        for job in process.in_hand() {
-            self.after(self.physics.hop, place, Local::Reply(task, job, data::closed()));
-        }
-        self.news.push_back(News::Ended(task));
-        self.control(place, Some(reconciler::Event::Exited(task, exit.into())));
-    }
-
-    // The way of control
-
-    /// Tells the agent, and does what it wants.
-    fn control(&mut self, place: usize, event: Option<reconciler::Event>) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            for action in self.services[place].control.drive(self.now, event) {
-                events.extend(self.act(place, action).map(Some));
-            }
-        }
-        self.news.push_back(News::Tasks(place));
-    }
-
-    fn act(&mut self, place: usize, action: reconciler::Action) -> Option<reconciler::Event> {
-        match action {
-            reconciler::Action::Launch { task, revision, .. } => {
-                let service = &mut self.services[place];
-                let program = service.programs[revision as usize - 1];
-                service.processes.insert(task, Process::new(program));
-                let start = service.starts.duration(program.start);
-                self.after(start, place, Local::Listens(task));
-                return Some(reconciler::Event::Launched(task));
-            }
-            reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
-            reconciler::Action::Publish(endpoints) => {
-                self.services[place].data.keep(&endpoints);
-                self.pass_on(place, Local::Endpoints(endpoints));
-            }
-            reconciler::Action::Record(record) => {
-                self.news.push_back(News::Controlled(place, record));
-            }
-        }
-        None
-    }
-
-    fn signal(&mut self, place: usize, task: TaskId, signal: Signal) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        if process.signal(signal) {
-            let exit = match signal {
-                Signal::Kill => Exit::Signal(SIGKILL),
-                Signal::Terminate => Exit::Code(0),
-            };
-            self.end(place, task, exit);
-        }
-    }
-}
-
-// === impl Service ===
-
-impl Service {
-    /// When the time is wanted next.
-    fn deadline(&self) -> Option<Instant> {
-        soonest(self.data.group.poll_timeout(), self.control.reconciler.poll_timeout())
     }
 }

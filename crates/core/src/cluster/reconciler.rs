@@ -61,6 +61,8 @@ pub struct Reconciler {
     limits: BTreeMap<Revision, Limits>,
     /// When the gateway was first and last heard of without a break in between.
     sighted: Option<(Instant, Instant)>,
+    /// The version of the endpoints that the gateway goes by, as far as is known.
+    acknowledged: u64,
     /// What clients got.
     watch: Watch,
     /// An earlier gateway still finishes requests.
@@ -96,6 +98,7 @@ impl Reconciler {
             old: Vec::new(),
             backoffs: BTreeMap::new(),
             sighted: None,
+            acknowledged: 0,
             watch: Watch::default(),
             handover: false,
             holding: false,
@@ -303,7 +306,10 @@ impl Machine for Reconciler {
                 let disproved = task.disproved(&self.config).filter(|at| *at > self.at);
                 soonest(self.settles(task), disproved)
             }
-            Phase::Draining { until, .. } => Some(until),
+            // Without an acknowledgement there is nothing to wake up for.
+            Phase::Draining { until, version, .. } => {
+                Some(until).filter(|_| self.has_left(version))
+            }
             Phase::Stopping { kill_at, .. } => kill_at,
             Phase::Launching { .. } => None,
         };

@@ -15,6 +15,8 @@ pub struct Program {
     pub waiting: Option<u32>,
     /// It answers requests with this status.
     pub status: u16,
+    /// It answers so many of 100 requests with 500 instead.
+    pub failing_percent: u32,
     /// It answers checks with this status.
     pub check_status: u16,
     /// It crashes so long after it has begun to listen.
@@ -56,6 +58,7 @@ impl Default for Program {
             concurrency: 64,
             waiting: None,
             status: 200,
+            failing_percent: 0,
             check_status: 200,
             crashes_after: None,
             stubborn: false,

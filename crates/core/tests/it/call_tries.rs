@@ -87,6 +87,20 @@ fn if_one_of_two_fails_the_other_one_is_waited_for() {
 }
 
 #[test]
+fn after_one_that_was_lost_only_the_other_one_is_waited_for() {
+    check(&expect![[r#"
+        rotate 1 2 3   |
+        usual 20 0.01s |
+        look a         | a try 1 on task-3
+        at 0.215s      | a try 2 on task-1, fresh, hedge
+        a#2 lost       |
+        at 1s          |
+        a#1 head       | a passes 1
+        a done         |
+    "#]]);
+}
+
+#[test]
 fn a_safe_request_is_tried_again_on_a_status() {
     check(&expect![[r#"
         rotate 1 2 3 |

@@ -68,6 +68,11 @@ fn a_gateway_that_is_silent_while_tasks_start() {
 }
 
 #[test]
+fn a_gateway_that_has_not_heard_that_a_task_drains() {
+    check("drain-unheard.txt");
+}
+
+#[test]
 fn a_gateway_that_restarts_while_a_task_drains() {
     check("gateway-restarts.txt");
 }

@@ -1,10 +1,9 @@
 //! The way of control of one service: the agent, without its processes and files.
 
-use seaworthy_core::cluster::Numbers;
-use seaworthy_core::cluster::View;
 use seaworthy_core::cluster::autoscaler::{Autoscaler, Observation};
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
-use seaworthy_core::endpoints::Traffic;
+use seaworthy_core::cluster::{self, Numbers, View};
+use seaworthy_core::endpoints::{Sightings, TaskId, Traffic};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::machine::drive;
 use seaworthy_core::time::Instant;
@@ -16,9 +15,17 @@ const FIRST_PORT: u16 = 1024;
 #[derive(Debug)]
 pub(super) struct Control {
     pub(super) reconciler: Reconciler,
+    /// As it was told last.
+    config: cluster::Config,
+    seed: u64,
+    numbers: Numbers,
     autoscaler: Option<Autoscaler>,
     /// What clients got, as last heard, since the autoscaler was last asked.
     traffic: Option<Traffic>,
+    /// What the gateway has told last.
+    pub(super) told: Option<Sightings>,
+    /// The version of the endpoints that were published last.
+    pub(super) published: u64,
     port: u16,
     needs_port: bool,
 }
@@ -29,17 +36,39 @@ impl Control {
     pub(super) fn new(service: &Service, seed: u64, numbers: Numbers) -> Self {
         Self {
             reconciler: Reconciler::new(service.cluster.clone(), seed, numbers),
+            config: service.cluster.clone(),
+            seed,
+            numbers,
             autoscaler: service.cluster.autoscaling.clone().map(Autoscaler::new),
             traffic: None,
+            told: None,
+            published: 0,
             port: FIRST_PORT,
             needs_port: true,
         }
+    }
+
+    /// The next agent goes on with what this one has written down, and these tasks run.
+    pub(super) fn restore(&mut self, now: Instant, running: &[TaskId], forgetful: bool) {
+        let (config, mut snapshot) = (self.config.clone(), self.reconciler.snapshot());
+        if forgetful {
+            snapshot = snapshot.renumbered();
+        }
+        self.reconciler =
+            Reconciler::restore(config, self.seed, self.numbers, snapshot, running, now);
+        self.autoscaler = self.config.autoscaling.clone().map(Autoscaler::new);
+        (self.traffic, self.told) = (None, None);
+        self.needs_port = true;
     }
 
     /// Tells core, and returns what it wants. The next task always has a port.
     pub(super) fn drive(&mut self, now: Instant, event: Option<Event>) -> Vec<Action> {
         if let Some(Event::Sightings(seen)) = &event {
             self.traffic = Some(seen.traffic);
+            self.told = Some(seen.clone());
+        }
+        if let Some(Event::Deploy(config, _)) = &event {
+            self.config.clone_from(config);
         }
         let mut actions = Vec::new();
         drive(&mut self.reconciler, now, event, |action| actions.push(action));

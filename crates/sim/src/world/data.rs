@@ -1,7 +1,7 @@
 //! The way of data of one service: the gateway, without its sockets.
 
 use seaworthy_core::call::{
-    Action, Attempt, CallId, Failure, FailureKind, Input, Request, RouteId, Slots,
+    Action, Attempt, CallId, Failure, FailureKind, Input, Reason, Request, RouteId, Slots,
 };
 use seaworthy_core::endpoints::{Endpoints, TaskId, Wanted};
 use seaworthy_core::fleet::Service;
@@ -17,20 +17,27 @@ use super::{News, Reply};
 #[derive(Debug)]
 pub(super) struct Data {
     pub(super) group: TargetGroup,
-    config: seaworthy_core::call::Config,
+    settings: Service,
+    seed: u64,
     slots: Slots,
     /// By slot.
-    open: Vec<Option<Open>>,
+    open: Vec<Open>,
+    counts: Tries,
     /// Kept connections: whether a request goes over one matters when that breaks.
     pool: Pool<()>,
 }
 
-/// A call that is not over.
-#[derive(Debug)]
+/// A call that is not over, or the memory of one that was.
+#[derive(Debug, Default)]
 struct Open {
-    call: CallId,
+    /// None: it is over.
+    call: Option<CallId>,
     ticket: u64,
     deadly: bool,
+    /// It must not be sent again once a task has seen it.
+    once: bool,
+    /// The last try came to an end of which a task has seen something.
+    seen: bool,
     /// In order.
     tries: Vec<Try>,
 }
@@ -39,6 +46,7 @@ struct Open {
 struct Try {
     attempt: Attempt,
     task: TaskId,
+    is_hedge: bool,
     /// It goes over a kept connection.
     reused: bool,
     /// That of the head that has come.
@@ -64,35 +72,103 @@ pub struct Arrival {
     pub deadly: bool,
 }
 
+/// How often the calls of a service were tried beside their first tries, since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// After a try that failed,
+    pub retries: u64,
+    /// and as many of those after one of which a task had seen something: a budget pays for them.
+    pub paid: u64,
+    /// Calls that must not be repeated, and were.
+    pub repeated: u64,
+    /// Beside a try that took its time,
+    pub hedges: u64,
+    /// and as many of those had the answer.
+    pub won: u64,
+}
+
 /// What is to be done for a call.
 #[derive(Debug, Default)]
 pub(super) struct Done {
     /// A request goes to a task.
     pub(super) send: Option<(TaskId, Job)>,
-    /// The client gets an answer.
-    pub(super) news: Option<News>,
+    /// The client gets it.
+    pub(super) answer: Option<Answer>,
     /// The dispatcher is told this next.
-    pub(super) word: Option<target_group::Input>,
+    pub(super) word: Option<Word>,
+}
+
+/// How a request ends for its client; see [`News::Answered`].
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) ticket: u64,
+    pub(super) status: Option<u16>,
+    pub(super) task: Option<TaskId>,
+}
+
+/// How the answer of a try ends, once it is the client's.
+#[derive(Debug)]
+pub(super) enum Word {
+    Whole(CallId, Attempt),
+    /// The try goes over a kept connection, or does not.
+    Cut(CallId, Attempt, bool),
+}
+
+// === impl Word ===
+
+impl From<Word> for target_group::Input {
+    fn from(word: Word) -> Self {
+        Self::Call(match word {
+            Word::Whole(call, attempt) => Input::Done { call, attempt },
+            Word::Cut(call, attempt, reused) => Input::Failed {
+                call,
+                attempt,
+                failure: Failure { answered: true, reused, ..CLOSED },
+            },
+        })
+    }
 }
 
 // === impl Data ===
 
 impl Data {
     pub(super) fn new(service: &Service, seed: u64) -> Self {
-        let Service { health, call, balancing, .. } = service.clone();
         Self {
-            group: TargetGroup::new(health, call.clone(), balancing, seed),
-            config: call,
+            group: Self::begin_group(service, seed),
+            settings: service.clone(),
+            seed,
             slots: Slots::default(),
             open: Vec::new(),
+            counts: Tries::default(),
             pool: Pool::new(pool::Config::default()),
         }
+    }
+
+    fn begin_group(service: &Service, seed: u64) -> TargetGroup {
+        let Service { health, call, balancing, .. } = service.clone();
+        TargetGroup::new(health, call, balancing, seed)
+    }
+
+    /// All that it knew is gone, and so are all calls.
+    pub(super) fn restart(&mut self) -> Vec<News> {
+        self.group = Self::begin_group(&self.settings, self.seed);
+        self.pool = Pool::new(pool::Config::default());
+        let calls: Vec<CallId> = self.open.iter().filter_map(|open| open.call).collect();
+        let cut = |call| {
+            let ticket = self.close(call)?;
+            Some(News::Answered { ticket, status: None, task: None })
+        };
+        calls.into_iter().filter_map(cut).collect()
+    }
+
+    pub(super) fn tries(&self) -> Tries {
+        self.counts
     }
 
     /// A request comes.
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
         let Arrival { method, target, preferred, affinity, fingerprint, deadly } = arrival;
-        let route: RouteId = self.config.route(method, target, "", |_, _| false);
+        let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
         let ask = Ask { repeatable: *method != "POST", deadline: None };
         let mut request = Request::new(route, ask);
         request.safe = *method == "GET";
@@ -101,19 +177,27 @@ impl Data {
         let call = self.slots.take();
         let slot = call.slot as usize;
         if self.open.len() <= slot {
-            self.open.resize_with(slot + 1, || None);
+            self.open.resize_with(slot + 1, Open::default);
         }
-        self.open[slot] = Some(Open { call, ticket, deadly: *deadly, tries: Vec::new() });
+        let open = &mut self.open[slot];
+        open.tries.clear();
+        (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
+        (open.once, open.seen) = (*method == "POST", false);
         target_group::Input::Call(Input::Begin { call, request })
     }
 
     /// What the dispatcher wants done for a call.
     pub(super) fn carry_out(&mut self, now: Instant, action: Action) -> Done {
         match action {
-            Action::Try { call, attempt, task, fresh, .. } => {
+            Action::Try { call, attempt, task, fresh, why, .. } => {
                 let reused = !fresh && self.pool.take(now, task, |()| true).is_some();
-                let Some(open) = self.of(call) else { return Done::default() };
-                open.tries.push(Try { attempt, task, reused, status: None, half: false });
+                let Some(open) = find(&mut self.open, call) else { return Done::default() };
+                let is_hedge = why == Reason::Hedge;
+                self.counts.retries += u64::from(why == Reason::Retry);
+                self.counts.paid += u64::from(why == Reason::Retry && open.seen);
+                self.counts.repeated += u64::from(open.once && (open.seen || is_hedge));
+                self.counts.hedges += u64::from(is_hedge);
+                open.tries.push(Try { attempt, task, is_hedge, reused, status: None, half: false });
                 let deadly = open.deadly;
                 Done { send: Some((task, Job { call, attempt, deadly })), ..Done::default() }
             }
@@ -125,8 +209,8 @@ impl Data {
 
     /// A call ends without the answer of a task.
     fn end(&mut self, call: CallId, status: Option<u16>) -> Done {
-        let answered = |open: Open| News::Answered { ticket: open.ticket, status, task: None };
-        Done { news: self.close(call).map(answered), ..Done::default() }
+        let answer = self.close(call).map(|ticket| Answer { ticket, status, task: None });
+        Done { answer, ..Done::default() }
     }
 
     /// What the dispatcher is to be told of a reply, in order.
@@ -137,16 +221,19 @@ impl Data {
         reply: Reply,
     ) -> Option<target_group::Input> {
         let Job { call, attempt, .. } = job;
-        let one = self.of(call)?.tries.iter_mut().find(|one| one.attempt == attempt)?;
+        let open = find(&mut self.open, call)?;
+        let one = open.tries.iter_mut().find(|one| one.attempt == attempt)?;
         debug_assert_eq!(one.task, task, "a try goes to one task");
         let input = match reply {
             Reply::Whole(status) | Reply::Half(status) => {
                 one.status = Some(status);
                 one.half = matches!(reply, Reply::Half(_));
+                open.seen = true;
                 Input::Head { call, attempt, status, withdraws: false }
             }
             Reply::Failed(failure) => {
                 let failure = Failure { reused: one.reused, ..failure };
+                open.seen = failure.sent;
                 Input::Failed { call, attempt, failure }
             }
         };
@@ -156,23 +243,18 @@ impl Data {
     /// The client gets the answer of this try: all of it, or the half that there is.
     fn pass(&mut self, now: Instant, call: CallId, attempt: Attempt) -> Done {
         let nothing = Done::default();
-        let Some(open) = self.of(call) else { return nothing };
+        let Some(open) = find(&mut self.open, call) else { return nothing };
         let Some(one) = open.tries.iter().find(|one| one.attempt == attempt).copied() else {
             return nothing;
         };
+        self.counts.won += u64::from(one.is_hedge);
         if one.half {
-            let failure = Failure { answered: true, reused: one.reused, ..CLOSED };
-            let word = Input::Failed { call, attempt, failure };
-            return Done { word: Some(target_group::Input::Call(word)), ..nothing };
+            return Done { word: Some(Word::Cut(call, attempt, one.reused)), ..nothing };
         }
         self.pool.put(now, one.task, None, ());
-        let answered = |open: Open| News::Answered {
-            ticket: open.ticket,
-            status: one.status,
-            task: Some(one.task),
-        };
-        let word = Some(target_group::Input::Call(Input::Done { call, attempt }));
-        Done { news: self.close(call).map(answered), word, send: None }
+        let answer = |ticket| Answer { ticket, status: one.status, task: Some(one.task) };
+        let word = Some(Word::Whole(call, attempt));
+        Done { answer: self.close(call).map(answer), word, send: None }
     }
 
     /// Only tasks that are in rotation keep their connections.
@@ -188,16 +270,18 @@ impl Data {
         self.pool.retain(|other| other != task);
     }
 
-    fn of(&mut self, call: CallId) -> Option<&mut Open> {
-        let open = self.open.get_mut(call.slot as usize)?.as_mut()?;
-        (open.call == call).then_some(open)
-    }
-
-    fn close(&mut self, call: CallId) -> Option<Open> {
-        self.of(call)?;
+    /// Ends a call, and gives its ticket.
+    fn close(&mut self, call: CallId) -> Option<u64> {
+        let open = find(&mut self.open, call)?;
+        open.call = None;
+        let ticket = open.ticket;
         self.slots.give_back(call);
-        self.open[call.slot as usize].take()
+        Some(ticket)
     }
+}
+
+fn find(open: &mut [Open], call: CallId) -> Option<&mut Open> {
+    open.get_mut(call.slot as usize).filter(|open| open.call == Some(call))
 }
 
 const CLOSED: Failure = Failure {

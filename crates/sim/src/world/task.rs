@@ -23,6 +23,8 @@ pub(crate) struct Process {
     pub(crate) state: State,
     /// Stopped by SIGSTOP: nothing moves.
     pub(crate) hangs: bool,
+    /// It was told to go while it hung, and will be when it goes on.
+    told_to_go: bool,
     /// What is on its way, each with an id, the earliest first.
     pub(crate) faults: Vec<(u32, TaskFault)>,
     /// Taken and not yet begun.
@@ -60,6 +62,7 @@ impl Process {
             program,
             state: State::Starting,
             hangs: false,
+            told_to_go: false,
             faults: Vec::new(),
             waiting: VecDeque::new(),
             working: Vec::new(),
@@ -77,6 +80,11 @@ impl Process {
         let Program { concurrency, waiting, .. } = self.program;
         self.working.len() >= concurrency as usize
             && waiting.is_some_and(|waiting| self.waiting.len() >= waiting as usize)
+    }
+
+    /// What it has taken and not begun.
+    pub(crate) fn backlog(&self) -> usize {
+        self.waiting.len()
     }
 
     /// A request has come.
@@ -114,7 +122,11 @@ impl Process {
     pub(crate) fn signal(&mut self, signal: Signal) -> bool {
         match signal {
             Signal::Kill => true,
-            Signal::Terminate if self.program.stubborn || self.hangs => false,
+            Signal::Terminate if self.program.stubborn => false,
+            Signal::Terminate if self.hangs => {
+                self.told_to_go = true;
+                false
+            }
             Signal::Terminate => {
                 self.state = State::Leaving;
                 self.working.is_empty() && self.waiting.is_empty()
@@ -125,6 +137,9 @@ impl Process {
     /// It goes on; what had come to its end meanwhile.
     pub(crate) fn go_on(&mut self) -> Vec<Job> {
         self.hangs = false;
+        if self.told_to_go {
+            self.state = State::Leaving;
+        }
         std::mem::take(&mut self.held)
     }
 

@@ -51,7 +51,9 @@ impl Dispatcher {
     pub(super) fn hedge(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.get(id) else { return };
         call.hedge_at = None;
-        let (route, sent, is_late) = (call.request.route.0, call.sent, call.tries.any_open());
+        // After one that was lost there is one more try: the one that goes on.
+        let is_late = call.tries.any_open() && !call.lost_one;
+        let (route, sent) = (call.request.route.0, call.sent);
         let not: Vec<TaskId> = call.avoid(true).collect();
         let pick = Pick { preferred: None, not: &not, ..call.pick() };
         let task = if is_late { self.loads.pick(now, &pick) } else { None };

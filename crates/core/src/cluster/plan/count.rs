@@ -157,8 +157,11 @@ impl Count<'_> {
         let (have, want) = (self.good(true), self.desired.new);
         let Some(too_many) = self.count(true, Serving).checked_sub(want) else { return };
         let retire = |task| Step::Retire(task, Cause::Surplus { have, want });
-        let idle = self.staying(true, Coming).chain(self.staying(true, Unsettled));
-        plan.steps.extend(idle.map(retire));
+        // One that has not settled may serve all the same, so it waits for the floor as well.
+        if self.serving() >= self.desired.floor {
+            let idle = self.staying(true, Coming).chain(self.staying(true, Unsettled));
+            plan.steps.extend(idle.map(retire));
+        }
         let youngest = self.staying(true, Serving).rev().take(too_many.min(*spare) as usize);
         plan.steps.extend(youngest.map(retire));
         let must_stay = too_many.saturating_sub(*spare);

@@ -93,6 +93,9 @@ fn surplus_goes_coming_ones_first_and_then_the_youngest() {
     assert_eq!(steps(2, 2, 4, "SSC"), "-3 | Coming(1)");
     assert_eq!(steps(2, 2, 4, "SSSS"), "-4 -3 | ");
     assert_eq!(steps(0, 0, 0, "SS"), "-2 -1 | ");
+    let given_up = Desired { new: 0, keep: 2, ..desired(2, 2, 4) };
+    assert_eq!(rolling(2, &given_up, "ssU"), "-3 | Kept(2) Settling(1)");
+    assert_eq!(rolling(2, &given_up, "sU"), "start-old | Kept(1) Settling(1)", "it may serve");
 }
 
 #[test]

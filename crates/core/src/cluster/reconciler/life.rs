@@ -92,6 +92,12 @@ impl Reconciler {
         (deadline <= last + SIGHTINGS_COUNT_FOR).then_some(deadline)
     }
 
+    /// Whether the gateway sends no new requests to a task that these endpoints take out. One that has
+    /// not heard of it still does, unless the whole service goes.
+    pub(super) fn has_left(&self, version: u64) -> bool {
+        self.acknowledged >= version || self.down
+    }
+
     /// Does what is due at `now` for tasks as they are.
     pub(super) fn advance(&mut self, now: Instant) {
         let due: Vec<(TaskId, Phase, bool, u32)> =
@@ -104,7 +110,9 @@ impl Reconciler {
                 {
                     self.give_up(now, id);
                 }
-                Phase::Draining { until, .. } if until <= now => {
+                Phase::Draining { until, version, .. }
+                    if until <= now && self.has_left(version) =>
+                {
                     self.stop(now, id, Cause::DeregistrationDelayOver { in_flight });
                 }
                 Phase::Stopping { port, kill_at: Some(at) } if at <= now => {

@@ -19,6 +19,7 @@ impl Reconciler {
         if sightings.acknowledged > self.published.version {
             return self.number_from(sightings.acknowledged + 1);
         }
+        self.acknowledged = sightings.acknowledged;
         let unbroken = self.informed(now);
         let first = self.sighted.filter(|_| unbroken).map_or(now, |(first, _)| first);
         self.sighted = Some((first, now));

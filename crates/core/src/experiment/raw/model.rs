@@ -65,6 +65,7 @@ impl RawModel {
             )?,
             waiting: waiting.or(before.waiting),
             status: number("status", self.status, before.status, 200..=599)?,
+            failing_percent: before.failing_percent,
             check_status: number(
                 "check_status",
                 self.check_status,

@@ -1,0 +1,29 @@
+//! Random fleets with random fates, watched for what must hold whatever happens.
+//!
+//! A seed stands for a [`Scenario`]: a fleet that a user could write, and what happens to it. First
+//! everything goes wrong that can (*safety*: limits must hold), then all is mended (*liveness*: the
+//! fleet must be as desired again, and serve). What it proves depends on what it reached, so that is
+//! counted: [`Sometimes`].
+//!
+//! Source of the two phases: the VOPR of `TigerBeetle`; of the states that must be reached: `CODE_PROBE`
+//! of `FoundationDB`.
+
+mod draw;
+mod fate;
+mod load;
+mod run;
+mod scenario;
+mod shrink;
+mod sometimes;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use draw::scenario;
+pub use run::{Outcome, run, traced};
+pub use scenario::{Flaw, Happening, Member, Scenario, ToService, ToTask};
+pub use shrink::shrink;
+pub use sometimes::{Reached, Sometimes};
+pub use tally::Tally;
+pub use watch::{Rule, Violation};

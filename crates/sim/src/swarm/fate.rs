@@ -1,0 +1,190 @@
+//! What happens to a fleet in a scenario, and how it ends again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use seaworthy_core::cluster::reconciler;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::fleet::Fleet;
+use seaworthy_core::time::Instant;
+
+use super::scenario::{Happening, Scenario, ToService, ToTask};
+use crate::world::World;
+
+/// What happens, in order, and what lasts.
+#[derive(Debug)]
+pub(super) struct Fate<'a> {
+    scenario: &'a Scenario,
+    fleet: &'a Fleet,
+    begin: Instant,
+    happened: usize,
+    /// What lasts, by when it ends and the order in which it began.
+    lasting: BTreeMap<(Instant, u32), Lasting>,
+    begun: u32,
+}
+
+#[derive(Debug)]
+enum Lasting {
+    Disturbed(Vec<TaskId>),
+    Partition,
+    NoAgent,
+}
+
+/// What happens to the load and not to the fleet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ToLoad {
+    Burst {
+        place: usize,
+        times: u32,
+        until: Instant,
+    },
+    QueryOfDeath(usize),
+    /// Its calls have ended.
+    NewGateway,
+}
+
+// === impl Fate ===
+
+impl<'a> Fate<'a> {
+    pub(super) fn new(scenario: &'a Scenario, fleet: &'a Fleet, begin: Instant) -> Self {
+        Self { scenario, fleet, begin, happened: 0, lasting: BTreeMap::new(), begun: 0 }
+    }
+
+    /// When something happens next, or ends.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let happens = self.scenario.happenings.get(self.happened).map(|(at, _)| self.begin + *at);
+        let ends = self.lasting.first_key_value().map(|((at, _), _)| *at);
+        happens.into_iter().chain(ends).min()
+    }
+
+    /// Does what is due; what is to be done to the load.
+    pub(super) fn act(&mut self, world: &mut World) -> Vec<ToLoad> {
+        let now = world.now();
+        while let Some(entry) = self.lasting.first_entry().filter(|entry| entry.key().0 <= now) {
+            let ((_, id), what) = entry.remove_entry();
+            self.end(world, id, &what);
+        }
+        let mut to_load = Vec::new();
+        while let Some((at, happening)) = self.scenario.happenings.get(self.happened)
+            && self.begin + *at <= now
+        {
+            self.happened += 1;
+            to_load.extend(self.happen(world, *happening));
+        }
+        to_load
+    }
+
+    /// All is mended, and where something was deployed, a good revision is, without an alarm: that would
+    /// ring for what goes on before the cure works.
+    pub(super) fn mend(&mut self, world: &mut World) {
+        while let Some(((_, id), what)) = self.lasting.pop_first() {
+            self.end(world, id, &what);
+        }
+        self.happened = self.scenario.happenings.len();
+        for place in 0..self.fleet.services.len() {
+            let to_service = |(_, what): &(_, Happening)| what.to_service(place);
+            let mut happenings = self.scenario.happenings.iter().filter_map(to_service);
+            if happenings.any(|what| matches!(what, ToService::Deploy(_))) {
+                let mut config = self.fleet.services[place].cluster.clone();
+                config.deployment.alarm = None;
+                world.deploy(place, config, Some(self.scenario.services[place].program));
+            }
+        }
+    }
+
+    fn last(&mut self, until: Instant, what: Lasting) -> u32 {
+        self.begun += 1;
+        self.lasting.insert((until, self.begun), what);
+        self.begun
+    }
+
+    fn end(&self, world: &mut World, id: u32, what: &Lasting) {
+        let same = |others: &BTreeMap<_, Lasting>| {
+            others
+                .values()
+                .any(|other| std::mem::discriminant(other) == std::mem::discriminant(what))
+        };
+        match what {
+            Lasting::Disturbed(tasks) => tasks.iter().for_each(|task| world.mend(*task, id)),
+            Lasting::Partition => world.partitioned = same(&self.lasting),
+            Lasting::NoAgent => world.start_agent(),
+        }
+    }
+
+    fn happen(&mut self, world: &mut World, happening: Happening) -> Option<ToLoad> {
+        let now = world.now();
+        match happening {
+            Happening::ToTask(place, nth, what) => {
+                let tasks: Vec<TaskId> = world.running(place).collect();
+                let turn = (nth as usize).checked_rem(tasks.len())?;
+                self.happen_to_task(world, place, tasks[turn], what);
+            }
+            Happening::ToService(place, what) => return self.happen_to_service(world, place, what),
+            Happening::Partition(lasts) => {
+                world.partitioned = true;
+                self.last(now + lasts, Lasting::Partition);
+            }
+            Happening::CrashAgent(lasts) => {
+                world.crash_agent();
+                self.last(now + lasts, Lasting::NoAgent);
+            }
+            Happening::CrashGateway => {
+                world.crash_gateway();
+                return Some(ToLoad::NewGateway);
+            }
+        }
+        None
+    }
+
+    fn happen_to_task(&mut self, world: &mut World, place: usize, task: TaskId, what: ToTask) {
+        match what {
+            ToTask::Kill => {
+                world.kill(task);
+            }
+            ToTask::Stop => world.tell(place, reconciler::Event::Stop(task)),
+            ToTask::Drain => world.tell(place, reconciler::Event::Drain(task)),
+            ToTask::Disturb(fault, lasts) => self.disturb(world, vec![task], fault, lasts),
+        }
+    }
+
+    fn happen_to_service(
+        &mut self,
+        world: &mut World,
+        place: usize,
+        what: ToService,
+    ) -> Option<ToLoad> {
+        match what {
+            ToService::Disturb(fault, lasts) => {
+                let tasks = world.running(place).collect();
+                self.disturb(world, tasks, fault, lasts);
+            }
+            ToService::QueryOfDeath => return Some(ToLoad::QueryOfDeath(place)),
+            ToService::Burst(times, lasts) => {
+                return Some(ToLoad::Burst { place, times, until: world.now() + lasts });
+            }
+            ToService::Deploy(flaw) => {
+                let good = self.scenario.services[place].program;
+                let program = flaw.map_or(good, |flaw| flaw.of(good));
+                world.deploy(place, self.fleet.services[place].cluster.clone(), Some(program));
+            }
+            ToService::Rollback => world.tell(place, reconciler::Event::Rollback),
+            ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
+        }
+        None
+    }
+
+    fn disturb(
+        &mut self,
+        world: &mut World,
+        tasks: Vec<TaskId>,
+        fault: TaskFault,
+        lasts: Duration,
+    ) {
+        let id = self.begun + 1;
+        for task in &tasks {
+            world.disturb(*task, id, fault);
+        }
+        self.last(world.now() + lasts, Lasting::Disturbed(tasks));
+    }
+}

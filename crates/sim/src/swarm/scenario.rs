@@ -1,0 +1,261 @@
+//! A scenario: a fleet that a user could write, what its programs and its networks are like, and what
+//! happens to it.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
+
+use crate::world::{Physics, Program};
+
+/// A fleet and its fate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// From which everything else is drawn that is still open.
+    pub seed: u64,
+    /// At least one.
+    pub services: Vec<Member>,
+    /// The networks.
+    pub physics: Physics,
+    /// So long things happen; then all is mended.
+    pub length: Duration,
+    /// What happens, each so long after the fleet was whole, in order.
+    pub happenings: Vec<(Duration, Happening)>,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Lines of its table in the fleet file.
+    pub settings: Vec<String>,
+    /// Its first program, which is a good one.
+    pub program: Program,
+    /// Requests a second.
+    pub rate: f64,
+    /// The share of them that must not be sent twice, 0 to 1.
+    pub posts: f64,
+}
+
+/// Something that happens. Services are named by their place, and tasks by their turn among those that
+/// run: the first one again after the last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Happening {
+    /// To one task of a service.
+    ToTask(usize, u32, ToTask),
+    /// To one service.
+    ToService(usize, ToService),
+    /// Agent and gateway do not hear each other for so long.
+    Partition(Duration),
+    /// The agent ends, and the next one comes so much later.
+    CrashAgent(Duration),
+    /// The gateway ends, and the next one is there at once.
+    CrashGateway,
+}
+
+/// Something that happens to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToTask {
+    /// SIGKILL from outside.
+    Kill,
+    /// A person stops it.
+    Stop,
+    /// A person wants another one in its place.
+    Drain,
+    /// It goes on badly for so long.
+    Disturb(TaskFault, Duration),
+}
+
+/// Something that happens to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToService {
+    /// All its tasks go on badly for so long.
+    Disturb(TaskFault, Duration),
+    /// A request comes of which whoever takes it dies.
+    QueryOfDeath,
+    /// So many times as many requests come for so long.
+    Burst(u32, Duration),
+    /// A new revision, perhaps a bad one.
+    Deploy(Option<Flaw>),
+    /// Back to the one before.
+    Rollback,
+    /// Another number of tasks.
+    Scale(u32),
+}
+
+/// What is wrong with a new program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It never listens.
+    NeverListens,
+    /// It answers its checks with 500.
+    FailsChecks,
+    /// It passes its checks, and answers requests with 500.
+    FailsRequests,
+    /// It passes its checks, and answers so many of 100 requests with 500.
+    FailsSome(u32),
+    /// It crashes so long after it has begun to listen.
+    Crashes(Duration),
+    /// It takes so long for each request.
+    Slow(Duration),
+    /// It ignores SIGTERM.
+    Stubborn,
+}
+
+// === impl Scenario ===
+
+impl Scenario {
+    /// The fleet file.
+    pub fn text(&self) -> String {
+        let mut text = format!("seed = {}\n", self.seed);
+        for (place, member) in self.services.iter().enumerate() {
+            let _ = write!(text, "\n[service.{}]\ncommand = [\"program\"]\n", name(place));
+            for line in &member.settings {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        text
+    }
+
+    /// The fleet that it means.
+    pub fn fleet(&self) -> Result<Fleet, ConfigError> {
+        let raw: RawFleet = toml::from_str(&self.text())
+            .map_err(|error| ConfigError::new("fleet", error.message()))?;
+        raw.try_into()
+    }
+
+    /// Nothing but what people do on purpose, with good programs and a floor: then no request may fail.
+    pub fn is_calm(&self, fleet: &Fleet) -> bool {
+        fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
+            && self.happenings.iter().all(|(_, happening)| happening.is_planned())
+            && self.services.iter().all(|member| member.rate <= CALM_RATE)
+            && self.physics.link.loss == 0.0
+    }
+}
+
+/// Requests a second that no fleet has trouble with.
+pub(super) const CALM_RATE: f64 = 12.0;
+
+fn name(place: usize) -> &'static str {
+    ["a", "b", "c", "d"][place]
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text())?;
+        for (place, member) in self.services.iter().enumerate() {
+            let Member { program, rate, posts, .. } = member;
+            writeln!(
+                f,
+                "`{}` gets {rate:.1} requests a second, {:.0} % of them POST",
+                name(place),
+                posts * 100.0
+            )?;
+            writeln!(f, "  its program: {program:?}")?;
+        }
+        writeln!(f, "network: {:?}", self.physics)?;
+        for (at, happening) in &self.happenings {
+            writeln!(f, "after {:>6.3} s: {happening}", at.as_secs_f64())?;
+        }
+        write!(f, "after {:>6.3} s: all is mended", self.length.as_secs_f64())
+    }
+}
+
+// === impl Happening ===
+
+impl Happening {
+    /// To which service it happens, if to one.
+    pub fn place(&self) -> Option<usize> {
+        match *self {
+            Self::ToTask(place, ..) | Self::ToService(place, _) => Some(place),
+            Self::Partition(_) | Self::CrashAgent(_) | Self::CrashGateway => None,
+        }
+    }
+
+    /// What happens to this service, if it happens to that.
+    pub fn to_service(&self, place: usize) -> Option<ToService> {
+        match *self {
+            Self::ToService(of, what) if of == place => Some(what),
+            _ => None,
+        }
+    }
+
+    /// No request is to suffer from it: people do it on purpose, or the way of data does not need what
+    /// is gone.
+    fn is_planned(&self) -> bool {
+        match self {
+            Self::ToTask(_, _, what) => *what == ToTask::Drain,
+            Self::ToService(_, what) => match what {
+                ToService::Deploy(flaw) => flaw.is_none_or(|flaw| flaw == Flaw::Stubborn),
+                ToService::Rollback | ToService::Scale(_) => true,
+                _ => false,
+            },
+            Self::CrashAgent(_) | Self::Partition(_) => true,
+            Self::CrashGateway => false,
+        }
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ToTask(place, nth, what) => {
+                write!(f, "a task of `{}` (turn {nth}) ", name(place))?;
+                match what {
+                    ToTask::Kill => write!(f, "is killed"),
+                    ToTask::Stop => write!(f, "is stopped by hand"),
+                    ToTask::Drain => write!(f, "is drained by hand"),
+                    ToTask::Disturb(fault, lasts) => {
+                        write!(f, "goes on badly for {lasts:?}: {fault:?}")
+                    }
+                }
+            }
+            Self::ToService(place, what) => {
+                write!(f, "`{}` ", name(place))?;
+                match what {
+                    ToService::Disturb(fault, lasts) => {
+                        write!(f, "goes on badly with all its tasks for {lasts:?}: {fault:?}")
+                    }
+                    ToService::QueryOfDeath => write!(f, "gets a query of death"),
+                    ToService::Burst(times, lasts) => {
+                        write!(f, "gets {times} times as many requests for {lasts:?}")
+                    }
+                    ToService::Deploy(None) => write!(f, "is deployed anew"),
+                    ToService::Deploy(Some(flaw)) => {
+                        write!(f, "is deployed anew, and the program is bad: {flaw:?}")
+                    }
+                    ToService::Rollback => write!(f, "is rolled back by hand"),
+                    ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
+                }
+            }
+            Self::Partition(lasts) => {
+                write!(f, "agent and gateway do not hear each other for {lasts:?}")
+            }
+            Self::CrashAgent(lasts) => {
+                write!(f, "the agent crashes, and the next one comes after {lasts:?}")
+            }
+            Self::CrashGateway => write!(f, "the gateway crashes, and the next one knows nothing"),
+        }
+    }
+}
+
+// === impl Flaw ===
+
+impl Flaw {
+    /// The program with this flaw.
+    #[must_use]
+    pub fn of(self, program: Program) -> Program {
+        use crate::distribution::Distribution::Constant;
+        match self {
+            Self::NeverListens => {
+                Program { start: Constant(Duration::from_secs(1_000_000)), ..program }
+            }
+            Self::FailsChecks => Program { check_status: 500, ..program },
+            Self::FailsRequests => Program { status: 500, ..program },
+            Self::FailsSome(percent) => Program { failing_percent: percent, ..program },
+            Self::Crashes(after) => Program { crashes_after: Some(after), ..program },
+            Self::Slow(work) => Program { work: Constant(work), ..program },
+            Self::Stubborn => Program { stubborn: true, ..program },
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Makes a scenario small that breaks a rule.
+
+use super::run::run;
+use super::scenario::Scenario;
+use super::watch::{Rule, Violation};
+use crate::world::{Physics, Program};
+
+/// So many smaller ones are tried at most.
+const TRIES: usize = 600;
+
+/// Leaves out of a scenario whatever it does not need to break the same rule: things that happen,
+/// settings, services, load. What is left, and how it breaks it; none if the scenario breaks none.
+pub fn shrink(scenario: &Scenario) -> Option<(Scenario, Violation)> {
+    let violation = run(scenario).violation?;
+    let mut best = (scenario.clone(), violation);
+    let mut left = TRIES;
+    while let Some(smaller) = first_smaller(&best.0, best.1.rule, &mut left) {
+        best = smaller;
+    }
+    Some(best)
+}
+
+/// The first smaller one that breaks the rule.
+fn first_smaller(
+    scenario: &Scenario,
+    rule: Rule,
+    left: &mut usize,
+) -> Option<(Scenario, Violation)> {
+    let breaks = |smaller: Scenario| {
+        smaller.fleet().ok()?;
+        *left = left.checked_sub(1)?;
+        let violation = run(&smaller).violation.filter(|violation| violation.rule == rule)?;
+        Some((smaller, violation))
+    };
+    candidates(scenario).into_iter().find_map(breaks)
+}
+
+/// Somewhat smaller ones, the smallest first.
+fn candidates(scenario: &Scenario) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    let changed = |change: &dyn Fn(&mut Scenario)| {
+        let mut smaller = scenario.clone();
+        change(&mut smaller);
+        smaller
+    };
+    let mut add = |smaller: Scenario| {
+        if smaller != *scenario {
+            all.push(smaller);
+        }
+    };
+    let places = scenario.services.len();
+    if places > 1 {
+        add(changed(&|s| {
+            s.services.truncate(1);
+            s.happenings.retain(|(_, happening)| happening.place().is_none_or(|place| place == 0));
+        }));
+    }
+    let count = scenario.happenings.len();
+    let mut length = count.div_ceil(2);
+    while length > 0 {
+        for first in (0..count).step_by(length) {
+            let last = (first + length).min(count);
+            add(changed(&|s| drop(s.happenings.drain(first..last))));
+        }
+        length /= 2;
+    }
+    if let Some((at, _)) = scenario.happenings.last() {
+        add(changed(&|s| s.length = *at + scenario.length.saturating_sub(*at) / 2));
+    }
+    add(changed(&|s| s.physics = Physics::default()));
+    for place in 0..places {
+        add(changed(&|s| s.services[place].program = Program::default()));
+        add(changed(&|s| s.services[place].posts = 0.0));
+        for line in 0..scenario.services[place].settings.len() {
+            add(changed(&|s| drop(s.services[place].settings.remove(line))));
+        }
+        if scenario.services[place].rate > 1.0 {
+            add(changed(&|s| s.services[place].rate /= 2.0));
+        }
+    }
+    all
+}

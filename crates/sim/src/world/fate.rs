@@ -1,0 +1,88 @@
+//! What people and fate do to a fleet.
+
+use seaworthy_core::cluster::{self, reconciler};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::record::Exit;
+
+use super::planted::Planted;
+use super::{Event, Local, Program, SIGKILL, World};
+
+impl World {
+    /// The process of a task is killed from outside.
+    pub fn kill(&mut self, task: TaskId) -> bool {
+        let place = self.place(task);
+        let runs = self.services[place].processes.contains_key(&task);
+        self.end(place, task, Exit::Signal(SIGKILL));
+        runs
+    }
+
+    /// A person tells the agent something about the service at `place`.
+    pub fn tell(&mut self, place: usize, event: reconciler::Event) {
+        self.control(place, Some(event));
+    }
+
+    /// A new revision of the service at `place`, whose tasks run another program, or the same one again.
+    pub fn deploy(&mut self, place: usize, mut config: cluster::Config, program: Option<Program>) {
+        if self.has(Planted::NoFloor) {
+            config.minimum_healthy_percent = 0;
+        }
+        let programs = &mut self.services[place].programs;
+        programs.push(program.unwrap_or(programs[programs.len() - 1]));
+        let revision = programs.len() as u32;
+        self.control(place, Some(reconciler::Event::Deploy(Box::new(config), revision)));
+    }
+
+    /// A task goes on, and badly, until [`mend`](Self::mend) is told the same `id`.
+    pub fn disturb(&mut self, task: TaskId, id: u32, fault: TaskFault) {
+        let place = self.place(task);
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        process.faults.push((id, fault));
+        process.hangs |= fault == TaskFault::Hang;
+    }
+
+    /// What was done to a task is over.
+    pub fn mend(&mut self, task: TaskId, id: u32) {
+        let place = self.place(task);
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        process.faults.retain(|(other, _)| *other != id);
+        if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
+            for job in process.go_on() {
+                self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
+            }
+            self.work(place, task);
+        }
+    }
+
+    /// The agent ends, and its tasks go on; nobody hears what happens to them.
+    pub fn crash_agent(&mut self) {
+        self.agent_is_down = true;
+        self.services.iter_mut().for_each(|service| service.control_due = None);
+    }
+
+    /// The next agent goes on with what the last one has written down. Without effect if one runs.
+    pub fn start_agent(&mut self) {
+        if !std::mem::take(&mut self.agent_is_down) {
+            return;
+        }
+        let forgetful = self.has(Planted::NumbersAgain);
+        for place in 0..self.services.len() {
+            let service = &mut self.services[place];
+            let running: Vec<TaskId> = service.processes.keys().copied().collect();
+            service.control.restore(self.now, &running, forgetful);
+            self.control(place, None);
+        }
+    }
+
+    /// The gateway ends with every call that it has, and the next one knows nothing yet.
+    pub fn crash_gateway(&mut self) {
+        self.gateways += 1;
+        for place in 0..self.services.len() {
+            let service = &mut self.services[place];
+            let cut = service.data.restart();
+            service.data_due = None;
+            self.news.extend(cut);
+            self.report(place);
+        }
+    }
+}

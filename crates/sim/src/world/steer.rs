@@ -1,0 +1,69 @@
+//! The way of control: the agent is told, and what it wants is done.
+
+use std::collections::VecDeque;
+
+use seaworthy_core::cluster::reconciler::{self, Signal};
+use seaworthy_core::endpoints::{TaskId, Wanted};
+use seaworthy_core::machine::Machine;
+use seaworthy_core::record::Exit;
+
+use super::planted::Planted;
+use super::task::Process;
+use super::{Local, News, SIGKILL, World};
+
+impl World {
+    /// Tells the agent, and does what it wants.
+    pub(super) fn control(&mut self, place: usize, event: Option<reconciler::Event>) {
+        if self.agent_is_down {
+            return;
+        }
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.services[place].control.drive(self.now, event) {
+                events.extend(self.act(place, action).map(Some));
+            }
+        }
+        let service = &mut self.services[place];
+        service.control_due = service.control.reconciler.poll_timeout();
+        self.news.push_back(News::Tasks(place));
+    }
+
+    fn act(&mut self, place: usize, action: reconciler::Action) -> Option<reconciler::Event> {
+        match action {
+            reconciler::Action::Launch { task, revision, .. } => {
+                let service = &mut self.services[place];
+                let program = service.programs[revision as usize - 1];
+                service.processes.insert(task, Process::new(program));
+                let start = service.starts.duration(program.start);
+                self.after(start, place, Local::Listens(task));
+                let heard = !self.has(Planted::LaunchIsLost);
+                return heard.then_some(reconciler::Event::Launched(task));
+            }
+            reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
+            reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
+            reconciler::Action::Publish(endpoints) => {
+                self.services[place].control.published = endpoints.version;
+                let drains = endpoints.tasks.iter().filter(|one| one.wanted == Wanted::Draining);
+                if self.has(Planted::KilledAtOnce) {
+                    drains.for_each(|one| self.signal(place, one.task, Signal::Kill));
+                }
+                self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
+            }
+            reconciler::Action::Record(record) => {
+                self.news.push_back(News::Controlled(place, record));
+            }
+        }
+        None
+    }
+
+    fn signal(&mut self, place: usize, task: TaskId, signal: Signal) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        if process.signal(signal) {
+            let exit = match signal {
+                Signal::Kill => Exit::Signal(SIGKILL),
+                Signal::Terminate => Exit::Code(0),
+            };
+            self.end(place, task, exit);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What can be seen of a fleet from outside.
+
+use seaworthy_core::call::{RouteId, Standing};
+use seaworthy_core::cluster::View;
+use seaworthy_core::cluster::deployment::DeploymentView;
+use seaworthy_core::endpoints::{Sightings, TaskId};
+
+use super::task::Process;
+use super::{Tries, World};
+
+impl World {
+    /// The tasks of the service at `place` that are not gone.
+    pub fn views(&self, place: usize) -> Vec<View> {
+        self.services[place].control.reconciler.views()
+    }
+
+    /// Floor and ceiling of the service at `place`.
+    pub fn bounds(&self, place: usize) -> (u32, u32) {
+        self.services[place].control.reconciler.bounds()
+    }
+
+    /// How many tasks of it there should be.
+    pub fn desired_count(&self, place: usize) -> u32 {
+        self.services[place].control.reconciler.desired_count()
+    }
+
+    /// Its deployment that is under way, or the last one.
+    pub fn deployment(&self, place: usize) -> DeploymentView {
+        self.services[place].control.reconciler.deployment()
+    }
+
+    /// Why nothing more is done for it now, for people.
+    pub fn explain(&self, place: usize) -> Vec<String> {
+        self.services[place].control.reconciler.explain(self.now)
+    }
+
+    /// What the gateway sees of it now.
+    pub fn sightings(&self, place: usize) -> Sightings {
+        let group = &self.services[place].data.group;
+        group.sightings(self.now, group.version())
+    }
+
+    /// What the agent was told last, if it was told anything.
+    pub fn told(&self, place: usize) -> Option<&Sightings> {
+        self.services[place].control.told.as_ref()
+    }
+
+    /// Calls of it that wait.
+    pub fn queued(&self, place: usize) -> usize {
+        self.services[place].data.group.queued()
+    }
+
+    /// How the policies before a route of it stand.
+    pub fn standing(&mut self, place: usize, route: RouteId) -> Standing {
+        self.services[place].data.group.standing(self.now, route)
+    }
+
+    /// How often its calls were tried beside their first tries.
+    pub fn tries(&self, place: usize) -> Tries {
+        self.services[place].data.tries()
+    }
+
+    /// Requests that its tasks have taken and not begun to work on.
+    pub fn backlog(&self, place: usize) -> usize {
+        self.services[place].processes.values().map(Process::backlog).sum()
+    }
+
+    /// The tasks of it whose processes run.
+    pub fn running(&self, place: usize) -> impl Iterator<Item = TaskId> {
+        self.services[place].processes.keys().copied()
+    }
+}

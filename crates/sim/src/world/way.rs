@@ -1,0 +1,110 @@
+//! The way of data: the gateway is told, and what it wants is done.
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::health::{Failing, ProbeId, Probed};
+use seaworthy_core::machine::Machine;
+use seaworthy_core::target_group;
+use seaworthy_core::time::Instant;
+
+use super::data::{Answer, Done};
+use super::planted::Planted;
+use super::{Event, Local, Network, News, World};
+
+impl World {
+    /// Tells the gateway, and does what it wants.
+    pub(super) fn data(&mut self, place: usize, input: target_group::Input) {
+        self.services[place].data.group.handle(self.now, input);
+        self.carry_out(place);
+    }
+
+    pub(super) fn carry_out(&mut self, place: usize) {
+        let mut decided = false;
+        // What it wants may call for another word to it, which waits until all is carried out.
+        let mut words = std::mem::take(&mut self.words);
+        loop {
+            let data = &mut self.services[place].data;
+            let Some(action) = data.group.poll_action() else {
+                let Some(word) = words.pop_front() else { break };
+                data.group.handle(self.now, word);
+                continue;
+            };
+            match action {
+                target_group::Action::Probe { probe, task, deadline, .. } => {
+                    self.probe(place, probe, task, deadline);
+                }
+                target_group::Action::Call(action) => {
+                    let Done { send, answer, word } = data.carry_out(self.now, action);
+                    if let Some(Answer { ticket, status, task }) = answer {
+                        if self.has(Planted::AnsweredTwice) {
+                            self.news.push_back(News::Answered { ticket, status, task });
+                        }
+                        if self.has(Planted::NeverAnswered) && task.is_none() {
+                            continue;
+                        }
+                        self.news.push_back(News::Answered { ticket, status, task });
+                    }
+                    if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
+                        words.push_back(word.into());
+                    }
+                    if let Some((task, job)) = send {
+                        self.after(self.physics.hop, place, Local::Reach(task, job));
+                    }
+                }
+                target_group::Action::Record(record) => {
+                    decided = true;
+                    self.news.push_back(News::Served(place, record));
+                }
+            }
+        }
+        self.words = words;
+        let service = &mut self.services[place];
+        service.data_due = service.data.group.poll_timeout();
+        if decided {
+            self.report(place);
+        }
+    }
+
+    fn probe(&mut self, place: usize, probe: ProbeId, task: TaskId, deadline: Instant) {
+        let process = self.services[place].processes.get(&task);
+        let there_and_back = 2 * self.physics.hop;
+        let (delay, result) = match process {
+            Some(process) if process.hangs => {
+                (deadline.since(self.now), Probed::Failed(Failing::Timeout))
+            }
+            Some(process) if process.listens() => {
+                (there_and_back, Probed::Status(process.program.check_status))
+            }
+            _ => (there_and_back, Probed::Failed(Failing::Refused)),
+        };
+        self.after(delay, place, Local::Probed(self.gateways, probe, result));
+    }
+
+    /// The gateway tells the agent what it sees.
+    pub(super) fn report(&mut self, place: usize) {
+        let group = &self.services[place].data.group;
+        let mut seen = group.sightings(self.now, group.version());
+        if self.has(Planted::NewGatewayIsSilent) && self.gateways > 0 {
+            return;
+        }
+        if self.has(Planted::AcknowledgedEarly) {
+            seen.acknowledged = self.services[place].control.published;
+        }
+        if self.has(Planted::InFlightIsHidden) {
+            seen.tasks.iter_mut().for_each(|task| task.in_flight = 0);
+        }
+        self.pass_on(place, Local::Sightings(Box::new(seen)));
+    }
+
+    /// Over the link between agent and gateway.
+    pub(super) fn pass_on(&mut self, place: usize, message: Local) {
+        let Network { latency, loss } = self.physics.link;
+        if self.partitioned || self.network.chance(loss) {
+            return;
+        }
+        let due = self.now + self.network.duration(latency);
+        let way = usize::from(matches!(message, Local::Endpoints(_)));
+        let arrives = &mut self.services[place].arrivals[way];
+        *arrives = due.max(*arrives);
+        self.agenda.add(*arrives, Event::At(place, message));
+    }
+}

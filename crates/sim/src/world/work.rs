@@ -1,0 +1,95 @@
+//! What tasks do with requests.
+
+use seaworthy_core::cluster::reconciler;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::record::Exit;
+
+use super::planted::Planted;
+use super::task::{Effect, Job, Process};
+use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
+
+impl World {
+    pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
+        let hop = self.physics.hop;
+        let Some(process) = self.services[place].processes.get_mut(&task) else {
+            return self.after(hop, place, Local::Reply(task, job, data::refused()));
+        };
+        if !process.listens() {
+            return self.after(hop, place, Local::Reply(task, job, data::refused()));
+        }
+        let at_once = process.faults.iter().find_map(|(_, fault)| match fault {
+            TaskFault::Fail => Some(Reply::Whole(500)),
+            TaskFault::Reset => Some(data::closed()),
+            TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
+        });
+        let busy = process.is_full().then_some(Reply::Whole(503));
+        if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
+            return self.after(hop, place, Local::Reply(task, job, reply));
+        }
+        if let Some(Effect::Begin(job)) = process.take(job) {
+            self.begin_work(place, task, job);
+        }
+    }
+
+    fn begin_work(&mut self, place: usize, task: TaskId, job: Job) {
+        if job.deadly {
+            return self.end(place, task, Exit::Signal(SIGABRT));
+        }
+        let service = &mut self.services[place];
+        let work = service.work.duration(service.processes[&task].program.work);
+        self.after(work, place, Local::Finish(task, job));
+    }
+
+    pub(super) fn finish(&mut self, place: usize, task: TaskId, job: Job) {
+        let Service { processes, work, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else { return };
+        if !process.finish(job) {
+            return;
+        }
+        let Program { failing_percent, mut status, .. } = process.program;
+        if work.chance(f64::from(failing_percent) / 100.0) {
+            status = 500;
+        }
+        let mut reply = Reply::Whole(status);
+        let mut delay = self.physics.hop;
+        for (_, fault) in &process.faults {
+            match fault {
+                TaskFault::Slow(latency) => delay += *latency,
+                TaskFault::HalfAnswer => reply = Reply::Half(status),
+                TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
+            }
+        }
+        self.after(delay, place, Local::Reply(task, job, reply));
+        self.work(place, task);
+    }
+
+    /// A process does whatever it can do next.
+    pub(super) fn work(&mut self, place: usize, task: TaskId) {
+        while let Some(effect) =
+            self.services[place].processes.get_mut(&task).and_then(Process::next)
+        {
+            match effect {
+                Effect::Begin(job) => self.begin_work(place, task, job),
+                Effect::End => return self.end(place, task, Exit::Code(0)),
+            }
+        }
+    }
+
+    /// A process is no more, and whatever it had in hand.
+    pub(super) fn end(&mut self, place: usize, task: TaskId, exit: Exit) {
+        let service = &mut self.services[place];
+        let Some(process) = service.processes.remove(&task) else { return };
+        service.data.disconnect(task);
+        let unsent = self.has(Planted::DeathCountsAsUnsent);
+        for job in process.in_hand() {
+            let reply = if unsent { data::refused() } else { data::closed() };
+            self.after(self.physics.hop, place, Local::Reply(task, job, reply));
+        }
+        if self.has(Planted::ExitIsLost) {
+            return;
+        }
+        self.news.push_back(News::Ended(task));
+        self.control(place, Some(reconciler::Event::Exited(task, exit.into())));
+    }
+}
