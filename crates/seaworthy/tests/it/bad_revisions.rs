@@ -50,7 +50,10 @@ fn each_is_rolled_back_by_itself_and_no_user_is_failed() {
     let claims = ["never", "dies", "errors"].map(|schedule| {
         let of = |figure: &str| format!("{{1.{schedule}.{figure}}}");
         let [back, kept, failed] = [of("back"), of("kept"), of("failed")];
-        format!(r#""{back} <= 60s", "{kept} >= 3", "{failed} <= 0""#)
+        let unanswered = of("unanswered");
+        // The first requests may meet two tasks that answer 500, and have no better answer.
+        let most = if schedule == "errors" { 3 } else { 0 };
+        format!(r#""{back} <= 60s", "{kept} >= 3", "{unanswered} <= 0", "{failed} <= {most}""#)
     });
     world.write("drill.toml", &FILE.replace("STORE", STORE).replace("CLAIMS", &claims.join(", ")));
     let (code, words) = code_and_words(&world.judged("drill.toml", &[]));
