@@ -100,8 +100,8 @@ fn what_is_known_of_a_program_is_read() {
     let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
     let told = format!("{:?}\n{:?}\n", drill.models, drill.schedules[0].faults[0].kind);
     expect![[r#"
-        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, check_status: 200, crashes_after: None, stubborn: false }]
-        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
+        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false }]
+        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
     "#]].assert_eq(&told);
 }
 
