@@ -317,6 +317,11 @@ pub enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// By SIGKILL, which no program sends to itself.
+    pub(crate) const KILLED: Self = Self::Signal(9);
+}
+
 /// What kind of failure the end of a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -147,7 +147,7 @@ impl Agent {
                 self.outbox.push_back(ToKeeper::Renew);
                 self.renewal = Some(Renewal::Rollback(name));
             }
-            Ok(false) => self.mean(meant, &name, false),
+            Ok(false) => self.mean(meant, |other| other == name, false),
             Err(error) => say(format_args!(
                 "agent: `{name}` keeps the settings of the revision that failed: {}",
                 crate::error::describe(&error)
@@ -174,7 +174,7 @@ impl Agent {
             Some(Renewal::Rollback(name)) => match prepared {
                 Ok(()) => {
                     if let Some(meant) = directory::read(&self.directory.fleet()).ok().flatten() {
-                        self.mean(meant, &name, false);
+                        self.mean(meant, |other| other == name, false);
                     }
                 }
                 Err(why) => say(format_args!(
@@ -187,23 +187,19 @@ impl Agent {
 
     /// From now on, the fleet is `meant`. Services that are new are the next agent's.
     fn accept(&mut self, meant: Fleet, deploy: &Deploy) {
-        let names = self.services.iter().map(|managed| managed.service.name.clone());
-        let names: Vec<_> = names.filter(|name| deploy.is_about(name)).collect();
-        for name in names {
-            self.mean(meant.clone(), &name, deploy.force);
-        }
-        self.fleet = meant;
+        self.mean(meant, |name| deploy.is_about(name), deploy.force);
         self.origin.file.clone_from(&deploy.file);
         if !self.is_deploying() {
             self.origin.prove();
         }
     }
 
-    /// The service of this name is as `meant` has it, from now on.
-    fn mean(&mut self, meant: Fleet, name: &str, anew: bool) {
+    /// The services that it is `about` are as `meant` has them, from now on.
+    fn mean(&mut self, meant: Fleet, about: impl Fn(&str) -> bool, anew: bool) {
         self.urls = meant.services.iter().map(url).collect();
-        let place = self.services.iter().position(|managed| managed.service.name == name);
-        if let (Some(place), Some(service)) = (place, meant.service(name)) {
+        for place in 0..self.services.len() {
+            let name = &self.services[place].service.name;
+            let Some(service) = meant.service(name).filter(|_| about(name)) else { continue };
             let event = self.services[place].meant(service.clone(), Wall::seconds(), anew);
             self.drive(place, Some(event));
         }

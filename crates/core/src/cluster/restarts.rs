@@ -12,9 +12,6 @@ const FIRST: Duration = Duration::from_millis(10);
 /// same: a kernel without memory kills again and again.
 const LONGEST_KILLED: Duration = Duration::from_millis(100);
 
-/// SIGKILL, which no program sends to itself.
-const KILLED: Exit = Exit::Signal(9);
-
 /// The ends of one part, in a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Restarts {
@@ -39,7 +36,7 @@ impl Restarts {
         }
         let wait = FIRST.saturating_mul(1 << self.quick.min(20));
         self.quick += 1;
-        wait.min(if exit == KILLED { self.longest.min(LONGEST_KILLED) } else { self.longest })
+        wait.min(if exit == Exit::KILLED { self.longest.min(LONGEST_KILLED) } else { self.longest })
     }
 }
 

@@ -15,9 +15,6 @@ use crate::time::Instant;
 /// A task that ends unasked so soon after its start died young.
 pub(super) const YOUNG: Duration = Duration::from_secs(60);
 
-/// By SIGKILL, which no program does to itself. A row of such ends, after checks have passed, is no crash loop.
-const KILLED: Exit = Exit::Signal(9);
-
 /// How many of the last lines of a task's output are recorded, and how many characters of each.
 const LAST_LINES: (usize, usize) = (5, 200);
 
@@ -87,7 +84,8 @@ impl Reconciler {
         }
         if !task.passed {
             self.back_off(now, &task);
-        } else if age(now, &task) < YOUNG && (exit != KILLED || out_of_memory) {
+        // A row of tasks that somebody killed, after checks have passed, is no crash loop.
+        } else if age(now, &task) < YOUNG && (exit != Exit::KILLED || out_of_memory) {
             self.died_young(now, &task);
         }
         self.blame(now, &task);
