@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::managed::Managed;
 use super::parts::Parts;
 use super::resources::Resources;
-use super::store::{Stored, StoredService};
+use super::store::{Stored, StoredService, another_moved};
 use super::{Agent, LINES, LONGEST_MESSAGE, read, url};
 use crate::Error;
 use crate::api::{Journal, Wall};
@@ -111,16 +111,21 @@ impl Agent {
         let with_process: Vec<TaskId> = running.keys().copied().chain(ended).collect();
         self.end_strangers(&mut stored, running);
         let numbers = renumber(&fleet.services, &mut stored);
-        for (service, numbers) in fleet.services.into_iter().zip(numbers) {
+        let before: Vec<Service> = stored.services.values().map(|s| s.meant.clone()).collect();
+        for (service, numbers) in fleet.services.iter().cloned().zip(numbers) {
+            let anew = another_moved(&service.name, &before, &fleet);
             match stored.services.remove(&service.name) {
-                Some(stored) => self.take_up(seed, service, stored, &with_process),
+                Some(stored) => self.take_up(seed, service, stored, &with_process, anew),
                 None => self.services.push(Managed::new(service, seed, numbers, Wall::seconds())),
             }
         }
         for (task, process) in running {
-            let place = self.services.iter().position(|managed| managed.owns(*task));
-            let Some(place) = place else { continue };
-            let limits = self.services[place].service.cluster.limits;
+            let limits = self.services.iter().find_map(|managed| {
+                let view =
+                    managed.reconciler.views().into_iter().find(|view| view.task == *task)?;
+                Some(managed.limits_of(&view))
+            });
+            let Some(limits) = limits else { continue };
             self.resources.adopt(*task, *process, limits);
             if let Err(error) = self.outputs.adopt(*task) {
                 say(format_args!("agent: the output of {task} cannot be read: {error}"));
@@ -148,11 +153,19 @@ impl Agent {
         }
     }
 
-    /// A service that an earlier agent managed. If it is meant otherwise by now, that begins.
-    fn take_up(&mut self, seed: u64, service: Service, stored: StoredService, running: &[TaskId]) {
+    /// A service that an earlier agent managed. If it is meant otherwise by now, or its tasks are to be made
+    /// anew, that begins.
+    fn take_up(
+        &mut self,
+        seed: u64,
+        service: Service,
+        stored: StoredService,
+        running: &[TaskId],
+        anew: bool,
+    ) {
         let mut managed = Managed::restore(now(), seed, stored, running);
-        let changed = managed.service != service;
-        let event = changed.then(|| managed.meant(service, Wall::seconds(), false));
+        let changed = anew || managed.service != service;
+        let event = changed.then(|| managed.meant(service, Wall::seconds(), anew));
         self.services.push(managed);
         self.drive(self.services.len() - 1, event);
     }

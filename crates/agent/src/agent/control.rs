@@ -7,7 +7,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 
 use super::managed::Managed;
-use super::store::{same_gateway, same_task};
+use super::store::{another_moved, same_gateway, same_task};
 use super::{Agent, MOST_TASKS, Renewal, url};
 use crate::Error;
 use crate::api::types::{
@@ -199,7 +199,10 @@ impl Agent {
         self.urls = meant.services.iter().map(url).collect();
         for place in 0..self.services.len() {
             let name = &self.services[place].service.name;
-            let Some(service) = meant.service(name).filter(|_| about(name)) else { continue };
+            let misled = another_moved(name, &self.fleet.services, &meant);
+            let is_meant = |_: &&Service| misled || about(name);
+            let Some(service) = meant.service(name).filter(is_meant) else { continue };
+            let anew = misled || anew;
             let event = self.services[place].meant(service.clone(), Wall::seconds(), anew);
             self.drive(place, Some(event));
         }
@@ -271,7 +274,9 @@ impl Agent {
     /// What a deployment of `meant` is going to do.
     fn told(&self, meant: &Fleet, deploy: &Deploy) -> DeployReply {
         let mut reply = DeployReply::default();
-        for service in meant.services.iter().filter(|service| deploy.is_about(&service.name)) {
+        let misled = |name: &str| another_moved(name, &self.fleet.services, meant);
+        let is_meant = |name: &str| deploy.is_about(name) || misled(name);
+        for service in meant.services.iter().filter(|service| is_meant(&service.name)) {
             let managed = self.services.iter().find(|other| other.service.name == service.name);
             let Some(managed) = managed else {
                 let name = service.name.clone();
@@ -280,7 +285,13 @@ impl Agent {
                 continue;
             };
             let (before, current) = (&managed.service, managed.reconciler.revision());
-            let anew = deploy.force || !same_task(&managed.revisions.of(current).service, service);
+            let misled = misled(&service.name);
+            let same = same_task(&managed.revisions.of(current).service, service);
+            let anew = deploy.force || misled || !same;
+            if misled {
+                let name = &service.name;
+                reply.changes.push(format!("the tasks of `{name}` are to know where others moved"));
+            }
             if anew {
                 let (name, next) = (service.name.clone(), managed.revisions.latest().0 + 1);
                 let deployed = Deployed { service: name, revision: next, from: Some(current) };

@@ -1,6 +1,6 @@
 //! What a keeper holds for its fleet: the right to keep it, and its listening sockets.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -88,8 +88,9 @@ impl Held {
         for service in &mut fleet.services {
             let fits = |(name, socket): &(String, TcpListener)| {
                 let wanted = service.listen;
+                let free = |is: SocketAddr| wanted.port() == 0 && is.ip() == wanted.ip();
                 name == &service.name
-                    && socket.local_addr().is_ok_and(|is| wanted.port() == 0 || is == wanted)
+                    && socket.local_addr().is_ok_and(|is| is == wanted || free(is))
             };
             let socket = match sockets.iter().position(fits) {
                 Some(at) => sockets.swap_remove(at).1,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use seaworthy_drill::standing::Glimpse;
 use seaworthy_drill::storm::{Class, Storm};
 
-use super::{DEADLINE, Place, assert_all_good, block_on, kill, users};
+use super::{DEADLINE, Place, assert_all_good, block_on, kill, no_deployment, users};
 use crate::client::get;
 
 #[test]
@@ -89,5 +89,30 @@ fn a_service_that_is_added_costs_no_request() {
     assert!(events.contains("that go on: 3, gone: 0"), "{events}");
     let carts = get(both.address("carts").unwrap(), "/products?q=lamp").unwrap();
     assert_eq!(carts.status, 200);
+    assert_all_good(&users.end());
+}
+
+#[test]
+fn tasks_get_to_know_where_another_service_has_moved() {
+    let place = Place::new();
+    let file = std::fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let carts = file.replace("service.store", "service.carts");
+    place.world.write("fleet.toml", &(carts.clone() + &file));
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let before = place.until("both services", Glimpse::is_whole);
+    let users = users(&before);
+
+    place.world.write("fleet.toml", &(carts.replace("127.0.0.1:0", "127.0.0.2:0") + &file));
+    let said = place.must(&["deploy", "fleet.toml"]);
+    assert!(said.contains("the tasks of `store` are to know where others moved"), "{said}");
+    let moved =
+        |now: &Glimpse| now.address("carts").is_some_and(|at| at.ip().to_string() == "127.0.0.2");
+    let after =
+        place.until("the new address", |now| now.is_whole() && no_deployment(now) && moved(now));
+    let known = format!("SEAWORTHY_URL_CARTS=http://{}", after.address("carts").unwrap());
+    for task in after.tasks.iter().filter(|task| task.service == "store") {
+        let environment = std::fs::read(format!("/proc/{}/environ", task.pid.unwrap())).unwrap();
+        assert!(environment.split(|byte| *byte == 0).any(|one| one == known.as_bytes()), "{known}");
+    }
     assert_all_good(&users.end());
 }
