@@ -87,7 +87,7 @@ impl Agent {
             ending: false,
             directory,
         };
-        agent.adopt(fleet, stored, &running, &missed);
+        agent.adopt(&fleet, stored, &running, &missed);
         for message in missed {
             agent.hear(message);
         }
@@ -97,7 +97,7 @@ impl Agent {
 
     fn adopt(
         &mut self,
-        fleet: Fleet,
+        fleet: &Fleet,
         mut stored: Stored,
         running: &BTreeMap<TaskId, Identity>,
         missed: &[FromKeeper],
@@ -113,7 +113,7 @@ impl Agent {
         let numbers = renumber(&fleet.services, &mut stored);
         let before: Vec<Service> = stored.services.values().map(|s| s.meant.clone()).collect();
         for (service, numbers) in fleet.services.iter().cloned().zip(numbers) {
-            let anew = another_moved(&service.name, &before, &fleet);
+            let anew = another_moved(&service.name, &before, fleet);
             match stored.services.remove(&service.name) {
                 Some(stored) => self.take_up(seed, service, stored, &with_process, anew),
                 None => self.services.push(Managed::new(service, seed, numbers, Wall::seconds())),
