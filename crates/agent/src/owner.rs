@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::api::socket;
 use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::{Identity, Marked, PART, RUN, end_all_of, end_fleet, of_fleet, wait_for};
+use crate::processes::{PART, RUN, end_all_of, end_fleet, keeper_of, wait_for};
 use crate::{Error, clients, descriptors};
 
 /// The keeper answers within this, or it is not there.
@@ -133,11 +133,6 @@ pub async fn keeper_ended(directory: &Path) {
         });
         let _ = told.await;
     }
-}
-
-fn keeper_of(directory: &Path) -> Option<Identity> {
-    let is_keeper = |marked: &Marked| marked.part.as_deref() == Some("keeper");
-    of_fleet(directory).into_iter().find(is_keeper).map(|marked| marked.identity)
 }
 
 /// A keeper, and the way to it. A tied one ends all when that closes.

@@ -1,6 +1,6 @@
 //! How an agent begins: with nothing, or with what an earlier one has left.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram as StdDatagram;
@@ -15,6 +15,7 @@ use tokio::net::UnixDatagram;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
+use super::keeper::Keeper;
 use super::managed::Managed;
 use super::parts::Parts;
 use super::resources::Resources;
@@ -64,7 +65,7 @@ impl Agent {
             urls: fleet.services.iter().map(url).collect(),
             services: Vec::new(),
             gateway: channel("gateway", io::stdin())?,
-            keeper,
+            keeper: Keeper::new(keeper),
             ports: Ports::default(),
             outputs: Outputs::new(&tasks),
             clients,
@@ -77,7 +78,6 @@ impl Agent {
             wall,
             lines: broadcast::Sender::new(LINES),
             dashboard: None,
-            outbox: VecDeque::new(),
             origin: stored.origin.clone(),
             stored: stored.clone(),
             unsaved: false,
@@ -146,7 +146,7 @@ impl Agent {
                 continue;
             }
             say(format_args!("agent: {task} (process {}) is of nobody: it is ended", process.pid));
-            self.outbox.push_back(ToKeeper::Signal(*task, Signal::Kill));
+            self.keeper.tell(ToKeeper::Signal(*task, Signal::Kill));
             for StoredService { snapshot, numbers, .. } in stored.services.values_mut() {
                 snapshot.skip(*numbers, *task);
             }

@@ -31,21 +31,48 @@ impl Agent {
                 let place = self.place(&service);
                 drop(reply.send(place.map(|place| self.services[place].revision_views())));
             }
-            Ask::Deploy(deploy, reply) => self.deploy(*deploy, reply),
-            Ask::Rollback(service, reply) => drop(reply.send(self.roll_back(&service))),
-            Ask::Scale(service, scale, reply) => drop(reply.send(self.scale(&service, scale))),
-            Ask::Stop(task, reply) => drop(reply.send(self.tell(task, Event::Stop(task)))),
-            Ask::Drain(task, reply) => drop(reply.send(self.tell(task, Event::Drain(task)))),
-            Ask::Down(reply) => {
-                let tasks = self.task_views().len() as u32;
-                self.down();
-                drop(reply.send(Ok(DownReply { tasks })));
+            Ask::Deploy(deploy, reply) => match self.can_change() {
+                Ok(()) => self.deploy(*deploy, reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Ask::Rollback(service, reply) => {
+                drop(reply.send(self.change(|agent| agent.roll_back(&service))));
             }
-            Ask::Upgrade(Upgrade { program }, reply) => {
-                self.outbox.push_back(ToKeeper::Upgrade(program));
-                self.renewal = Some(Renewal::Upgrade(reply));
+            Ask::Scale(service, scale, reply) => {
+                drop(reply.send(self.change(|agent| agent.scale(&service, scale))));
             }
+            Ask::Stop(task, reply) => {
+                drop(reply.send(self.change(|agent| agent.tell(task, Event::Stop(task)))));
+            }
+            Ask::Drain(task, reply) => {
+                drop(reply.send(self.change(|agent| agent.tell(task, Event::Drain(task)))));
+            }
+            Ask::Down(reply) => drop(reply.send(self.end())),
+            Ask::Upgrade(Upgrade { program }, reply) => match self.can_change() {
+                Ok(()) => {
+                    self.keeper.tell(ToKeeper::Upgrade(program));
+                    self.renewal = Some(Renewal::Upgrade(reply));
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
         }
+    }
+
+    /// Nobody prepares what should follow on us if there is no keeper any more.
+    pub(super) fn look_for_keeper(&mut self) {
+        if self.renewal.is_some()
+            && let Err(error) = self.must_have_keeper()
+        {
+            self.renew(Err(error.to_string()));
+        }
+    }
+
+    /// Everything retires. Where that cannot be written down, as on a full disk, it is wanted all the more.
+    fn end(&mut self) -> Result<DownReply, ApiError> {
+        self.must_have_keeper()?;
+        let tasks = self.task_views().len() as u32;
+        self.down();
+        Ok(DownReply { tasks })
     }
 
     fn place(&self, service: &str) -> Result<usize, ApiError> {
@@ -112,7 +139,7 @@ impl Agent {
         };
         let told = self.told(&meant, &deploy);
         if renews {
-            self.outbox.push_back(ToKeeper::Renew);
+            self.keeper.tell(ToKeeper::Renew);
             self.renewal = Some(Renewal::Deploy(deploy, told, reply));
         } else {
             self.accept(meant, &deploy);
@@ -144,7 +171,7 @@ impl Agent {
         *its = service;
         match self.write(&meant) {
             Ok(true) => {
-                self.outbox.push_back(ToKeeper::Renew);
+                self.keeper.tell(ToKeeper::Renew);
                 self.renewal = Some(Renewal::Rollback(name));
             }
             Ok(false) => self.mean(meant, |other| other == name, false),

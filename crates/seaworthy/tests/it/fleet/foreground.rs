@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use rustix::process::Signal;
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, assert_all_good, kill, no_deployment, users};
+use super::{Place, assert_all_good, is_kept, kill, no_deployment, users};
 use crate::world::{Started, code_and_words, eventually};
 
 #[test]
@@ -16,13 +16,12 @@ fn a_killed_keeper_is_followed_by_another_one_without_any_command() {
     let mut up = place.fleet.command(&["up", "fleet.toml"]);
     up.current_dir(place.world.path("")).stdout(out.try_clone().unwrap()).stderr(out);
     let up = Started::new(up.spawn().unwrap());
-    let has_keeper = |now: &Glimpse| now.is_whole() && now.pid("keeper").is_some();
-    let mut before = place.until("the whole fleet", has_keeper);
+    let mut before = place.until("the whole fleet", is_kept);
     let users = users(&before);
     // The next one is looked after as well.
     for _ in 0..2 {
         kill(before.pid("keeper").unwrap());
-        let another = |now: &Glimpse| has_keeper(now) && now.pid("keeper") != before.pid("keeper");
+        let another = |now: &Glimpse| is_kept(now) && now.pid("keeper") != before.pid("keeper");
         let after = place.until("another keeper", another);
         assert_eq!(after.task_pids(), before.task_pids());
         before = after;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use seaworthy_drill::standing::Glimpse;
 use seaworthy_drill::storm::{Class, Storm};
 
-use super::{DEADLINE, Place, assert_all_good, block_on, kill, no_deployment, users};
+use super::{DEADLINE, Place, assert_all_good, block_on, is_kept, kill, no_deployment, users};
 use crate::client::get;
 
 #[test]
@@ -44,9 +44,7 @@ fn a_killed_keeper_leaves_everything_running_and_the_next_up_adopts_it() {
 
     let said = place.must(&["up", "--detach"]);
     assert!(said.contains("without its keeper"), "{said}");
-    let after = place.until("a whole fleet with its keeper", |now| {
-        now.is_whole() && now.pid("keeper").is_some()
-    });
+    let after = place.until("a whole fleet with its keeper", is_kept);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_ne!(after.pid("keeper"), before.pid("keeper"));
     assert_ne!(after.pid("gateway"), before.pid("gateway"));
