@@ -7,6 +7,7 @@ mod begin;
 mod control;
 mod keeper;
 mod managed;
+mod meant;
 mod memory;
 mod parts;
 mod resources;
@@ -106,6 +107,8 @@ enum Renewal {
     Upgrade(Reply<Upgraded>),
     /// A revision that comes back brings its settings.
     Rollback(String),
+    /// A service that was removed has no task left.
+    Removal,
 }
 
 /// Everything that makes the agent do something.

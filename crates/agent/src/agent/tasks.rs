@@ -62,6 +62,7 @@ impl Agent {
         self.tell_output();
         self.offer_ports();
         self.look_for_keeper();
+        self.let_go();
         if self.looked.since(self.sampled) >= ROUND {
             self.sampled = self.looked;
             self.sample();

@@ -115,7 +115,7 @@ impl Fake {
                 let service = deploy.service.unwrap_or_else(|| "store".to_owned());
                 let deployed = vec![Deployed { service, revision: 4, from: Some(3) }];
                 let unchanged = vec!["carts".to_owned()];
-                tell(reply, Ok(DeployReply { deployed, changes: Vec::new(), unchanged }));
+                tell(reply, Ok(DeployReply { deployed, unchanged, ..DeployReply::default() }));
             }
             Ask::Rollback(service, reply) => {
                 let known = known(&service);

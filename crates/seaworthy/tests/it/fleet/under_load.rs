@@ -7,6 +7,7 @@ use seaworthy_drill::storm::{Class, Storm};
 
 use super::{DEADLINE, Place, assert_all_good, block_on, is_kept, kill, no_deployment, users};
 use crate::client::get;
+use crate::world::{code_and_words, eventually};
 
 #[test]
 fn a_crash_storm_refuses_nobody_and_leaves_the_fleet_as_desired() {
@@ -74,20 +75,33 @@ fn an_upgrade_fails_no_request_and_keeps_the_tasks() {
 }
 
 #[test]
-fn a_service_that_is_added_costs_no_request() {
+fn a_service_that_comes_and_one_that_goes_cost_no_request() {
     let (place, before) = Place::up();
     let users = users(&before);
     let file = std::fs::read_to_string(place.world.path("fleet.toml")).unwrap();
     // By its name it is the first one, so the other one's place changes.
-    place.world.write("fleet.toml", &(file.replace("service.store", "service.carts") + &file));
-    let said = place.must(&["deploy", "fleet.toml"]);
+    place.world.write("both.toml", &(file.replace("service.store", "service.carts") + &file));
+    let said = place.must(&["deploy", "both.toml"]);
     assert!(said.contains("`carts` is new"), "{said}");
     let both = place.until("both services", |now| now.is_whole() && now.fleet.services.len() == 2);
     let events = place.must(&["events"]);
     assert!(events.contains("that go on: 3, gone: 0"), "{events}");
     let carts = get(both.address("carts").unwrap(), "/products?q=lamp").unwrap();
     assert_eq!(carts.status, 200);
+
+    let said = place.must(&["deploy", "fleet.toml"]);
+    assert!(said.contains("`carts` is removed once its tasks are drained"), "{said}");
+    let one = place.until("one service", |now| now.is_whole() && now.fleet.services.len() == 1);
+    assert_eq!(one.task_pids(), before.task_pids());
+    // The gateway before may have a moment left.
+    let nobody = || get(both.address("carts").unwrap(), "/products?q=lamp").is_none().then_some(());
+    eventually("that nobody listens for it", nobody);
     assert_all_good(&users.end());
+
+    place.world.write("other.toml", &file.replace("service.store", "service.other"));
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "other.toml"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("none of the services that run"), "{words}");
 }
 
 #[test]
