@@ -15,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use seaworthy_core::fleet::Fleet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,10 @@ impl Directory {
     /// The directory at `path`, which is made if it is not there; nobody else may look into it.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let failed = |what| move |source| Error::File { path: path.to_owned(), what, source };
+        let absolute = std::path::absolute(path).map_err(failed("cannot be found"))?;
+        if absolute.to_str().is_none() {
+            return Err(Error::NotText { path: absolute });
+        }
         if !path.is_dir() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(path).map_err(failed("cannot be made"))?;
@@ -83,6 +88,11 @@ impl Directory {
     /// The fleet that runs, as meant, with the addresses it really has.
     pub fn fleet(&self) -> PathBuf {
         self.0.join("fleet.json")
+    }
+
+    /// The fleet to go on with, if there is one.
+    pub fn known(&self) -> Result<Option<Fleet>, Error> {
+        read(&self.fleet())
     }
 
     /// Whether there is a fleet to go on with.

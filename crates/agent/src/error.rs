@@ -52,6 +52,12 @@ pub enum Error {
         /// The latest that can be read.
         known: u32,
     },
+    /// The path of a state directory that the parts of a fleet could not tell each other.
+    #[error("{path:?}: cannot be a state directory; allowed is a path in UTF-8")]
+    NotText {
+        /// Which.
+        path: PathBuf,
+    },
     /// A directory without a fleet.
     #[error("{}: there is no fleet", path.display())]
     Nothing {
@@ -97,7 +103,7 @@ pub enum Error {
     #[error("{0}")]
     Keeper(String),
     /// The keeper ended without a word.
-    #[error("the keeper ended unexpectedly, or does not answer")]
+    #[error("the keeper ended unexpectedly")]
     KeeperGone,
 }
 

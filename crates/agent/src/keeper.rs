@@ -110,6 +110,7 @@ async fn serve(
     let started = Keeper::start(setup, descriptors).await;
     let answer = match &started {
         Ok((_, listening)) => Answer::Ready(listening.clone()),
+        Err(Error::Kept { keeper, .. }) => Answer::Kept(*keeper),
         Err(error) => Answer::Failed(crate::error::describe(error)),
     };
     let mut line = serde_json::to_vec(&answer).expect("an answer is plain data");

@@ -79,6 +79,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
     Fleet::try_from(raw).with_context(|| format!("{file}"))?;
     let fleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
     let path = absolute(path).with_context(|| format!("{file}"))?;
+    path.to_str().with_context(|| format!("{}: allowed is a path in UTF-8", path.display()))?;
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
     Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false })
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
 /// Upgrades the fleet that `args` name.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("this program cannot be found")?;
+    program
+        .to_str()
+        .with_context(|| format!("{}: allowed is a path in UTF-8", program.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new(&args.running.directory.path);

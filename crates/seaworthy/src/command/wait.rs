@@ -60,6 +60,19 @@ impl Patience {
     }
 }
 
+/// What is answered to `ask`, if need be by the next agent.
+pub(crate) async fn patiently<T>(
+    ask: impl AsyncFn() -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    let patience = Patience::new();
+    loop {
+        match ask().await {
+            Err(error) if patience.bears(&error) => sleep(EVERY).await,
+            answered => return answered,
+        }
+    }
+}
+
 /// What a deployment that has begun is told as.
 pub(crate) fn begun(deployed: &Deployed) -> String {
     let Deployed { service, revision, from } = deployed;

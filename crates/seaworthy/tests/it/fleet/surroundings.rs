@@ -1,12 +1,14 @@
 //! What `seaworthy up` finds where it starts: nothing, a fleet, or what is left of one.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use seaworthy_drill::standing::Glimpse;
 
 use super::{Place, assert_all_good, kill, no_deployment, users};
 use crate::client::{Answer, get};
-use crate::world::{code_and_words, eventually};
+use crate::world::{World, code_and_words, eventually};
 
 #[test]
 fn down_leaves_no_process_and_the_next_up_begins_anew() {
@@ -90,6 +92,22 @@ fn a_directory_has_one_keeper() {
     assert_eq!(after.fleet.parts, before.fleet.parts);
 }
 
+/// The parts of a fleet could not tell each other where it is.
+#[test]
+fn a_state_directory_whose_path_is_no_text_is_refused() {
+    let world = World::new();
+    let state = OsStr::from_bytes(b"shop-\xff");
+    let commands: [&[&str]; 6] =
+        [&["up"], &["up", "-d"], &["ps"], &["down"], &["scale", "web=2"], &["upgrade"]];
+    for words in commands {
+        let mut command = world.seaworthy(words);
+        let (code, words) = code_and_words(&command.arg("--state").arg(state).output().unwrap());
+        assert_eq!((code, words.contains("shop-")), (Some(2), true), "{words}");
+    }
+    assert!(!world.path("").join(state).exists());
+    world.assert_nothing_is_left();
+}
+
 #[test]
 fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     let (place, before) = Place::up();
@@ -97,9 +115,10 @@ fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     place.end_at_once(&before);
     let directory = place.fleet.directory().path();
     assert!(directory.join("agent.sock").exists() && directory.join("gateway.sock").exists());
-    place.must(&["up", "--detach"]);
+    let said = place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.address("store"), Some(address), "clients know where it is");
+    assert!(!said.contains("task-1: start:"), "what was before is no news: {said}");
 }
 
 #[test]

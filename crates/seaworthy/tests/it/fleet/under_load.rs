@@ -45,6 +45,7 @@ fn a_killed_keeper_leaves_everything_running_and_the_next_up_adopts_it() {
 
     let said = place.must(&["up", "--detach"]);
     assert!(said.contains("without its keeper"), "{said}");
+    assert!(!said.contains("task-1: start:"), "what was before is no news: {said}");
     let after = place.until("a whole fleet with its keeper", is_kept);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_ne!(after.pid("keeper"), before.pid("keeper"));
