@@ -40,7 +40,7 @@ pub struct Setup {
 pub enum Answer {
     /// The fleet is being started; the gateway listens here for each service, in their order.
     Ready(Vec<SocketAddr>),
-    /// Another keeper has it.
+    /// Another keeper has it, this process as far as that can be seen.
     Kept(Option<u32>),
     /// It cannot be started.
     Failed(String),

@@ -324,7 +324,7 @@ pub enum Exit {
 
 impl Exit {
     /// By SIGKILL, which no program sends to itself.
-    pub(crate) const KILLED: Self = Self::Signal(9);
+    pub const KILLED: Self = Self::Signal(9);
 }
 
 /// What kind of failure the end of a task is.
