@@ -40,6 +40,8 @@ pub struct Setup {
 pub enum Answer {
     /// The fleet is being started; the gateway listens here for each service, in their order.
     Ready(Vec<SocketAddr>),
+    /// What ran goes on, and its agent cannot begin: it is started again and again.
+    Waits(String),
     /// It cannot be started.
     Failed(String),
 }

@@ -59,13 +59,15 @@ impl Fleet {
             children: None,
         };
         let mut keeper = Keeper::start(program, &setup, &[], log)?;
-        match keeper.answer() {
-            Ok(listening) => Ok(Self { keeper, listening, directory: setup.directory }),
-            Err(error) => {
-                keeper.end(&setup.directory);
-                Err(error)
+        let error = match keeper.answer() {
+            Ok(Answer::Ready(listening)) => {
+                return Ok(Self { keeper, listening, directory: setup.directory });
             }
-        }
+            Ok(Answer::Waits(why) | Answer::Failed(why)) => Error::Keeper(why),
+            Err(error) => error,
+        };
+        keeper.end(&setup.directory);
+        Err(error)
     }
 
     /// Where the gateway takes requests for each service, in their order.
@@ -102,12 +104,15 @@ pub fn launch(
         Setup { directory: directory_path, tied: false, fleet, sockets: names, children: None };
     let log = Stdio::from(directory.open_log()?);
     let mut keeper = Keeper::start(program, &setup, &sockets, log)?;
-    let answer = keeper.answer();
-    if answer.is_err() {
-        // It has nothing to hold, so it ends by itself.
-        let _ = keeper.process.wait();
+    match keeper.answer()? {
+        Answer::Ready(listening) => Ok(listening),
+        Answer::Waits(why) => Err(Error::Keeper(why)),
+        Answer::Failed(why) => {
+            // It has nothing to hold, so it ends by itself.
+            let _ = keeper.process.wait();
+            Err(Error::Keeper(why))
+        }
     }
-    answer
 }
 
 /// Ends every process of the fleet of a directory, whatever it is doing.
@@ -172,8 +177,8 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Where the gateway listens for each service.
-    fn answer(&mut self) -> Result<Vec<SocketAddr>, Error> {
+    /// How its start went.
+    fn answer(&mut self) -> Result<Answer, Error> {
         let talk = |error| Error::Talk("keeper", error);
         let stream = self.line.as_ref().expect("it is open until the end");
         stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(talk)?;
@@ -182,10 +187,7 @@ impl Keeper {
         if line.is_empty() {
             return Err(Error::KeeperGone);
         }
-        match serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))? {
-            Answer::Ready(listening) => Ok(listening),
-            Answer::Failed(why) => Err(Error::Keeper(why)),
-        }
+        serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))
     }
 
     /// Ends it and all that it holds.
