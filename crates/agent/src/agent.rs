@@ -146,9 +146,17 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
 
 /// Whether this program could be the agent of the fleet in a directory.
 pub fn could_take_up(directory: &Directory) -> Result<(), Error> {
-    directory::read::<Fleet>(&directory.fleet())?;
-    Stored::read(directory)?;
-    Ok(())
+    if let Some(fleet) = directory::read::<Fleet>(&directory.fleet())? {
+        token(&fleet, directory)?;
+    }
+    Stored::read(directory).map(drop)
+}
+
+/// What opens its API over TCP, if it is to listen there.
+fn token(fleet: &Fleet, directory: &Directory) -> Result<Option<Token>, Error> {
+    let own = directory.path().join("token");
+    let path = fleet.agent.token_file.as_ref().unwrap_or(&own);
+    fleet.agent.listen.map(|_| Token::of(path)).transpose()
 }
 
 // === impl Agent ===
@@ -316,13 +324,10 @@ impl Agent {
         let failed = |error| Error::Talk("API", error);
         let unix = socket::listen_in(self.directory.path(), socket::NAME).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
-        let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
+        let token = token(&self.fleet, &self.directory)?;
+        let (Some(wanted), Some(token)) = (self.fleet.agent.listen, token) else { return Ok(()) };
         let address =
             self.stored.listen.filter(|before| wanted.port() == 0 && before.ip() == wanted.ip());
-        let token = match &self.fleet.agent.token_file {
-            Some(path) => Token::of(path)?,
-            None => Token::of(&self.directory.path().join("token"))?,
-        };
         // The port that the kernel chose once is kept, if it is free.
         let listener = match TcpListener::bind(address.unwrap_or(wanted)).await {
             Err(_) if address.is_some() => TcpListener::bind(wanted).await,

@@ -102,6 +102,9 @@ pub enum Error {
     /// The keeper said that the fleet cannot be.
     #[error("{0}")]
     Keeper(String),
+    /// The keeper said that what runs goes on, and that its agent cannot begin yet.
+    #[error("{0}")]
+    Waits(String),
     /// The keeper ended without a word.
     #[error("the keeper ended unexpectedly")]
     KeeperGone,

@@ -13,7 +13,6 @@ mod spawn;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram as StdDatagram, UnixStream as StdStream};
 use std::path::PathBuf;
@@ -109,7 +108,7 @@ async fn serve(
     let resumes = setup.children.is_some();
     let started = Keeper::start(setup, descriptors).await;
     let answer = match &started {
-        Ok((_, listening)) => Answer::Ready(listening.clone()),
+        Ok((_, answer)) => answer.clone(),
         Err(Error::Kept { keeper, .. }) => Answer::Kept(*keeper),
         Err(error) => Answer::Failed(crate::error::describe(error)),
     };
@@ -130,11 +129,12 @@ async fn serve(
 // === impl Keeper ===
 
 impl Keeper {
-    /// A fleet whose agent takes commands, and where its gateway listens.
+    /// A fleet whose agent takes commands. Where there was one before, also if its agent cannot begin: then
+    /// nobody else would have it started again, and so it is.
     async fn start(
         setup: Setup,
         descriptors: Vec<std::os::fd::OwnedFd>,
-    ) -> Result<(Self, Vec<SocketAddr>), Error> {
+    ) -> Result<(Self, Answer), Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: "seaworthy".into(), source })?;
         let directory = Directory::at(&setup.directory)?;
@@ -151,26 +151,36 @@ impl Keeper {
             outbox: VecDeque::new(),
             next: None,
         };
-        // The other way round, a state that no agent can use would leave behind two gateways that both
-        // take requests, one of them without tasks.
+        let serves = keeper.children.has(Child::Gateway);
         keeper.replace_agent()?;
-        keeper.wait_for_agent().await?;
-        keeper.replace_gateway()?;
-        Ok((keeper, listening))
+        let answer = match keeper.wait_for_agent().await {
+            Ok(()) => Answer::Ready(listening),
+            Err(error) if serves => {
+                Answer::Waits(format!("{error}; what runs goes on, and it is tried again"))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((keeper, answer))
     }
 
-    /// In the beginning, an agent that ends is a reason to give up.
+    /// In the beginning, an agent that ends is told of.
     async fn wait_for_agent(&mut self) -> Result<(), Error> {
         let mut buffer = vec![0; LONGEST_MESSAGE];
         loop {
             self.flush();
             tokio::select! {
-                message = receive(&self.parts.agent.0, &mut buffer) => match message? {
-                    ToKeeper::Ready => return Ok(()),
-                    other => drop(self.obey(other)),
-                },
+                message = receive(&self.parts.agent.0, &mut buffer) => {
+                    let message = message?;
+                    let is_ready = matches!(message, ToKeeper::Ready);
+                    self.obey(message)?;
+                    if is_ready {
+                        return Ok(());
+                    }
+                }
                 ended = self.children.ended() => {
-                    if self.take_note(ended?).iter().any(|own| own.child == Child::Agent) {
+                    let ended = self.take_note(ended?);
+                    self.follow_up(&ended)?;
+                    if ended.iter().any(|own| own.child == Child::Agent) {
                         let problem = "its agent ended as soon as it was started";
                         return Err(Error::Keeper(problem.into()));
                     }
@@ -194,7 +204,7 @@ impl Keeper {
             self.flush();
             tokio::select! {
                 message = receive(&self.parts.agent.0, &mut buffer) => match message {
-                    Ok(message) => if let Some(end) = self.obey(message) {
+                    Ok(message) => if let Some(end) = self.obey(message)? {
                         return Ok(end);
                     },
                     Err(error) => say(format_args!("keeper: {}", crate::error::describe(&error))),
@@ -230,10 +240,16 @@ impl Keeper {
         self.tied || again
     }
 
-    fn obey(&mut self, message: ToKeeper) -> Option<End> {
+    fn obey(&mut self, message: ToKeeper) -> Result<Option<End>, Error> {
         match message {
-            ToKeeper::Ready => {}
-            ToKeeper::End => return Some(End::Done),
+            // The other way round, a state that no agent can use would leave behind two gateways that both
+            // take requests, one of them without tasks.
+            ToKeeper::Ready => {
+                if !self.parts.has_gateway() {
+                    self.replace_gateway()?;
+                }
+            }
+            ToKeeper::End => return Ok(Some(End::Done)),
             ToKeeper::Hello(known) => {
                 self.children.adopt_tasks(&known, self.directory.path());
                 self.outbox.push_back(FromKeeper::Children(self.children.tasks()));
@@ -259,7 +275,7 @@ impl Keeper {
                 self.outbox.push_back(FromKeeper::Renewing(Ok(())));
             }
         }
-        None
+        Ok(None)
     }
 
     /// Takes note of children that ended; returns the parts of our own that did.

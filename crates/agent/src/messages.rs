@@ -42,6 +42,8 @@ pub enum Answer {
     Ready(Vec<SocketAddr>),
     /// Another keeper has it, this process as far as that can be seen.
     Kept(Option<u32>),
+    /// What ran goes on, and its agent cannot begin: it is started again and again.
+    Waits(String),
     /// It cannot be started.
     Failed(String),
 }

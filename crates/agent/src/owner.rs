@@ -106,13 +106,13 @@ pub fn launch(
     let log = Stdio::from(directory.open_log()?);
     let mut keeper = Keeper::start(program, &setup, &sockets, log)?;
     let answer = keeper.answer(directory.path());
-    if let Err(error) = &answer {
-        if let Error::Talk(..) = error {
-            let _ = keeper.process.kill();
-        }
-        // It has nothing to hold, so otherwise it ends by itself.
-        let _ = keeper.process.wait();
+    match &answer {
+        Ok(_) | Err(Error::Waits(_)) => return answer,
+        Err(Error::Talk(..)) => drop(keeper.process.kill()),
+        // It has nothing to hold, so it ends by itself.
+        Err(_) => {}
     }
+    let _ = keeper.process.wait();
     answer
 }
 
@@ -193,6 +193,7 @@ impl Keeper {
         match serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))? {
             Answer::Ready(listening) => Ok(listening),
             Answer::Kept(keeper) => Err(Error::Kept { path: directory.to_owned(), keeper }),
+            Answer::Waits(why) => Err(Error::Waits(why)),
             Answer::Failed(why) => Err(Error::Keeper(why)),
         }
     }

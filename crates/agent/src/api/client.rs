@@ -165,8 +165,8 @@ impl Client {
         Ok(Lines::new(response))
     }
 
-    /// The head of the response, if it does not refuse. An agent that is ending has done nothing, and
-    /// another one may follow.
+    /// The head of the response, if it does not refuse. An agent that is ending has done nothing, one that
+    /// ended was only asked something, and another one may follow.
     async fn send(
         &self,
         method: Method,
@@ -175,14 +175,16 @@ impl Client {
     ) -> Result<Response<Incoming>, ClientError> {
         let until = Instant::now() + BACK_WITHIN;
         loop {
-            match self.send_once(method.clone(), path, body).await {
-                Err(ClientError::Refused(ApiError { status: 503, .. }))
-                    if Instant::now() < until =>
-                {
-                    sleep(PAUSE).await;
-                }
-                sent => return sent,
+            let sent = self.send_once(method.clone(), path, body).await;
+            let nothing_done = match &sent {
+                Err(ClientError::Refused(refusal)) => refusal.status == 503,
+                Err(ClientError::Broke { .. }) => method == Method::GET,
+                _ => false,
+            };
+            if !nothing_done || Instant::now() >= until {
+                return sent;
             }
+            sleep(PAUSE).await;
         }
     }
 

@@ -8,22 +8,26 @@ use seaworthy_core::cluster::State;
 use seaworthy_drill::standing::Glimpse;
 
 use super::{Place, is_kept, no_deployment};
-use crate::world::code_and_words;
+use crate::world::{code_and_words, eventually};
 
 /// In which order they are killed.
 const ORDERS: [&[&str]; 5] =
     [&["agent"], &["gateway"], &["keeper"], &["keeper", "gateway", "agent"], &["agent", "keeper"]];
 
-/// Kills them, and has a killed keeper followed.
-fn kill_all(place: &Place, now: &Glimpse, parts: &[&str]) {
+/// Kills them, and has a killed keeper followed. Returns what was said then.
+fn kill_all(place: &Place, now: &Glimpse, parts: &[&str]) -> String {
     for part in parts {
         // It may have gone already.
-        Identity::of(now.pid(part).unwrap()).map(Identity::kill);
+        if let Some(process) = Identity::of(now.pid(part).unwrap()) {
+            process.kill();
+            eventually("its end", || (!process.is_alive()).then_some(()));
+        }
     }
-    if parts.contains(&"keeper") {
-        // How that ends is told by what there is then.
-        let _ = place.seaworthy(&["up", "--detach", "--wait", "1s"]);
+    if !parts.contains(&"keeper") {
+        return String::new();
     }
+    // How that ends is told by what there is then.
+    code_and_words(&place.seaworthy(&["up", "--detach", "--wait", "1s"])).1
 }
 
 /// Starts `seaworthy ARGUMENTS`, whatever comes of it.
@@ -34,8 +38,8 @@ fn begin(place: &Place, arguments: &[&str]) -> Child {
 }
 
 /// Waits until there are three tasks, every part once, and no process beside them.
-fn until_settled(place: &Place) -> Glimpse {
-    place.until("a whole fleet and nothing else", |now| {
+fn until_settled(place: &Place, said: &str) -> Glimpse {
+    place.until(&format!("a whole fleet and nothing else after `{said}`"), |now| {
         let parts = ["agent", "gateway", "keeper"].map(|part| now.pid(part));
         let mut known = now.task_pids();
         known.extend(parts.iter().flatten());
@@ -48,12 +52,12 @@ fn until_settled(place: &Place) -> Glimpse {
 #[test]
 fn whoever_is_killed_in_a_deployment_it_is_completed() {
     let (place, _) = Place::up();
+    let mut before = until_settled(&place, "up");
     for (parts, revision) in ORDERS.iter().zip(2..) {
-        let before = until_settled(&place);
         place.must(&["deploy", "--force", "--no-wait"]);
-        kill_all(&place, &before, parts);
-        let after = until_settled(&place);
-        assert_eq!(after.fleet.services[0].revision, revision, "{parts:?}");
+        let said = kill_all(&place, &before, parts);
+        before = until_settled(&place, &said);
+        assert_eq!(before.fleet.services[0].revision, revision, "{parts:?}");
     }
     place.must(&["down"]);
     place.assert_no_process_is_left();
@@ -62,13 +66,14 @@ fn whoever_is_killed_in_a_deployment_it_is_completed() {
 #[test]
 fn whoever_is_killed_in_an_upgrade_the_tasks_go_on() {
     let (place, _) = Place::up();
+    let mut before = until_settled(&place, "up");
     for parts in ORDERS {
-        let before = until_settled(&place);
         let mut upgrade = begin(&place, &["upgrade", "--wait", "10s"]);
-        kill_all(&place, &before, parts);
+        let said = kill_all(&place, &before, parts);
         upgrade.wait().unwrap();
-        let after = until_settled(&place);
+        let after = until_settled(&place, &said);
         assert_eq!(after.task_pids(), before.task_pids(), "{parts:?}");
+        before = after;
     }
     place.must(&["down"]);
     place.assert_no_process_is_left();
@@ -87,17 +92,19 @@ fn whoever_is_killed_while_a_fleet_ends_it_ends() {
     let file = file.replace("\"seaworthy\"", &program).replace("3\n", "3\nstop_timeout = \"1h\"\n");
     place.world.write("fleet.toml", &file);
     for parts in ORDERS {
+        fs::write(&gate, "").unwrap();
         place.must(&["up", "fleet.toml", "--detach"]);
         let before = place.until("the whole fleet", is_kept);
+        fs::remove_file(&gate).unwrap();
         let mut down = begin(&place, &["down"]);
         let ends = |now: &Glimpse| now.tasks.iter().all(|task| task.state == State::Stopping);
         place.until("tasks that are told to end", ends);
-        kill_all(&place, &before, parts);
+        let said = kill_all(&place, &before, parts);
         fs::write(&gate, "").unwrap();
-        place.assert_no_process_is_left();
-        fs::remove_file(&gate).unwrap();
+        let none = || place.fleet.processes().is_empty().then_some(());
+        eventually(&format!("the end of the last process after `{said}`"), none);
         down.wait().unwrap();
-        let (code, words) = code_and_words(&place.seaworthy(&["ps"]));
-        assert!(code == Some(2) && words.contains("no fleet runs in"), "{parts:?}: {words}");
+        let words = place.refused(&["ps"]);
+        assert!(words.contains("no fleet runs in"), "{parts:?}: {words}");
     }
 }

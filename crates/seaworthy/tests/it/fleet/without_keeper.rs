@@ -1,6 +1,7 @@
 //! A fleet whose keeper was killed, or cannot be found any more.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -141,4 +142,25 @@ fn where_no_agent_can_begin_the_keeper_is_named() {
     fs::write(&state, intact).unwrap();
     let after = place.until("the whole fleet", is_kept);
     assert_eq!(after.task_pids(), before.task_pids());
+}
+
+#[test]
+fn an_agent_that_cannot_follow_another_is_started_until_it_can() {
+    let place = Place::new();
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    place.world.write("fleet.toml", &format!("agent.listen = \"{port}\"\n{file}"));
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let before = place.until("the whole fleet", is_kept);
+    kill(before.pid("keeper").unwrap());
+    place.until("a fleet without its keeper", without_keeper);
+    kill(before.pid("agent").unwrap());
+    let taken = eventually("the port", || TcpListener::bind(port).ok());
+    let users = users(&before);
+    let words = place.refused(&["up", "--detach"]);
+    assert!(words.contains(&port.to_string()) && words.contains("tried again"), "{words}");
+    drop(taken);
+    let after = place.until("the whole fleet", is_kept);
+    assert_eq!(after.task_pids(), before.task_pids());
+    assert_all_good(&users.end());
 }
