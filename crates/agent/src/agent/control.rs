@@ -99,6 +99,10 @@ impl Agent {
 
     /// Does as a fleet file says. What concerns the gateway takes a new one, and a new agent.
     fn deploy(&mut self, deploy: Deploy, reply: Reply<DeployReply>) {
+        // The keeper is writing down what the next agent begins with: that one is to be asked.
+        if self.renewal.is_some() {
+            return drop(reply.send(Err(ApiError::unavailable())));
+        }
         let meant = match self.meant(&deploy) {
             Ok(meant) => meant,
             Err(error) => return drop(reply.send(Err(error))),
