@@ -30,6 +30,7 @@ use crate::{Error, descriptors};
 use children::{Children, Ended};
 use held::Held;
 use parts::Parts;
+pub use spawn::find_program;
 
 /// Larger than any message of a fleet of a hundred tasks.
 pub(crate) const LONGEST_MESSAGE: usize = 192 << 10;

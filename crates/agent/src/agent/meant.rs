@@ -20,6 +20,10 @@ use crate::say::say;
 impl Agent {
     /// Does as a fleet file says.
     pub(super) fn deploy(&mut self, deploy: Deploy, reply: Reply<DeployReply>) {
+        // The keeper is writing down what the next agent begins with: that one is to be asked.
+        if self.renewal.is_some() {
+            return drop(reply.send(Err(ApiError::unavailable())));
+        }
         let (meant, removed) = match self.meant(&deploy) {
             Ok(meant) => meant,
             Err(error) => return drop(reply.send(Err(error))),

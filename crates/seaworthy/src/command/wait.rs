@@ -135,7 +135,10 @@ pub(crate) async fn until_ended(
                     running.remark(&line)?;
                     told.insert(&deployed.service, news);
                 }
-                still.push(deployed);
+                // It goes on when somebody wants tasks again.
+                if !is_empty(&fleet, deployed) {
+                    still.push(deployed);
+                }
             } else {
                 failed |= end.state != RevisionState::Completed;
                 running.remark(&verdict(client, &deployed.service, &end).await)?;
@@ -160,6 +163,12 @@ async fn look(
         ends.push(revisions.into_iter().find(|one| one.revision == deployed.revision));
     }
     Ok((client.fleet().await?.value, ends))
+}
+
+/// Whether the service is to have no tasks, and has none: then nothing can be waited for.
+fn is_empty(fleet: &FleetView, deployed: &Deployed) -> bool {
+    let service = fleet.services.iter().find(|service| service.name == deployed.service);
+    service.is_some_and(|service| service.desired == 0 && service.running == 0)
 }
 
 fn progress(fleet: &FleetView, deployed: &Deployed) -> String {

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
 
 use seaworthy_drill::standing::Glimpse;
 
@@ -74,6 +75,29 @@ fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_eq!(after.fleet.parts, before.fleet.parts);
+}
+
+/// Each takes a new gateway and a new agent.
+#[test]
+fn deployments_at_the_same_time_are_done_one_after_the_other() {
+    let (place, _) = Place::up();
+    place.until("a fleet that is settled", no_deployment);
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    for round in 1..=5 {
+        let deploy = |number: u32| {
+            let (name, slow_start) = (format!("{number}.toml"), format!("{round}{number}s"));
+            place.world.write(&name, &format!("{file}slow_start = \"{slow_start}\"\n"));
+            let mut deploy = place.fleet.command(&["deploy", &name]);
+            deploy.current_dir(place.world.path(""));
+            deploy.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let all = [1, 2, 2].map(deploy);
+        for deploy in all {
+            let (code, words) = code_and_words(&deploy.wait_with_output().unwrap());
+            assert_eq!(code, Some(0), "{words}\n{}", place.log());
+        }
+    }
+    place.until("the whole fleet", Glimpse::is_whole);
 }
 
 #[test]
