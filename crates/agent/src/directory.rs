@@ -19,7 +19,8 @@ use seaworthy_core::fleet::Fleet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::api::socket;
+use crate::{Error, clients, handover};
 
 /// The format of what this program writes, and the latest that it reads.
 const FORMAT: u32 = 1;
@@ -66,6 +67,17 @@ impl Directory {
         }
         let path = path.canonicalize().map_err(failed("cannot be found"))?;
         Ok(Self(path))
+    }
+
+    /// The same of a directory that may be there no more.
+    pub(crate) fn that_was_at(path: &Path) -> io::Result<Self> {
+        let parent_and_name = || {
+            let path = std::path::absolute(path)?;
+            let (parent, name) = (path.parent(), path.file_name());
+            let (Some(parent), Some(name)) = (parent, name) else { return Ok(path) };
+            Ok(parent.canonicalize()?.join(name))
+        };
+        path.canonicalize().or_else(|_| parent_and_name()).map(Self)
     }
 
     /// Its absolute path.
@@ -116,6 +128,16 @@ impl Directory {
                 let _ = fs::remove_dir_all(before(&path));
                 let _ = fs::rename(&path, before(&path));
             }
+        }
+    }
+
+    /// The fleet is no more. Whoever waits for that sees it at the API's socket, which goes last.
+    pub(crate) fn forget(&self) {
+        let files = [self.state(), self.fleet(), self.wanted()];
+        let sockets = [clients::SOCKET, handover::SOCKET, socket::NAME];
+        let sockets = sockets.map(|name| self.0.join(name));
+        for path in files.iter().flat_map(|path| [path.clone(), before(path)]).chain(sockets) {
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -184,13 +206,6 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
         // Between two renames there is only the one before.
         Ok(None) => read_one(&before(path)),
         found => found,
-    }
-}
-
-/// Forgets a file, and the one before it.
-pub(crate) fn forget(path: &Path) {
-    for path in [path.to_owned(), before(path)] {
-        let _ = fs::remove_file(path);
     }
 }
 

@@ -65,12 +65,24 @@ pub enum Error {
         path: PathBuf,
     },
     /// Somebody else keeps the fleet of a directory.
-    #[error("{}: another {who} keeps this fleet", path.display())]
+    #[error("{}: another keeper{} keeps this fleet", path.display(), process(*keeper))]
     Kept {
         /// The directory.
         path: PathBuf,
-        /// What it is.
-        who: &'static str,
+        /// Its process, as far as that can be seen.
+        keeper: Option<u32>,
+    },
+    /// Somebody keeps a fleet whose directory is no more, or is another one by now.
+    #[error(
+        "{}: was deleted under the fleet that runs there by its keeper (process {keeper}): `kill {keeper}` \
+         drains and ends that fleet, or all of it at once if given twice",
+        path.display()
+    )]
+    Deleted {
+        /// The directory.
+        path: PathBuf,
+        /// Its process.
+        keeper: u32,
     },
     /// A process of our own could not be started.
     #[error("{}: cannot be started", program.display())]
@@ -93,6 +105,10 @@ pub enum Error {
     /// The keeper ended without a word.
     #[error("the keeper ended unexpectedly")]
     KeeperGone,
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 /// An error with its causes, on one line.

@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
-use crate::directory::{self, Directory};
+use crate::directory::Directory;
 use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
 use crate::processes::{adopt_orphans, end_all_of, end_descendants, end_left_by};
 use crate::say::say;
@@ -62,6 +62,7 @@ enum Next {
 }
 
 /// Why the keeper's work is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// Its owner is gone, or it was told to end at once.
     AtOnce,
@@ -87,22 +88,22 @@ pub fn run() -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::Talk("runtime", error))?;
-    let (tied, path) = (setup.tied, setup.directory.clone());
+    let tied = setup.tied;
     let ended = runtime.block_on(serve(owner, setup, descriptors));
-    match (&ended, tied) {
-        (_, true) => end_descendants(),
-        (Ok(()), false) => end_all_of(&path),
+    match &ended {
+        _ if tied => end_descendants(),
+        Ok((keeper, end)) => keeper.end(*end),
         // What runs goes on: the next keeper takes over.
-        (Err(_), false) => {}
+        Err(_) => {}
     }
-    ended
+    ended.map(drop)
 }
 
 async fn serve(
     owner: StdStream,
     setup: Setup,
     descriptors: Vec<std::os::fd::OwnedFd>,
-) -> Result<(), Error> {
+) -> Result<(Keeper, End), Error> {
     let talk = |error| Error::Talk("owner", error);
     owner.set_nonblocking(true).map_err(talk)?;
     let (mut read, mut write) = UnixStream::from_std(owner).map_err(talk)?.into_split();
@@ -110,7 +111,7 @@ async fn serve(
     let started = Keeper::start(setup, descriptors).await;
     let answer = match &started {
         Ok((_, listening)) => Answer::Ready(listening.clone()),
-        Err(Error::Kept { .. }) => Answer::Kept,
+        Err(Error::Kept { keeper, .. }) => Answer::Kept(*keeper),
         Err(error) => Answer::Failed(crate::error::describe(error)),
     };
     let mut line = serde_json::to_vec(&answer).expect("an answer is plain data");
@@ -120,13 +121,11 @@ async fn serve(
     if keeper.tied && !resumes {
         told.map_err(talk)?;
     }
-    match keeper.hold(&mut read).await? {
-        End::AtOnce => Ok(()),
-        End::Done => {
-            keeper.close().await;
-            Ok(())
-        }
+    let end = keeper.hold(&mut read).await?;
+    if end == End::Done {
+        keeper.end_gateway().await;
     }
+    Ok((keeper, end))
 }
 
 // === impl Keeper ===
@@ -318,8 +317,8 @@ impl Keeper {
         }
     }
 
-    /// The fleet is no more: its gateway says so to its clients, and its state is forgotten.
-    async fn close(&mut self) {
+    /// The fleet is no more, and its gateway says so to its clients.
+    async fn end_gateway(&mut self) {
         for gateway in self.children.of(Child::Gateway) {
             gateway.terminate();
         }
@@ -327,11 +326,14 @@ impl Keeper {
             while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
         };
         let _ = tokio::time::timeout(LAST_PATIENCE, gone).await;
-        for socket in ["agent.sock", "control.sock", "gateway.sock"] {
-            let _ = std::fs::remove_file(self.directory.path().join(socket));
-        }
-        for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
-            directory::forget(&path);
+    }
+
+    /// Ends every process of the fleet, and then forgets it if it was to end. The lock is held meanwhile,
+    /// so nobody begins another fleet, and whoever waits for the end sees it when nothing is left.
+    fn end(&self, end: End) {
+        end_all_of(self.directory.path());
+        if end == End::Done {
+            self.directory.forget();
         }
     }
 }

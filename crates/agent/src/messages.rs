@@ -41,7 +41,7 @@ pub enum Answer {
     /// The fleet is being started; the gateway listens here for each service, in their order.
     Ready(Vec<SocketAddr>),
     /// Another keeper has it.
-    Kept,
+    Kept(Option<u32>),
     /// It cannot be started.
     Failed(String),
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::api::socket;
 use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::{Identity, Marked, PART, RUN, end_all_of, end_fleet, of_fleet, wait_for};
+use crate::processes::{PART, RUN, end_all_of, end_fleet, keeper_of, wait_for};
 use crate::{Error, clients, descriptors};
 
 /// The keeper answers within this, or it hangs: it bears with an agent and a gateway that hang for a
@@ -141,11 +141,6 @@ pub async fn keeper_ended(directory: &Path) {
     }
 }
 
-fn keeper_of(directory: &Path) -> Option<Identity> {
-    let is_keeper = |marked: &Marked| marked.part.as_deref() == Some("keeper");
-    of_fleet(directory).into_iter().find(is_keeper).map(|marked| marked.identity)
-}
-
 /// A keeper, and the way to it. A tied one ends all when that closes.
 #[derive(Debug)]
 struct Keeper {
@@ -197,7 +192,7 @@ impl Keeper {
         }
         match serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))? {
             Answer::Ready(listening) => Ok(listening),
-            Answer::Kept => Err(Error::Kept { path: directory.to_owned(), who: "keeper" }),
+            Answer::Kept(keeper) => Err(Error::Kept { path: directory.to_owned(), keeper }),
             Answer::Failed(why) => Err(Error::Keeper(why)),
         }
     }

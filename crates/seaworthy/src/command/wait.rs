@@ -90,6 +90,7 @@ pub(crate) fn still_under_way(
     let untouched = |service: &&ServiceView| {
         only.is_none_or(|only| service.name == only)
             && !reply.deployed.iter().any(|deployed| deployed.service == service.name)
+            && !reply.removed.contains(&service.name)
     };
     let under_way = |service: &ServiceView| {
         let deployment = service.deployment.as_ref()?;

@@ -10,6 +10,9 @@ use seaworthy_core::time::Instant;
 
 /// The first port that is given to a task. It stands for an address and nothing else.
 const FIRST_PORT: u16 = 1024;
+/// So many are given at one moment at most: an agent that never has enough must not stop time, or nobody
+/// would see what is wrong with it.
+const MOST_PORTS: u32 = 1000;
 
 /// The way of control of one service.
 #[derive(Debug)]
@@ -72,11 +75,14 @@ impl Control {
         }
         let mut actions = Vec::new();
         drive(&mut self.reconciler, now, event, |action| actions.push(action));
-        while actions
-            .iter()
-            .any(|action| matches!(action, Action::Launch { port, .. } if *port == self.port))
-            || self.needs_port
-        {
+        for _ in 0..MOST_PORTS {
+            let takes_it = |action: &Action| match action {
+                Action::Launch { port, .. } => *port == self.port,
+                _ => false,
+            };
+            if !self.needs_port && !actions.iter().any(takes_it) {
+                break;
+            }
             self.needs_port = false;
             self.port = self.port.checked_add(1).unwrap_or(FIRST_PORT);
             let port = Event::Port(self.port);

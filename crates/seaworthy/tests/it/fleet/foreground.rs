@@ -10,7 +10,7 @@ use seaworthy_agent::processes::Identity;
 use seaworthy_drill::standing::Glimpse;
 use tempfile::NamedTempFile;
 
-use super::{DEADLINE, Place, assert_all_good, block_on, kill, no_deployment, users};
+use super::{DEADLINE, Place, assert_all_good, block_on, is_kept, kill, no_deployment, users};
 use crate::client::get;
 use crate::world::{Started, code_and_words, eventually};
 
@@ -56,13 +56,12 @@ impl<'a> Watched<'a> {
 fn a_killed_keeper_is_followed_by_another_one_without_any_command() {
     let place = Place::new();
     let up = Watched::start(&place, "fleet.toml");
-    let has_keeper = |now: &Glimpse| now.is_whole() && now.pid("keeper").is_some();
-    let mut before = up.until("the whole fleet", has_keeper);
+    let mut before = up.until("the whole fleet", is_kept);
     let users = users(&before);
     // The next one is looked after as well.
     for round in 1..=2 {
         kill(before.pid("keeper").unwrap());
-        let another = |now: &Glimpse| has_keeper(now) && now.pid("keeper") != before.pid("keeper");
+        let another = |now: &Glimpse| is_kept(now) && now.pid("keeper") != before.pid("keeper");
         let after = up.until("another keeper", another);
         assert_eq!(after.task_pids(), before.task_pids());
         up.says("another one has taken over", round);

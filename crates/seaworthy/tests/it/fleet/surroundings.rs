@@ -67,21 +67,6 @@ fn what_is_rolled_back_brings_its_settings() {
 }
 
 #[test]
-fn what_no_keeper_was_there_to_do_is_done_by_the_next() {
-    let (place, before) = Place::up();
-    place.until("a fleet that is settled", no_deployment);
-    kill(before.pid("keeper").unwrap());
-    place.until("a fleet without its keeper", |now| now.pid("keeper").is_none());
-    place.must(&["stop", "task-1"]);
-    let said = place.must(&["up", "fleet.toml", "--detach"]);
-    assert!(!said.contains("task-1: start:"), "what was before is no news: {said}");
-    let after = place.until("the whole fleet", |now| {
-        now.is_whole() && now.task_pids().iter().all(|pid| !before.task_pids().starts_with(&[*pid]))
-    });
-    assert_ne!(after.task_pids(), before.task_pids());
-}
-
-#[test]
 fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let (place, before) = Place::up();
     let said = place.must(&["up", "fleet.toml", "--detach"]);
