@@ -63,9 +63,13 @@ impl Agent {
         }
     }
 
-    /// Whether somebody is there who starts and ends processes, and what changes can be written down.
+    /// Whether somebody is there who starts and ends processes, and what changes can be written down: not
+    /// while the keeper writes what another agent begins with.
     pub(super) fn can_change(&mut self) -> Result<(), ApiError> {
         self.must_have_keeper()?;
+        if self.renewal.is_some() {
+            return Err(ApiError::unavailable());
+        }
         self.write_down().map_err(|error| ApiError::failed(describe(&error)))
     }
 

@@ -127,14 +127,18 @@ impl Held {
 /// The right to keep the fleet of `directory`, which nobody else has, not even in a directory that was
 /// there before this one.
 fn lock_alone(directory: &Directory) -> Result<Lock, Error> {
-    let lock = directory.lock("lock")?;
-    let (path, keeper) = (directory.path().to_owned(), keeper_of(directory.path()));
-    let keeper = keeper.map(|keeper| keeper.pid);
-    match (lock, keeper) {
-        (Some(lock), None) => Ok(lock),
-        (Some(_), Some(keeper)) => Err(Error::Deleted { path, keeper }),
-        (None, keeper) => Err(Error::Kept { path, keeper }),
+    let path = directory.path().to_owned();
+    let Some(lock) = directory.lock("lock")? else {
+        let keeper = keeper_of(&path).map(|keeper| keeper.pid);
+        return Err(Error::Kept { path, keeper });
+    };
+    while let Some(keeper) = keeper_of(&path) {
+        // One that is only just starting ends as soon as it sees that we have the lock.
+        if !ends_soon(keeper) {
+            return Err(Error::Deleted { path, keeper: keeper.pid });
+        }
     }
+    Ok(lock)
 }
 
 fn of_part(parts: &[Marked], name: &str) -> Vec<Identity> {
@@ -173,10 +177,15 @@ fn handed_over(
 
 /// Kills a process and waits until it is no more.
 fn end(process: Identity) {
-    let Some(watch) = process.watch() else { return };
     process.kill();
+    ends_soon(process);
+}
+
+/// Waits until a process is no more; false if it goes on.
+fn ends_soon(process: Identity) -> bool {
+    let Some(watch) = process.watch() else { return true };
     let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
-    let _ = poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience));
+    poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience)).is_ok_and(|ended| ended > 0)
 }
 
 fn bind(service: &Service) -> Result<TcpListener, Error> {

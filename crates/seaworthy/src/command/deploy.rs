@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use seaworthy_agent::api::client::ClientError;
 use seaworthy_agent::api::types::{Deploy, DeployReply, Deployed, FleetView};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
 use super::running::Running;
-use super::wait::{Wait, begun, goes_on, patiently, still_under_way, until_ended};
+use super::wait::{Wait, begun, goes_on, still_under_way, until_ended};
 
 /// Makes a running fleet as a fleet file says: what has changed is deployed, task by task
 ///
@@ -49,14 +50,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let file = if let Some(file) = file {
             file.clone()
         } else {
-            let its = its_file(&patiently(async || client.fleet().await).await?.value)?;
+            let its = its_file(&client.fleet().await?.value)?;
             running.remark(&format!("from {}", its.display()))?;
             its
         };
         let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
         let ask = async || Ok((client.fleet().await?.value, client.deploy(&deploy).await?));
-        // Another deployment may replace the agent meanwhile. What is forced would be done twice.
-        let (before, reply) = if *force { ask().await? } else { patiently(ask).await? };
+        // Another deployment may have replaced the agent. What is forced would be done twice.
+        let (before, reply) = match ask().await {
+            Err(ClientError::Broke { .. }) if !force => ask().await?,
+            asked => asked?,
+        };
         let open = still_under_way(&before, &reply.value, service.as_deref());
         running.tell(&reply, |reply| render(reply, &open))?;
         if wait.is_wanted() {

@@ -78,8 +78,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 progress.begin_now().await?;
                 keepers.start().await?;
             }
-            // Nobody listens: there was no fleet, or all of its own processes were killed at once.
-            Err(error) if error.is_absence() || matches!(error, ClientError::Stale(_)) => {
+            // Nobody listens: there was no fleet, all of its own processes were killed at once, or somebody
+            // else is just starting it.
+            Err(ClientError::Nothing(_) | ClientError::Stale(_) | ClientError::Unheard { .. }) => {
                 if !keepers.start().await? {
                     args.running.remark(&format!("a fleet is being started in {place} already"))?;
                 }

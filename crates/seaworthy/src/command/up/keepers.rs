@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use seaworthy_agent::api::client::Client;
+use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::directory::Directory;
 use seaworthy_agent::{Error, owner, processes};
 use seaworthy_core::cluster::restarts::Restarts;
@@ -66,8 +66,7 @@ impl<'a> Keepers<'a> {
             let begin = Instant::now();
             let Err(error) = self.launch().await else { return Ok(true) };
             match error.downcast_ref() {
-                Some(Error::Kept { .. }) if self.is_theirs().await => return Ok(false),
-                Some(Error::Kept { .. }) if self.has_one() => return Err(error),
+                Some(Error::Kept { .. }) if self.is_theirs().await? => return Ok(false),
                 // It was killed at once, or the lock of one that was is not free yet.
                 Some(Error::Kept { .. } | Error::KeeperGone) => {
                     self.pause(begin).await.with_context(|| error.to_string())?;
@@ -106,21 +105,19 @@ impl<'a> Keepers<'a> {
         Ok(())
     }
 
-    /// Whether the keeper of somebody else has a fleet, which it may only just be starting.
-    async fn is_theirs(&self) -> bool {
+    /// Whether the keeper of somebody else has a fleet, which it may only just be starting; false once it
+    /// has ended.
+    async fn is_theirs(&self) -> Result<bool, ClientError> {
         let client = Client::new(self.directory.path());
         let begin = Instant::now();
-        while self.has_one() && begin.elapsed() < THEIRS_WITHIN {
-            if client.fleet().await.is_ok() {
-                return true;
+        while owner::has_keeper(self.directory.path()) {
+            match client.fleet().await {
+                Ok(_) => return Ok(true),
+                Err(error) if begin.elapsed() >= THEIRS_WITHIN => return Err(error),
+                Err(_) => sleep(EVERY).await,
             }
-            sleep(EVERY).await;
         }
-        false
-    }
-
-    fn has_one(&self) -> bool {
-        owner::has_keeper(self.directory.path())
+        Ok(false)
     }
 
     async fn launch(&self) -> anyhow::Result<()> {
