@@ -31,10 +31,7 @@ impl Agent {
                 let place = self.place(&service);
                 drop(reply.send(place.map(|place| self.services[place].revision_views())));
             }
-            Ask::Deploy(deploy, reply) => match self.can_change() {
-                Ok(()) => self.deploy(*deploy, reply),
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            Ask::Deploy(deploy, reply) => self.deploy(*deploy, reply),
             Ask::Rollback(service, reply) => {
                 drop(reply.send(self.change(|agent| agent.roll_back(&service))));
             }
@@ -126,18 +123,10 @@ impl Agent {
 
     /// Does as a fleet file says. What concerns the gateway takes a new one, and a new agent.
     fn deploy(&mut self, deploy: Deploy, reply: Reply<DeployReply>) {
-        let meant = match self.meant(&deploy) {
-            Ok(meant) => meant,
+        let (meant, told, renews) = match self.prepare(&deploy) {
+            Ok(prepared) => prepared,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let renews = match self.write(&meant) {
-            Ok(renews) => renews,
-            Err(error) => {
-                let error = ApiError::failed(crate::error::describe(&error));
-                return drop(reply.send(Err(error)));
-            }
-        };
-        let told = self.told(&meant, &deploy);
         if renews {
             self.keeper.tell(ToKeeper::Renew);
             self.renewal = Some(Renewal::Deploy(deploy, told, reply));
@@ -145,6 +134,18 @@ impl Agent {
             self.accept(meant, &deploy);
             drop(reply.send(Ok(told)));
         }
+    }
+
+    /// What is meant, what is going to be done, and whether that takes a new gateway and a new agent.
+    fn prepare(&mut self, deploy: &Deploy) -> Result<(Fleet, DeployReply, bool), ApiError> {
+        let meant = self.meant(deploy)?;
+        let told = self.told(&meant, deploy);
+        if !told.is_nothing() {
+            self.can_change()?;
+        }
+        let renews = self.write(&meant);
+        let renews = renews.map_err(|error| ApiError::failed(crate::error::describe(&error)))?;
+        Ok((meant, told, renews))
     }
 
     /// Writes down what is meant, before it is; true if that takes a new gateway and a new agent.

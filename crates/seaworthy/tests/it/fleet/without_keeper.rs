@@ -49,6 +49,7 @@ fn whatever_takes_a_keeper_is_refused_without_one_and_nothing_has_changed() {
         assert!(words.contains("no keeper") && words.contains(&remedy), "{arguments:?}: {words}");
     }
     assert!(place.must(&["ps"]).contains(&remedy));
+    assert!(place.must(&["deploy", "fleet.toml"]).contains("nothing has changed"));
 
     place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", is_kept);
@@ -109,7 +110,8 @@ fn a_fleet_whose_directory_was_deleted_is_left_alone_and_its_keeper_is_named() {
     let mut expected = before.task_pids();
     expected.extend(["agent", "gateway", "keeper"].iter().map(|part| before.pid(part).unwrap()));
     let mut live: Vec<u32> = place.fleet.processes().iter().map(|process| process.pid).collect();
-    (expected.sort_unstable(), live.sort_unstable());
+    expected.sort_unstable();
+    live.sort_unstable();
     assert_eq!(live, expected);
     assert_all_good(&users.end());
 
