@@ -23,10 +23,7 @@ impl Agent {
                 let place = self.place(&service);
                 drop(reply.send(place.map(|place| self.services[place].revision_views())));
             }
-            Ask::Deploy(deploy, reply) => match self.can_change() {
-                Ok(()) => self.deploy(*deploy, reply),
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            Ask::Deploy(deploy, reply) => self.deploy(*deploy, reply),
             Ask::Rollback(service, reply) => {
                 drop(reply.send(self.change(|agent| agent.roll_back(&service))));
             }

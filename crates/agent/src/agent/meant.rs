@@ -20,22 +20,10 @@ use crate::say::say;
 impl Agent {
     /// Does as a fleet file says.
     pub(super) fn deploy(&mut self, deploy: Deploy, reply: Reply<DeployReply>) {
-        // The keeper is writing down what the next agent begins with: that one is to be asked.
-        if self.renewal.is_some() {
-            return drop(reply.send(Err(ApiError::unavailable())));
-        }
-        let (meant, removed) = match self.meant(&deploy) {
-            Ok(meant) => meant,
+        let (meant, told, renews) = match self.prepare(&deploy) {
+            Ok(prepared) => prepared,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        let renews = match self.write(&meant) {
-            Ok(renews) => renews,
-            Err(error) => {
-                let error = ApiError::failed(describe(&error));
-                return drop(reply.send(Err(error)));
-            }
-        };
-        let told = self.told(&meant, removed, &deploy);
         if renews {
             self.keeper.tell(ToKeeper::Renew);
             self.renewal = Some(Renewal::Deploy(deploy, told, reply));
@@ -43,6 +31,18 @@ impl Agent {
             self.accept(meant, &deploy, &told.removed);
             drop(reply.send(Ok(told)));
         }
+    }
+
+    /// What is meant, what is going to be done, and whether that takes a new gateway and a new agent.
+    fn prepare(&mut self, deploy: &Deploy) -> Result<(Fleet, DeployReply, bool), ApiError> {
+        let (meant, removed) = self.meant(deploy)?;
+        let told = self.told(&meant, removed, deploy);
+        if !told.is_nothing() {
+            self.can_change()?;
+        }
+        let renews = self.write(&meant);
+        let renews = renews.map_err(|error| ApiError::failed(describe(&error)))?;
+        Ok((meant, told, renews))
     }
 
     /// Writes down what is meant, before it is; true if that takes a new gateway and a new agent.

@@ -314,6 +314,15 @@ pub struct DownReply {
     pub tasks: u32,
 }
 
+// === impl DeployReply ===
+
+impl DeployReply {
+    /// Whether all stays as it is.
+    pub fn is_nothing(&self) -> bool {
+        self.deployed.is_empty() && self.changes.is_empty() && self.removed.is_empty()
+    }
+}
+
 // === impl EventsQuery ===
 
 impl EventsQuery {

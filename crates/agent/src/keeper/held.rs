@@ -1,7 +1,10 @@
 //! What a keeper holds for its fleet: the right to keep it, and its listening sockets.
 
+use std::fs::{self, Metadata};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,7 +14,7 @@ use super::children::Children;
 use crate::agent::could_take_up;
 use crate::directory::{self, Directory, Lock};
 use crate::messages::{Child, Setup};
-use crate::processes::{Identity, Marked, keeper_of, of_fleet};
+use crate::processes::{Identity, Marked, of_fleet};
 use crate::say::say;
 use crate::{Error, handover};
 
@@ -128,17 +131,29 @@ impl Held {
 /// there before this one.
 fn lock_alone(directory: &Directory) -> Result<Lock, Error> {
     let path = directory.path().to_owned();
+    let keepers = || of_part(&of_fleet(directory.path()), "keeper");
     let Some(lock) = directory.lock("lock")? else {
-        let keeper = keeper_of(&path).map(|keeper| keeper.pid);
+        let keeper = keepers().first().map(|keeper| keeper.pid);
         return Err(Error::Kept { path, keeper });
     };
-    while let Some(keeper) = keeper_of(&path) {
-        // One that is only just starting ends as soon as it sees that we have the lock.
-        if !ends_soon(keeper) {
-            return Err(Error::Deleted { path, keeper: keeper.pid });
-        }
+    match keepers().into_iter().find(|keeper| has_another_lock(*keeper, &lock)) {
+        Some(keeper) => Err(Error::Deleted { path, keeper: keeper.pid }),
+        None => Ok(lock),
     }
-    Ok(lock)
+}
+
+/// Whether a keeper has the lock of a directory that was deleted or moved away. One that is only just
+/// starting has none, or waits in vain for ours.
+fn has_another_lock(keeper: Identity, ours: &Lock) -> bool {
+    let file = |meta: Metadata| (meta.dev(), meta.ino());
+    let ours = ours.0.metadata().map(file).ok();
+    let is_lock = |path: &Path| {
+        let link = fs::read_link(path).unwrap_or_default();
+        link.file_name().is_some_and(|name| name == "lock" || name == "lock (deleted)")
+    };
+    let open = fs::read_dir(format!("/proc/{}/fd", keeper.pid)).into_iter().flatten().flatten();
+    let mut locks = open.map(|entry| entry.path()).filter(|path| is_lock(path));
+    locks.any(|path| fs::metadata(path).map(file).ok() != ours)
 }
 
 fn of_part(parts: &[Marked], name: &str) -> Vec<Identity> {
@@ -177,15 +192,10 @@ fn handed_over(
 
 /// Kills a process and waits until it is no more.
 fn end(process: Identity) {
+    let Some(watch) = process.watch() else { return };
     process.kill();
-    ends_soon(process);
-}
-
-/// Waits until a process is no more; false if it goes on.
-fn ends_soon(process: Identity) -> bool {
-    let Some(watch) = process.watch() else { return true };
     let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
-    poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience)).is_ok_and(|ended| ended > 0)
+    let _ = poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&patience));
 }
 
 fn bind(service: &Service) -> Result<TcpListener, Error> {
@@ -202,9 +212,9 @@ fn listen_error(service: &Service, source: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::File;
     use std::os::unix::process::CommandExt;
-    use std::process::{Child as Process, Command};
+    use std::process::{Child as Process, Command, Stdio};
 
     use seaworthy_core::fleet::RawFleet;
     use serde_json::json;
@@ -217,7 +227,12 @@ mod tests {
 
     impl Part {
         fn of(directory: &Directory, name: &str) -> Self {
+            Self::with(directory, name, Stdio::null())
+        }
+
+        fn with(directory: &Directory, name: &str, stdin: Stdio) -> Self {
             let mut command = Command::new("sleep");
+            command.stdin(stdin);
             command.arg("600").env(RUN, directory.path()).env(PART, name).process_group(0);
             Self(command.spawn().unwrap())
         }
@@ -247,15 +262,25 @@ mod tests {
     async fn nobody_takes_over_from_a_keeper_that_lives_although_its_directory_was_deleted() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = Directory::at(temporary.path()).unwrap();
-        let mut parts = ["agent", "keeper"].map(|name| Part::of(&directory, name));
+        let theirs: File = directory.lock("lock").unwrap().unwrap().0;
+        let mut parts =
+            [Part::of(&directory, "agent"), Part::with(&directory, "keeper", theirs.into())];
+        fs::remove_file(directory.path().join("lock")).unwrap();
         let error = take(&directory).err().unwrap();
         let kill = format!("`kill {}`", parts[1].0.id());
         assert!(error.contains("deleted") && error.contains(&kill), "{error}");
         assert!(parts.iter_mut().all(Part::lives));
 
+        // One that is only just starting is not in the way.
+        let starting = Part::of(&directory, "keeper");
+        parts[1].0.kill().unwrap();
+        parts[1].0.wait().unwrap();
+        let error = take(&directory).err().unwrap();
+        assert!(error.contains("no fleet"), "{error}");
+
         let _theirs = directory.lock("lock").unwrap();
         let error = take(&directory).err().unwrap();
-        let process = format!("(process {})", parts[1].0.id());
+        let process = format!("(process {})", starting.0.id());
         assert!(error.contains("another keeper") && error.contains(&process), "{error}");
     }
 

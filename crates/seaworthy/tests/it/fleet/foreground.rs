@@ -61,7 +61,11 @@ fn a_killed_keeper_is_followed_by_another_one_without_any_command() {
     // The next one is looked after as well.
     for round in 1..=2 {
         kill(before.pid("keeper").unwrap());
-        let another = |now: &Glimpse| is_kept(now) && now.pid("keeper") != before.pid("keeper");
+        // One that is there has not taken over yet.
+        let other = |now: &Glimpse, part| now.pid(part) != before.pid(part);
+        let another = |now: &Glimpse| {
+            is_kept(now) && ["keeper", "agent", "gateway"].iter().all(|part| other(now, part))
+        };
         let after = up.until("another keeper", another);
         assert_eq!(after.task_pids(), before.task_pids());
         up.says("another one has taken over", round);

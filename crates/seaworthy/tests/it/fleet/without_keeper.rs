@@ -49,6 +49,7 @@ fn whatever_takes_a_keeper_is_refused_without_one_and_nothing_has_changed() {
         assert!(words.contains("no keeper") && words.contains(&remedy), "{arguments:?}: {words}");
     }
     assert!(place.must(&["ps"]).contains(&remedy));
+    assert!(place.must(&["deploy", "fleet.toml"]).contains("nothing has changed"));
 
     place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", is_kept);
