@@ -59,6 +59,11 @@ impl Client {
         Self { directory: directory.to_owned() }
     }
 
+    /// Where the state of its fleet is kept.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The fleet as it is.
     pub async fn fleet(&self) -> Answered<FleetView> {
         self.get("/v1/fleet").await

@@ -114,14 +114,15 @@ async fn attend(
         watch(client, args, progress, &open).await
     };
     tokio::select! {
-        left = watched => left,
+        left = watched => return left,
         ended = keepers.follow() => {
             ended?;
             args.running.remark("the fleet has ended")?;
-            Ok(ExitCode::SUCCESS)
+            return Ok(ExitCode::SUCCESS);
         }
-        () = stop.said() => end(client, &args.running, stop).await,
+        () = stop.said() => {}
     }
+    end(client, &args.running, keepers, stop).await
 }
 
 /// Has the file done, as far as it says otherwise; returns the deployments that are under way
@@ -213,28 +214,27 @@ fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Ends the fleet gently; at once if that is said again.
-async fn end(client: &Client, running: &Running, mut stop: Stop) -> anyhow::Result<ExitCode> {
+/// Ends the fleet gently, with a keeper that sees to it; at once if that is said again.
+async fn end(
+    client: &Client,
+    running: &Running,
+    mut keepers: Keepers<'_>,
+    mut stop: Stop,
+) -> anyhow::Result<ExitCode> {
     note("draining; once more ends everything at once");
     let down = async {
-        let view = client.fleet().await?;
-        client.down().await?;
-        loop {
-            match client.fleet().await {
-                Err(error) if error.is_absence() => return Ok::<_, ClientError>(view.value),
-                _ => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
+        match patiently(async || client.down().await).await {
+            Err(error) if !error.is_absence() => Err(error.into()),
+            _ => Ok(()),
         }
     };
     tokio::select! {
-        ended = down => match ended {
-            Ok(_) => running.remark("the fleet has ended")?,
-            Err(error) if error.is_absence() => running.remark("the fleet has ended already")?,
-            Err(error) => return Err(error.into()),
-        },
+        ended = async { tokio::try_join!(down, keepers.follow()) } => {
+            ended?;
+            running.remark("the fleet has ended")?;
+        }
         () = stop.said() => {
-            let view = client.fleet().await?.value;
-            owner::end_at_once(&view.state_directory);
+            owner::end_at_once(client.directory());
             running.remark("the fleet was ended at once")?;
         }
     }

@@ -120,6 +120,16 @@ fn several_at_once_watch_the_same_fleet() {
     place.assert_no_process_is_left();
 }
 
+#[test]
+fn a_fleet_whose_keeper_was_just_killed_ends_when_it_is_told_to() {
+    let place = Place::new();
+    let up = Watched::start(&place, "fleet.toml");
+    up.says("Ctrl-C ends it", 1);
+    kill(place.until("the whole fleet", is_kept).pid("keeper").unwrap());
+    assert_eq!(up.started.signal(Signal::TERM), Some(0), "{}", place.log());
+    place.assert_no_process_is_left();
+}
+
 /// As systemd passes it, which nobody else has once all parts of the fleet are gone.
 #[test]
 fn a_socket_that_was_passed_is_there_when_keeper_agent_and_gateway_were_killed() {
