@@ -9,7 +9,7 @@ use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
 use serde::{Deserialize, Serialize};
 
-use super::script::{flaw, timed};
+use super::script::{flaw, is_default, timed};
 use crate::world::planted::Planted;
 use crate::world::{Physics, Program};
 
@@ -29,6 +29,7 @@ pub struct Scenario {
     #[serde(with = "timed")]
     pub happenings: Vec<(Duration, Happening)>,
     /// The networks.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub physics: Physics,
     /// At least one.
     pub services: Vec<Member>,
@@ -45,6 +46,7 @@ pub struct Member {
     /// The share of them that must not be sent twice, 0 to 1.
     pub posts: f64,
     /// Its first program, which is a good one.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub program: Program,
 }
 

@@ -86,6 +86,11 @@ fn ensure(holds: bool, key: &str, allowed: &str) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::new(key, allowed)) }
 }
 
+/// For `#[serde(skip_serializing_if)]`.
+pub(super) fn is_default<T: Default + PartialEq>(what: &T) -> bool {
+    *what == T::default()
+}
+
 /// What happens, for `#[serde(with)]`.
 pub(super) mod timed {
     use std::time::Duration;

@@ -122,18 +122,20 @@ impl Args {
         let mut tally = Tally::default();
         let seen = std::io::stderr().is_terminal();
         let mut shown = Instant::now();
-        for (seed, outcome) in reports {
+        let all = reports.iter().try_for_each(|(seed, outcome)| {
             tally.add(seed, outcome?);
             if seen && shown.elapsed() >= Duration::from_millis(200) {
                 shown = Instant::now();
                 let (seeds, found) = (tally.seeds, tally.violations.len());
-                let line = format!("\r{seeds} of {} seeds, {found} violations", self.seeds);
+                let line = format!("\r{seeds} of {} seeds, violations: {found}", self.seeds);
                 let _ = std::io::stderr().write_all(line.as_bytes());
             }
-        }
+            anyhow::Ok(())
+        });
         if seen {
             let _ = std::io::stderr().write_all(b"\r\x1b[K");
         }
+        all?;
         tally.violations.sort_by_key(|(seed, _)| *seed);
         Ok(tally)
     }
@@ -169,7 +171,7 @@ impl Args {
             say(format_args!("seeds that break a rule: {}", seeds.join(" ")))?;
         }
         say(format_args!(
-            "{} seeds from {}, {} requests, {} violations, in {:.1} s",
+            "{} seeds from {}, {} requests, violations: {}, in {:.1} s",
             tally.seeds,
             self.from,
             tally.requests,
