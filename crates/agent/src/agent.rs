@@ -5,14 +5,17 @@
 
 mod begin;
 mod control;
+mod keeper;
 mod managed;
+mod meant;
+mod memory;
 mod parts;
 mod resources;
 mod store;
 mod tasks;
 mod views;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +41,7 @@ use crate::output::Outputs;
 use crate::ports::Ports;
 use crate::processes::Identity;
 use crate::say::say;
+use keeper::Keeper;
 use managed::Managed;
 use parts::Parts;
 use resources::Resources;
@@ -66,7 +70,7 @@ struct Agent {
     services: Vec<Managed>,
     /// Where each service is called, for every task's environment.
     urls: BTreeMap<String, String>,
-    keeper: UnixDatagram,
+    keeper: Keeper,
     gateway: UnixDatagram,
     ports: Ports,
     outputs: Outputs,
@@ -83,8 +87,6 @@ struct Agent {
     lines: broadcast::Sender<LogLine>,
     /// Where the dashboard is, if it is anywhere, and the token for it.
     dashboard: Option<(SocketAddr, Token)>,
-    /// For the keeper, as long as it does not take them.
-    outbox: VecDeque<ToKeeper>,
     origin: Origin,
     /// What was written last, and whether that went wrong the last time.
     stored: Stored,
@@ -105,6 +107,8 @@ enum Renewal {
     Upgrade(Reply<Upgraded>),
     /// A revision that comes back brings its settings.
     Rollback(String),
+    /// A service that was removed has no task left.
+    Removal,
 }
 
 /// Everything that makes the agent do something.
@@ -135,17 +139,24 @@ pub fn run(directory: &Path, tied: bool) -> Result<(), Error> {
         let mut agent = Agent::begin(directory, tied, Clients::new(commands)).await?;
         let (handle, asks) = Handle::new();
         agent.listen(&handle).await?;
-        agent.outbox.push_back(ToKeeper::Ready);
+        agent.keeper.tell(ToKeeper::Ready);
         agent.serve(socket, inbox, asks).await
     })
 }
 
 /// Whether this program could be the agent of the fleet in a directory.
-pub fn could_take_up(directory: &Path) -> Result<(), Error> {
-    let directory = Directory::at(directory)?;
-    directory::read::<Fleet>(&directory.fleet())?;
-    Stored::read(&directory)?;
-    Ok(())
+pub fn could_take_up(directory: &Directory) -> Result<(), Error> {
+    if let Some(fleet) = directory::read::<Fleet>(&directory.fleet())? {
+        token(&fleet, directory)?;
+    }
+    Stored::read(directory).map(drop)
+}
+
+/// What opens its API over TCP, if it is to listen there.
+fn token(fleet: &Fleet, directory: &Directory) -> Result<Option<Token>, Error> {
+    let own = directory.path().join("token");
+    let path = fleet.agent.token_file.as_ref().unwrap_or(&own);
+    fleet.agent.listen.map(|_| Token::of(path)).transpose()
 }
 
 // === impl Agent ===
@@ -211,8 +222,7 @@ impl Agent {
             Incoming::Time => (0..self.services.len()).for_each(|place| self.drive(place, None)),
         }
         if self.down && self.services.iter().all(|managed| managed.reconciler.is_down()) {
-            let _ = socket::remove(self.directory.path());
-            self.outbox.push_back(ToKeeper::End);
+            self.keeper.tell(ToKeeper::End);
         }
     }
 
@@ -281,7 +291,7 @@ impl Agent {
     fn carry_out(&mut self, place: usize, action: Action) {
         match action {
             Action::Launch { task, revision, port } => self.launch(place, task, revision, port),
-            Action::Signal(task, signal) => self.outbox.push_back(ToKeeper::Signal(task, signal)),
+            Action::Signal(task, signal) => self.keeper.tell(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {
                 match record.decision {
@@ -314,13 +324,10 @@ impl Agent {
         let failed = |error| Error::Talk("API", error);
         let unix = socket::listen_in(self.directory.path(), socket::NAME).map_err(failed)?;
         tokio::spawn(server::serve_unix(unix, handle.clone()));
-        let Some(wanted) = self.fleet.agent.listen else { return Ok(()) };
+        let token = token(&self.fleet, &self.directory)?;
+        let (Some(wanted), Some(token)) = (self.fleet.agent.listen, token) else { return Ok(()) };
         let address =
             self.stored.listen.filter(|before| wanted.port() == 0 && before.ip() == wanted.ip());
-        let token = match &self.fleet.agent.token_file {
-            Some(path) => Token::of(path)?,
-            None => Token::of(&self.directory.path().join("token"))?,
-        };
         // The port that the kernel chose once is kept, if it is free.
         let listener = match TcpListener::bind(address.unwrap_or(wanted)).await {
             Err(_) if address.is_some() => TcpListener::bind(wanted).await,
@@ -335,47 +342,9 @@ impl Agent {
         Ok(())
     }
 
-    /// Writes down what must not be forgotten, before anybody hears of it. If the disk is full, the
-    /// fleet goes on, and what was written before stays.
-    fn save(&mut self) {
-        let listen = self.dashboard.as_ref().map(|(address, _)| *address);
-        let stored = &mut self.stored;
-        let is_news = self.unsaved
-            || listen != stored.listen
-            || self.origin != stored.origin
-            || self.processes != stored.processes
-            || self.services.len() != stored.services.len()
-            || self.services.iter().any(|managed| !managed.is_stored(&stored.services));
-        if !is_news {
-            return;
-        }
-        stored.listen = listen;
-        stored.origin.clone_from(&self.origin);
-        stored.processes.clone_from(&self.processes);
-        let services = self.services.iter();
-        stored.services =
-            services.map(|managed| (managed.service.name.clone(), managed.stored())).collect();
-        let written = directory::write(&self.directory.state(), &*stored);
-        let before = std::mem::replace(&mut self.unsaved, written.is_err());
-        match written {
-            Err(error) if !before => say(format_args!(
-                "agent: {}; what happens from now on is lost if the agent ends",
-                crate::error::describe(&error)
-            )),
-            Ok(()) if before => say(format_args!("agent: its state is written again")),
-            _ => {}
-        }
-    }
-
     /// Sends what there is to send, as far as it is taken; the rest goes next time.
     fn flush(&mut self) {
-        while let Some(message) = self.outbox.front() {
-            let bytes = serde_json::to_vec(message).expect("a message is plain data");
-            if self.keeper.try_send(&bytes).is_err() {
-                break;
-            }
-            self.outbox.pop_front();
-        }
+        self.keeper.flush();
         for managed in &mut self.services {
             managed.publish(&self.gateway);
         }

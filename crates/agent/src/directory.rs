@@ -15,10 +15,12 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use seaworthy_core::fleet::Fleet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::api::socket;
+use crate::{Error, clients, handover};
 
 /// The format of what this program writes, and the latest that it reads.
 const FORMAT: u32 = 1;
@@ -55,12 +57,27 @@ impl Directory {
     /// The directory at `path`, which is made if it is not there; nobody else may look into it.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let failed = |what| move |source| Error::File { path: path.to_owned(), what, source };
+        let absolute = std::path::absolute(path).map_err(failed("cannot be found"))?;
+        if absolute.to_str().is_none() {
+            return Err(Error::NotText { path: absolute });
+        }
         if !path.is_dir() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700).create(path).map_err(failed("cannot be made"))?;
         }
         let path = path.canonicalize().map_err(failed("cannot be found"))?;
         Ok(Self(path))
+    }
+
+    /// The same of a directory that may be there no more.
+    pub(crate) fn that_was_at(path: &Path) -> io::Result<Self> {
+        let parent_and_name = || {
+            let path = std::path::absolute(path)?;
+            let (parent, name) = (path.parent(), path.file_name());
+            let (Some(parent), Some(name)) = (parent, name) else { return Ok(path) };
+            Ok(parent.canonicalize()?.join(name))
+        };
+        path.canonicalize().or_else(|_| parent_and_name()).map(Self)
     }
 
     /// Its absolute path.
@@ -71,6 +88,11 @@ impl Directory {
     /// The fleet that runs, as meant, with the addresses it really has.
     pub fn fleet(&self) -> PathBuf {
         self.0.join("fleet.json")
+    }
+
+    /// The fleet to go on with, if there is one.
+    pub fn known(&self) -> Result<Option<Fleet>, Error> {
+        read(&self.fleet())
     }
 
     /// Whether there is a fleet to go on with.
@@ -106,6 +128,16 @@ impl Directory {
                 let _ = fs::remove_dir_all(before(&path));
                 let _ = fs::rename(&path, before(&path));
             }
+        }
+    }
+
+    /// The fleet is no more. Whoever waits for that sees it at the API's socket, which goes last.
+    pub(crate) fn forget(&self) {
+        let files = [self.state(), self.fleet(), self.wanted()];
+        let sockets = [clients::SOCKET, handover::SOCKET, socket::NAME];
+        let sockets = sockets.map(|name| self.0.join(name));
+        for path in files.iter().flat_map(|path| [path.clone(), before(path)]).chain(sockets) {
+            let _ = fs::remove_file(path);
         }
     }
 
@@ -174,13 +206,6 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
         // Between two renames there is only the one before.
         Ok(None) => read_one(&before(path)),
         found => found,
-    }
-}
-
-/// Forgets a file, and the one before it.
-pub(crate) fn forget(path: &Path) {
-    for path in [path.to_owned(), before(path)] {
-        let _ = fs::remove_file(path);
     }
 }
 

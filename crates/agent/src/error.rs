@@ -52,6 +52,12 @@ pub enum Error {
         /// The latest that can be read.
         known: u32,
     },
+    /// The path of a state directory that the parts of a fleet could not tell each other.
+    #[error("{path:?}: cannot be a state directory; allowed is a path in UTF-8")]
+    NotText {
+        /// Which.
+        path: PathBuf,
+    },
     /// A directory without a fleet.
     #[error("{}: there is no fleet", path.display())]
     Nothing {
@@ -59,12 +65,24 @@ pub enum Error {
         path: PathBuf,
     },
     /// Somebody else keeps the fleet of a directory.
-    #[error("{}: another {who} keeps this fleet", path.display())]
+    #[error("{}: another keeper{} keeps this fleet", path.display(), process(*keeper))]
     Kept {
         /// The directory.
         path: PathBuf,
-        /// What it is.
-        who: &'static str,
+        /// Its process, as far as that can be seen.
+        keeper: Option<u32>,
+    },
+    /// Somebody keeps a fleet whose directory is no more, or is another one by now.
+    #[error(
+        "{}: was deleted under the fleet that runs there by its keeper (process {keeper}): `kill {keeper}` \
+         drains and ends that fleet, or all of it at once if given twice",
+        path.display()
+    )]
+    Deleted {
+        /// The directory.
+        path: PathBuf,
+        /// Its process.
+        keeper: u32,
     },
     /// A process of our own could not be started.
     #[error("{}: cannot be started", program.display())]
@@ -84,9 +102,16 @@ pub enum Error {
     /// The keeper said that the fleet cannot be.
     #[error("{0}")]
     Keeper(String),
+    /// The keeper said that what runs goes on, and that its agent cannot begin yet.
+    #[error("{0}")]
+    Waits(String),
     /// The keeper ended without a word.
-    #[error("the keeper ended unexpectedly, or does not answer")]
+    #[error("the keeper ended unexpectedly")]
     KeeperGone,
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 /// An error with its causes, on one line.

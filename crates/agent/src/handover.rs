@@ -11,6 +11,9 @@ use serde::Deserialize;
 use crate::descriptors::receive_line;
 use crate::directory::Directory;
 
+/// Where a gateway hands them over, in the state directory.
+pub(crate) const SOCKET: &str = "gateway.sock";
+
 /// What a gateway says beside its sockets.
 #[derive(Deserialize)]
 struct Said {
@@ -21,7 +24,7 @@ struct Said {
 /// The sockets of the gateway that serves the fleet of `directory`, by service.
 pub fn take(directory: &Path, patience: Duration) -> io::Result<Vec<(String, TcpListener)>> {
     let directory = Directory::at(directory).map_err(io::Error::other)?;
-    let (_open, path) = directory.socket("gateway.sock")?;
+    let (_open, path) = directory.socket(SOCKET)?;
     let gateway = UnixStream::connect(path)?;
     gateway.set_read_timeout(Some(patience))?;
     let (line, sockets) = receive_line(&gateway)?;

@@ -13,7 +13,6 @@ mod spawn;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram as StdDatagram, UnixStream as StdStream};
 use std::path::PathBuf;
@@ -23,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::signal::unix::{Signal as KernelSignal, SignalKind, signal};
 
-use crate::directory::{self, Directory};
+use crate::directory::Directory;
 use crate::messages::{Answer, Child, FromKeeper, Setup, ToKeeper};
 use crate::processes::{adopt_orphans, end_all_of, end_descendants, end_left_by};
 use crate::say::say;
@@ -31,6 +30,7 @@ use crate::{Error, descriptors};
 use children::{Children, Ended};
 use held::Held;
 use parts::Parts;
+pub use spawn::find_program;
 
 /// Larger than any message of a fleet of a hundred tasks.
 pub(crate) const LONGEST_MESSAGE: usize = 192 << 10;
@@ -61,6 +61,7 @@ enum Next {
 }
 
 /// Why the keeper's work is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     /// Its owner is gone, or it was told to end at once.
     AtOnce,
@@ -86,29 +87,30 @@ pub fn run() -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::Talk("runtime", error))?;
-    let (tied, path) = (setup.tied, setup.directory.clone());
+    let tied = setup.tied;
     let ended = runtime.block_on(serve(owner, setup, descriptors));
-    match (&ended, tied) {
-        (_, true) => end_descendants(),
-        (Ok(()), false) => end_all_of(&path),
+    match &ended {
+        _ if tied => end_descendants(),
+        Ok((keeper, end)) => keeper.end(*end),
         // What runs goes on: the next keeper takes over.
-        (Err(_), false) => {}
+        Err(_) => {}
     }
-    ended
+    ended.map(drop)
 }
 
 async fn serve(
     owner: StdStream,
     setup: Setup,
     descriptors: Vec<std::os::fd::OwnedFd>,
-) -> Result<(), Error> {
+) -> Result<(Keeper, End), Error> {
     let talk = |error| Error::Talk("owner", error);
     owner.set_nonblocking(true).map_err(talk)?;
     let (mut read, mut write) = UnixStream::from_std(owner).map_err(talk)?.into_split();
     let resumes = setup.children.is_some();
     let started = Keeper::start(setup, descriptors).await;
     let answer = match &started {
-        Ok((_, listening)) => Answer::Ready(listening.clone()),
+        Ok((_, answer)) => answer.clone(),
+        Err(Error::Kept { keeper, .. }) => Answer::Kept(*keeper),
         Err(error) => Answer::Failed(crate::error::describe(error)),
     };
     let mut line = serde_json::to_vec(&answer).expect("an answer is plain data");
@@ -118,23 +120,22 @@ async fn serve(
     if keeper.tied && !resumes {
         told.map_err(talk)?;
     }
-    match keeper.hold(&mut read).await? {
-        End::AtOnce => Ok(()),
-        End::Done => {
-            keeper.close().await;
-            Ok(())
-        }
+    let end = keeper.hold(&mut read).await?;
+    if end == End::Done {
+        keeper.end_gateway().await;
     }
+    Ok((keeper, end))
 }
 
 // === impl Keeper ===
 
 impl Keeper {
-    /// A fleet whose agent takes commands, and where its gateway listens.
+    /// A fleet whose agent takes commands. Where there was one before, also if its agent cannot begin: then
+    /// nobody else would have it started again, and so it is.
     async fn start(
         setup: Setup,
         descriptors: Vec<std::os::fd::OwnedFd>,
-    ) -> Result<(Self, Vec<SocketAddr>), Error> {
+    ) -> Result<(Self, Answer), Error> {
         let program = std::env::current_exe()
             .map_err(|source| Error::Start { program: "seaworthy".into(), source })?;
         let directory = Directory::at(&setup.directory)?;
@@ -151,26 +152,36 @@ impl Keeper {
             outbox: VecDeque::new(),
             next: None,
         };
-        // The other way round, a state that no agent can use would leave behind two gateways that both
-        // take requests, one of them without tasks.
+        let serves = keeper.children.has(Child::Gateway);
         keeper.replace_agent()?;
-        keeper.wait_for_agent().await?;
-        keeper.replace_gateway()?;
-        Ok((keeper, listening))
+        let answer = match keeper.wait_for_agent().await {
+            Ok(()) => Answer::Ready(listening),
+            Err(error) if serves => {
+                Answer::Waits(format!("{error}; what runs goes on, and it is tried again"))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((keeper, answer))
     }
 
-    /// In the beginning, an agent that ends is a reason to give up.
+    /// In the beginning, an agent that ends is told of.
     async fn wait_for_agent(&mut self) -> Result<(), Error> {
         let mut buffer = vec![0; LONGEST_MESSAGE];
         loop {
             self.flush();
             tokio::select! {
-                message = receive(&self.parts.agent.0, &mut buffer) => match message? {
-                    ToKeeper::Ready => return Ok(()),
-                    other => drop(self.obey(other)),
-                },
+                message = receive(&self.parts.agent.0, &mut buffer) => {
+                    let message = message?;
+                    let is_ready = matches!(message, ToKeeper::Ready);
+                    self.obey(message)?;
+                    if is_ready {
+                        return Ok(());
+                    }
+                }
                 ended = self.children.ended() => {
-                    if self.take_note(ended?).iter().any(|own| own.child == Child::Agent) {
+                    let ended = self.take_note(ended?);
+                    self.follow_up(&ended)?;
+                    if ended.iter().any(|own| own.child == Child::Agent) {
                         let problem = "its agent ended as soon as it was started";
                         return Err(Error::Keeper(problem.into()));
                     }
@@ -194,7 +205,7 @@ impl Keeper {
             self.flush();
             tokio::select! {
                 message = receive(&self.parts.agent.0, &mut buffer) => match message {
-                    Ok(message) => if let Some(end) = self.obey(message) {
+                    Ok(message) => if let Some(end) = self.obey(message)? {
                         return Ok(end);
                     },
                     Err(error) => say(format_args!("keeper: {}", crate::error::describe(&error))),
@@ -230,10 +241,16 @@ impl Keeper {
         self.tied || again
     }
 
-    fn obey(&mut self, message: ToKeeper) -> Option<End> {
+    fn obey(&mut self, message: ToKeeper) -> Result<Option<End>, Error> {
         match message {
-            ToKeeper::Ready => {}
-            ToKeeper::End => return Some(End::Done),
+            // The other way round, a state that no agent can use would leave behind two gateways that both
+            // take requests, one of them without tasks.
+            ToKeeper::Ready => {
+                if !self.parts.has_gateway() {
+                    self.replace_gateway()?;
+                }
+            }
+            ToKeeper::End => return Ok(Some(End::Done)),
             ToKeeper::Hello(known) => {
                 self.children.adopt_tasks(&known, self.directory.path());
                 self.outbox.push_back(FromKeeper::Children(self.children.tasks()));
@@ -259,7 +276,7 @@ impl Keeper {
                 self.outbox.push_back(FromKeeper::Renewing(Ok(())));
             }
         }
-        None
+        Ok(None)
     }
 
     /// Takes note of children that ended; returns the parts of our own that did.
@@ -316,8 +333,8 @@ impl Keeper {
         }
     }
 
-    /// The fleet is no more: its gateway says so to its clients, and its state is forgotten.
-    async fn close(&mut self) {
+    /// The fleet is no more, and its gateway says so to its clients.
+    async fn end_gateway(&mut self) {
         for gateway in self.children.of(Child::Gateway) {
             gateway.terminate();
         }
@@ -325,11 +342,14 @@ impl Keeper {
             while self.children.has(Child::Gateway) && self.children.ended().await.is_ok() {}
         };
         let _ = tokio::time::timeout(LAST_PATIENCE, gone).await;
-        for socket in ["agent.sock", "control.sock", "gateway.sock"] {
-            let _ = std::fs::remove_file(self.directory.path().join(socket));
-        }
-        for path in [self.directory.state(), self.directory.fleet(), self.directory.wanted()] {
-            directory::forget(&path);
+    }
+
+    /// Ends every process of the fleet, and then forgets it if it was to end. The lock is held meanwhile,
+    /// so nobody begins another fleet, and whoever waits for the end sees it when nothing is left.
+    fn end(&self, end: End) {
+        end_all_of(self.directory.path());
+        if end == End::Done {
+            self.directory.forget();
         }
     }
 }

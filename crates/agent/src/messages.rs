@@ -40,6 +40,10 @@ pub struct Setup {
 pub enum Answer {
     /// The fleet is being started; the gateway listens here for each service, in their order.
     Ready(Vec<SocketAddr>),
+    /// Another keeper has it, this process as far as that can be seen.
+    Kept(Option<u32>),
+    /// What ran goes on, and its agent cannot begin: it is started again and again.
+    Waits(String),
     /// It cannot be started.
     Failed(String),
 }

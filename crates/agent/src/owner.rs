@@ -1,7 +1,7 @@
 //! Whoever wants a fleet: starts its keeper, watches it, and ends it whatever happens.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
@@ -19,11 +19,12 @@ use tokio::sync::oneshot;
 use crate::api::socket;
 use crate::directory::Directory;
 use crate::messages::{Answer, Command, Setup, Update};
-use crate::processes::{Identity, Marked, PART, RUN, end_all_of, end_fleet, of_fleet, wait_for};
+use crate::processes::{PART, RUN, end_all_of, end_fleet, keeper_of, wait_for};
 use crate::{Error, clients, descriptors};
 
-/// The keeper answers within this, or it is not there.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The keeper answers within this, or it hangs: it bears with an agent and a gateway that hang for a
+/// shorter time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running fleet. Dropping it ends every process of it.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ impl Fleet {
         fleet: fleet::Fleet,
         log: Stdio,
     ) -> Result<Self, Error> {
+        // Its path is one that can be told.
+        Directory::at(directory)?;
         let setup = Setup {
             directory: directory.to_owned(),
             tied: true,
@@ -59,7 +62,7 @@ impl Fleet {
             children: None,
         };
         let mut keeper = Keeper::start(program, &setup, &[], log)?;
-        match keeper.answer() {
+        match keeper.answer(directory) {
             Ok(listening) => Ok(Self { keeper, listening, directory: setup.directory }),
             Err(error) => {
                 keeper.end(&setup.directory);
@@ -102,11 +105,14 @@ pub fn launch(
         Setup { directory: directory_path, tied: false, fleet, sockets: names, children: None };
     let log = Stdio::from(directory.open_log()?);
     let mut keeper = Keeper::start(program, &setup, &sockets, log)?;
-    let answer = keeper.answer();
-    if answer.is_err() {
+    let answer = keeper.answer(directory.path());
+    match &answer {
+        Ok(_) | Err(Error::Waits(_)) => return answer,
+        Err(Error::Talk(..)) => drop(keeper.process.kill()),
         // It has nothing to hold, so it ends by itself.
-        let _ = keeper.process.wait();
+        Err(_) => {}
     }
+    let _ = keeper.process.wait();
     answer
 }
 
@@ -133,11 +139,6 @@ pub async fn keeper_ended(directory: &Path) {
         });
         let _ = told.await;
     }
-}
-
-fn keeper_of(directory: &Path) -> Option<Identity> {
-    let is_keeper = |marked: &Marked| marked.part.as_deref() == Some("keeper");
-    of_fleet(directory).into_iter().find(is_keeper).map(|marked| marked.identity)
 }
 
 /// A keeper, and the way to it. A tied one ends all when that closes.
@@ -178,17 +179,21 @@ impl Keeper {
     }
 
     /// Where the gateway listens for each service.
-    fn answer(&mut self) -> Result<Vec<SocketAddr>, Error> {
+    fn answer(&mut self, directory: &Path) -> Result<Vec<SocketAddr>, Error> {
         let talk = |error| Error::Talk("keeper", error);
         let stream = self.line.as_ref().expect("it is open until the end");
         stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(talk)?;
         let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).map_err(talk)?;
-        if line.is_empty() {
-            return Err(Error::KeeperGone);
+        match BufReader::new(stream).read_line(&mut line) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(talk(error)),
+            // Who is killed before it has read what it was sent resets the connection.
+            Ok(0) | Err(_) => return Err(Error::KeeperGone),
+            Ok(_) => {}
         }
         match serde_json::from_str(&line).map_err(|error| Error::Message("keeper", error))? {
             Answer::Ready(listening) => Ok(listening),
+            Answer::Kept(keeper) => Err(Error::Kept { path: directory.to_owned(), keeper }),
+            Answer::Waits(why) => Err(Error::Waits(why)),
             Answer::Failed(why) => Err(Error::Keeper(why)),
         }
     }

@@ -179,6 +179,12 @@ pub fn all_of(directory: &Path) -> Vec<Identity> {
     of_fleet(directory).into_iter().map(|marked| marked.identity).collect()
 }
 
+/// The keeper of the fleet of a run directory, if there is one beside this process.
+pub(crate) fn keeper_of(directory: &Path) -> Option<Identity> {
+    let is_keeper = |marked: &Marked| marked.part.as_deref() == Some("keeper");
+    of_fleet(directory).into_iter().find(is_keeper).map(|marked| marked.identity)
+}
+
 /// Kills every process of a fleet, whoever its parent is, until there is none.
 pub(crate) fn end_all_of(directory: &Path) {
     loop {

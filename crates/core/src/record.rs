@@ -263,6 +263,11 @@ pub enum Cause {
         /// More than this share is too much.
         percent: u32,
     },
+    /// Clients saw too many failures, or waited too long, already before it began.
+    RangBefore {
+        /// The revision that the alarm does not give up.
+        revision: Revision,
+    },
     /// Clients waited too long.
     TooSlow {
         /// 99 of 100 took at most so long.
@@ -319,7 +324,7 @@ pub enum Exit {
 
 impl Exit {
     /// By SIGKILL, which no program sends to itself.
-    pub(crate) const KILLED: Self = Self::Signal(9);
+    pub const KILLED: Self = Self::Signal(9);
 }
 
 /// What kind of failure the end of a task is.

@@ -89,9 +89,8 @@ impl Gateway {
         }
         let doors = self.doors();
         let without = doors.iter().filter_map(|door| {
-            let seen = door.sightings().tasks;
-            let registered = seen.len();
-            let none = !seen.iter().any(|seen| seen.in_rotation);
+            let registered = door.sightings().tasks.len();
+            let none = !door.service().is_carried();
             none.then(|| format!("{}: none of {registered} tasks is in rotation", door.name))
         });
         without.collect()

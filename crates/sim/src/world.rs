@@ -44,7 +44,6 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// The agent looks so often at how many tasks there should be.
 const SAMPLE: Duration = Duration::from_secs(1);
 const SIGABRT: i32 = 6;
-const SIGKILL: i32 = 9;
 
 /// A fleet in virtual time.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! How an agent begins: with nothing, or with what an earlier one has left.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram as StdDatagram;
@@ -15,10 +15,11 @@ use tokio::net::UnixDatagram;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
+use super::keeper::Keeper;
 use super::managed::Managed;
 use super::parts::Parts;
 use super::resources::Resources;
-use super::store::{Stored, StoredService};
+use super::store::{Stored, StoredService, another_moved};
 use super::{Agent, LINES, LONGEST_MESSAGE, read, url};
 use crate::Error;
 use crate::api::{Journal, Wall};
@@ -64,7 +65,7 @@ impl Agent {
             urls: fleet.services.iter().map(url).collect(),
             services: Vec::new(),
             gateway: channel("gateway", io::stdin())?,
-            keeper,
+            keeper: Keeper::new(keeper),
             ports: Ports::default(),
             outputs: Outputs::new(&tasks),
             clients,
@@ -77,7 +78,6 @@ impl Agent {
             wall,
             lines: broadcast::Sender::new(LINES),
             dashboard: None,
-            outbox: VecDeque::new(),
             origin: stored.origin.clone(),
             stored: stored.clone(),
             unsaved: false,
@@ -87,7 +87,7 @@ impl Agent {
             ending: false,
             directory,
         };
-        agent.adopt(fleet, stored, &running, &missed);
+        agent.adopt(&fleet, stored, &running, &missed);
         for message in missed {
             agent.hear(message);
         }
@@ -97,7 +97,7 @@ impl Agent {
 
     fn adopt(
         &mut self,
-        fleet: Fleet,
+        fleet: &Fleet,
         mut stored: Stored,
         running: &BTreeMap<TaskId, Identity>,
         missed: &[FromKeeper],
@@ -111,16 +111,21 @@ impl Agent {
         let with_process: Vec<TaskId> = running.keys().copied().chain(ended).collect();
         self.end_strangers(&mut stored, running);
         let numbers = renumber(&fleet.services, &mut stored);
-        for (service, numbers) in fleet.services.into_iter().zip(numbers) {
+        let before: Vec<Service> = stored.services.values().map(|s| s.meant.clone()).collect();
+        for (service, numbers) in fleet.services.iter().cloned().zip(numbers) {
+            let anew = another_moved(&service.name, &before, fleet);
             match stored.services.remove(&service.name) {
-                Some(stored) => self.take_up(seed, service, stored, &with_process),
+                Some(stored) => self.take_up(seed, service, stored, &with_process, anew),
                 None => self.services.push(Managed::new(service, seed, numbers, Wall::seconds())),
             }
         }
         for (task, process) in running {
-            let place = self.services.iter().position(|managed| managed.owns(*task));
-            let Some(place) = place else { continue };
-            let limits = self.services[place].service.cluster.limits;
+            let limits = self.services.iter().find_map(|managed| {
+                let view =
+                    managed.reconciler.views().into_iter().find(|view| view.task == *task)?;
+                Some(managed.limits_of(&view))
+            });
+            let Some(limits) = limits else { continue };
             self.resources.adopt(*task, *process, limits);
             if let Err(error) = self.outputs.adopt(*task) {
                 say(format_args!("agent: the output of {task} cannot be read: {error}"));
@@ -141,18 +146,26 @@ impl Agent {
                 continue;
             }
             say(format_args!("agent: {task} (process {}) is of nobody: it is ended", process.pid));
-            self.outbox.push_back(ToKeeper::Signal(*task, Signal::Kill));
+            self.keeper.tell(ToKeeper::Signal(*task, Signal::Kill));
             for StoredService { snapshot, numbers, .. } in stored.services.values_mut() {
                 snapshot.skip(*numbers, *task);
             }
         }
     }
 
-    /// A service that an earlier agent managed. If it is meant otherwise by now, that begins.
-    fn take_up(&mut self, seed: u64, service: Service, stored: StoredService, running: &[TaskId]) {
+    /// A service that an earlier agent managed. If it is meant otherwise by now, or its tasks are to be made
+    /// anew, that begins.
+    fn take_up(
+        &mut self,
+        seed: u64,
+        service: Service,
+        stored: StoredService,
+        running: &[TaskId],
+        anew: bool,
+    ) {
         let mut managed = Managed::restore(now(), seed, stored, running);
-        let changed = managed.service != service;
-        let event = changed.then(|| managed.meant(service, Wall::seconds(), false));
+        let changed = anew || managed.service != service;
+        let event = changed.then(|| managed.meant(service, Wall::seconds(), anew));
         self.services.push(managed);
         self.drive(self.services.len() - 1, event);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use seaworthy_core::cluster::autoscaler::{Autoscaler, Change, Observation};
-use seaworthy_core::cluster::limits::Usage;
+use seaworthy_core::cluster::limits::{Limits, Usage};
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
 use seaworthy_core::cluster::{Numbers, View};
@@ -131,29 +131,34 @@ impl Managed {
         Event::Deploy(config, revision)
     }
 
+    /// What a task may use: its revision says it.
+    pub(super) fn limits_of(&self, task: &View) -> Limits {
+        self.revisions.of(task.revision).service.cluster.limits
+    }
+
     /// Asks the autoscaler, if there is one.
     pub(super) fn autoscale(
         &mut self,
         now: Instant,
         usage: &BTreeMap<TaskId, Usage>,
     ) -> Option<Change> {
-        let autoscaler = self.autoscaler.as_mut()?;
+        self.autoscaler.as_ref()?;
         // A gateway that is silent tells nothing.
         let traffic = self.traffic.take()?;
         let in_rotation = self.reconciler.views().into_iter().filter(View::is_in_rotation);
-        let in_rotation: Vec<TaskId> = in_rotation.map(|view| view.task).collect();
-        let allowed = self.service.cluster.limits.cpu.unwrap_or(1000);
-        let used = in_rotation.iter().map(|task| usage.get(task).map(|usage| usage.cpu));
+        let in_rotation: Vec<View> = in_rotation.collect();
+        let allowed = in_rotation.iter().map(|view| self.limits_of(view).cpu.unwrap_or(1000));
+        let allowed: u32 = allowed.sum();
+        let used = in_rotation.iter().map(|view| usage.get(&view.task).map(|usage| usage.cpu));
         let used: Option<u32> = used.sum();
         let observation = Observation {
             desired: self.reconciler.desired_count(),
             in_rotation: in_rotation.len() as u32,
             traffic,
-            cpu_percent: used
-                .and_then(|used| (used * 100).checked_div(allowed * in_rotation.len() as u32)),
+            cpu_percent: used.and_then(|used| (used * 100).checked_div(allowed)),
             deploying: self.reconciler.is_deploying(),
         };
-        autoscaler.observe(now, &observation)
+        self.autoscaler.as_mut()?.observe(now, &observation)
     }
 
     pub(super) fn views(

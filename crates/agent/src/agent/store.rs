@@ -9,9 +9,10 @@ use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::Snapshot;
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::fleet::Service;
+use seaworthy_core::fleet::{Fleet, Service};
 use serde::{Deserialize, Serialize};
 
+use super::url;
 use crate::Error;
 use crate::api::Wall;
 use crate::clock::now;
@@ -162,6 +163,17 @@ pub(super) fn same_task(one: &Service, other: &Service) -> bool {
         && one.secrets == other.secrets
         && one.directory == other.directory
         && one.cluster.limits == other.cluster.limits
+}
+
+/// Whether another service than `name` has moved from where it was `before`: tasks of `name` know its
+/// old address for as long as they live.
+pub(super) fn another_moved<'a>(
+    name: &str,
+    before: impl IntoIterator<Item = &'a Service>,
+    meant: &Fleet,
+) -> bool {
+    let mut others = before.into_iter().filter(|service| service.name != name);
+    others.any(|was| meant.service(&was.name).is_some_and(|now| url(now) != url(was)))
 }
 
 /// Whether the gateway goes by the same settings.

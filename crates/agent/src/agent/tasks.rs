@@ -32,7 +32,7 @@ impl Agent {
             self.outputs.path(task)
         });
         match self.spawn(place, task, revision, port, log) {
-            Ok(spawn) => self.outbox.push_back(ToKeeper::Spawn(Box::new(spawn))),
+            Ok(spawn) => self.keeper.tell(ToKeeper::Spawn(Box::new(spawn))),
             Err(why) => self.drive(place, Some(Event::NotLaunched(task, why))),
         }
         self.offer_port(place);
@@ -61,6 +61,8 @@ impl Agent {
         self.looked = now();
         self.tell_output();
         self.offer_ports();
+        self.look_for_keeper();
+        self.let_go();
         if self.looked.since(self.sampled) >= ROUND {
             self.sampled = self.looked;
             self.sample();
@@ -71,7 +73,7 @@ impl Agent {
     /// tasks, or fewer.
     pub(super) fn sample(&mut self) {
         for task in self.resources.sample(self.sampled, &self.processes) {
-            self.outbox.push_back(ToKeeper::Signal(task, Signal::Kill));
+            self.keeper.tell(ToKeeper::Signal(task, Signal::Kill));
         }
         let usage = self.resources.usage().clone();
         for place in 0..self.services.len() {

@@ -3,6 +3,7 @@
 mod error;
 mod lines;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use super::types::{
     LogsQuery, RevisionView, Scale, Scaled, TaskView, Upgrade, Upgraded,
 };
 use super::{ApiError, socket};
+use crate::directory::Directory;
+use crate::processes::keeper_of;
 pub use error::ClientError;
 pub use lines::Lines;
 
@@ -162,8 +165,8 @@ impl Client {
         Ok(Lines::new(response))
     }
 
-    /// The head of the response, if it does not refuse. An agent that is ending has done nothing, and
-    /// another one may follow.
+    /// The head of the response, if it does not refuse. An agent that is ending has done nothing, one that
+    /// ended was only asked something, and another one may follow.
     async fn send(
         &self,
         method: Method,
@@ -172,14 +175,16 @@ impl Client {
     ) -> Result<Response<Incoming>, ClientError> {
         let until = Instant::now() + BACK_WITHIN;
         loop {
-            match self.send_once(method.clone(), path, body).await {
-                Err(ClientError::Refused(ApiError { status: 503, .. }))
-                    if Instant::now() < until =>
-                {
-                    sleep(PAUSE).await;
-                }
-                sent => return sent,
+            let sent = self.send_once(method.clone(), path, body).await;
+            let nothing_done = match &sent {
+                Err(ClientError::Refused(refusal)) => refusal.status == 503,
+                Err(ClientError::Broke { .. }) => method == Method::GET,
+                _ => false,
+            };
+            if !nothing_done || Instant::now() >= until {
+                return sent;
             }
+            sleep(PAUSE).await;
         }
     }
 
@@ -213,26 +218,29 @@ impl Client {
         Err(ClientError::Refused(ApiError { status, ..refusal }))
     }
 
-    /// A socket where nobody listens may be that of an agent that is being started again.
+    /// Where nobody listens, an agent may just be started again, or the keeper be at its end.
     async fn connect(&self) -> Result<tokio::net::UnixStream, ClientError> {
         let until = Instant::now() + BACK_WITHIN;
         loop {
-            match socket::connect_in(&self.directory, socket::NAME)
-                .await
-                .map_err(|e| self.absent(e))
-            {
-                Err(ClientError::Stale(_)) if Instant::now() < until => sleep(PAUSE).await,
+            let connected = socket::connect_in(&self.directory, socket::NAME).await;
+            match connected.map_err(|error| self.absent(error)) {
+                Err(error) if error.is_passing() && Instant::now() < until => sleep(PAUSE).await,
                 connected => return connected,
             }
         }
     }
 
-    fn absent(&self, source: std::io::Error) -> ClientError {
+    fn absent(&self, source: io::Error) -> ClientError {
         let directory = self.directory.clone();
-        match source.kind() {
-            std::io::ErrorKind::NotFound => ClientError::Nothing(directory),
-            std::io::ErrorKind::ConnectionRefused => ClientError::Stale(directory),
-            _ => ClientError::Connect { directory, source },
+        let nobody = match source.kind() {
+            io::ErrorKind::NotFound => ClientError::Nothing,
+            io::ErrorKind::ConnectionRefused => ClientError::Stale,
+            _ => return ClientError::Connect { directory, source },
+        };
+        let known = Directory::that_was_at(&directory).ok();
+        match known.and_then(|known| keeper_of(known.path())) {
+            Some(keeper) => ClientError::Unheard { directory, keeper: keeper.pid },
+            None => nobody(directory),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why something that was asked of the API is not done.
 
 use std::fmt;
+use std::path::Path;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -59,9 +60,19 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.into(), String::new())
     }
 
-    /// Nobody is there who could do it.
+    /// Nobody is there who could do it: the agent is ending.
     pub fn unavailable() -> Self {
         let error = "the agent is ending".to_owned();
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, String::new())
+    }
+
+    /// Nobody is there who could do it: the keeper of the fleet in `directory` is gone.
+    pub fn without_keeper(directory: &Path) -> Self {
+        let error = format!(
+            "nothing is done: the fleet has no keeper, which starts and ends its processes; `seaworthy up \
+             --state {}` starts another one",
+            directory.display()
+        );
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, String::new())
     }
 

@@ -78,8 +78,13 @@ impl Journal {
     pub fn new(wall: Wall, directory: &Path) -> Self {
         let (written, kept) = Written::open(directory);
         let after = kept.last().map_or(0, |last| last.ordinal + 1);
-        let next = after.max(wall.since_1970.as_micros() as u64);
+        let next = after.max(ordinal_of(wall));
         Self { wall, next, kept: kept.into(), written, feed: broadcast::Sender::new(BEHIND) }
+    }
+
+    /// Whatever a journal that begins later adds has a higher ordinal.
+    pub fn begins_now() -> u64 {
+        ordinal_of(Wall::read()) - 1
     }
 
     /// Takes note of what was decided about `service`.
@@ -110,6 +115,11 @@ impl Journal {
             more: query.follow.then(|| self.feed.subscribe()),
         }
     }
+}
+
+/// The first ordinal of a journal that begins at this time.
+fn ordinal_of(wall: Wall) -> u64 {
+    wall.since_1970.as_micros() as u64
 }
 
 #[cfg(test)]

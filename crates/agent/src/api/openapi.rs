@@ -111,7 +111,7 @@ fn why(status: u16) -> &'static str {
         413 => "The body is too long.",
         421 => "Over TCP: the host is neither an IP address nor localhost.",
         422 => "It makes no sense; the key and what is allowed are named.",
-        503 => "The agent is ending.",
+        503 => "The agent is ending, or the fleet has no keeper.",
         _ => "The surroundings do not let it be done.",
     }
 }

@@ -93,13 +93,13 @@ pub(super) fn all() -> Vec<Route> {
             "End a task at once, undrained",
             post(stop),
         )
-        .refusing(&[404, 409, 422]),
+        .refusing(&[404, 409, 422, 500]),
         Route::post::<TaskView>(
             "/v1/tasks/{task}/drain",
             "Retire a task: it is drained, then ended, and replaced if it is missed",
             post(drain),
         )
-        .refusing(&[404, 409, 422]),
+        .refusing(&[404, 409, 422, 500]),
         Route::post::<Upgraded>(
             "/v1/upgrade",
             "Have another program take the place of agent, gateway and keeper; tasks go on",

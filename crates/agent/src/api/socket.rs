@@ -16,7 +16,7 @@ use rustix::net::{
 };
 use tokio::net::{UnixListener, UnixStream};
 
-/// What the API's is called.
+/// What the API's is called. It is removed at the end of a fleet, so that whoever waits for that sees it.
 pub const NAME: &str = "agent.sock";
 /// Connections that are not yet taken.
 const WAITING: i32 = 128;
@@ -34,11 +34,6 @@ pub fn listen_in(directory: &Path, name: &str) -> io::Result<UnixListener> {
     listen(&socket, WAITING)?;
     fs::rename(&new, place(&directory, name))?;
     UnixListener::from_std(StdListener::from(socket))
-}
-
-/// Removes it at the end of a fleet, so that whoever waits for that sees it.
-pub fn remove(directory: &Path) -> io::Result<()> {
-    fs::remove_file(directory.join(NAME))
 }
 
 /// Connects to whoever listens in `directory` as `name`.

@@ -272,6 +272,9 @@ pub struct DeployReply {
     pub changes: Vec<String>,
     /// Services that stay as they are.
     pub unchanged: Vec<String>,
+    /// Services that are no more once their last task is gone.
+    #[serde(default)]
+    pub removed: Vec<String>,
 }
 
 /// A deployment that has begun.

@@ -1,6 +1,6 @@
 //! What a keeper holds for its fleet: the right to keep it, and its listening sockets.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use seaworthy_core::fleet::{Fleet, Service};
 
 use super::children::Children;
+use crate::agent::could_take_up;
 use crate::directory::{self, Directory, Lock};
 use crate::messages::{Child, Setup};
-use crate::processes::{Identity, of_fleet};
+use crate::processes::{Identity, Marked, keeper_of, of_fleet};
 use crate::say::say;
 use crate::{Error, handover};
 
@@ -46,22 +47,29 @@ impl Held {
         }
         let lock = if resumed { descriptors.next().map(|lock| Lock(lock.into())) } else { None };
         let lock = match lock {
-            Some(lock) => Some(lock),
-            None => directory.lock("lock")?,
+            Some(lock) => lock,
+            None => lock_alone(directory)?,
         };
-        let path = directory.path().to_owned();
-        let lock = lock.ok_or(Error::Kept { path, who: "keeper" })?;
         let mut sockets: Vec<(String, TcpListener)> =
             setup.sockets.into_iter().zip(descriptors.map(TcpListener::from)).collect();
-        if !resumed && !setup.tied {
-            sockets.extend(find(directory, &mut children));
-        }
         let fleet = match setup.fleet {
             Some(fleet) => fleet,
             None => directory::read(&directory.fleet())?
                 .ok_or_else(|| Error::Nothing { path: directory.path().to_owned() })?,
         };
-        Ok((Self::listen(directory, lock, fleet, sockets)?, children))
+        if resumed || setup.tied {
+            return Ok((Self::listen(directory, lock, fleet, sockets)?, children));
+        }
+        // Whoever decides goes last, when it is certain that another one can follow.
+        could_take_up(directory)?;
+        let parts = of_fleet(directory.path());
+        if !parts.is_empty() {
+            directory::write(&directory.fleet(), &fleet)?;
+        }
+        sockets.extend(handed_over(directory, &of_part(&parts, "gateway"), &mut children));
+        let held = Self::listen(directory, lock, fleet, sockets)?;
+        of_part(&parts, "agent").into_iter().for_each(end);
+        Ok((held, children))
     }
 
     /// The same for the fleet that is wanted; what cannot be had leaves all as it is.
@@ -88,8 +96,9 @@ impl Held {
         for service in &mut fleet.services {
             let fits = |(name, socket): &(String, TcpListener)| {
                 let wanted = service.listen;
+                let free = |is: SocketAddr| wanted.port() == 0 && is.ip() == wanted.ip();
                 name == &service.name
-                    && socket.local_addr().is_ok_and(|is| wanted.port() == 0 || is == wanted)
+                    && socket.local_addr().is_ok_and(|is| is == wanted || free(is))
             };
             let socket = match sockets.iter().position(fits) {
                 Some(at) => sockets.swap_remove(at).1,
@@ -115,24 +124,39 @@ impl Held {
     }
 }
 
-/// The parts of a keeper that is no more: its agent goes, its gateway hands over the sockets and
-/// serves until another one does. If there are several, the keeper before may not have told the older
-/// ones to retire: all are told, once the new one is ready.
-fn find(directory: &Directory, children: &mut Children) -> Vec<(String, TcpListener)> {
-    let parts = of_fleet(directory.path());
-    let part = |name: &'static str| {
-        let is = move |part: &Option<String>| part.as_deref() == Some(name);
-        parts.iter().filter(move |marked| is(&marked.part)).map(|marked| marked.identity)
-    };
-    part("agent").for_each(end);
-    let gateways: Vec<Identity> = part("gateway").collect();
+/// The right to keep the fleet of `directory`, which nobody else has, not even in a directory that was
+/// there before this one.
+fn lock_alone(directory: &Directory) -> Result<Lock, Error> {
+    let lock = directory.lock("lock")?;
+    let (path, keeper) = (directory.path().to_owned(), keeper_of(directory.path()));
+    let keeper = keeper.map(|keeper| keeper.pid);
+    match (lock, keeper) {
+        (Some(lock), None) => Ok(lock),
+        (Some(_), Some(keeper)) => Err(Error::Deleted { path, keeper }),
+        (None, keeper) => Err(Error::Kept { path, keeper }),
+    }
+}
+
+fn of_part(parts: &[Marked], name: &str) -> Vec<Identity> {
+    let meant = parts.iter().filter(|marked| marked.part.as_deref() == Some(name));
+    meant.map(|marked| marked.identity).collect()
+}
+
+/// The sockets of the gateways of a keeper that is no more; they serve until another one does. If there
+/// are several, the keeper before may not have told the older ones to retire: all are told, once the new
+/// one is ready.
+fn handed_over(
+    directory: &Directory,
+    gateways: &[Identity],
+    children: &mut Children,
+) -> Vec<(String, TcpListener)> {
     if gateways.is_empty() {
         return Vec::new();
     }
     match handover::take(directory.path(), PATIENCE) {
         Ok(sockets) => {
             for gateway in gateways {
-                children.found(gateway, Child::Gateway);
+                children.found(*gateway, Child::Gateway);
             }
             sockets
         }
@@ -141,7 +165,7 @@ fn find(directory: &Directory, children: &mut Children) -> Vec<(String, TcpListe
                 "keeper: the gateway that runs does not hand over its sockets ({error}): it is ended, and \
                  its clients with it"
             ));
-            gateways.into_iter().for_each(end);
+            gateways.iter().copied().for_each(end);
             Vec::new()
         }
     }
@@ -165,4 +189,93 @@ fn bind(service: &Service) -> Result<TcpListener, Error> {
 
 fn listen_error(service: &Service, source: std::io::Error) -> Error {
     Error::Listen { service: service.name.clone(), address: service.listen, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child as Process, Command};
+
+    use seaworthy_core::fleet::RawFleet;
+    use serde_json::json;
+
+    use super::*;
+    use crate::processes::{PART, RUN};
+
+    /// A process that says of itself that it is a part of the fleet of a directory; it ends with the test.
+    struct Part(Process);
+
+    impl Part {
+        fn of(directory: &Directory, name: &str) -> Self {
+            let mut command = Command::new("sleep");
+            command.arg("600").env(RUN, directory.path()).env(PART, name).process_group(0);
+            Self(command.spawn().unwrap())
+        }
+
+        fn lives(&mut self) -> bool {
+            self.0.try_wait().unwrap().is_none()
+        }
+    }
+
+    impl Drop for Part {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// What a new keeper says that finds a fleet in the directory.
+    fn take(directory: &Directory) -> Result<Held, String> {
+        let path = directory.path().to_owned();
+        let (sockets, children, fleet) = (Vec::new(), None, None);
+        let setup = Setup { directory: path, tied: false, fleet, sockets, children };
+        let taken = Held::take(directory, setup, Vec::new());
+        taken.map(|(held, _)| held).map_err(|error| crate::error::describe(&error))
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_over_from_a_keeper_that_lives_although_its_directory_was_deleted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::at(temporary.path()).unwrap();
+        let mut parts = ["agent", "keeper"].map(|name| Part::of(&directory, name));
+        let error = take(&directory).err().unwrap();
+        let kill = format!("`kill {}`", parts[1].0.id());
+        assert!(error.contains("deleted") && error.contains(&kill), "{error}");
+        assert!(parts.iter_mut().all(Part::lives));
+
+        let _theirs = directory.lock("lock").unwrap();
+        let error = take(&directory).err().unwrap();
+        let process = format!("(process {})", parts[1].0.id());
+        assert!(error.contains("another keeper") && error.contains(&process), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_agent_decides_until_another_one_can_follow() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = Directory::at(temporary.path()).unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap();
+        let raw = json!({ "service": { "s": { "command": ["x"], "listen": listen } } });
+        let raw: RawFleet = serde_json::from_value(raw).unwrap();
+        directory::write(&directory.fleet(), &Fleet::try_from(raw).unwrap()).unwrap();
+        let mut agent = Part::of(&directory, "agent");
+        let mut refused = |why: &str| {
+            let error = take(&directory).err().unwrap();
+            assert!(error.contains(why) && agent.lives(), "{error}");
+        };
+
+        fs::write(directory.state(), "{ by hand").unwrap();
+        refused("state.json");
+        fs::remove_file(directory.state()).unwrap();
+        // Nothing can be written in the place of the new file, as on a full disk.
+        let new = directory.path().join("fleet.json.new");
+        fs::create_dir(&new).unwrap();
+        refused("fleet.json: cannot be written");
+        fs::remove_dir(new).unwrap();
+        refused(&listen.to_string());
+        drop(taken);
+        take(&directory).unwrap();
+        assert!(!agent.lives());
+    }
 }

@@ -107,6 +107,11 @@ impl Parts {
         }
     }
 
+    /// Whether this keeper has started one.
+    pub(super) fn has_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+
     /// Whether earlier gateways still have requests that the present one does not know of.
     pub(super) fn retiring(&self, children: &Children) -> bool {
         self.predecessors.is_some() || children.has(Child::Retiring)

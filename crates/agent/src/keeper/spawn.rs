@@ -60,7 +60,11 @@ fn reserve(file: &File) -> io::Result<()> {
 
 /// The file to run for `name`: this very program, a path as given (from `directory`, where the task
 /// starts), or the first of that name in PATH.
-fn find_program(name: &str, ourselves: &Path, directory: Option<&Path>) -> Result<PathBuf, String> {
+pub fn find_program(
+    name: &str,
+    ourselves: &Path,
+    directory: Option<&Path>,
+) -> Result<PathBuf, String> {
     use std::os::unix::fs::PermissionsExt;
     let runnable = |path: &Path| {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)

@@ -52,8 +52,8 @@ pub(crate) fn start(directory: &Path, fourth: RevisionState) -> (Handle, mpsc::S
                 // What has happened before an ask is in its answer.
                 biased;
                 Some(what) = happening.recv() => match what {
-                    // With the feeds, every stream ends; nobody finds the socket any more.
-                    Happens::Ends => return socket::remove(&fake.directory).unwrap(),
+                    // With the feeds, every stream ends.
+                    Happens::Ends => return fake.end(),
                     what => fake.happen(what),
                 },
                 ask = asks.recv() => match ask {
@@ -115,7 +115,7 @@ impl Fake {
                 let service = deploy.service.unwrap_or_else(|| "store".to_owned());
                 let deployed = vec![Deployed { service, revision: 4, from: Some(3) }];
                 let unchanged = vec!["carts".to_owned()];
-                tell(reply, Ok(DeployReply { deployed, changes: Vec::new(), unchanged }));
+                tell(reply, Ok(DeployReply { deployed, unchanged, ..DeployReply::default() }));
             }
             Ask::Rollback(service, reply) => {
                 let known = known(&service);
@@ -129,10 +129,15 @@ impl Fake {
             }
             Ask::Down(reply) => {
                 // Whoever waits for the end of the fleet waits for this.
-                socket::remove(&self.directory).unwrap();
+                self.end();
                 tell(reply, Ok(DownReply { tasks: 3 }));
             }
         }
+    }
+
+    /// Nobody finds the socket any more.
+    fn end(&self) {
+        std::fs::remove_file(self.directory.join(socket::NAME)).unwrap();
     }
 
     fn line(service: &str, task: u32, line: &str) -> LogLine {

@@ -81,6 +81,15 @@ impl Loads {
         self.targets.iter().any(|t| t.in_rotation() && t.in_flight() < in_flight)
     }
 
+    /// Every task of the revisions of `these`.
+    pub(crate) fn of_their_revisions(&self, these: &[TaskId]) -> Vec<TaskId> {
+        let is_kin = |target: &&Target| {
+            let kin = |other: &&Target| other.member().revision == target.member().revision;
+            self.targets.iter().filter(kin).any(|other| these.contains(&other.task()))
+        };
+        self.targets.iter().filter(is_kin).map(Target::task).collect()
+    }
+
     /// Chooses a task for a call, if one may get it. A task on trial gets the first safe call; then
     /// the task counts that the client is used to, and then the algorithm.
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {

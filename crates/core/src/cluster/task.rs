@@ -112,10 +112,7 @@ impl Task {
             Phase::Running { .. } if !self.passed => Standing::Coming,
             Phase::Running { since, .. } => self.running(now, since, config),
         };
-        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let lasting = self.is_persistent()
-            || has_come(self.lasts(config))
-            || has_come(self.disproved(config));
+        let lasting = self.lasts(config).is_some_and(|at| at <= now) || self.is_over(now, config);
         Seen { task: self.id, revision: self.revision, standing, lasting, replace: self.replace }
     }
 
@@ -137,10 +134,14 @@ impl Task {
         Some(since + config.deployment.settle)
     }
 
+    /// Whether its requests are believed to show what it is worth.
+    fn is_over(&self, now: Instant, config: &Config) -> bool {
+        self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now)
+    }
+
     fn running(&self, now: Instant, since: Instant, config: &Config) -> Standing {
         let in_grace = now < since + config.health_grace;
-        let is_over = self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now);
-        if self.verdict.health == Health::Unhealthy && !in_grace || is_over {
+        if self.verdict.health == Health::Unhealthy && !in_grace || self.is_over(now, config) {
             Standing::Failing
         } else if self.healthy_since.is_none() || self.must_settle && !self.settled {
             Standing::Unsettled

@@ -213,10 +213,21 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
             }
         };
         let fleet = changes.apply(fleet.clone()).map_err(below)?;
-        let fleet = Fleet::try_from(fleet).map_err(|error| below(error.below("fleet")))?;
+        let fleet = Fleet::try_from(fleet).and_then(must_have_tasks);
+        let fleet = fleet.map_err(|error| below(error.below("fleet")))?;
         Ok(Configuration { title: changes.title.clone(), fleet: Some(fleet) })
     };
     given.iter().enumerate().map(read).collect()
+}
+
+/// Where no task is, nothing can be measured.
+fn must_have_tasks(fleet: Fleet) -> Result<Fleet, ConfigError> {
+    let Some(none) = fleet.services.iter().find(|service| service.cluster.desired_count == 0)
+    else {
+        return Ok(fleet);
+    };
+    let key = format_args!("service.{}.desired_count", none.name);
+    Err(ConfigError::new(key, "0 is out of range; allowed in a drill is 1 to 100"))
 }
 
 /// `http://HOST:PORT`: there is no TLS, and where to ask stands with the load.

@@ -76,6 +76,10 @@ fn start(service: &Service, add: Add<'_>) {
         add(".start_timeout", Severity::Refused, text);
     }
     let count = service.cluster.desired_count;
+    if count == 0 {
+        let text = "no task is wanted: every request is answered with 503 until it is scaled";
+        return add(".desired_count", Severity::Warning, text.to_owned());
+    }
     // The first check is up to one interval away; once one has failed they come faster.
     let again = health.fast_interval.max(health.timeout) * (health.unhealthy_threshold - 1);
     let noticed = health.interval + again + health.timeout;

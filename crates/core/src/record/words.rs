@@ -157,6 +157,9 @@ impl Cause {
             Self::TooManyFailedRequests { failed, ended, percent } => {
                 write!(f, "{failed} of {ended} requests failed, more than {percent} %")
             }
+            Self::RangBefore { revision } => {
+                write!(f, "the alarm rang before revision {revision} came, so it is not about that")
+            }
             Self::TooSlow { p99, limit } => {
                 let (p99, limit) = (Short(*p99), Short(*limit));
                 write!(f, "99 of 100 requests took up to {p99}, more than {limit}")

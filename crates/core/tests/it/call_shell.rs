@@ -8,6 +8,7 @@ use seaworthy_core::call::{
     Action, Attempt, CallId, Config, Dispatcher, Failure, FailureKind, Input, Reason, Request,
     RouteId, Seen, Slots,
 };
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::{TaskId, Traffic};
 use seaworthy_core::health::Rotation;
 use seaworthy_core::machine::{Machine, drive};
@@ -54,9 +55,7 @@ impl Shell {
         let words: Vec<&str> = step.split(' ').collect();
         match words[..] {
             ["rotate", ref tasks @ ..] => {
-                let task = |word: &&str| TaskId(word.parse().expect("a task's number"));
-                let rotation = Rotation::of(tasks.iter().map(task));
-                self.drive(Some(Input::Rotate(rotation)));
+                self.drive(Some(Input::Rotate(rotation(tasks))));
             }
             ["get" | "post", name] => self.begin(name, words[0] == "get", None, None),
             // Its task may be asked beside another one.
@@ -225,4 +224,19 @@ fn failure(word: &str) -> Failure {
         _ => panic!("unknown event: {word}"),
     };
     Failure { sent, answered, reused, replayable: word != "lost-for-good", kind }
+}
+
+/// `2` is a task, `3@2` one of the second revision.
+fn rotation(tasks: &[&str]) -> Rotation {
+    let parts = |word: &&str| {
+        let (task, revision) = word.split_once('@').unwrap_or((*word, "1"));
+        let number = |text: &str| text.parse().expect("a number");
+        (TaskId(number(task)), number(revision))
+    };
+    let parts: Vec<(TaskId, Revision)> = tasks.iter().map(parts).collect();
+    let mut rotation = Rotation::of(parts.iter().map(|(task, _)| *task));
+    for (member, (_, revision)) in rotation.members.iter_mut().zip(&parts) {
+        member.revision = *revision;
+    }
+    rotation
 }

@@ -115,6 +115,21 @@ fn a_safe_request_is_tried_again_on_a_status() {
 }
 
 #[test]
+fn what_one_revision_fails_another_one_is_asked_for_first() {
+    check(&expect![[r#"
+        rotate 1 2@2 3@2 4@2 |
+        look a               | a try 1 on task-1
+        a error              | a try 2 on task-2
+        look b               | b try 1 on task-3
+        b error              | b try 2 on task-1
+        look c               | c try 1 on task-4
+        c error              | c try 2 on task-1
+        look d               | d try 1 on task-2
+        d error              | d try 2 on task-1
+    "#]]);
+}
+
+#[test]
 fn if_every_try_fails_the_last_answer_is_passed_on() {
     check(&expect![[r#"
         rotate 1 2 3  |

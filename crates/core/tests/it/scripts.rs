@@ -93,6 +93,11 @@ fn the_first_revision_is_tried_for_ever() {
 }
 
 #[test]
+fn a_second_revision_that_comes_soon_can_be_rolled_back() {
+    check("second-one-bad-at-once.txt");
+}
+
+#[test]
 fn a_revision_that_crashes_soon_is_rolled_back() {
     check("crashes-after-5s.txt");
 }
@@ -138,6 +143,11 @@ fn an_alarm_gives_a_deployment_up() {
 }
 
 #[test]
+fn an_alarm_that_rang_before_does_not_give_the_cure_up() {
+    check("alarm-before.txt");
+}
+
+#[test]
 fn a_task_that_is_drained_is_replaced_first() {
     check("drain.txt");
 }
@@ -150,6 +160,11 @@ fn a_task_that_is_drained_without_room() {
 #[test]
 fn a_task_that_leaks_is_replaced_before_it_dies() {
     check("soft-memory.txt");
+}
+
+#[test]
+fn tasks_that_leak_fast_are_replaced_together() {
+    check("soft-memory-fast.txt");
 }
 
 #[test]
@@ -235,7 +250,7 @@ fn check(name: &str) {
 }
 
 /// `fleet 2 tasks, 100 % to 200 %, provisioning 60s..90s`, and by choice `, settle 10s`, `, quiet 10s`,
-/// `, canary 25 % for 30s`, `, alarm 5 % and 500ms over 10s`, `, soft 100`
+/// `, canary 25 % for 30s`, `, alarm 5 % and 500ms over 10s`, `, soft 100`, `, memory 200`
 fn config(line: &str) -> Config {
     let mut parts = line.split(", ");
     let mut fleet = String::new();
@@ -272,6 +287,7 @@ fn choice(config: &mut Config, part: &str) {
         (Some("quiet"), [quiet]) => deployment.quiet = seconds(*quiet),
         (Some("grace"), [grace]) => config.health_grace = seconds(*grace),
         (Some("soft"), [soft]) => config.limits.memory_soft = Some(u64::from(*soft)),
+        (Some("memory"), [most]) => config.limits.memory = Some(u64::from(*most)),
         (Some("canary"), [percent, bake]) => {
             deployment.canary = Some(Canary { percent: *percent, bake: seconds(*bake) });
         }

@@ -8,7 +8,7 @@ use seaworthy_agent::api::types::{Deploy, DeployReply, Deployed, FleetView};
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
 use super::running::Running;
-use super::wait::{Wait, begun, goes_on, still_under_way, until_ended};
+use super::wait::{Wait, begun, goes_on, patiently, still_under_way, until_ended};
 
 /// Makes a running fleet as a fleet file says: what has changed is deployed, task by task
 ///
@@ -46,16 +46,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Args { file, service, force, wait, running } = args;
     running.talk(async |client| {
-        let before = client.fleet().await?.value;
         let file = if let Some(file) = file {
             file.clone()
         } else {
-            let its = its_file(&before)?;
+            let its = its_file(&patiently(async || client.fleet().await).await?.value)?;
             running.remark(&format!("from {}", its.display()))?;
             its
         };
         let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
-        let reply = client.deploy(&deploy).await?;
+        let ask = async || Ok((client.fleet().await?.value, client.deploy(&deploy).await?));
+        // Another deployment may replace the agent meanwhile. What is forced would be done twice.
+        let (before, reply) = if *force { ask().await? } else { patiently(ask).await? };
         let open = still_under_way(&before, &reply.value, service.as_deref());
         running.tell(&reply, |reply| render(reply, &open))?;
         if wait.is_wanted() {
@@ -79,6 +80,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
     Fleet::try_from(raw).with_context(|| format!("{file}"))?;
     let fleet = toml::from_str(&text).with_context(|| format!("{file}"))?;
     let path = absolute(path).with_context(|| format!("{file}"))?;
+    path.to_str().with_context(|| format!("{}: allowed is a path in UTF-8", path.display()))?;
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
     Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false })
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
-use super::say::say;
+use super::say::{say, shown};
 
 /// Writes a fleet file for a program, with every key explained
 ///
@@ -73,21 +73,6 @@ fn fleet(file: &Path, name: &str, command: &[String]) -> String {
     text.replacen("{command}", &words, 1)
 }
 
-/// A path as it can be given to a shell, on one line.
-fn shown(file: &Path) -> String {
-    let path = file.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if path.chars().all(plain) {
-        return path;
-    }
-    let within_quotes = |c: char| match c {
-        '\'' => r"'\''".to_owned(),
-        c if c.is_control() => c.escape_debug().to_string(),
-        c => c.to_string(),
-    };
-    format!("'{}'", path.chars().map(within_quotes).collect::<String>())
-}
-
 /// All of it or nothing, and never in place of something else unless that is wanted.
 fn write(directory: &Path, file: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     // As anybody's file; the umask takes away what it takes away.
@@ -105,18 +90,5 @@ fn write(directory: &Path, file: &Path, text: &str, force: bool) -> anyhow::Resu
             bail!("is there already; --force writes it anew, or give another --file")
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_shown_as_a_shell_takes_it() {
-        let shown = |path: &str| shown(Path::new(path));
-        assert_eq!(shown("a/fleet.toml"), "a/fleet.toml");
-        assert_eq!(shown(r#"my "a\b".toml"#), r#"'my "a\b".toml'"#);
-        assert_eq!(shown("it's\n.toml"), r"'it'\''s\n.toml'");
     }
 }

@@ -48,9 +48,14 @@ fn render(fleet: &FleetView, tasks: &[TaskView]) -> String {
     let parts = parts.collect::<Vec<_>>().join(", ");
     let state = fleet.state_directory.display();
     let foot = format!("{state}, up since {}; processes: {parts}", fleet.started);
+    let alone = fleet.parts.iter().all(|part| part.name != "keeper").then(|| {
+        let why = "no keeper: nothing is started or ended";
+        paint(BAD, &format!("{why} until `seaworthy up --state {state}`")) + "\n"
+    });
+    let alone = alone.unwrap_or_default();
     let dashboard = fleet.dashboard.as_ref().map(|url| format!("\ndashboard: {url}"));
     let foot = paint(FAINT, &(foot + &dashboard.unwrap_or_default()));
-    format!("{services}{waits}\n{tasks}\n{foot}\n")
+    format!("{services}{waits}{alone}\n{tasks}\n{foot}\n")
 }
 
 fn services(services: &[ServiceView]) -> String {

@@ -1,6 +1,6 @@
 //! What all commands about a running fleet have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,7 +9,10 @@ use seaworthy_agent::api::client::{Answer, Client};
 use seaworthy_agent::api::types::{EventsQuery, LogsQuery};
 use seaworthy_core::endpoints::TaskId;
 
-use super::say::{note, say};
+use super::say::{note, say, shown};
+
+/// Where a fleet is if nothing else is said.
+const DEFAULT: &str = ".seaworthy";
 
 /// Which fleet
 #[derive(Debug, clap::Args)]
@@ -19,7 +22,7 @@ pub(crate) struct StateDirectory {
         id = "state",
         long = "state",
         env = "SEAWORTHY_STATE",
-        default_value = ".seaworthy",
+        default_value = DEFAULT,
         value_name = "DIR"
     )]
     pub(crate) path: PathBuf,
@@ -33,6 +36,18 @@ pub(crate) struct Running {
     /// Print what the fleet's API answers, as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+// === impl StateDirectory ===
+
+impl StateDirectory {
+    /// How other commands are told of it, for a shell: nothing where they look anyway.
+    pub(crate) fn option(&self) -> String {
+        if self.path == Path::new(DEFAULT) {
+            return String::new();
+        }
+        format!(" --state {}", shown(&self.path))
+    }
 }
 
 // === impl Running ===

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -24,6 +25,21 @@ pub(crate) fn note(lines: impl fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{lines}");
 }
 
+/// A path as it can be given to a shell, on one line.
+pub(crate) fn shown(file: &Path) -> String {
+    let path = file.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        return path;
+    }
+    let within_quotes = |c: char| match c {
+        '\'' => r"'\''".to_owned(),
+        c if c.is_control() => c.escape_debug().to_string(),
+        c => c.to_string(),
+    };
+    format!("'{}'", path.chars().map(within_quotes).collect::<String>())
+}
+
 // === impl Unread ===
 
 impl fmt::Display for Unread {
@@ -33,3 +49,17 @@ impl fmt::Display for Unread {
 }
 
 impl Error for Unread {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_a_shell_takes_it() {
+        let shown = |path: &str| shown(Path::new(path));
+        assert_eq!(shown("a/fleet.toml"), "a/fleet.toml");
+        assert_eq!(shown(""), "''");
+        assert_eq!(shown(r#"my "a\b".toml"#), r#"'my "a\b".toml'"#);
+        assert_eq!(shown("it's\n.toml"), r"'it'\''s\n.toml'");
+    }
+}

@@ -5,12 +5,10 @@ mod keepers;
 mod progress;
 mod systemd;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::api::types::{Deploy, Deployed, FleetView};
 use seaworthy_agent::directory::Directory;
@@ -22,7 +20,8 @@ use tokio::time::timeout;
 use super::deploy;
 use super::running::Running;
 use super::say::{note, say};
-use super::wait::{begun, goes_on, still_under_way, until_ended};
+use super::wait::{begun, goes_on, patiently, still_under_way, until_ended};
+use keepers::Keepers;
 use progress::Progress;
 
 /// Starts a fleet, or takes up one that runs, and shows what happens until Ctrl-C ends it
@@ -60,72 +59,35 @@ pub(crate) struct Args {
 
 /// Starts what `args` say, or takes it up.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let sockets = systemd::sockets()?;
     let file = args.file.as_deref().map(deploy::read).transpose()?;
+    let meant = file.as_ref().map(fleet_of).transpose()?;
     let directory = Directory::at(&args.running.directory.path)?;
+    let mut keepers = Keepers::new(&directory, &args.running, meant)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new(directory.path());
         let mut progress = Progress::new(client.clone(), args.running.json);
+        let place = directory.path().display();
         match client.fleet().await {
             Ok(view) if view.value.parts.iter().any(|part| part.name == "keeper") => {
-                let place = directory.path().display();
                 args.running.remark(&format!("a fleet runs in {place} already"))?;
                 progress.begin_now().await?;
             }
             Ok(_) => {
-                let place = directory.path().display();
                 args.running.remark(&format!("a fleet runs in {place} without its keeper"))?;
-                start(&directory, args, file.as_ref(), sockets)?;
+                progress.begin_now().await?;
+                keepers.start().await?;
             }
             // Nobody listens: there was no fleet, or all of its own processes were killed at once.
             Err(error) if error.is_absence() || matches!(error, ClientError::Stale(_)) => {
-                start(&directory, args, file.as_ref(), sockets)?;
+                if !keepers.start().await? {
+                    args.running.remark(&format!("a fleet is being started in {place} already"))?;
+                }
             }
             Err(error) => return Err(error.into()),
         }
-        // What ran before goes on as it was; the file may say otherwise by now.
-        let open = put_into_force(&client, args, file.as_ref()).await?;
-        attend(&directory, args, progress, &open).await
+        attend(&client, args, file.as_ref(), progress, keepers).await
     })
-}
-
-/// Starts a keeper; it adopts what still runs of an earlier one.
-fn start(
-    directory: &Directory,
-    args: &Args,
-    file: Option<&Deploy>,
-    sockets: Vec<(Option<String>, std::net::TcpListener)>,
-) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("this program cannot be found")?;
-    let meant = file.map(fleet_of).transpose()?;
-    let sockets = match &meant {
-        Some(fleet) => systemd::assign(sockets, fleet)?,
-        None => Vec::new(),
-    };
-    let fleet = match meant {
-        // What runs goes on first; then it is made as the file says.
-        _ if directory.holds_a_fleet() => None,
-        None => Some(example::fleet(directory, &args.running)?),
-        file => file,
-    };
-    let log = directory.log();
-    let before = fs::metadata(&log).map_or(0, |meta| meta.len());
-    let launched = owner::launch(&program, directory, fleet, sockets);
-    launched.map(drop).map_err(|error| because(error.into(), &log, before))
-}
-
-/// The error with what parts of the fleet wrote to their log since it had so many bytes: only they know
-/// why they ended.
-fn because(error: anyhow::Error, log: &Path, before: u64) -> anyhow::Error {
-    let text = fs::read(log).unwrap_or_default();
-    let new = text.get(before as usize..).unwrap_or(&text);
-    let words = error.to_string();
-    let new = String::from_utf8_lossy(new);
-    let said: Vec<&str> = new.lines().filter(|line| !line.contains(&words)).collect();
-    let said: Vec<&str> =
-        said.into_iter().map(|line| line.strip_prefix("seaworthy: ").unwrap_or(line)).collect();
-    if said.is_empty() { error } else { error.context(said.join("\n")) }
 }
 
 fn fleet_of(file: &Deploy) -> anyhow::Result<Fleet> {
@@ -133,6 +95,32 @@ fn fleet_of(file: &Deploy) -> anyhow::Result<Fleet> {
     let mut fleet = Fleet::try_from(raw)?;
     fleet.start_in(&file.directory);
     Ok(fleet)
+}
+
+/// Has the file done and shows what happens until the fleet has ended, or somebody ends it; a keeper that
+/// is killed meanwhile is followed by another one.
+async fn attend(
+    client: &Client,
+    args: &Args,
+    file: Option<&Deploy>,
+    progress: Progress,
+    mut keepers: Keepers<'_>,
+) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::watch()?;
+    let watched = async {
+        // What ran before goes on as it was; the file may say otherwise by now.
+        let open = put_into_force(client, args, file).await?;
+        watch(client, args, progress, &open).await
+    };
+    tokio::select! {
+        left = watched => left,
+        ended = keepers.follow() => {
+            ended?;
+            args.running.remark("the fleet has ended")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        () = stop.said() => end(client, &args.running, stop).await,
+    }
 }
 
 /// Has the file done, as far as it says otherwise; returns the deployments that are under way
@@ -143,8 +131,9 @@ async fn put_into_force(
     file: Option<&Deploy>,
 ) -> anyhow::Result<Vec<Deployed>> {
     let Some(file) = file else { return Ok(Vec::new()) };
-    let before = client.fleet().await?.value;
-    let reply = client.deploy(file).await?.value;
+    // What an agent that ends has begun goes on, and the next one has nothing more to change.
+    let deploy = async || Ok((client.fleet().await?.value, client.deploy(file).await?.value));
+    let (before, reply) = patiently(deploy).await?;
     let mut open = still_under_way(&before, &reply, None);
     open.retain(|deployed| deployed.from.is_some());
     for deployed in &reply.deployed {
@@ -157,27 +146,6 @@ async fn put_into_force(
         args.running.remark(change)?;
     }
     Ok([reply.deployed, open].concat())
-}
-
-/// Shows what happens until the fleet has ended, or somebody ends it; a keeper that is killed meanwhile
-/// is followed by another one.
-async fn attend(
-    directory: &Directory,
-    args: &Args,
-    progress: Progress,
-    open: &[Deployed],
-) -> anyhow::Result<ExitCode> {
-    let client = Client::new(directory.path());
-    let mut stop = Stop::watch()?;
-    tokio::select! {
-        left = watch(&client, args, progress, open) => left,
-        ended = keepers::follow(directory, || start(directory, args, None, Vec::new())) => {
-            ended?;
-            args.running.remark("the fleet has ended")?;
-            Ok(ExitCode::SUCCESS)
-        }
-        () = stop.said() => end(&client, &args.running, stop).await,
-    }
 }
 
 /// Waits until all is healthy, and then shows what happens until the fleet has ended.
@@ -195,7 +163,7 @@ async fn watch(
         progress.begin_now().await?;
     }
     let healthy = deployed && progress.until_healthy(args.wait).await?;
-    let view = client.fleet().await?.value;
+    let view = patiently(async || client.fleet().await).await?.value;
     introduce(&view, args)?;
     systemd::ready(&view);
     if args.detach {
@@ -231,10 +199,7 @@ fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
         let token = std::fs::read_to_string(view.state_directory.join("token")).unwrap_or_default();
         say(format_args!("{:<12} {dashboard}#{}", "dashboard", token.trim()))?;
     }
-    let state = match args.running.directory.path.to_str() {
-        Some(".seaworthy") | None => String::new(),
-        Some(path) => format!(" --state {path}"),
-    };
+    let state = args.running.directory.option();
     say(format_args!("state        {}", view.state_directory.display()))?;
     if args.detach {
         say(format_args!(

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use seaworthy_agent::agent::could_take_up;
 use seaworthy_agent::api::client::Client;
 use seaworthy_agent::api::types::{FleetView, PartView};
+use seaworthy_agent::directory::Directory;
 use tokio::time::{Instant, sleep};
 
 use super::running::Running;
@@ -28,12 +29,16 @@ pub(crate) struct Args {
 /// Upgrades the fleet that `args` name.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("this program cannot be found")?;
+    program
+        .to_str()
+        .with_context(|| format!("{}: allowed is a path in UTF-8", program.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::new(&args.running.directory.path);
         let before = client.fleet().await?.value;
         // We are the new program: what we cannot read is left to the one that runs.
-        could_take_up(&before.state_directory).context("nothing is replaced")?;
+        let directory = Directory::at(&before.state_directory)?;
+        could_take_up(&directory).context("nothing is replaced")?;
         client.upgrade(&program).await?;
         let until = Instant::now() + args.wait;
         loop {

@@ -60,6 +60,19 @@ impl Patience {
     }
 }
 
+/// What is answered to `ask`, if need be by the next agent.
+pub(crate) async fn patiently<T>(
+    ask: impl AsyncFn() -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    let patience = Patience::new();
+    loop {
+        match ask().await {
+            Err(error) if patience.bears(&error) => sleep(EVERY).await,
+            answered => return answered,
+        }
+    }
+}
+
 /// What a deployment that has begun is told as.
 pub(crate) fn begun(deployed: &Deployed) -> String {
     let Deployed { service, revision, from } = deployed;
@@ -77,6 +90,7 @@ pub(crate) fn still_under_way(
     let untouched = |service: &&ServiceView| {
         only.is_none_or(|only| service.name == only)
             && !reply.deployed.iter().any(|deployed| deployed.service == service.name)
+            && !reply.removed.contains(&service.name)
     };
     let under_way = |service: &ServiceView| {
         let deployment = service.deployment.as_ref()?;
@@ -121,7 +135,10 @@ pub(crate) async fn until_ended(
                     running.remark(&line)?;
                     told.insert(&deployed.service, news);
                 }
-                still.push(deployed);
+                // It goes on when somebody wants tasks again.
+                if !is_empty(&fleet, deployed) {
+                    still.push(deployed);
+                }
             } else {
                 failed |= end.state != RevisionState::Completed;
                 running.remark(&verdict(client, &deployed.service, &end).await)?;
@@ -146,6 +163,12 @@ async fn look(
         ends.push(revisions.into_iter().find(|one| one.revision == deployed.revision));
     }
     Ok((client.fleet().await?.value, ends))
+}
+
+/// Whether the service is to have no tasks, and has none: then nothing can be waited for.
+fn is_empty(fleet: &FleetView, deployed: &Deployed) -> bool {
+    let service = fleet.services.iter().find(|service| service.name == deployed.service);
+    service.is_some_and(|service| service.desired == 0 && service.running == 0)
 }
 
 fn progress(fleet: &FleetView, deployed: &Deployed) -> String {

@@ -4,7 +4,7 @@ use crate::world::{World, code_and_words};
 
 const GOOD: &str = r#"
 [service.store]
-command = ["not-started"]
+command = ["seaworthy", "never", "started"]
 health = { interval = "5s", fast_interval = "5s", timeout = "1s" }
 call = { timeout = "2s" }
 bulkhead = { size = 50 }
@@ -61,6 +61,27 @@ fn what_cannot_work_is_said_with_the_numbers() {
         assert!(words.starts_with(finding), "{words}");
         assert!(words.contains("\nfleet.toml: 1 cannot work, "), "{words}");
     }
+}
+
+#[test]
+fn what_tasks_would_look_for_in_vain_is_said() {
+    let world = World::new();
+    let more = "environment_files = [\"site.env\"]\nsecrets = { KEY = \"keys/key\" }\nhealth =";
+    let file = GOOD.replace("\"seaworthy\"", "\"no-such-program\"").replace("health =", more);
+    world.write("fleet.toml", &file);
+    let check = || code_and_words(&world.run(&["check", "fleet.toml"]));
+    let (code, words) = check();
+    assert_eq!(code, Some(0), "{words}");
+    let program = "warning: service.store.command: no task can start: no-such-program: there is no";
+    assert!(words.contains(program), "{words}");
+    let missing = |words: &str, name| {
+        let path = world.path("").canonicalize().unwrap().join(name);
+        let start = "warning: service.store.environment: no task can start:";
+        assert!(words.contains(&format!("{start} {}: cannot be read", path.display())), "{words}");
+    };
+    missing(&words, "site.env");
+    world.write("site.env", "A=1");
+    missing(&check().1, "keys/key");
 }
 
 #[test]

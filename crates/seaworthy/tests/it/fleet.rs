@@ -1,8 +1,11 @@
 //! Fleets as `seaworthy up` runs them: any of their own processes may die, and so may their keeper.
 
 mod foreground;
+mod full_disk;
+mod kills;
 mod surroundings;
 mod under_load;
+mod without_keeper;
 
 use std::io;
 use std::path::Path;
@@ -75,6 +78,13 @@ impl Place {
         words
     }
 
+    /// It must be refused; returns why.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let (code, words) = code_and_words(&self.seaworthy(arguments));
+        assert_eq!(code, Some(2), "{arguments:?}: {words}\n{}", self.log());
+        words
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.fleet.directory().log()).unwrap_or_default()
     }
@@ -118,6 +128,11 @@ fn assert_all_good(seen: &[Seen]) {
     let failed: Vec<_> = seen.iter().filter(|seen| !seen.outcome.is_good()).collect();
     assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), seen.len());
     assert!(!seen.is_empty());
+}
+
+/// Whole, and somebody keeps it.
+fn is_kept(now: &Glimpse) -> bool {
+    now.is_whole() && now.pid("keeper").is_some()
 }
 
 /// No deployment is under way.

@@ -142,8 +142,13 @@ impl Started {
     }
 
     /// Sends it a signal and waits for its end; returns its exit code, if it has one.
-    pub(crate) fn signal(mut self, signal: Signal) -> Option<i32> {
+    pub(crate) fn signal(self, signal: Signal) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.end()
+    }
+
+    /// Waits for its end; returns its exit code, if it has one.
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

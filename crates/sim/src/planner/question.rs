@@ -66,6 +66,8 @@ impl Question<'_> {
         } = self.world;
         let target = |value: f64| value > 0.0 && value < 100.0;
         within("--target", self.target, target, "above 0 % and below 100 %: no fleet never fails")?;
+        let count = f64::from(self.service.cluster.desired_count);
+        within("desired_count", count, |count| count > 0.0, "1 to 100, to reckon from")?;
         let positive = |value: f64| value > 0.0;
         let allowed = "a number above 0";
         let rates = [("--load", self.load), ("--capacity", self.capacity)];

@@ -6,14 +6,14 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::{Event, Local, Program, SIGKILL, World};
+use super::{Event, Local, Program, World};
 
 impl World {
     /// The process of a task is killed from outside.
     pub fn kill(&mut self, task: TaskId) -> bool {
         let place = self.place(task);
         let runs = self.services[place].processes.contains_key(&task);
-        self.end(place, task, Exit::Signal(SIGKILL));
+        self.end(place, task, Exit::KILLED);
         runs
     }
 

@@ -9,7 +9,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Local, News, SIGKILL, World};
+use super::{Local, News, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -60,7 +60,7 @@ impl World {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         if process.signal(signal) {
             let exit = match signal {
-                Signal::Kill => Exit::Signal(SIGKILL),
+                Signal::Kill => Exit::KILLED,
                 Signal::Terminate => Exit::Code(0),
             };
             self.end(place, task, exit);

@@ -11,13 +11,26 @@ pub enum ClientError {
     /// There is no fleet, or none any more.
     #[error("no fleet runs in {}; start one with `seaworthy up`", .0.display())]
     Nothing(PathBuf),
-    /// Nobody listens at the socket.
+    /// Nobody listens at the socket, and nobody will by himself.
     #[error(
-        "no agent answers in {}: the fleet was ended without a word; `seaworthy up` goes on with \
-         what is left of it",
-        .0.display()
+        "no agent answers in {place}, and its fleet has no keeper: `seaworthy up --state {place}` goes on \
+         with what is left of it",
+        place = .0.display()
     )]
     Stale(PathBuf),
+    /// Nobody listens, and there is somebody who should see to that.
+    #[error(
+        "no agent answers in {place}, though the keeper of its fleet lives (process {keeper}): \
+         {place}/seaworthy.log says why, unless the directory was deleted under the fleet. `kill {keeper}` \
+         has an agent drain and end what runs; given twice, it ends every process at once",
+        place = directory.display()
+    )]
+    Unheard {
+        /// The state directory.
+        directory: PathBuf,
+        /// The keeper's process.
+        keeper: u32,
+    },
     /// The socket cannot be used.
     #[error("{}: its agent cannot be talked to", directory.display())]
     Connect {
@@ -59,7 +72,7 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         let ending = |refusal: &ApiError| refusal.status == 503;
         match self {
-            Self::Stale(_) | Self::Broke { .. } => true,
+            Self::Stale(_) | Self::Unheard { .. } | Self::Broke { .. } => true,
             Self::Refused(refusal) => ending(refusal),
             _ => false,
         }

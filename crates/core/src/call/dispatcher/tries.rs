@@ -14,8 +14,9 @@ use crate::policy::Outcome;
 use crate::time::Instant;
 
 impl Dispatcher {
-    /// The task for the next try of a call. One that has lost a connection is the last resort: it
-    /// may be just dying, but the next connection may also find it started again.
+    /// The task for the next try of a call. What one task of a revision has failed, others of it may well
+    /// fail, too: those of another one are asked first. One that has lost a connection is the last
+    /// resort: it may be just dying, but the next connection may also find it started again.
     pub(super) fn choose(&mut self, now: Instant, id: CallId) -> Option<TaskId> {
         let call = self.calls.get(id)?;
         let pick = call.pick();
@@ -24,8 +25,9 @@ impl Dispatcher {
         }
         let not: Vec<TaskId> = call.avoid(true).collect();
         let but: Vec<TaskId> = call.avoid(false).collect();
-        let other = self.loads.pick(now, &Pick { not: &not, ..pick });
-        other.or_else(|| self.loads.pick(now, &Pick { not: &but, ..pick }))
+        let kin = self.loads.of_their_revisions(&not);
+        let mut beside = |not| self.loads.pick(now, &Pick { not, ..pick });
+        beside(&kin).or_else(|| beside(&not)).or_else(|| beside(&but))
     }
 
     pub(super) fn launch(&mut self, now: Instant, id: CallId, task: TaskId, why: Reason) {

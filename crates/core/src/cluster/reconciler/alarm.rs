@@ -23,6 +23,8 @@ pub(super) struct Watch {
     counts: VecDeque<(Instant, u64, u64)>,
     /// Since when requests take too long.
     slow_since: Option<Instant>,
+    /// What is wrong now, if anything is.
+    ringing: Option<Cause>,
 }
 
 // === impl Watch ===
@@ -33,10 +35,11 @@ impl Watch {
         self.busy
     }
 
-    /// What was before a deployment does not count for it.
-    pub(super) fn begin(&mut self) {
+    /// A deployment begins: what was before does not count for it. Returns whether something was wrong.
+    pub(super) fn begin(&mut self) -> bool {
         self.counts.clear();
         self.slow_since = None;
+        self.ringing.take().is_some()
     }
 
     fn note(&mut self, now: Instant, traffic: Traffic) {
@@ -96,8 +99,10 @@ impl Reconciler {
         // Where there was nothing before, or only a way back is left, giving up is no help.
         let matters =
             deployment.state.is_under_way() && deployment.from.is_some() && !deployment.rollback;
-        let alarm = self.config.deployment.alarm.filter(|_| matters && !self.down);
-        if let Some(cause) = alarm.and_then(|alarm| self.watch.judge(now, traffic, &alarm)) {
+        let matters = matters && !deployment.rang_before && !self.down;
+        let alarm = self.config.deployment.alarm;
+        self.watch.ringing = alarm.and_then(|alarm| self.watch.judge(now, traffic, &alarm));
+        if let Some(cause) = self.watch.ringing.clone().filter(|_| matters) {
             self.fail(now, &cause);
         }
     }

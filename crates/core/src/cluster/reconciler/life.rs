@@ -36,7 +36,8 @@ impl Reconciler {
     }
 
     /// The one way to retire a task: out of rotation, acknowledged, nothing in flight or the delay
-    /// over, SIGTERM, SIGKILL. Only a crash and a stop by hand skip it.
+    /// over, SIGTERM, SIGKILL. Skipped by a crash, a stop by hand, an observed memory limit, and by who has
+    /// never passed a check in time.
     pub(super) fn retire(&mut self, now: Instant, id: TaskId, cause: Cause) {
         // The snapshot that takes it out is the next one.
         let version = self.published.version + 1;

@@ -11,7 +11,7 @@ use crate::endpoints::{Endpoint, Endpoints, Sightings, TaskId, Wanted};
 use crate::record::{Cause, Decision};
 use crate::time::Instant;
 
-/// A task above its soft limit for so long is replaced.
+/// A task above its soft limit for so long is replaced; one that is half-way to where it dies, at once.
 const OVER_FOR: Duration = Duration::from_secs(10);
 
 impl Reconciler {
@@ -99,30 +99,30 @@ impl Reconciler {
     }
 
     /// A task that needs more memory for a while than one of its revision should is replaced before it
-    /// dies, one at a time.
+    /// dies, one at a time; one that may die soon does not wait for others.
     pub(super) fn measure(&mut self, now: Instant, usage: &[(TaskId, Usage)]) {
-        let limits = &self.limits;
-        let limit = |task: &Task| limits.get(&task.revision)?.memory_soft;
         for task in &mut self.tasks {
             let Some((_, usage)) = usage.iter().find(|(id, _)| *id == task.id) else { continue };
             let before = task.over.filter(|(_, last)| now.since(*last) <= SIGHTINGS_COUNT_FOR);
             let first = before.map_or(now, |(first, _)| first);
-            let over = limit(task).is_some_and(|limit| usage.memory > limit);
-            task.over = over.then_some((first, now));
+            let limits = self.limits.get(&task.revision);
+            let limit = limits.and_then(|limits| limits.memory_soft);
+            task.over = limit.filter(|limit| usage.memory > *limit).map(|_| (first, now));
         }
-        let memory = |task: &Task| matches!(task.replace, Some(Replace::Memory { .. }));
-        let ripe = |task: &&mut Task| {
-            let long = task.over.is_some_and(|(first, last)| last.since(first) >= OVER_FOR);
-            long && task.is_running() && task.replace.is_none()
-        };
-        if self.tasks.iter().any(memory) {
-            return;
+        for (id, Usage { memory: used, .. }) in usage {
+            let waits = |task: &Task| matches!(task.replace, Some(Replace::Memory { .. }));
+            let one_waits = self.tasks.iter().any(waits);
+            let Some(task) = self.tasks.iter_mut().find(|task| task.id == *id) else { continue };
+            let Some(limits) = self.limits.get(&task.revision) else { continue };
+            let (Some((first, last)), Some(limit)) = (task.over, limits.memory_soft) else {
+                continue;
+            };
+            let soon = limits.memory.is_some_and(|most| *used >= limit.midpoint(most));
+            let ripe = soon || last.since(first) >= OVER_FOR && !one_waits;
+            if ripe && task.is_running() && task.replace.is_none() {
+                task.replace = Some(Replace::Memory { used: *used, limit });
+                self.record(now, *id, Decision::Replace, Cause::Memory { used: *used, limit });
+            }
         }
-        let Some(task) = self.tasks.iter_mut().find(ripe) else { return };
-        let used = usage.iter().find(|(id, _)| *id == task.id).map(|(_, usage)| usage.memory);
-        let (Some(used), Some(limit)) = (used, limit(task)) else { return };
-        let id = task.id;
-        task.replace = Some(Replace::Memory { used, limit });
-        self.record(now, id, Decision::Replace, Cause::Memory { used, limit });
     }
 }

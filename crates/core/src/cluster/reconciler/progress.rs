@@ -95,9 +95,14 @@ impl Reconciler {
         let ready = *self.deployment.ready.get_or_insert(now);
         let answered = self.settled(revision).all(|task| task.answered);
         let quiet = self.informed(now) && self.quiet_at(ready) <= now;
-        if !answered && !quiet {
-            return;
+        if answered || quiet {
+            self.finish(now, tasks);
         }
+    }
+
+    /// All are there and serve: one may go back to this revision.
+    pub(super) fn finish(&mut self, now: Instant, tasks: u32) {
+        let revision = self.deployment.revision;
         self.deployment.end(State::Completed, None);
         self.completed.retain(|completed| *completed != revision);
         self.completed.push(revision);

@@ -35,6 +35,9 @@ pub(super) struct Deployment {
     pub(super) baking: Option<Instant>,
     /// Since when all are there, and only requests are missing.
     pub(super) ready: Option<Instant>,
+    /// The alarm rang before it began: it may well be the cure, so the alarm does not give it up.
+    #[serde(default)]
+    pub(super) rang_before: bool,
 }
 
 // === impl Deployment ===
@@ -54,6 +57,7 @@ impl Deployment {
             canary: false,
             baking: None,
             ready: None,
+            rang_before: false,
         }
     }
 
@@ -155,6 +159,7 @@ impl Reconciler {
             }
             return;
         }
+        self.count_first_as_completed(now);
         let places = self.places(now);
         if wanted != before {
             self.set_count(now, wanted, None);
@@ -167,6 +172,17 @@ impl Reconciler {
         let cause = Cause::NewRevision { revision, from: Some(from) };
         self.record_all(now, Decision::Deploy, cause);
         self.begin(now, revision, places, false);
+    }
+
+    /// What a service began with is all that it can go back to: if every task of it is healthy when the
+    /// next revision comes, that is soon enough, settled or not.
+    fn count_first_as_completed(&mut self, now: Instant) {
+        let healthy = |task: &&Task| task.is_running() && task.healthy_since.is_some();
+        let healthy = self.tasks.iter().filter(healthy).count() as u32;
+        let first = self.deployment.from.is_none() && self.deployment.state.is_under_way();
+        if first && self.count > 0 && healthy >= self.count {
+            self.finish(now, healthy);
+        }
     }
 
     /// How many tasks of the revision that is left have a place until new ones take it.
@@ -229,6 +245,7 @@ impl Reconciler {
         let old = &self.old;
         self.backoffs.retain(|of, _| old.iter().any(|(old, _)| old == of));
         let Deployment { state, rollback: back, base, .. } = self.deployment;
+        let rang_before = self.watch.begin();
         let base = base.filter(|_| state != State::Completed && !back).unwrap_or(from);
         self.deployment = Deployment {
             revision,
@@ -237,11 +254,14 @@ impl Reconciler {
             rollback,
             since: now,
             canary: !rollback,
+            rang_before,
             ..Deployment::first()
         };
+        if rang_before && !rollback {
+            self.record_all(now, Decision::Hold, Cause::RangBefore { revision });
+        }
         let needed = self.snapshot().revisions();
         self.limits.retain(|revision, _| needed.contains(revision));
-        self.watch.begin();
     }
 
     pub(super) fn roll_back_by_hand(&mut self, now: Instant) {

@@ -42,15 +42,17 @@ const IN: Duration = Duration::from_secs(300);
 // === impl RawAutoscaling ===
 
 impl RawAutoscaling {
-    /// For a service that begins with so many tasks.
+    /// For a service that begins with so many tasks. Nothing is known of the load of no task, so it needs
+    /// one.
     pub(super) fn read(&self, desired_count: u32) -> Result<Config, ConfigError> {
+        let fewest = desired_count.max(1);
         if self.maximum.is_none() {
-            let problem = format!("is missing; allowed is {desired_count} to {MOST_TASKS}");
+            let problem = format!("is missing; allowed is {fewest} to {MOST_TASKS}");
             return Err(ConfigError::new("maximum", problem));
         }
-        let maximum = number("maximum", self.maximum, desired_count, 1..=MOST_TASKS)?;
+        let maximum = number("maximum", self.maximum, fewest, 1..=MOST_TASKS)?;
         let config = Config {
-            minimum: number("minimum", self.minimum, desired_count, 1..=maximum)?,
+            minimum: number("minimum", self.minimum, fewest, 1..=maximum)?,
             maximum,
             targets: self.read_targets()?,
             scale_out_cooldown: duration_or_zero(

@@ -13,7 +13,7 @@ pub(super) const MOST_TASKS: u32 = 100;
 /// The keys of a service that say so.
 pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
     let backoff = (Duration::from_secs(1), Duration::from_secs(300));
-    let count = number("desired_count", raw.desired_count, 2, 1..=MOST_TASKS)?;
+    let count = number("desired_count", raw.desired_count, 2, 0..=MOST_TASKS)?;
     let autoscaling = raw.autoscaling.as_ref().map(|raw| raw.read(count)).transpose();
     let config = Config {
         desired_count: count,
@@ -57,7 +57,7 @@ pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
 fn check_movable(config: &Config, count: u32) -> Result<(), ConfigError> {
     let scaled = Config { desired_count: count, ..config.clone() };
     let (floor, ceiling) = (scaled.floor(), scaled.ceiling());
-    if ceiling > count || floor < count {
+    if ceiling > count || floor < count || count == 0 {
         return Ok(());
     }
     let plural = if count == 1 { "" } else { "s" };

@@ -236,7 +236,7 @@ fn the_fleet_is_read_for_each_configuration() {
         fleet.service.t.command = ["other"]                              | load.service: is missing; allowed is one of s, t
         fleet.service.s.maximum_percent = 100                            | fleet.service.s.minimum_healthy_percent: 100 % of 2 tasks keeps 2 healthy while maximum_percent 100 % allows 2 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
         configuration = [{ title = "a" }, { title = "b", desired_count = 3, maximum_percent = 125 }]; schedule: expect = ["up", "up"] | configuration[2].fleet.service.s.minimum_healthy_percent: 100 % of 3 tasks keeps 3 healthy while maximum_percent 125 % allows 3 in all: none may be stopped and none started, so a deployment can never move; lower the first or raise the second
-        configuration = [{ title = "a", desired_count = 0 }]             | configuration[1].fleet.service.s.desired_count: 0 is out of range; allowed is 1 to 100
+        configuration = [{ title = "a", desired_count = 0 }]             | configuration[1].fleet.service.s.desired_count: 0 is out of range; allowed in a drill is 1 to 100
     "#]]);
 }
 

@@ -166,10 +166,10 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
         gateway.access_log = "-"             | gateway.access_log: the gateway of a fleet has no standard output, only one alone has; allowed is "off" or a path
         service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
-        service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 1 to 100
-        service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 1 to 100
-        service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 1 to 100
-        service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 1 to 100
+        service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 0 to 100
+        service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 0 to 100
+        service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 0 to 100
+        service.s.desired_count = 4294967296 | service.s.desired_count: 4294967296 is out of range; allowed is 0 to 100
         service.s.environment.N = 1          | line 2, column 27: invalid type: integer `1`, expected a string
         service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected one of `round_robin`, `least_outstanding_requests`, `weighted_random`, `latency_aware`, `consistent_hash`
         service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `protocol`, `path`, `matcher`, `interval`, `fast_interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`, `passive`
@@ -209,9 +209,9 @@ fn durations_need_their_unit_and_are_within_bounds() {
 #[test]
 fn numbers_are_within_bounds() {
     check(&expect![[r#"
-        service.s.desired_count = 0                      | service.s.desired_count: 0 is out of range; allowed is 1 to 100
-        service.s.desired_count = 101                    | service.s.desired_count: 101 is out of range; allowed is 1 to 100
-        service.s.desired_count = 4294967295             | service.s.desired_count: 4294967295 is out of range; allowed is 1 to 100
+        service.s.desired_count = 0                      | good
+        service.s.desired_count = 101                    | service.s.desired_count: 101 is out of range; allowed is 0 to 100
+        service.s.desired_count = 4294967295             | service.s.desired_count: 4294967295 is out of range; allowed is 0 to 100
         service.s.minimum_healthy_percent = 101          | service.s.minimum_healthy_percent: 101 is out of range; allowed is 0 to 100
         service.s.maximum_percent = 99                   | service.s.maximum_percent: 99 is out of range; allowed is 100 to 400
         service.s.maximum_percent = 4294967295           | service.s.maximum_percent: 4294967295 is out of range; allowed is 100 to 400
@@ -308,6 +308,7 @@ fn the_desired_count_follows_something_within_bounds() {
         service.s.autoscaling = { maximum = 4, concurrency = 0 }         | service.s.autoscaling.concurrency: 0 is out of range; allowed is 1 to 1000000
         service.s.autoscaling = { maximum = 4, cpu_percent = 101 }       | service.s.autoscaling.cpu_percent: 101 is out of range; allowed is 1 to 100
         service.s.autoscaling = { maximum = 4, p99 = "0s" }              | service.s.autoscaling.p99: 0s is out of range; allowed is 1ms to 1h
+        service.s.desired_count = 0; service.s.autoscaling = { maximum = 4, p99 = "1s" } | service.s.autoscaling.minimum: 1 to 4 leaves out the `desired_count` of 0, with which it begins; allowed is what includes it
         service.s.autoscaling = { maximum = 4, p99 = "1s", scale_out_cooldown = "2h" } | service.s.autoscaling.scale_out_cooldown: 2h is out of range; allowed is 0s to 1h
         service.s.autoscaling = { maximum = 4, p99 = "1s", scale_in_cooldown = "0s" } | good
         service.s.autoscaling = { maximum = 4, latency = "1s" }          | line 2, column 40: unknown field `latency`, expected one of `minimum`, `maximum`, `requests_per_task`, `concurrency`, `cpu_percent`, `p99`, `scale_out_cooldown`, `scale_in_cooldown`

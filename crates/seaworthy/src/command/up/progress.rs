@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_agent::api::Journal;
 use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::api::types::{
     EventView, EventsQuery, FleetView, RevisionState, RevisionView, ServiceView,
@@ -9,7 +10,7 @@ use seaworthy_agent::api::types::{
 use tokio::time::{Instant, sleep};
 
 use crate::command::say::{note, say};
-use crate::command::wait::{Patience, verdict};
+use crate::command::wait::{Patience, patiently, verdict};
 
 /// How often it is looked whether all is healthy.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -24,13 +25,15 @@ pub(super) struct Progress {
 // === impl Progress ===
 
 impl Progress {
+    /// Of an agent that comes from now on, what earlier ones decided is left out.
     pub(super) fn new(client: Client, json: bool) -> Self {
-        Self { client, json, after: None }
+        Self { client, json, after: Some(Journal::begins_now()) }
     }
 
-    /// Leaves out what was decided before.
+    /// Leaves out what the agent that runs has decided before.
     pub(super) async fn begin_now(&mut self) -> Result<(), ClientError> {
-        let events = self.client.events(&EventsQuery::default()).await?.value;
+        let all = EventsQuery::default();
+        let events = patiently(async || self.client.events(&all).await).await?.value;
         self.after = events.last().map(|event| event.ordinal);
         Ok(())
     }

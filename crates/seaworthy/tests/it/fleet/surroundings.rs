@@ -1,12 +1,15 @@
 //! What `seaworthy up` finds where it starts: nothing, a fleet, or what is left of one.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
 
 use seaworthy_drill::standing::Glimpse;
 
 use super::{Place, assert_all_good, kill, no_deployment, users};
 use crate::client::{Answer, get};
-use crate::world::{code_and_words, eventually};
+use crate::world::{World, code_and_words, eventually};
 
 #[test]
 fn down_leaves_no_process_and_the_next_up_begins_anew() {
@@ -64,20 +67,6 @@ fn what_is_rolled_back_brings_its_settings() {
 }
 
 #[test]
-fn what_no_keeper_was_there_to_do_is_done_by_the_next() {
-    let (place, before) = Place::up();
-    place.until("a fleet that is settled", no_deployment);
-    kill(before.pid("keeper").unwrap());
-    place.until("a fleet without its keeper", |now| now.pid("keeper").is_none());
-    place.must(&["stop", "task-1"]);
-    place.must(&["up", "fleet.toml", "--detach"]);
-    let after = place.until("the whole fleet", |now| {
-        now.is_whole() && now.task_pids().iter().all(|pid| !before.task_pids().starts_with(&[*pid]))
-    });
-    assert_ne!(after.task_pids(), before.task_pids());
-}
-
-#[test]
 fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let (place, before) = Place::up();
     let said = place.must(&["up", "fleet.toml", "--detach"]);
@@ -86,6 +75,29 @@ fn a_second_up_leaves_a_fleet_that_runs_as_it_is() {
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_eq!(after.fleet.parts, before.fleet.parts);
+}
+
+/// Each takes a new gateway and a new agent.
+#[test]
+fn deployments_at_the_same_time_are_done_one_after_the_other() {
+    let (place, _) = Place::up();
+    place.until("a fleet that is settled", no_deployment);
+    let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    for round in 1..=5 {
+        let deploy = |number: u32| {
+            let (name, slow_start) = (format!("{number}.toml"), format!("{round}{number}s"));
+            place.world.write(&name, &format!("{file}slow_start = \"{slow_start}\"\n"));
+            let mut deploy = place.fleet.command(&["deploy", &name]);
+            deploy.current_dir(place.world.path(""));
+            deploy.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let all = [1, 2, 2].map(deploy);
+        for deploy in all {
+            let (code, words) = code_and_words(&deploy.wait_with_output().unwrap());
+            assert_eq!(code, Some(0), "{words}\n{}", place.log());
+        }
+    }
+    place.until("the whole fleet", Glimpse::is_whole);
 }
 
 #[test]
@@ -104,6 +116,22 @@ fn a_directory_has_one_keeper() {
     assert_eq!(after.fleet.parts, before.fleet.parts);
 }
 
+/// The parts of a fleet could not tell each other where it is.
+#[test]
+fn a_state_directory_whose_path_is_no_text_is_refused() {
+    let world = World::new();
+    let state = OsStr::from_bytes(b"shop-\xff");
+    let commands: [&[&str]; 6] =
+        [&["up"], &["up", "-d"], &["ps"], &["down"], &["scale", "web=2"], &["upgrade"]];
+    for words in commands {
+        let mut command = world.seaworthy(words);
+        let (code, words) = code_and_words(&command.arg("--state").arg(state).output().unwrap());
+        assert_eq!((code, words.contains("shop-")), (Some(2), true), "{words}");
+    }
+    assert!(!world.path("").join(state).exists());
+    world.assert_nothing_is_left();
+}
+
 #[test]
 fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     let (place, before) = Place::up();
@@ -111,9 +139,10 @@ fn sockets_of_processes_that_were_killed_are_no_obstacle() {
     place.end_at_once(&before);
     let directory = place.fleet.directory().path();
     assert!(directory.join("agent.sock").exists() && directory.join("gateway.sock").exists());
-    place.must(&["up", "--detach"]);
+    let said = place.must(&["up", "--detach"]);
     let after = place.until("the whole fleet", Glimpse::is_whole);
     assert_eq!(after.address("store"), Some(address), "clients know where it is");
+    assert!(!said.contains("task-1: start:"), "what was before is no news: {said}");
 }
 
 #[test]

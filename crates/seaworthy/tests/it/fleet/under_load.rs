@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use seaworthy_drill::standing::Glimpse;
 use seaworthy_drill::storm::{Class, Storm};
 
-use super::{DEADLINE, Place, assert_all_good, block_on, kill, users};
+use super::{DEADLINE, Place, assert_all_good, block_on, is_kept, kill, no_deployment, users};
 use crate::client::get;
+use crate::world::{code_and_words, eventually};
 
 #[test]
 fn a_crash_storm_refuses_nobody_and_leaves_the_fleet_as_desired() {
@@ -44,9 +45,8 @@ fn a_killed_keeper_leaves_everything_running_and_the_next_up_adopts_it() {
 
     let said = place.must(&["up", "--detach"]);
     assert!(said.contains("without its keeper"), "{said}");
-    let after = place.until("a whole fleet with its keeper", |now| {
-        now.is_whole() && now.pid("keeper").is_some()
-    });
+    assert!(!said.contains("task-1: start:"), "what was before is no news: {said}");
+    let after = place.until("a whole fleet with its keeper", is_kept);
     assert_eq!(after.task_pids(), before.task_pids());
     assert_ne!(after.pid("keeper"), before.pid("keeper"));
     assert_ne!(after.pid("gateway"), before.pid("gateway"));
@@ -76,18 +76,56 @@ fn an_upgrade_fails_no_request_and_keeps_the_tasks() {
 }
 
 #[test]
-fn a_service_that_is_added_costs_no_request() {
+fn a_service_that_comes_and_one_that_goes_cost_no_request() {
     let (place, before) = Place::up();
     let users = users(&before);
     let file = std::fs::read_to_string(place.world.path("fleet.toml")).unwrap();
     // By its name it is the first one, so the other one's place changes.
-    place.world.write("fleet.toml", &(file.replace("service.store", "service.carts") + &file));
-    let said = place.must(&["deploy", "fleet.toml"]);
+    place.world.write("both.toml", &(file.replace("service.store", "service.carts") + &file));
+    let said = place.must(&["deploy", "both.toml"]);
     assert!(said.contains("`carts` is new"), "{said}");
     let both = place.until("both services", |now| now.is_whole() && now.fleet.services.len() == 2);
     let events = place.must(&["events"]);
     assert!(events.contains("that go on: 3, gone: 0"), "{events}");
     let carts = get(both.address("carts").unwrap(), "/products?q=lamp").unwrap();
     assert_eq!(carts.status, 200);
+
+    let said = place.must(&["deploy", "fleet.toml"]);
+    assert!(said.contains("`carts` is removed once its tasks are drained"), "{said}");
+    let one = place.until("one service", |now| now.is_whole() && now.fleet.services.len() == 1);
+    assert_eq!(one.task_pids(), before.task_pids());
+    // The gateway before may have a moment left.
+    let nobody = || get(both.address("carts").unwrap(), "/products?q=lamp").is_none().then_some(());
+    eventually("that nobody listens for it", nobody);
+    assert_all_good(&users.end());
+
+    place.world.write("other.toml", &file.replace("service.store", "service.other"));
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "other.toml"]));
+    assert_eq!(code, Some(2), "{words}");
+    assert!(words.contains("none of the services that run"), "{words}");
+}
+
+#[test]
+fn tasks_get_to_know_where_another_service_has_moved() {
+    let place = Place::new();
+    let file = std::fs::read_to_string(place.world.path("fleet.toml")).unwrap();
+    let carts = file.replace("service.store", "service.carts");
+    place.world.write("fleet.toml", &(carts.clone() + &file));
+    place.must(&["up", "fleet.toml", "--detach"]);
+    let before = place.until("both services", Glimpse::is_whole);
+    let users = users(&before);
+
+    place.world.write("fleet.toml", &(carts.replace("127.0.0.1:0", "127.0.0.2:0") + &file));
+    let said = place.must(&["deploy", "fleet.toml"]);
+    assert!(said.contains("the tasks of `store` are to know where others moved"), "{said}");
+    let moved =
+        |now: &Glimpse| now.address("carts").is_some_and(|at| at.ip().to_string() == "127.0.0.2");
+    let after =
+        place.until("the new address", |now| now.is_whole() && no_deployment(now) && moved(now));
+    let known = format!("SEAWORTHY_URL_CARTS=http://{}", after.address("carts").unwrap());
+    for task in after.tasks.iter().filter(|task| task.service == "store") {
+        let environment = std::fs::read(format!("/proc/{}/environ", task.pid.unwrap())).unwrap();
+        assert!(environment.split(|byte| *byte == 0).any(|one| one == known.as_bytes()), "{known}");
+    }
     assert_all_good(&users.end());
 }
