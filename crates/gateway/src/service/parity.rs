@@ -70,7 +70,9 @@ fn world(fleet: &Fleet) -> World {
 fn happen(world: &mut World, fleet: &Fleet, millis: u64) {
     let running: Vec<TaskId> = world.running(0).collect();
     let mut disturb = |tasks: &[TaskId], fault| {
-        tasks.iter().for_each(|task| world.disturb(*task, 1, fault));
+        for task in tasks {
+            world.disturb(*task, 1, fault);
+        }
     };
     match millis {
         5_000 => disturb(&running[..1], TaskFault::Fail),
@@ -81,7 +83,9 @@ fn happen(world: &mut World, fleet: &Fleet, millis: u64) {
         33_000 => disturb(&running, TaskFault::Slow(Duration::from_millis(300))),
         36_000 => disturb(&running, TaskFault::Hang),
         8_000 | 14_000 | 17_000 | 20_000 | 25_000 | 35_000 | 40_000 => {
-            running.iter().for_each(|task| world.mend(*task, 1));
+            for task in running {
+                world.mend(task, 1);
+            }
         }
         30_000 => drop(world.kill(running[0])),
         42_000 => world.deploy(0, fleet.services[0].cluster.clone(), None),
