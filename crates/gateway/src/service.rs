@@ -24,6 +24,8 @@ use crate::stale::StaleAnswers;
 
 mod line;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use line::{Line, Told, Try};

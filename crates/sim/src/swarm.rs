@@ -13,6 +13,7 @@ mod fate;
 mod load;
 mod run;
 mod scenario;
+mod script;
 mod shrink;
 mod sometimes;
 mod tally;
@@ -27,3 +28,5 @@ pub use shrink::shrink;
 pub use sometimes::{Reached, Sometimes};
 pub use tally::Tally;
 pub use watch::{Rule, Violation};
+
+pub use crate::world::planted::Planted;

@@ -61,8 +61,20 @@ pub struct World {
     gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
-    #[cfg(test)]
     planted: Option<Planted>,
+    overheard: Option<Vec<Overheard>>,
+}
+
+/// What was said between core and the gateway of a service: when, at which place, and what.
+pub type Overheard = (Instant, usize, Said);
+
+/// Something that was said between core and a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The gateway tells what happened.
+    Told(target_group::Input),
+    /// Core wants something done.
+    Wanted(target_group::Action),
 }
 
 /// One service.
@@ -180,13 +192,23 @@ impl World {
             agent_is_down: false,
             gateways: 0,
             partitioned: false,
-            #[cfg(test)]
             planted: None,
+            overheard: None,
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
         world.agenda.add(Instant::EPOCH, Event::Sample);
         world
+    }
+
+    /// Keeps what core and gateways say to each other from now on.
+    pub fn overhear(&mut self) {
+        self.overheard = Some(Vec::new());
+    }
+
+    /// What was kept, and nothing more is.
+    pub fn overheard(&mut self) -> Vec<Overheard> {
+        self.overheard.take().unwrap_or_default()
     }
 
     /// The moment that has been reached.

@@ -295,7 +295,8 @@ impl Machine for Reconciler {
         let due = |task: &Task| match task.phase {
             // Without a port there is nothing to wake up for.
             Phase::Provisioning { until } => self.port.map(|_| until),
-            Phase::Running { since, .. } if !task.passed => self.start_deadline(since),
+            // Whether it works is the gateway's to say.
+            Phase::Running { .. } if !task.passed => None,
             Phase::Running { since, .. } if task.verdict.health == Health::Unhealthy => {
                 // Its grace ends, and the patience with it.
                 let grace = since + self.config.health_grace;

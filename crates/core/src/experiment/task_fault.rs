@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::LinkFault;
-use crate::fleet::written::Share;
+use crate::fleet::written::{Share, as_written};
 
 /// Something bad, done on purpose to a task that goes on. Health checks are spared, but for a hang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub enum TaskFault {
     /// Requests are answered with 500, and do not reach it.
     Fail,
     /// Every piece of its answers is held for so long.
-    Slow(Duration),
+    Slow(#[serde(with = "as_written")] Duration),
     /// A request resets its connection.
     Reset,
     /// Of each answer the head and half of what is there with it is passed on; then the connection

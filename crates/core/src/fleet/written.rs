@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A duration with its unit: `"250ms"`, `"90s"`, `"1m 30s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +74,27 @@ impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let allowed = "a duration: a number with its unit, such as \"250ms\", \"90s\" or \"5m\"";
         deserializer.deserialize_str(Text { allowed, read: |text| duration(text).map(Self) })
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(self.0))
+    }
+}
+
+/// Durations in other types, for `#[serde(with)]`.
+pub mod as_written {
+    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer, Written};
+
+    /// As [`Written`].
+    pub fn serialize<S: Serializer>(what: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Written(*what).serialize(serializer)
+    }
+
+    /// As [`Written`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Written::deserialize(deserializer).map(|written| written.0)
     }
 }
 

@@ -68,6 +68,11 @@ fn a_gateway_that_is_silent_while_tasks_start() {
 }
 
 #[test]
+fn a_gateway_that_falls_silent_before_a_start_timeout_is_over() {
+    check("silent-at-start-timeout.txt");
+}
+
+#[test]
 fn a_gateway_that_has_not_heard_that_a_task_drains() {
     check("drain-unheard.txt");
 }

@@ -19,6 +19,7 @@ mod init;
 mod plan;
 mod schema;
 mod services;
+mod sim;
 mod target;
 mod unread;
 mod world;

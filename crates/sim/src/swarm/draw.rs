@@ -20,7 +20,7 @@ pub fn scenario(seed: u64) -> Scenario {
         let length = Duration::from_secs(dice.between(20, 60).into());
         let happenings = happenings(&mut dice, places, calm, length);
         let physics = physics(&mut dice, calm);
-        let scenario = Scenario { seed, services, physics, length, happenings };
+        let scenario = Scenario { seed, planted: None, length, happenings, physics, services };
         // Some of what is drawn can never move, and the file is refused.
         if scenario.fleet().is_ok() {
             return scenario;

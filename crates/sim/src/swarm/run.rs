@@ -14,7 +14,7 @@ use super::load::{self, Load};
 use super::scenario::{Scenario, ToService};
 use super::sometimes::{Reached, Sometimes};
 use super::watch::{Rule, Violation, Watch};
-use crate::world::{News, Physics, Program, World};
+use crate::world::{News, Program, World};
 
 /// A fleet of good programs is whole by then.
 const FILLED_BY: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ struct Run<'a> {
 ///
 /// If its fleet is none, which [`Scenario::fleet`] tells.
 pub fn run(scenario: &Scenario) -> Outcome {
-    carry_out(scenario, World::new, None).0
+    carry_out(scenario, None).0
 }
 
 /// Lets a scenario happen, and writes down everything that comes of it.
@@ -76,18 +76,18 @@ pub fn run(scenario: &Scenario) -> Outcome {
 ///
 /// Like [`run`].
 pub fn traced(scenario: &Scenario) -> (Outcome, String) {
-    let (outcome, trace) = carry_out(scenario, World::new, Some(String::new()));
+    let (outcome, trace) = carry_out(scenario, Some(String::new()));
     (outcome, trace.unwrap_or_default())
 }
 
-/// In a world that is made like this.
-pub(super) fn carry_out(
-    scenario: &Scenario,
-    world: impl FnOnce(&Fleet, &[Program], Physics) -> World,
-    trace: Option<String>,
-) -> (Outcome, Option<String>) {
+fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<String>) {
     let fleet = scenario.fleet().expect("a scenario has a proper fleet");
     let programs: Vec<Program> = scenario.services.iter().map(|member| member.program).collect();
+    let physics = scenario.physics;
+    let world = match scenario.planted {
+        Some(bug) => bug.world(&fleet, &programs, physics),
+        None => World::new(&fleet, &programs, physics),
+    };
     let members = || scenario.services.iter().enumerate();
     let scaled = |place| {
         let mut happenings = scenario.happenings.iter().filter_map(|(_, h)| h.to_service(place));
@@ -96,7 +96,7 @@ pub(super) fn carry_out(
     let watch = |(place, service)| Watch::new(place, service, scaled(place));
     let mut run = Run {
         scenario,
-        world: world(&fleet, &programs, scenario.physics),
+        world,
         watches: fleet.services.iter().enumerate().map(watch).collect(),
         loads: members().map(|(n, member)| Load::new(scenario.seed, n, member)).collect(),
         tickets: Vec::new(),

@@ -5,56 +5,71 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
+use serde::{Deserialize, Serialize};
 
+use super::script::{flaw, is_default, timed};
+use crate::world::planted::Planted;
 use crate::world::{Physics, Program};
 
 /// A fleet and its fate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// From which everything else is drawn that is still open.
     pub seed: u64,
-    /// At least one.
-    pub services: Vec<Member>,
-    /// The networks.
-    pub physics: Physics,
+    /// What is wrong with the simulated Seaworthy, if something is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted: Option<Planted>,
     /// So long things happen; then all is mended.
+    #[serde(with = "as_written")]
     pub length: Duration,
     /// What happens, each so long after the fleet was whole, in order.
+    #[serde(with = "timed")]
     pub happenings: Vec<(Duration, Happening)>,
+    /// The networks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub physics: Physics,
+    /// At least one.
+    pub services: Vec<Member>,
 }
 
 /// One service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Member {
     /// Lines of its table in the fleet file.
     pub settings: Vec<String>,
-    /// Its first program, which is a good one.
-    pub program: Program,
     /// Requests a second.
     pub rate: f64,
     /// The share of them that must not be sent twice, 0 to 1.
     pub posts: f64,
+    /// Its first program, which is a good one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub program: Program,
 }
 
 /// Something that happens. Services are named by their place, and tasks by their turn among those that
 /// run: the first one again after the last.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Happening {
     /// To one task of a service.
     ToTask(usize, u32, ToTask),
     /// To one service.
     ToService(usize, ToService),
     /// Agent and gateway do not hear each other for so long.
-    Partition(Duration),
+    Partition(#[serde(with = "as_written")] Duration),
     /// The agent ends, and the next one comes so much later.
-    CrashAgent(Duration),
+    CrashAgent(#[serde(with = "as_written")] Duration),
     /// The gateway ends, and the next one is there at once.
     CrashGateway,
 }
 
 /// Something that happens to a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToTask {
     /// SIGKILL from outside.
     Kill,
@@ -63,20 +78,21 @@ pub enum ToTask {
     /// A person wants another one in its place.
     Drain,
     /// It goes on badly for so long.
-    Disturb(TaskFault, Duration),
+    Disturb(TaskFault, #[serde(with = "as_written")] Duration),
 }
 
 /// Something that happens to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToService {
     /// All its tasks go on badly for so long.
-    Disturb(TaskFault, Duration),
+    Disturb(TaskFault, #[serde(with = "as_written")] Duration),
     /// A request comes of which whoever takes it dies.
     QueryOfDeath,
     /// So many times as many requests come for so long.
-    Burst(u32, Duration),
+    Burst(u32, #[serde(with = "as_written")] Duration),
     /// A new revision, perhaps a bad one.
-    Deploy(Option<Flaw>),
+    Deploy(#[serde(with = "flaw")] Option<Flaw>),
     /// Back to the one before.
     Rollback,
     /// Another number of tasks.
@@ -84,7 +100,8 @@ pub enum ToService {
 }
 
 /// What is wrong with a new program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Flaw {
     /// It never listens.
     NeverListens,
@@ -95,9 +112,9 @@ pub enum Flaw {
     /// It passes its checks, and answers so many of 100 requests with 500.
     FailsSome(u32),
     /// It crashes so long after it has begun to listen.
-    Crashes(Duration),
+    Crashes(#[serde(with = "as_written")] Duration),
     /// It takes so long for each request.
-    Slow(Duration),
+    Slow(#[serde(with = "as_written")] Duration),
     /// It ignores SIGTERM.
     Stubborn,
 }
@@ -143,6 +160,9 @@ fn name(place: usize) -> &'static str {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text())?;
+        if let Some(bug) = self.planted {
+            writeln!(f, "planted: {bug:?}")?;
+        }
         for (place, member) in self.services.iter().enumerate() {
             let Member { program, rate, posts, .. } = member;
             writeln!(

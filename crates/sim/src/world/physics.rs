@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
+use seaworthy_core::fleet::written::as_written;
+use serde::{Deserialize, Serialize};
+
 use crate::distribution::Distribution;
 
 /// The networks of a fleet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Physics {
     /// From the gateway to a task, and back again.
+    #[serde(with = "as_written")]
     pub hop: Duration,
     /// The link between agent and gateway.
     pub link: Network,
 }
 
 /// A network on which messages are late or lost.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Network {
     /// How late a message is.
     pub latency: Distribution,

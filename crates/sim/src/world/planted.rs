@@ -1,14 +1,18 @@
-//! Bugs that are planted on purpose, in tests only: a swarm that does not find them proves little.
+//! Bugs that are planted on purpose: a swarm that does not find them proves little.
 //!
 //! Each is one that a balancer or a scheduler has had, or ours could have. Those of the settings are made
 //! in a fleet that is not what its file says; the others are asked for where they happen.
 
-use super::World;
+use seaworthy_core::fleet::{Fleet, Service};
+use seaworthy_core::policy::bulkhead::Config::Fixed;
+use serde::{Deserialize, Serialize};
+
+use super::{Physics, Program, World};
 
 /// A bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only tests plant bugs"))]
-pub(crate) enum Planted {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Planted {
     /// The end of an answer is not told: what was in flight stays so.
     DoneIsLost,
     /// A client gets two answers.
@@ -57,22 +61,16 @@ pub(crate) enum Planted {
 
 impl World {
     /// Whether this bug is planted.
-    #[cfg(not(test))]
-    #[expect(clippy::unused_self, reason = "in tests it is used")]
-    pub(super) const fn has(&self, _: Planted) -> bool {
-        false
-    }
-
-    /// Whether this bug is planted.
-    #[cfg(test)]
     pub(super) fn has(&self, bug: Planted) -> bool {
         self.planted == Some(bug)
     }
 }
 
-#[cfg(test)]
+// === impl Planted ===
+
 impl Planted {
-    pub(crate) const ALL: [Self; 22] = [
+    /// One after the other.
+    pub const ALL: [Self; 22] = [
         Self::DoneIsLost,
         Self::AnsweredTwice,
         Self::NeverAnswered,
@@ -98,12 +96,7 @@ impl Planted {
     ];
 
     /// A world with it.
-    pub(crate) fn world(
-        self,
-        fleet: &seaworthy_core::fleet::Fleet,
-        programs: &[super::Program],
-        physics: super::Physics,
-    ) -> World {
+    pub(crate) fn world(self, fleet: &Fleet, programs: &[Program], physics: Physics) -> World {
         let mut fleet = fleet.clone();
         fleet.services.iter_mut().for_each(|service| self.change(service));
         let mut world = World::new(&fleet, programs, physics);
@@ -111,8 +104,7 @@ impl Planted {
         world
     }
 
-    fn change(self, service: &mut seaworthy_core::fleet::Service) {
-        use seaworthy_core::policy::bulkhead::Config::Fixed;
+    fn change(self, service: &mut Service) {
         match self {
             Self::NoFloor => service.cluster.minimum_healthy_percent = 0,
             Self::HigherCeiling => service.cluster.maximum_percent += 100,

@@ -8,13 +8,20 @@ use seaworthy_core::time::Instant;
 
 use super::data::{Answer, Done};
 use super::planted::Planted;
-use super::{Event, Local, Network, News, World};
+use super::{Event, Local, Network, News, Said, World};
 
 impl World {
     /// Tells the gateway, and does what it wants.
     pub(super) fn data(&mut self, place: usize, input: target_group::Input) {
-        self.services[place].data.group.handle(self.now, input);
+        self.tell_group(place, input);
         self.carry_out(place);
+    }
+
+    fn tell_group(&mut self, place: usize, input: target_group::Input) {
+        if let Some(all) = &mut self.overheard {
+            all.push((self.now, place, Said::Told(input.clone())));
+        }
+        self.services[place].data.group.handle(self.now, input);
     }
 
     pub(super) fn carry_out(&mut self, place: usize) {
@@ -25,9 +32,12 @@ impl World {
             let data = &mut self.services[place].data;
             let Some(action) = data.group.poll_action() else {
                 let Some(word) = words.pop_front() else { break };
-                data.group.handle(self.now, word);
+                self.tell_group(place, word);
                 continue;
             };
+            if let Some(all) = &mut self.overheard {
+                all.push((self.now, place, Said::Wanted(action.clone())));
+            }
             match action {
                 target_group::Action::Probe { probe, task, deadline, .. } => {
                     self.probe(place, probe, task, deadline);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Reconciler, SIGHTINGS_COUNT_FOR, Signal};
+use super::{Action, Reconciler, Signal};
 use crate::cluster::plan::{Revision, Seen, Standing};
 use crate::cluster::task::{Phase, Task};
 use crate::endpoints::TaskId;
@@ -85,12 +85,11 @@ impl Reconciler {
         }
     }
 
-    /// When a task that runs since then and has not passed a check is given up; not while the
-    /// gateway is silent, for then nobody can tell whether it works.
-    pub(super) fn start_deadline(&self, since: Instant) -> Option<Instant> {
-        let (first, last) = self.sighted?;
-        let deadline = since.max(first) + self.config.start_timeout;
-        (deadline <= last + SIGHTINGS_COUNT_FOR).then_some(deadline)
+    /// Whether a task that runs since then and has not passed a check is given up: by a word of the
+    /// gateway from after its time, for by an earlier one it may well serve by now.
+    fn is_late(&self, since: Instant) -> bool {
+        let limit = self.config.start_timeout;
+        self.sighted.is_some_and(|(first, last)| since.max(first) + limit <= last)
     }
 
     /// Whether the gateway sends no new requests to a task that these endpoints take out. One that has
@@ -106,9 +105,7 @@ impl Reconciler {
         for (id, phase, passed, in_flight) in due {
             match phase {
                 Phase::Provisioning { until } if until <= now => self.launch(now, id),
-                Phase::Running { since, .. }
-                    if !passed && self.start_deadline(since).is_some_and(|at| at <= now) =>
-                {
+                Phase::Running { since, .. } if !passed && self.is_late(since) => {
                     self.give_up(now, id);
                 }
                 Phase::Draining { until, version, .. }

@@ -1,0 +1,68 @@
+//! `seaworthy sim`: a swarm that finds nothing, one with a planted bug, and what cannot be meant.
+
+use serde_json::Value;
+
+use crate::world::{World, code_and_words};
+
+#[test]
+fn a_swarm_says_what_it_reached() {
+    let world = World::new();
+    let swarm = ["sim", "swarm", "--seeds", "6", "--from", "10", "--threads", "2"];
+    let (code, words) = code_and_words(&world.run(&swarm));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("a call was tried again"), "{words}");
+    assert!(words.contains("6 seeds from 10, "), "{words}");
+    assert!(!words.contains(['\x1b', '\r']), "progress in a pipe: {words}");
+
+    let output = world.run(&[&swarm[..], &["--json", "--twice"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", code_and_words(&output).1);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&found["seeds"], &found["from"]), (&6.into(), &10.into()));
+    assert_eq!(found["violations"], Value::Array(Vec::new()));
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_breaks_a_rule_is_made_small_and_can_be_replayed() {
+    let world = World::new();
+    let swarm = ["sim", "swarm", "--seeds", "1", "--from", "4", "--plant", "numbers_again"];
+    let (code, words) = code_and_words(&world.run(&[&swarm[..], &["--save", "found"]].concat()));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("seeds that break a rule: 4"), "{words}");
+    let violation = words.lines().find(|line| line.starts_with("OneTask at ")).expect(&words);
+    let script = std::fs::read_to_string(world.path("found/seed-4.toml")).unwrap();
+    assert!(words.contains(&script), "the script is not shown:\n{script}\n{words}");
+
+    let (code, words) = code_and_words(&world.run(&["sim", "replay", "found/seed-4.toml"]));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.ends_with(&format!("{violation}\n")), "not {violation}: {words}");
+
+    world.write("mended.toml", &script.replace("planted = \"numbers_again\"\n", ""));
+    let replay = ["sim", "replay", "mended.toml", "--trace"];
+    let (code, words) = code_and_words(&world.run(&replay));
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.ends_with(" every rule held\n"), "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let world = World::new();
+    world.write("unknown.toml", "seed = 1\nsurprise = 2\n");
+    let cases: [(&[&str], &str); 5] = [
+        (&["swarm", "--seeds", "0"], "number would be zero"),
+        (
+            &["swarm", "--from", "9223372036854775807", "--seeds", "2"],
+            "the last seed is at most 92",
+        ),
+        (&["swarm", "--plant", "moths"], "unknown variant `moths`, expected one of `done_is_lost`"),
+        (&["replay", "none.toml"], "none.toml: No such file or directory"),
+        (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
+    ];
+    for (arguments, told) in cases {
+        let (code, words) = code_and_words(&world.run(&[&["sim"], arguments].concat()));
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(told), "{told} is not in: {words}");
+    }
+    world.assert_nothing_is_left();
+}

@@ -1,0 +1,150 @@
+//! A scenario as text that can be kept, changed and read again.
+
+use std::time::Duration;
+
+use seaworthy_core::experiment::model::Distribution;
+use seaworthy_core::fleet::ConfigError;
+
+use super::scenario::{Member, Scenario};
+
+/// As many as have names.
+const MOST_SERVICES: usize = 4;
+/// Requests a second.
+const HIGHEST_RATE: f64 = 10_000.0;
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl Scenario {
+    /// The scenario as a TOML file, which [`read`](Self::read) reads.
+    ///
+    /// # Panics
+    ///
+    /// If the seed is above `i64::MAX`: TOML knows no such number.
+    pub fn script(&self) -> String {
+        toml::to_string(self).expect("a scenario is plain data")
+    }
+
+    /// Reads a [`script`](Self::script).
+    pub fn read(script: &str) -> Result<Self, ConfigError> {
+        let scenario: Self =
+            toml::from_str(script).map_err(|error| ConfigError::new("script", error))?;
+        scenario.check()?;
+        scenario.fleet()?;
+        Ok(scenario)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let places = self.services.len();
+        ensure((1..=MOST_SERVICES).contains(&places), "services", "there are 1 to 4")?;
+        ensure(self.length <= LONGEST, "length", "is at most 1h")?;
+        ensure(is_share(self.physics.link.loss), "physics.link.loss", "is from 0 to 1")?;
+        check_times("physics.link.latency", self.physics.link.latency)?;
+        for (n, member) in self.services.iter().enumerate() {
+            member.check(&format!("services[{n}]"))?;
+        }
+        let ordered = self.happenings.is_sorted_by_key(|(at, _)| *at);
+        ensure(ordered, "happenings", "come in order of time")?;
+        for (n, (at, what)) in self.happenings.iter().enumerate() {
+            let key = format!("happenings[{n}]");
+            ensure(*at <= self.length, &key, "comes before `length` is over")?;
+            let known = what.place().is_none_or(|place| place < places);
+            ensure(known, &key, "names a service by its place, and the first one is 0")?;
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    fn check(&self, key: &str) -> Result<(), ConfigError> {
+        let known = self.rate > 0.0 && self.rate <= HIGHEST_RATE;
+        ensure(known, &format!("{key}.rate"), "is above 0 and at most 10000")?;
+        ensure(is_share(self.posts), &format!("{key}.posts"), "is from 0 to 1")?;
+        let works = self.program.concurrency > 0;
+        ensure(works, &format!("{key}.program.concurrency"), "is at least 1")?;
+        check_times(&format!("{key}.program.start"), self.program.start)?;
+        check_times(&format!("{key}.program.work"), self.program.work)
+    }
+}
+
+fn check_times(key: &str, times: Distribution) -> Result<(), ConfigError> {
+    let (shortest, longest) = match times {
+        Distribution::Constant(time) | Distribution::Exponential(time) => (time, time),
+        Distribution::Uniform(shortest, longest) => (shortest, longest),
+        Distribution::LogNormal { median, p99 } => {
+            ensure(!median.is_zero(), key, "has a median above 0")?;
+            (median, p99)
+        }
+    };
+    let known = shortest <= longest && longest <= LONGEST;
+    ensure(known, key, "goes from a shorter to a longer time, and is at most 1h")
+}
+
+fn is_share(number: f64) -> bool {
+    (0.0..=1.0).contains(&number)
+}
+
+fn ensure(holds: bool, key: &str, allowed: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::new(key, allowed)) }
+}
+
+/// For `#[serde(skip_serializing_if)]`.
+pub(super) fn is_default<T: Default + PartialEq>(what: &T) -> bool {
+    *what == T::default()
+}
+
+/// What happens, for `#[serde(with)]`.
+pub(super) mod timed {
+    use std::time::Duration;
+
+    use seaworthy_core::fleet::written::Written;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::swarm::scenario::Happening;
+
+    type Timed<T> = Vec<(T, Happening)>;
+
+    pub(in crate::swarm) fn serialize<S: Serializer>(
+        all: &[(Duration, Happening)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(all.iter().map(|(at, what)| (Written(*at), what)))
+    }
+
+    pub(in crate::swarm) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Timed<Duration>, D::Error> {
+        let all = Timed::<Written>::deserialize(deserializer)?;
+        Ok(all.into_iter().map(|(at, what)| (at.0, what)).collect())
+    }
+}
+
+/// What is wrong with a program, `good` if nothing is, for `#[serde(with)]`: TOML knows no nothing.
+pub(super) mod flaw {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::swarm::scenario::Flaw;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Written {
+        Good,
+        #[serde(untagged)]
+        Bad(Flaw),
+    }
+
+    #[expect(clippy::ref_option, reason = "serde passes it so")]
+    pub(in crate::swarm) fn serialize<S: Serializer>(
+        flaw: &Option<Flaw>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        flaw.map_or(Written::Good, Written::Bad).serialize(serializer)
+    }
+
+    pub(in crate::swarm) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Flaw>, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Good => None,
+            Written::Bad(flaw) => Some(flaw),
+        })
+    }
+}
