@@ -9,5 +9,6 @@ pub mod availability;
 pub mod cell;
 pub mod distribution;
 pub mod planner;
+pub mod scenarios;
 pub mod swarm;
 pub mod world;

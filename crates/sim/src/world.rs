@@ -9,6 +9,7 @@ mod fate;
 mod physics;
 pub(crate) mod planted;
 mod steer;
+mod strain;
 mod task;
 mod watch;
 mod way;
@@ -38,6 +39,7 @@ use task::{Job, Process, State};
 pub use data::{Arrival, Tries};
 pub use physics::{Network, Physics};
 pub use seaworthy_core::experiment::model::Program;
+pub use strain::{Room, Strain};
 
 /// The gateway tells what it sees so often, and whenever something was decided.
 const HEARTBEAT: Duration = Duration::from_millis(100);

@@ -13,7 +13,8 @@ pub struct Interval {
 
 /// Of 95 % of a normal distribution, in standard deviations.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
-/// From fewer cycles with an outage there is no interval: their sum is not yet near a normal one.
+/// From fewer repeats, or cycles with an outage, there is no interval: their sum is not yet near a
+/// normal one.
 const ENOUGH: u64 = 30;
 
 /// Sums of pairs: what a cycle counted, and how long it was.
@@ -32,6 +33,16 @@ pub(super) struct Sums {
 // === impl Interval ===
 
 impl Interval {
+    /// The mean of what independent repeats gave, of which there is at least one.
+    pub fn of_mean(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let value = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|one| (one - value) * (one - value)).sum();
+        let half_width = NORMAL_95 * (squares / (n - 1.0) / n).sqrt();
+        let enough = values.len() as u64 >= ENOUGH;
+        Self { value, half_width: enough.then_some(half_width) }
+    }
+
     /// Whether the interval includes it. One that is not known includes nothing.
     pub fn covers(&self, truth: f64) -> bool {
         self.half_width.is_some_and(|half| (self.value - truth).abs() <= half)

@@ -34,6 +34,7 @@ struct Open {
     call: Option<CallId>,
     ticket: u64,
     deadly: bool,
+    fingerprint: u64,
     /// It must not be sent again once a task has seen it.
     once: bool,
     /// The last try came to an end of which a task has seen something.
@@ -72,16 +73,18 @@ pub struct Arrival {
     pub deadly: bool,
 }
 
-/// How often the calls of a service were tried beside their first tries, since it began.
+/// How often the calls of a service were tried, since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tries {
-    /// After a try that failed,
+    /// Requests to tasks,
+    pub all: u64,
+    /// those of them after a try that failed,
     pub retries: u64,
     /// and as many of those after one of which a task had seen something: a budget pays for them.
     pub paid: u64,
     /// Calls that must not be repeated, and were.
     pub repeated: u64,
-    /// Beside a try that took its time,
+    /// Those beside a try that took its time,
     pub hedges: u64,
     /// and as many of those had the answer.
     pub won: u64,
@@ -165,6 +168,12 @@ impl Data {
         self.counts
     }
 
+    /// What a call asks for; zero if it is over, and nobody hears the answer.
+    pub(super) fn fingerprint(&self, call: CallId) -> u64 {
+        let open = self.open.get(call.slot as usize).filter(|open| open.call == Some(call));
+        open.map_or(0, |open| open.fingerprint)
+    }
+
     /// A request comes.
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
         let Arrival { method, target, preferred, affinity, fingerprint, deadly } = arrival;
@@ -183,6 +192,7 @@ impl Data {
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
         (open.once, open.seen) = (*method == "POST", false);
+        open.fingerprint = *fingerprint;
         target_group::Input::Call(Input::Begin { call, request })
     }
 
@@ -193,13 +203,14 @@ impl Data {
                 let reused = !fresh && self.pool.take(now, task, |()| true).is_some();
                 let Some(open) = find(&mut self.open, call) else { return Done::default() };
                 let is_hedge = why == Reason::Hedge;
+                self.counts.all += 1;
                 self.counts.retries += u64::from(why == Reason::Retry);
                 self.counts.paid += u64::from(why == Reason::Retry && open.seen);
                 self.counts.repeated += u64::from(open.once && (open.seen || is_hedge));
                 self.counts.hedges += u64::from(is_hedge);
                 open.tries.push(Try { attempt, task, is_hedge, reused, status: None, half: false });
-                let deadly = open.deadly;
-                Done { send: Some((task, Job { call, attempt, deadly })), ..Done::default() }
+                let job = Job { call, attempt, deadly: open.deadly, status: 0 };
+                Done { send: Some((task, job)), ..Done::default() }
             }
             Action::Pass { call, attempt } => self.pass(now, call, attempt),
             Action::Answer { call, why } => self.end(call, Some(why.status())),

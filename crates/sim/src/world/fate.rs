@@ -6,7 +6,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::{Event, Local, Program, World};
+use super::{Event, Local, Program, Strain, World};
 
 impl World {
     /// The process of a task is killed from outside.
@@ -39,6 +39,14 @@ impl World {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         process.faults.push((id, fault));
         process.hangs |= fault == TaskFault::Hang;
+    }
+
+    /// A task does from now on as this program does, and under this strain.
+    pub fn become_like(&mut self, task: TaskId, program: Program, strain: Strain) {
+        let place = self.place(task);
+        if let Some(process) = self.services[place].processes.get_mut(&task) {
+            (process.program, process.strain) = (program, strain);
+        }
     }
 
     /// What was done to a task is over.

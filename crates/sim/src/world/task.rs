@@ -1,11 +1,15 @@
 //! A task's process: what it does with requests and signals. It decides nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::Program;
+use seaworthy_core::time::Instant;
+
+use super::strain::{Meter, Strain};
 
 /// One try of a call, as its task has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +18,16 @@ pub(crate) struct Job {
     pub(crate) attempt: Attempt,
     /// Whoever takes it dies of it.
     pub(crate) deadly: bool,
+    /// That of its answer, as its task decides when it takes it.
+    pub(crate) status: u16,
 }
 
 /// A process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) program: Program,
+    pub(crate) strain: Strain,
+    meter: Meter,
     pub(crate) state: State,
     /// Stopped by SIGSTOP: nothing moves.
     pub(crate) hangs: bool,
@@ -60,6 +68,8 @@ impl Process {
     pub(crate) fn new(program: Program) -> Self {
         Self {
             program,
+            strain: Strain::default(),
+            meter: Meter::NONE,
             state: State::Starting,
             hangs: false,
             told_to_go: false,
@@ -85,6 +95,21 @@ impl Process {
     /// What it has taken and not begun.
     pub(crate) fn backlog(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// What a request with this fingerprint will be answered with, if it comes now.
+    pub(crate) fn status(&mut self, now: Instant, fingerprint: u64) -> u16 {
+        let in_hand = self.in_hand() + 1;
+        self.strain.status(now, &mut self.meter, in_hand, fingerprint, self.program.status)
+    }
+
+    /// How long what takes `work` alone takes beside all that it has.
+    pub(crate) fn stretch(&self, work: Duration) -> Duration {
+        self.strain.stretch(work, self.in_hand())
+    }
+
+    fn in_hand(&self) -> u32 {
+        (self.working.len() + self.waiting.len()) as u32
     }
 
     /// A request has come.
@@ -144,7 +169,7 @@ impl Process {
     }
 
     /// What dies with it.
-    pub(crate) fn in_hand(self) -> impl Iterator<Item = Job> {
+    pub(crate) fn into_jobs(self) -> impl Iterator<Item = Job> {
         self.working.into_iter().chain(self.waiting)
     }
 }
@@ -154,7 +179,8 @@ mod tests {
     use super::*;
 
     fn job(slot: u32) -> Job {
-        Job { call: CallId { slot, generation: 0 }, attempt: Attempt(1), deadly: false }
+        let call = CallId { slot, generation: 0 };
+        Job { call, attempt: Attempt(1), deadly: false, status: 200 }
     }
 
     fn process(concurrency: u32) -> Process {

@@ -55,7 +55,7 @@ impl World {
         self.services[place].data.group.standing(self.now, route)
     }
 
-    /// How often its calls were tried beside their first tries.
+    /// How often its calls were tried.
     pub fn tries(&self, place: usize) -> Tries {
         self.services[place].data.tries()
     }

@@ -7,12 +7,13 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
-use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
+use super::{Local, News, Reply, SIGABRT, Service, World, data};
 
 impl World {
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let hop = self.physics.hop;
-        let Some(process) = self.services[place].processes.get_mut(&task) else {
+        let Service { processes, data, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else {
             return self.after(hop, place, Local::Reply(task, job, data::refused()));
         };
         if !process.listens() {
@@ -27,7 +28,8 @@ impl World {
         if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
-        if let Some(Effect::Begin(job)) = process.take(job) {
+        let status = process.status(self.now, data.fingerprint(job.call));
+        if let Some(Effect::Begin(job)) = process.take(Job { status, ..job }) {
             self.begin_work(place, task, job);
         }
     }
@@ -37,7 +39,8 @@ impl World {
             return self.end(place, task, Exit::Signal(SIGABRT));
         }
         let service = &mut self.services[place];
-        let work = service.work.duration(service.processes[&task].program.work);
+        let process = &service.processes[&task];
+        let work = process.stretch(service.work.duration(process.program.work));
         self.after(work, place, Local::Finish(task, job));
     }
 
@@ -47,8 +50,8 @@ impl World {
         if !process.finish(job) {
             return;
         }
-        let Program { failing_percent, mut status, .. } = process.program;
-        if work.chance(f64::from(failing_percent) / 100.0) {
+        let mut status = job.status;
+        if work.chance(f64::from(process.program.failing_percent) / 100.0) {
             status = 500;
         }
         let mut reply = Reply::Whole(status);
@@ -82,7 +85,7 @@ impl World {
         let Some(process) = service.processes.remove(&task) else { return };
         service.data.disconnect(task);
         let unsent = self.has(Planted::DeathCountsAsUnsent);
-        for job in process.in_hand() {
+        for job in process.into_jobs() {
             let reply = if unsent { data::refused() } else { data::closed() };
             self.after(self.physics.hop, place, Local::Reply(task, job, reply));
         }
