@@ -1,7 +1,7 @@
-//! Thirteen scenarios in which a balancer can fail, under a few strategies: docs/performance/scenarios.md,
-//! and with `json` every single run.
+//! Thirteen scenarios in which a balancer can fail, under a few strategies: the table of
+//! docs/performance/scenarios.md. The same number of seeds always gives the same table.
 //!
-//! `cargo run --release -p seaworthy-sim --example scenarios [-- SEEDS [json]]`
+//! `cargo run --release -p seaworthy-sim --example scenarios [-- SEEDS]`
 
 use seaworthy_sim::availability::Interval;
 use seaworthy_sim::scenarios::{self, Figures, Scenario, Strategy};
@@ -10,35 +10,16 @@ use seaworthy_sim::scenarios::{self, Figures, Scenario, Strategy};
 const SEEDS: u64 = 30;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let seeds = arguments.next().map_or(SEEDS, |text| text.parse().expect("SEEDS is a number"));
-    let json = arguments.next().is_some_and(|word| word == "json");
-    let mut lines = Vec::new();
+    let seeds = std::env::args().nth(1).map_or(SEEDS, |n| n.parse().expect("SEEDS is a number"));
+    println!("| scenario | strategy | success % | goodput % | deadline s | mean s | sent |");
+    println!("|---|---|--:|--:|--:|--:|--:|");
     for scenario in scenarios::all() {
         for strategy in Strategy::ALL.into_iter().filter(|one| one.is_for(&scenario)) {
-            let runs: Vec<Figures> =
-                (1..=seeds).map(|seed| scenarios::run(&scenario, strategy, seed)).collect();
-            if json {
-                lines.extend(
-                    (1..).zip(&runs).map(|(seed, run)| line(&scenario, strategy, seed, run)),
-                );
-            } else {
-                lines.push(row(&scenario, strategy, &runs));
-            }
+            let run = |seed| scenarios::run(&scenario, strategy, seed);
+            let runs: Vec<Figures> = (1..=seeds).map(run).collect();
+            println!("{}", row(&scenario, strategy, &runs));
         }
     }
-    if json {
-        println!("[\n{}\n]", lines.join(",\n"));
-    } else {
-        println!("| scenario | strategy | success % | goodput % | deadline s | mean s | sent |");
-        println!("|---|---|--:|--:|--:|--:|--:|\n{}", lines.join("\n"));
-    }
-}
-
-fn line(scenario: &Scenario, strategy: Strategy, seed: u64, run: &Figures) -> String {
-    let strategy = strategy.to_string();
-    serde_json::json!({ "scenario": scenario.name, "strategy": strategy, "seed": seed, "run": run })
-        .to_string()
 }
 
 fn row(scenario: &Scenario, strategy: Strategy, runs: &[Figures]) -> String {

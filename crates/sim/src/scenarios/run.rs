@@ -6,7 +6,6 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::machine::soonest;
 use seaworthy_core::random::Stream;
 use seaworthy_core::time::Instant;
-use serde::Serialize;
 
 use super::{Scenario, Server, Strategy};
 use crate::distribution::{Dice, Distribution};
@@ -16,7 +15,7 @@ use crate::world::{Arrival, News, Physics, World};
 const FILLED_BY: Duration = Duration::from_secs(60);
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
     /// Requests that were sent.
     pub requests: u64,

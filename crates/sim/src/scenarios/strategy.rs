@@ -18,7 +18,7 @@ pub enum Strategy {
     Defaults,
     /// The same, and no server gets more than it likes: what is too much waits.
     Queue,
-    /// The same, but what is too much for all servers together does not wait: it is turned away.
+    /// The same as the defaults, and what is too much for all servers together is turned away.
     Bulkhead,
 }
 
@@ -54,10 +54,7 @@ impl Strategy {
                 .to_owned(),
             Self::Defaults => String::new(),
             Self::Queue => format!("most_in_flight = {room}\n"),
-            Self::Bulkhead => {
-                let size = room.saturating_mul(servers);
-                format!("most_in_flight = {room}\nbulkhead.size = {size}\n")
-            }
+            Self::Bulkhead => format!("bulkhead.size = {}\n", room.saturating_mul(servers)),
         };
         let timeout = match self {
             Self::Patient => Duration::from_secs(3600),
