@@ -37,9 +37,10 @@ impl Agent {
     fn prepare(&mut self, deploy: &Deploy) -> Result<(Fleet, DeployReply, bool), ApiError> {
         let (meant, removed) = self.meant(deploy)?;
         let told = self.told(&meant, removed, deploy);
-        if !told.is_nothing() {
-            self.can_change()?;
+        if told.is_nothing() && meant == self.fleet {
+            return Ok((meant, told, false));
         }
+        self.can_change()?;
         let renews = self.write(&meant);
         let renews = renews.map_err(|error| ApiError::failed(describe(&error)))?;
         Ok((meant, told, renews))
