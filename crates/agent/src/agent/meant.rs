@@ -209,7 +209,15 @@ impl Agent {
             let allowed = "one of them at least; `seaworthy down` ends them all".to_owned();
             return Err(ApiError::conflict(problem, allowed));
         }
-        let names = removed.iter().map(|service| service.name.clone()).collect();
+        let names: Vec<String> = removed.iter().map(|service| service.name.clone()).collect();
+        if !names.is_empty() && !deploy.remove {
+            let problem = format!("the file has no service `{}`, which runs", names.join("`, `"));
+            let allowed =
+                "a file with all that run; `seaworthy deploy --remove` drains and removes those \
+                           that are not in it"
+                    .to_owned();
+            return Err(ApiError::conflict(problem, allowed));
+        }
         // They stand where they are until their last task is gone.
         fleet.services.extend(removed);
         fleet.services.sort_by(|one, other| one.name.cmp(&other.name));
