@@ -316,7 +316,8 @@ impl Agent {
     fn looks_at(&self) -> Instant {
         let is_read = self.tied || self.lines.receiver_count() > 0;
         let is_short = self.services.iter().any(|managed| managed.needs_port);
-        self.looked + if is_read || is_short { SOON } else { ROUND }
+        let is_soon = is_read || is_short || self.outputs.is_flooded();
+        self.looked + if is_soon { SOON } else { ROUND }
     }
 
     /// Answers at the API's socket, and over TCP if that is wanted.

@@ -27,6 +27,8 @@ const GONE_KEPT: usize = 20;
 pub(crate) struct Outputs {
     directory: PathBuf,
     tails: BTreeMap<TaskId, Tail>,
+    /// A file has just begun anew: it may soon be too long again.
+    flooded: bool,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,7 @@ struct Tail {
 impl Outputs {
     /// Output files below `directory`, which exists.
     pub(crate) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), tails: BTreeMap::new() }
+        Self { directory: directory.to_owned(), tails: BTreeMap::new(), flooded: false }
     }
 
     /// A new file for `task`, whatever was there under its name; returns where it is.
@@ -91,10 +93,17 @@ impl Outputs {
 
     /// Tells every line that came since the last time.
     pub(crate) fn tell(&mut self, mut to: impl FnMut(TaskId, &str)) {
+        self.flooded = false;
         for (task, tail) in &mut self.tails {
             // Output that cannot be read or told must not end the way of control.
-            let _ = tail.tell(*task, &mut to);
+            let began_anew = tail.tell(*task, &mut to).unwrap_or(false);
+            self.flooded |= began_anew;
         }
+    }
+
+    /// Whether a task writes so much that it is to be looked at again soon.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.flooded
     }
 
     /// The task is gone: tells the rest, and forgets the oldest files.
@@ -127,7 +136,8 @@ impl Outputs {
 // === impl Tail ===
 
 impl Tail {
-    fn tell(&mut self, task: TaskId, to: &mut impl FnMut(TaskId, &str)) -> io::Result<()> {
+    /// Whether the file began anew.
+    fn tell(&mut self, task: TaskId, to: &mut impl FnMut(TaskId, &str)) -> io::Result<bool> {
         let mut new = Vec::new();
         self.file.seek(SeekFrom::Start(self.read))?;
         // Bounded also against a task that writes as fast as we read.
@@ -138,10 +148,11 @@ impl Tail {
                 self.finish(task, to);
             }
         }
-        if self.read > LONGEST_FILE {
+        let is_long = self.read > LONGEST_FILE;
+        if is_long {
             self.begin_anew()?;
         }
-        Ok(())
+        Ok(is_long)
     }
 
     /// Of a task that writes faster than it is read only the last is kept.

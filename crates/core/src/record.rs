@@ -240,8 +240,11 @@ pub enum Cause {
         /// So many.
         tasks: u32,
     },
-    /// A task of a new revision failed before it settled.
+    /// A task of a new revision failed before it settled, or in its canary.
     FailedBeforeItSettled {
+        /// In which way.
+        #[serde(default)]
+        how: Weakness,
         /// So many have, in a row or in all.
         failures: u32,
         /// So many are too many.
@@ -325,6 +328,19 @@ pub enum Exit {
 impl Exit {
     /// By SIGKILL, which no program sends to itself.
     pub const KILLED: Self = Self::Signal(9);
+}
+
+/// What a new task has failed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weakness {
+    /// It ended unasked, or was never there.
+    #[default]
+    Ended,
+    /// Its checks.
+    Checks,
+    /// Its requests.
+    Requests,
 }
 
 /// What kind of failure the end of a task is.

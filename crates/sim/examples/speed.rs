@@ -2,7 +2,7 @@
 //! balancing, breaker, bulkhead and timeout. A second row has ten times as many, in the same memory.
 //! Give the number of millions of requests of the first one, by default 1.
 //!
-//! `cargo run --release -p seaworthy-sim --example speed [-- MILLIONS]`
+//! `cargo run --profile dist -p seaworthy-sim --example speed [-- MILLIONS]`
 
 use std::fs;
 use std::time::Duration;

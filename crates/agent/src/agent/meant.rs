@@ -37,9 +37,10 @@ impl Agent {
     fn prepare(&mut self, deploy: &Deploy) -> Result<(Fleet, DeployReply, bool), ApiError> {
         let (meant, removed) = self.meant(deploy)?;
         let told = self.told(&meant, removed, deploy);
-        if !told.is_nothing() {
-            self.can_change()?;
+        if told.is_nothing() && meant == self.fleet {
+            return Ok((meant, told, false));
         }
+        self.can_change()?;
         let renews = self.write(&meant);
         let renews = renews.map_err(|error| ApiError::failed(describe(&error)))?;
         Ok((meant, told, renews))
@@ -208,7 +209,15 @@ impl Agent {
             let allowed = "one of them at least; `seaworthy down` ends them all".to_owned();
             return Err(ApiError::conflict(problem, allowed));
         }
-        let names = removed.iter().map(|service| service.name.clone()).collect();
+        let names: Vec<String> = removed.iter().map(|service| service.name.clone()).collect();
+        if !names.is_empty() && !deploy.remove {
+            let problem = format!("the file has no service `{}`, which runs", names.join("`, `"));
+            let allowed =
+                "a file with all that run; `seaworthy deploy --remove` drains and removes those \
+                           that are not in it"
+                    .to_owned();
+            return Err(ApiError::conflict(problem, allowed));
+        }
         // They stand where they are until their last task is gone.
         fleet.services.extend(removed);
         fleet.services.sort_by(|one, other| one.name.cmp(&other.name));

@@ -32,6 +32,8 @@ pub use lines::Lines;
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// An agent that was killed is there again within this, if its keeper lives.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// An agent that is to be followed by another one has been within this, also on a busy machine.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Talks to the fleet of one state directory: a connection for each call.
@@ -178,15 +180,16 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Response<Incoming>, ClientError> {
-        let until = Instant::now() + BACK_WITHIN;
+        let begin = Instant::now();
         loop {
             let sent = self.send_once(method.clone(), path, body).await;
-            let nothing_done = match &sent {
-                Err(ClientError::Refused(refusal)) => refusal.status == 503,
-                Err(ClientError::Broke { .. }) => method == Method::GET,
-                _ => false,
+            let patience = match &sent {
+                Err(ClientError::Refused(refusal)) if refusal.is_ending() => FOLLOWED_WITHIN,
+                Err(ClientError::Refused(refusal)) if refusal.lacks_keeper() => BACK_WITHIN,
+                Err(ClientError::Broke { .. }) if method == Method::GET => BACK_WITHIN,
+                _ => return sent,
             };
-            if !nothing_done || Instant::now() >= until {
+            if begin.elapsed() >= patience {
                 return sent;
             }
             sleep(PAUSE).await;

@@ -73,7 +73,17 @@ impl ApiError {
              --state {}` starts another one",
             directory.display()
         );
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, String::new())
+        Self::new(StatusCode::FAILED_DEPENDENCY, error, String::new())
+    }
+
+    /// Whether the agent is ending: another one is to be asked.
+    pub(super) fn is_ending(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
+    }
+
+    /// Whether the fleet has no keeper, which may be followed by another one.
+    pub(super) fn lacks_keeper(&self) -> bool {
+        self.status == StatusCode::FAILED_DEPENDENCY.as_u16()
     }
 
     pub(super) fn new(status: StatusCode, error: String, allowed: String) -> Self {

@@ -59,7 +59,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     }
     let mut responses = json!({ "200": { "description": "Done.", "content": reply } });
     let refusal = ApiError::json_schema(schemas);
-    let always = [401, 421, 503];
+    let always = [401, 421, 424, 503];
     for status in route.refusals.iter().chain(&always) {
         responses[status.to_string()] = json!({
             "description": why(*status),
@@ -111,7 +111,8 @@ fn why(status: u16) -> &'static str {
         413 => "The body is too long.",
         421 => "Over TCP: the host is neither an IP address nor localhost.",
         422 => "It makes no sense; the key and what is allowed are named.",
-        503 => "The agent is ending, or the fleet has no keeper.",
+        424 => "The fleet has no keeper, which would do it.",
+        503 => "The agent is ending: another one is to be asked.",
         _ => "The surroundings do not let it be done.",
     }
 }

@@ -242,6 +242,9 @@ pub struct Deploy {
     /// Tasks are made anew even if nothing about them has changed.
     #[serde(default)]
     pub force: bool,
+    /// Services that run and are not in the file are drained and removed; otherwise such a file is refused.
+    #[serde(default)]
+    pub remove: bool,
 }
 
 impl Deploy {

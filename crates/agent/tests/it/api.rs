@@ -60,6 +60,7 @@ async fn every_call_gets_its_answer_however_long_the_path() {
     assert_eq!(client.drain(TaskId(3)).await.unwrap().value.service, "store");
     let deploy = Deploy {
         force: false,
+        remove: false,
         fleet: serde_json::json!({ "service": {} }),
         directory: "/srv/shop".into(),
         file: None,

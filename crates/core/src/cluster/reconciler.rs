@@ -278,6 +278,7 @@ impl Machine for Reconciler {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.at = now;
+        self.deployment.begin_at(now);
         self.advance(now);
         self.judge(now);
         self.roll(now);

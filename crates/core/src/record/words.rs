@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cause, Death, Decision, Exit, Record};
+use super::{Cause, Death, Decision, Exit, Record, Weakness};
 use crate::time::Short;
 
 // === impl Display ===
@@ -145,11 +145,8 @@ impl Cause {
             Self::AllServe { revision, tasks } => {
                 write!(f, "all {tasks} of revision {revision} and no other")
             }
-            Self::FailedBeforeItSettled { failures, threshold } => {
-                write!(
-                    f,
-                    "it failed before it settled, number {failures}; {threshold} are too many"
-                )
+            Self::FailedBeforeItSettled { how, failures, threshold } => {
+                write!(f, "{how}: failure {failures} of its revision, {threshold} are too many")
             }
             Self::TooManyFailures { failures, threshold } => {
                 write!(f, "new tasks that failed: {failures}; {threshold} are too many")
@@ -166,6 +163,16 @@ impl Cause {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "it ended",
+            Self::Checks => "its checks fail",
+            Self::Requests => "its requests fail",
+        })
     }
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Make tasks anew even if nothing about them has changed, such as for files they read at their start
     #[arg(long)]
     force: bool,
+    /// Drain and remove the services that run and are not in the file
+    #[arg(long, conflicts_with = "service")]
+    remove: bool,
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
@@ -45,7 +48,7 @@ pub(crate) struct Args {
 
 /// Deploys what `args` say.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args { file, service, force, wait, running } = args;
+    let Args { file, service, force, remove, wait, running } = args;
     running.talk(async |client| {
         let file = if let Some(file) = file {
             file.clone()
@@ -54,14 +57,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             running.remark(&format!("from {}", its.display()))?;
             its
         };
-        let deploy = Deploy { service: service.clone(), force: *force, ..read(&file)? };
+        let (service, force, remove) = (service.clone(), *force, *remove);
+        let deploy = Deploy { service, force, remove, ..read(&file)? };
         let ask = async || Ok((client.fleet().await?.value, client.deploy(&deploy).await?));
         // Another deployment may have replaced the agent. What is forced would be done twice.
         let (before, reply) = match ask().await {
             Err(ClientError::Broke { .. }) if !force => ask().await?,
             asked => asked?,
         };
-        let open = still_under_way(&before, &reply.value, service.as_deref());
+        let open = still_under_way(&before, &reply.value, deploy.service.as_deref());
         running.tell(&reply, |reply| render(reply, &open))?;
         if wait.is_wanted() {
             let all = [reply.value.deployed, open].concat();
@@ -86,7 +90,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Deploy> {
     let path = absolute(path).with_context(|| format!("{file}"))?;
     path.to_str().with_context(|| format!("{}: allowed is a path in UTF-8", path.display()))?;
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false })
+    Ok(Deploy { fleet, directory, file: Some(path), service: None, force: false, remove: false })
 }
 
 /// `open` are the deployments that began earlier and go on.

@@ -5,6 +5,8 @@ mod keepers;
 mod progress;
 mod systemd;
 
+use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -198,8 +200,14 @@ fn introduce(view: &FleetView, args: &Args) -> anyhow::Result<()> {
         ))?;
     }
     if let Some(dashboard) = &view.dashboard {
-        let token = std::fs::read_to_string(view.state_directory.join("token")).unwrap_or_default();
-        say(format_args!("{:<12} {dashboard}#{}", "dashboard", token.trim()))?;
+        // Into the journal of systemd, or a file, the token does not belong.
+        let file = view.state_directory.join("token");
+        let token = if io::stdout().is_terminal() {
+            format!("#{}", fs::read_to_string(file).unwrap_or_default().trim())
+        } else {
+            format!("  (token: {})", file.display())
+        };
+        say(format_args!("{:<12} {dashboard}{token}", "dashboard"))?;
     }
     let state = args.running.directory.option();
     say(format_args!("state        {}", view.state_directory.display()))?;

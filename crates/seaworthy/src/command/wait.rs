@@ -207,22 +207,24 @@ pub(crate) async fn verdict(client: &Client, service: &str, end: &RevisionView) 
     };
     let text = paint(style, &format!("revision {} {word}{why}", end.revision));
     let last = match end.state {
-        RevisionState::RolledBack | RevisionState::Failed => last_death(client, service).await,
+        RevisionState::RolledBack | RevisionState::Failed => last_failure(client, service).await,
         _ => None,
     };
     let last = last.map(|last| format!("\n{service}: {last}")).unwrap_or_default();
     format!("{service}: {text}{last}")
 }
 
-/// How the last task that failed in this deployment or the one before has ended, with its last lines.
-async fn last_death(client: &Client, service: &str) -> Option<String> {
+/// How the last task that failed in this deployment or the one before has ended, with its last lines; of
+/// those that did not end, in what it failed.
+async fn last_failure(client: &Client, service: &str) -> Option<String> {
     let query = EventsQuery { service: Some(service.to_owned()), ..EventsQuery::default() };
     let events = client.events(&query).await.ok()?.value;
-    let of_it = events.iter().rev().take_while(|event| event.decision != Decision::Deploy);
+    let of_it = || events.iter().rev().take_while(|event| event.decision != Decision::Deploy);
     let unasked = |event: &&EventView| {
         ["died", "not_started"].iter().any(|cause| event.cause.get(cause).is_some())
     };
-    let last = of_it.filter(|event| event.decision == Decision::Gone).find(unasked)?;
+    let died = of_it().filter(|event| event.decision == Decision::Gone).find(unasked);
+    let last = died.or_else(|| of_it().find(|event| event.decision == Decision::Blame))?;
     Some(format!("{}: {}", last.task?, last.text))
 }
 

@@ -25,11 +25,11 @@ fn said(text: &str) -> String {
 #[test]
 fn what_is_commented_out_is_the_default() {
     let world = World::new();
-    let (code, words) = code_and_words(&world.run(&["init", "--", "store", "a \"b\" {name}\n"]));
+    let (code, words) = code_and_words(&world.run(&["init", "--", "sh", "a \"b\" {name}\n"]));
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("seaworthy check fleet.toml\n  seaworthy up fleet.toml"), "{words}");
     let text = fs::read_to_string(world.path("fleet.toml")).unwrap();
-    let plain = fleet(r#"service.web.command = ["store", "a \"b\" {name}\n"]"#);
+    let plain = fleet(r#"service.web.command = ["sh", "a \"b\" {name}\n"]"#);
     assert_eq!(fleet(&text), plain);
 
     let (defaults, examples) = text.split_once("# Off by default.").unwrap();

@@ -70,10 +70,9 @@ impl ClientError {
 
     /// Whether the same call may well succeed a moment later: the agent is being started again.
     pub fn is_passing(&self) -> bool {
-        let ending = |refusal: &ApiError| refusal.status == 503;
         match self {
             Self::Stale(_) | Self::Unheard { .. } | Self::Broke { .. } => true,
-            Self::Refused(refusal) => ending(refusal),
+            Self::Refused(refusal) => refusal.is_ending() || refusal.lacks_keeper(),
             _ => false,
         }
     }

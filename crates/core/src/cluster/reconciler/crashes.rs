@@ -9,7 +9,7 @@ use super::{Ending, Reconciler};
 use crate::cluster::plan::Revision;
 use crate::cluster::task::{Phase, Task};
 use crate::endpoints::TaskId;
-use crate::record::{Cause, Death, Decision, Exit};
+use crate::record::{Cause, Death, Decision, Exit, Weakness};
 use crate::time::Instant;
 
 /// A task that ends unasked so soon after its start died young.
@@ -66,7 +66,7 @@ impl Reconciler {
         self.record(now, id, Decision::Gone, Cause::NotStarted(why));
         if !task.is_leaving() {
             self.back_off(now, &task);
-            self.blame(now, &task);
+            self.blame(now, &task, Weakness::Ended);
         }
     }
 
@@ -88,7 +88,7 @@ impl Reconciler {
         } else if age(now, &task) < YOUNG && (exit != Exit::KILLED || out_of_memory) {
             self.died_young(now, &task);
         }
-        self.blame(now, &task);
+        self.blame(now, &task, Weakness::Ended);
     }
 
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {

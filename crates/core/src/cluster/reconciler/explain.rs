@@ -1,6 +1,7 @@
 //! What is waited for, in words.
 
 use super::Reconciler;
+use crate::cluster::deployment::State;
 use crate::cluster::plan::{Plan, Step, Waiting};
 use crate::cluster::task::{Phase, Task};
 use crate::time::{Instant, Short};
@@ -53,6 +54,10 @@ impl Reconciler {
         if deployment.held_for().is_some() {
             let why = deployment.reason().unwrap_or_default();
             return Some(format!("revision {revision} was given up and goes no further: {why}"));
+        }
+        if !self.down && deployment.state == State::Failed {
+            let why = deployment.reason().unwrap_or_default();
+            return Some(format!("revision {revision} has failed, with none to go back to: {why}"));
         }
         if self.down || !deployment.state.is_under_way() {
             return None;

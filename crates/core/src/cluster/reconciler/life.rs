@@ -7,7 +7,7 @@ use crate::cluster::plan::{Revision, Seen, Standing};
 use crate::cluster::task::{Phase, Task};
 use crate::endpoints::TaskId;
 use crate::random::{Stream, duration_between};
-use crate::record::{Cause, Decision};
+use crate::record::{Cause, Decision, Weakness};
 use crate::time::Instant;
 
 impl Reconciler {
@@ -134,7 +134,7 @@ impl Reconciler {
         let task = task.clone();
         self.back_off(now, &task);
         self.stop(now, id, Cause::StartTimeoutOver { limit });
-        self.blame(now, &task);
+        self.blame(now, &task, Weakness::Checks);
     }
 
     fn launch(&mut self, now: Instant, id: TaskId) {

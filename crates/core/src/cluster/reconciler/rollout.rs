@@ -67,6 +67,13 @@ impl Deployment {
         (self.canary, self.baking, self.ready) = (false, None, None);
     }
 
+    /// The first one begins when its service is first told the time.
+    pub(super) fn begin_at(&mut self, now: Instant) {
+        if self.since == Instant::EPOCH {
+            self.since = now;
+        }
+    }
+
     /// By another clock.
     pub(super) fn begin_again(&mut self, now: Instant) {
         self.since = now;

@@ -6,8 +6,8 @@ use super::{Reconciler, SIGHTINGS_COUNT_FOR};
 use crate::cluster::deployment::State;
 use crate::cluster::plan::{Revision, Standing};
 use crate::cluster::task::Task;
-use crate::endpoints::TaskId;
-use crate::record::{Cause, Decision};
+use crate::endpoints::{Health, TaskId};
+use crate::record::{Cause, Decision, Weakness};
 use crate::time::Instant;
 
 impl Reconciler {
@@ -41,7 +41,8 @@ impl Reconciler {
             }
         }
         for task in self.bad_new_ones(now) {
-            self.blame(now, &task);
+            let failing = task.verdict.health == Health::Unhealthy;
+            self.blame(now, &task, if failing { Weakness::Checks } else { Weakness::Requests });
         }
     }
 
@@ -75,7 +76,7 @@ impl Reconciler {
     }
 
     /// Counts a task of the new revision that failed before it settled, once.
-    pub(super) fn blame(&mut self, now: Instant, task: &Task) {
+    pub(super) fn blame(&mut self, now: Instant, task: &Task, how: Weakness) {
         if self.down || !self.may_be_blamed(task) {
             return;
         }
@@ -85,7 +86,7 @@ impl Reconciler {
         self.deployment.failures += 1;
         let failures = self.deployment.failures;
         let threshold = self.threshold();
-        let cause = Cause::FailedBeforeItSettled { failures, threshold };
+        let cause = Cause::FailedBeforeItSettled { how, failures, threshold };
         self.record(now, task.id, Decision::Blame, cause);
         if failures >= threshold
             && self.deployment.state.is_under_way()

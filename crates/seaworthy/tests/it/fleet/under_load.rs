@@ -90,7 +90,9 @@ fn a_service_that_comes_and_one_that_goes_cost_no_request() {
     let carts = get(both.address("carts").unwrap(), "/products?q=lamp").unwrap();
     assert_eq!(carts.status, 200);
 
-    let said = place.must(&["deploy", "fleet.toml"]);
+    let (code, words) = code_and_words(&place.seaworthy(&["deploy", "fleet.toml"]));
+    assert!(code == Some(2) && words.contains("--remove"), "{words}");
+    let said = place.must(&["deploy", "fleet.toml", "--remove"]);
     assert!(said.contains("`carts` is removed once its tasks are drained"), "{said}");
     let one = place.until("one service", |now| now.is_whole() && now.fleet.services.len() == 1);
     assert_eq!(one.task_pids(), before.task_pids());
