@@ -84,10 +84,12 @@ fn deployments_at_the_same_time_are_done_one_after_the_other() {
     place.until("a fleet that is settled", no_deployment);
     let file = fs::read_to_string(place.world.path("fleet.toml")).unwrap();
     for round in 1..=5 {
+        for number in 1..=2 {
+            let slow_start = format!("slow_start = \"{round}{number}s\"\n");
+            place.world.write(&format!("{number}.toml"), &(file.clone() + &slow_start));
+        }
         let deploy = |number: u32| {
-            let (name, slow_start) = (format!("{number}.toml"), format!("{round}{number}s"));
-            place.world.write(&name, &format!("{file}slow_start = \"{slow_start}\"\n"));
-            let mut deploy = place.fleet.command(&["deploy", &name]);
+            let mut deploy = place.fleet.command(&["deploy", &format!("{number}.toml")]);
             deploy.current_dir(place.world.path(""));
             deploy.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
