@@ -141,6 +141,7 @@ fn order(address: SocketAddr, scenario: Scenario, lasts: Duration) -> Order {
         method: scenario.method(),
         paths: vec!["/work/{user}".to_owned()],
         users: Some(u32::MAX),
+        attempts: 1,
         from: Duration::ZERO,
         until: None,
     };

@@ -140,6 +140,12 @@ impl Job {
     }
 }
 
+/// The drill of this file, or the one of this name that comes with the program, at life size.
+pub fn life_size(path: &Path) -> Result<Drill, Error> {
+    let (file, text) = read(path)?;
+    parse(&file, &text)
+}
+
 /// The name of a drill file for messages, and its text. A name that has come with the program means
 /// that file, also where there is another one of this name.
 fn read(path: &Path) -> Result<(String, String), Error> {

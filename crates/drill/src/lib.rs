@@ -32,7 +32,7 @@ pub mod witness;
 mod words;
 
 pub use error::Error;
-pub use job::{Mode, Options};
+pub use job::{Mode, Options, life_size};
 pub use report::FEWEST_PREDICTED;
 pub use run::{Ending, Interrupt, run};
 pub use simulation::MOST_REPEATS;

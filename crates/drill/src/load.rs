@@ -1,8 +1,8 @@
 //! The load generator: sends every request when it is meant to be sent, whatever became of those
 //! before it.
 //!
-//! It has a thread and a runtime of its own, so that nothing the drill does makes it late. It does
-//! not try again: what it sees is what a user would have seen.
+//! It has a thread and a runtime of its own, so that nothing the drill does makes it late. It
+//! tries again only where the load says so: what it sees is what a user would have seen.
 
 pub(crate) mod pace;
 pub(crate) mod pool;

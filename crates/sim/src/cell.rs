@@ -18,6 +18,7 @@ use seaworthy_core::machine::soonest;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
+use crate::agenda::Agenda;
 use crate::world::{Arrival, News, Physics, World};
 
 pub use refusal::{Error, check};
@@ -50,6 +51,8 @@ struct Run<'a> {
     begin: Instant,
     samples: Vec<Sample>,
     planned: Vec<Planned>,
+    /// Who asks again unless there is a right answer by then, and how often it has asked before.
+    again: Agenda<(usize, u32)>,
     /// The task that each user of each flow is used to.
     used_to: BTreeMap<(usize, u32), TaskId>,
     hop: Duration,
@@ -77,6 +80,7 @@ pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
         begin: Instant::EPOCH,
         samples: planned.iter().map(unanswered).collect(),
         planned,
+        again: Agenda::new(),
         used_to: BTreeMap::new(),
         hop: physics.hop,
     };
@@ -121,15 +125,20 @@ impl Run<'_> {
         let end = self.begin + self.schedule.duration + self.drill.objective.latency;
         loop {
             let next = self.planned.get(sent).map(|planned| self.begin + planned.intended);
-            let due = soonest(next.map(|at| at + self.hop), self.due());
+            let due = soonest(next.map(|at| at + self.hop), soonest(self.again.next(), self.due()));
             let until = due.map_or(end, |due| due.min(end));
             self.pass(until);
             let now = self.world.now();
             while let Some(planned) = self.planned.get(sent)
                 && self.begin + planned.intended + self.hop <= now
             {
-                self.send(sent);
+                self.send(sent, 0);
                 sent += 1;
+            }
+            while let Some((number, asked)) = self.again.take(now) {
+                if !self.samples[number].succeeded(&self.drill.objective) {
+                    self.send(number, asked);
+                }
             }
             self.act();
             if now >= end {
@@ -177,9 +186,14 @@ impl Run<'_> {
         self.observed = self.records.len();
     }
 
-    fn send(&mut self, number: usize) {
+    /// A client that has `asked` so often before sends its request.
+    fn send(&mut self, number: usize, asked: u32) {
         let planned = self.planned[number];
         let flow = &self.drill.load.flows[planned.flow];
+        if asked + 1 < flow.attempts {
+            let at = self.begin + self.waits_until(number, asked) + self.hop;
+            self.again.add(at, (number, asked + 1));
+        }
         let service = &self.configuration.services()[flow.service];
         let user = (planned.flow, planned.user);
         let sticky = service.sticky_cookie.is_some() && planned.user > 0;
@@ -195,17 +209,30 @@ impl Run<'_> {
             fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
             deadly: false,
         };
-        self.world.send(flow.service, number as u64, &arrival);
+        let ticket = u64::from(asked) * self.planned.len() as u64 + number as u64;
+        self.world.send(flow.service, ticket, &arrival);
+    }
+
+    /// Until when a client that had `asked` so often before waits for an answer.
+    fn waits_until(&self, number: usize, asked: u32) -> Duration {
+        let Planned { intended, flow, .. } = self.planned[number];
+        let patience = self.drill.load.flows[flow].patience(self.drill.objective.latency);
+        intended + patience * (asked + 1)
     }
 
     fn answered(&mut self, ticket: u64, status: Option<u16>, task: Option<TaskId>) {
-        let Some(sample) = self.samples.get_mut(ticket as usize) else { return };
+        if ticket == NOBODY {
+            return;
+        }
+        let requests = self.planned.len() as u64;
+        let (number, asked) = ((ticket % requests) as usize, (ticket / requests) as u32);
         let completed = (self.world.now() + self.hop).since(self.begin);
         // Whoever sent it has given up by then.
-        let in_time = completed <= sample.intended + self.drill.objective.latency;
+        let in_time = completed <= self.waits_until(number, asked);
         if let (Some(status), true) = (status, in_time) {
-            sample.answer = Some(Answer { completed, status, task, degraded: None });
-            let planned = self.planned[ticket as usize];
+            let answer = Answer { completed, status, task, degraded: None };
+            self.samples[number].answer = Some(answer);
+            let planned = self.planned[number];
             if let Some(task) = task {
                 self.used_to.entry((planned.flow, planned.user)).or_insert(task);
             }

@@ -4,6 +4,7 @@
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::{Cell, Drill, Findings, RawDrill};
 use seaworthy_sim::cell;
+use seaworthy_sim::metastable::Search;
 
 fn drill(text: &str) -> Drill {
     let raw: RawDrill = toml::from_str(text).unwrap();
@@ -29,6 +30,21 @@ fn deployments_of_what_is_no_good_go_as_expected() {
     for (name, findings) in matrix(&drill, 1) {
         let rolled_back = findings.rollouts[0].back.is_some();
         assert_eq!(rolled_back, !name.ends_with("good"), "{name}: {:?}", findings.rollouts);
+    }
+}
+
+/// Whether a service stays down is a matter of what waits, and not of what came.
+#[test]
+fn a_spike_is_outlasted_by_what_it_leaves_behind_unless_that_is_bounded() {
+    let search = Search::new(drill(include_str!("../../../drills/metastable.toml"))).unwrap();
+    let spike = search.trigger().lasts;
+    for seed in 1..=5 {
+        let stays_down = |configuration, lasts| {
+            search.stays_down(configuration, lasts, seed).expect("it can be simulated")
+        };
+        assert!(!stays_down(0, spike / 20), "a short spike, seed {seed}");
+        assert!(stays_down(0, spike), "the drill's spike, seed {seed}");
+        assert!(!stays_down(1, spike * 5), "a long spike before a bulkhead, seed {seed}");
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Flow {
     pub paths: Vec<String>,
     /// So many users ask in turn, each with its own cookies; none if cookies are not kept.
     pub users: Option<u32>,
+    /// Each request is sent so often at most, until there is a right answer. At least 1.
+    pub attempts: u32,
     /// From when on, and until when; none for the end of the load.
     pub from: Duration,
     /// Until when; none for the end of the load.
@@ -142,6 +144,12 @@ impl Flow {
         Duration::from_secs(1) / self.rate
     }
 
+    /// How long a client waits for the answer to each of its attempts: even shares of the objective's
+    /// `latency`. A wrong answer makes it no quicker.
+    pub fn patience(&self, latency: Duration) -> Duration {
+        latency / self.attempts
+    }
+
     /// When it is active, in a load of `duration`.
     pub fn period(&self, duration: Duration) -> Range<Duration> {
         self.from..self.until.unwrap_or(duration).min(duration)
@@ -211,6 +219,7 @@ mod tests {
             method: Method::Get,
             paths: vec!["/a".into(), "/b".into()],
             users: None,
+            attempts: 1,
             from: Duration::ZERO,
             until: None,
         }

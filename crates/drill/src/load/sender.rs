@@ -11,6 +11,7 @@ use hyper::header::{COOKIE, HOST, HeaderValue};
 use seaworthy_agent::clock::now;
 use seaworthy_core::experiment::load::{Method, Planned};
 use seaworthy_core::experiment::numbers::{Answer, Sample};
+use seaworthy_core::health::Matcher;
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -46,6 +47,19 @@ struct Finished {
     /// When the whole of it was there.
     reply: Option<(Instant, Reply)>,
     connection: Option<Connection>,
+}
+
+/// Whoever wants the answer to one request.
+struct Client {
+    address: SocketAddr,
+    /// It asks so often at most, at least once,
+    attempts: u32,
+    /// and waits so long each time,
+    patience: Duration,
+    /// the last time until then.
+    deadline: tokio::time::Instant,
+    /// The status of a right answer.
+    right: Matcher,
 }
 
 // === impl Sender ===
@@ -148,9 +162,17 @@ impl Sender {
     ) {
         let request = request(&self.order, planned, self.users.cookie(planned.user));
         let request = request.expect("each of its paths was good before the load began");
-        let (flow, address) = (planned.flow, self.order.flows[planned.flow].address);
+        let Destination { address, flow: load, .. } = &self.order.flows[planned.flow];
+        let client = Client {
+            address: *address,
+            attempts: load.attempts,
+            patience: load.patience(self.order.objective.latency),
+            deadline,
+            right: self.order.objective.status.clone(),
+        };
+        let flow = planned.flow;
         self.running.spawn(async move {
-            let (reply, connection) = talk(lane, address, request, deadline).await.unzip();
+            let (reply, connection) = client.insist(lane, request).await;
             Finished { number, flow, reply, connection }
         });
     }
@@ -171,6 +193,33 @@ impl Sender {
         });
         self.order.progress.note(sample.intended, sample.succeeded(&self.order.objective));
         self.pools[finished.flow].give_back(finished.connection);
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Asks until there is a right answer or no attempt is left; the last answer, and the connection if
+    /// it can be kept.
+    async fn insist(
+        self,
+        mut lane: Lane,
+        request: Request<Empty<Bytes>>,
+    ) -> (Option<(Instant, Reply)>, Option<Connection>) {
+        let (mut left, mut last) = (self.attempts, None);
+        loop {
+            left -= 1;
+            let until = self.deadline - self.patience * left;
+            let talked = talk(lane, self.address, request.clone(), until).await;
+            let (reply, connection) = talked.unzip();
+            last = reply.or(last);
+            let is_right = |(_, reply): &(Instant, Reply)| self.right.matches(reply.status);
+            if left == 0 || last.as_ref().is_some_and(is_right) {
+                return (last, connection);
+            }
+            tokio::time::sleep_until(until).await;
+            lane = connection.filter(Connection::is_ready).map_or(Lane::New, Lane::Kept);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ fn order(address: SocketAddr, paths: &[&str]) -> Order {
         method: Method::Get,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         users: None,
+        attempts: 1,
         from: Duration::ZERO,
         until: None,
     };
@@ -51,10 +52,16 @@ fn order(address: SocketAddr, paths: &[&str]) -> Order {
 /// Sends a request to each of `paths`; returns the samples, what the server saw after the warm-up,
 /// and the tally of the whole load.
 fn send(paths: &[&str]) -> (Vec<Sample>, Vec<String>, Tally) {
+    send_as(paths, |_| {})
+}
+
+/// The same, of an order that is changed before.
+fn send_as(paths: &[&str], change: impl Fn(&mut Order)) -> (Vec<Sample>, Vec<String>, Tally) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let order = order(listener.local_addr().unwrap(), paths);
+        let mut order = order(listener.local_addr().unwrap(), paths);
+        change(&mut order);
         let (progress, seen) = (order.progress.clone(), Seen::default());
         tokio::spawn(serve(listener, seen.clone()));
         let mut generator = Generator::start(order).unwrap();
@@ -124,6 +131,20 @@ fn what_is_wrong_cut_short_or_no_answer_at_all_fails() {
         samples.iter().map(|sample| sample.answer.map(|answer| answer.status)).collect();
     assert_eq!(statuses, [Some(503), None, None, None, Some(200)]);
     assert_eq!(tally, Tally { right: 1, failed: 4 });
+}
+
+#[test]
+fn who_may_ask_again_does_so_until_there_is_a_right_answer() {
+    let attempts = |order: &mut Order| order.flows[0].flow.attempts = 3;
+    let (samples, mut seen, tally) = send_as(&["/wrong", "/nothing", "/stall", "/right"], attempts);
+    seen.sort();
+    let thrice = ["/nothing", "/right", "/stall", "/wrong"].map(|path| {
+        let asked = if path == "/right" { 1 } else { 3 };
+        vec![path.to_owned(); asked]
+    });
+    assert_eq!(seen, thrice.concat());
+    assert_eq!(samples[0].answer.map(|answer| answer.status), Some(503));
+    assert_eq!(tally, Tally { right: 1, failed: 3 });
 }
 
 #[test]

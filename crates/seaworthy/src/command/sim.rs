@@ -1,5 +1,6 @@
 //! `seaworthy sim`: the decisions of Seaworthy in virtual time.
 
+mod metastable;
 mod replay;
 mod swarm;
 
@@ -16,6 +17,7 @@ pub(crate) struct Args {
 enum What {
     Swarm(swarm::Args),
     Replay(replay::Args),
+    Metastable(metastable::Args),
 }
 
 /// Runs what `args` name.
@@ -23,5 +25,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.what {
         What::Swarm(args) => swarm::run(args),
         What::Replay(args) => replay::run(args),
+        What::Metastable(args) => metastable::run(args),
     }
 }

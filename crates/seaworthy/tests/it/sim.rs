@@ -46,10 +46,25 @@ fn what_breaks_a_rule_is_made_small_and_can_be_replayed() {
 }
 
 #[test]
+fn the_boundary_beyond_which_a_service_stays_down_is_found() {
+    let world = World::new();
+    let search = ["sim", "metastable", "--seeds", "1", "--longest", "2s", "--load", "50,100"];
+    let (code, words) = code_and_words(&world.run(&search));
+    assert_eq!(code, Some(0), "{words}");
+    let boundaries: Vec<bool> = ["50 % ", "100 % "]
+        .iter()
+        .flat_map(|load| words.lines().filter(move |line| line.starts_with(load)))
+        .map(|line| line.contains("never"))
+        .collect();
+    assert_eq!(boundaries, [true, true, false, true], "{words}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
 fn what_cannot_be_meant_is_said() {
     let world = World::new();
     world.write("unknown.toml", "seed = 1\nsurprise = 2\n");
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["swarm", "--seeds", "0"], "number would be zero"),
         (
             &["swarm", "--from", "9223372036854775807", "--seeds", "2"],
@@ -58,6 +73,9 @@ fn what_cannot_be_meant_is_said() {
         (&["swarm", "--plant", "moths"], "unknown variant `moths`, expected one of `done_is_lost`"),
         (&["replay", "none.toml"], "none.toml: No such file or directory"),
         (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
+        (&["metastable", "kill-one"], "kill-one: no schedule has just one fault, which lasts"),
+        (&["metastable", "--load", "0"], "0 is not in 1..=1000"),
+        (&["metastable", "--longest", "0s"], "allowed is a time from 1ms to 1h, such as 10s"),
     ];
     for (arguments, told) in cases {
         let (code, words) = code_and_words(&world.run(&[&["sim"], arguments].concat()));

@@ -3,8 +3,8 @@
 //! A task of the store answers in well under a millisecond, so a drill on one machine could never bring
 //! as many requests as a few tasks can take: all of them share the machine's processors. With a capacity
 //! each request holds one of a few places for a while, as where it waits for something else. As many more
-//! wait for a place, first come first served; everybody else is refused at once, so that who is served
-//! has not waited for longer than that takes.
+//! wait for a place unless another number is said, first come first served; everybody else is refused at
+//! once, so that who is served has not waited for longer than that takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct Capacity {
     pub at_once: u32,
     /// Each holds its place for so long, and is answered then.
     pub takes: Duration,
+    /// So many more wait.
+    pub waiting: u32,
 }
 
 /// What a task has of it.
@@ -42,8 +44,8 @@ struct Bound {
 impl Capacity {
     /// The same routes with this capacity, all together.
     pub fn bound(self, router: Router) -> Router {
-        let at_once = self.at_once as usize;
-        let (places, room) = (Semaphore::new(at_once), Semaphore::new(at_once * 2));
+        let (at_once, waiting) = (self.at_once as usize, self.waiting as usize);
+        let (places, room) = (Semaphore::new(at_once), Semaphore::new(at_once + waiting));
         let bound = Arc::new(Bound { capacity: self, places, room });
         router.layer(middleware::from_fn_with_state(bound, hold_a_place))
     }
@@ -69,8 +71,8 @@ async fn hold_a_place(
 
 impl Bound {
     fn full(&self) -> Problem {
-        let at_once = self.capacity.at_once;
-        let detail = format!("{at_once} requests are served and as many wait; try again later");
+        let Capacity { at_once, waiting, .. } = self.capacity;
+        let detail = format!("{at_once} requests are served and {waiting} wait; try again later");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
@@ -92,9 +94,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn so_many_at_once_as_many_after_them_and_no_more_but_for_checks() {
+    async fn so_many_at_once_so_many_after_them_and_no_more_but_for_checks() {
         let routes = Router::new().route("/", get(|| async {})).route(HEALTH, get(|| async {}));
-        let bound = Capacity { at_once: 2, takes: MS(50) }.bound(routes);
+        let bound = Capacity { at_once: 2, takes: MS(50), waiting: 2 }.bound(routes);
         let begin = Instant::now();
         let asked = ["/", "/", "/", "/", "/", HEALTH].map(|path| {
             let bound = bound.clone();
@@ -111,7 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_is_gone_has_no_place() {
         let routes = Router::new().route("/", get(|| async {}));
-        let bound = Capacity { at_once: 1, takes: MS(50) }.bound(routes);
+        let bound = Capacity { at_once: 1, takes: MS(50), waiting: 1 }.bound(routes);
         for _ in 0..3 {
             assert!(tokio::time::timeout(MS(10), ask(&bound, "/")).await.is_err());
         }

@@ -18,6 +18,7 @@ pub(super) struct RawLoad {
     arrivals: Option<Arrivals>,
     paths: Option<Vec<String>>,
     service: Option<String>,
+    attempts: Option<Number>,
     flow: Vec<RawFlow>,
 }
 
@@ -33,6 +34,7 @@ struct RawFlow {
     #[serde(default)]
     method: Method,
     users: Option<Number>,
+    attempts: Option<Number>,
     from: Option<Written>,
     until: Option<Written>,
 }
@@ -50,7 +52,7 @@ impl RawLoad {
     }
 
     pub(super) fn read(self, services: &Services) -> Result<Load, ConfigError> {
-        let Self { rate, arrivals, paths, service, flow } = self;
+        let Self { rate, arrivals, paths, service, attempts, flow } = self;
         if flow.is_empty() {
             let only = RawFlow {
                 name: ONLY_FLOW.to_owned(),
@@ -60,12 +62,13 @@ impl RawLoad {
                 service,
                 method: Method::Get,
                 users: None,
+                attempts,
                 from: None,
                 until: None,
             };
             return Ok(Load { flows: vec![only.read(services)?] });
         }
-        if rate.is_some() || paths.is_some() || arrivals.is_some() {
+        if rate.is_some() || paths.is_some() || arrivals.is_some() || attempts.is_some() {
             let problem = "stand beside [load]; allowed are either, and each flow says its own";
             return Err(ConfigError::new("flow", problem));
         }
@@ -134,6 +137,7 @@ impl RawFlow {
             method: self.method,
             paths,
             users,
+            attempts: number("attempts", self.attempts, 1, 1..=10)?,
             from,
             until,
         })

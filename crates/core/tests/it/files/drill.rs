@@ -34,7 +34,7 @@ fn what_is_left_out_has_its_default() {
     let told = format!("{scale}\n{load:?}\n{objective:?}\n{hypothesis:?}\n{schedules:?}\n");
     expect![[r#"
         1
-        Load { flows: [Flow { name: "all", service: 0, rate: 100, arrivals: Constant, method: Get, paths: ["/"], users: None, from: 0ns, until: None }] }
+        Load { flows: [Flow { name: "all", service: 0, rate: 100, arrivals: Constant, method: Get, paths: ["/"], users: None, attempts: 1, from: 0ns, until: None }] }
         Objective { status: Matcher { ranges: [(200, 200)] }, latency: 500ms, success: Share { millionths: 990000 } }
         Hypothesis { window: 10s, tolerated_gap: 1s }
         [Schedule { name: "one", title: "one", duration: 30s, faults: [Fault { at: 5s, once: None, lasts: 0ns, kind: End { how: Stop, service: 0, tasks: Oldest(1) } }], expect: [Up] }]
@@ -67,7 +67,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
         load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
-        load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `flow`
+        load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `attempts`, `flow`
         load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a sequence
         load.arrivals = "bursty"                       | line 7, column 17: unknown variant `bursty`, expected `constant` or `poisson`
         objective.latency = 500                        | line 5, column 21: invalid type: integer `500`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
@@ -133,6 +133,7 @@ fn values_are_within_bounds() {
         scale = 11                                        | scale: 11 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure
         scale = 4294967295                                | scale: 4294967295 is out of range; allowed is 1 to 10, or objective.latency would be too short to measure
         monthly_price_per_task = 4294967295               | monthly_price_per_task: 4294967295 is out of range; allowed is 0 to 1000000
+        load.attempts = 0                                 | load.attempts: 0 is out of range; allowed is 1 to 10
         load.rate = 0                                     | load.rate: 0 is out of range; allowed is 1 to 50000
         load.rate = 4294967295                            | load.rate: 4294967295 is out of range; allowed is 1 to 50000
         objective.latency = "0s"                          | objective.latency: 0s is out of range; allowed is 1ms to 1h

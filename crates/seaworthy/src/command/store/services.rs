@@ -113,12 +113,16 @@ enum Place {
 
 #[derive(Debug, clap::Args)]
 struct Capacity {
-    /// For drills: so many requests at once; as many more wait, others are refused with 503
+    /// For drills: so many requests at once; as many more wait unless --waiting says otherwise, and
+    /// others are refused with 503
     #[arg(long, value_name = "N", requires = "takes", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     at_once: Option<u32>,
     /// For drills: each request takes so long
     #[arg(long, value_name = "DURATION", requires = "at_once", value_parser = humantime::parse_duration)]
     takes: Option<Duration>,
+    /// For drills: so many requests wait
+    #[arg(long, value_name = "N", requires = "at_once", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    waiting: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -209,8 +213,8 @@ impl Carts {
 
 impl Capacity {
     fn meant(&self) -> Option<service::Capacity> {
-        let Self { at_once, takes } = *self;
-        at_once.zip(takes).map(|(at_once, takes)| service::Capacity { at_once, takes })
+        let (at_once, takes) = self.at_once.zip(self.takes)?;
+        Some(service::Capacity { at_once, takes, waiting: self.waiting.unwrap_or(at_once) })
     }
 }
 
