@@ -25,8 +25,7 @@ impl Agent {
             Err(error) => return drop(reply.send(Err(error))),
         };
         if renews {
-            self.keeper.tell(ToKeeper::Renew);
-            self.renewal = Some(Renewal::Deploy(deploy, told, reply));
+            self.be_followed(Renewal::Deploy(deploy, told, reply));
         } else {
             self.accept(meant, &deploy, &told.removed);
             drop(reply.send(Ok(told)));
@@ -69,27 +68,29 @@ impl Agent {
         let Some(its) = its.filter(|_| service != *now) else { return };
         *its = service;
         match self.write(&meant) {
-            Ok(true) => {
-                self.keeper.tell(ToKeeper::Renew);
-                self.renewal = Some(Renewal::Rollback(name));
-            }
+            Ok(true) => self.be_followed(Renewal::Rollback(name)),
             Ok(false) => self.mean(meant, |other| other == name, false),
-            Err(error) => say(format_args!(
-                "agent: `{name}` keeps the settings of the revision that failed: {}",
-                describe(&error)
-            )),
+            Err(error) => say_that_settings_stay(&name, &describe(&error)),
         }
+    }
+
+    /// Has the keeper prepare another agent and another gateway, for the fleet that is wanted.
+    fn be_followed(&mut self, why: Renewal) {
+        self.keeper.tell(ToKeeper::Renew);
+        self.renewal = Some(why);
     }
 
     /// The keeper has prepared what follows on us, or cannot.
     pub(super) fn renew(&mut self, prepared: Result<(), String>) {
         self.ending = prepared.is_ok();
         let failed = |why| ApiError::failed(why);
+        // With the addresses that its services have by now; the next agent reads the same.
+        let meant = |agent: &Self| directory::read(&agent.directory.fleet()).ok().flatten();
         match self.renewal.take() {
             Some(Renewal::Deploy(deploy, told, reply)) => {
-                // With the addresses that its services have by now; the next agent reads the same.
-                let meant = directory::read(&self.directory.fleet()).ok().flatten();
-                if let Some(meant) = meant.filter(|_| self.ending) {
+                if self.ending
+                    && let Some(meant) = meant(self)
+                {
                     self.accept(meant, &deploy, &told.removed);
                 }
                 drop(reply.send(prepared.map(|()| told).map_err(failed)));
@@ -101,13 +102,11 @@ impl Agent {
             Some(Renewal::Removal) | None => {}
             Some(Renewal::Rollback(name)) => match prepared {
                 Ok(()) => {
-                    if let Some(meant) = directory::read(&self.directory.fleet()).ok().flatten() {
+                    if let Some(meant) = meant(self) {
                         self.mean(meant, |other| other == name, false);
                     }
                 }
-                Err(why) => say(format_args!(
-                    "agent: `{name}` keeps the settings of the revision that failed: {why}"
-                )),
+                Err(why) => say_that_settings_stay(&name, &why),
             },
         }
     }
@@ -152,8 +151,7 @@ impl Agent {
         meant.services.retain(|service| !gone.contains(&&service.name));
         // What a full disk does not let us write is written at another look.
         if self.write(&meant).is_ok() {
-            self.keeper.tell(ToKeeper::Renew);
-            self.renewal = Some(Renewal::Removal);
+            self.be_followed(Renewal::Removal);
         }
     }
 
@@ -292,4 +290,8 @@ impl Agent {
         }
         reply
     }
+}
+
+fn say_that_settings_stay(service: &str, why: &str) {
+    say(format_args!("agent: `{service}` keeps the settings of the revision that failed: {why}"));
 }

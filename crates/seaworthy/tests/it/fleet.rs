@@ -140,6 +140,18 @@ fn no_deployment(now: &Glimpse) -> bool {
     now.fleet.services.iter().all(|service| service.deployment.is_none())
 }
 
+/// Every command that changes something of a fleet that goes on; `task` is one of its tasks.
+fn changes(task: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec!["scale", "store=4"],
+        vec!["stop", task],
+        vec!["drain", task],
+        vec!["deploy", "--force"],
+        vec!["rollback", "store"],
+        vec!["upgrade"],
+    ]
+}
+
 fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }

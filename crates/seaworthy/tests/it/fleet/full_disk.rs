@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use super::{Place, is_kept, kill, no_deployment};
+use super::{Place, changes, is_kept, kill, no_deployment};
 use crate::world::code_and_words;
 
 const NO_ROOM: &str = "File too large";
@@ -38,16 +38,8 @@ fn what_cannot_be_written_down_is_refused() {
     let agent = before.pid("agent").unwrap();
     has_room(agent, false);
     let task = before.tasks[0].task.to_string();
-    let all: [&[&str]; 6] = [
-        &["scale", "store=4"],
-        &["stop", &task],
-        &["drain", &task],
-        &["deploy", "--force"],
-        &["rollback", "store"],
-        &["upgrade"],
-    ];
-    for arguments in all {
-        let words = place.refused(arguments);
+    for arguments in changes(&task) {
+        let words = place.refused(&arguments);
         assert!(words.contains("state.json: cannot be written"), "{arguments:?}: {words}");
         assert!(words.contains(NO_ROOM), "{arguments:?}: {words}");
     }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use seaworthy_agent::processes::Identity;
 use seaworthy_drill::standing::Glimpse;
 
-use super::{Place, assert_all_good, is_kept, kill, no_deployment, users};
+use super::{Place, assert_all_good, changes, is_kept, kill, no_deployment, users};
 use crate::world::{code_and_words, eventually};
 
 fn without_keeper(now: &Glimpse) -> bool {
@@ -29,21 +29,14 @@ fn whatever_takes_a_keeper_is_refused_without_one_and_nothing_has_changed() {
     kill(before.pid("keeper").unwrap());
     place.until("a fleet without its keeper", without_keeper);
     let task = before.tasks[0].task.to_string();
-    let all: [&[&str]; 7] = [
-        &["scale", "store=4"],
-        &["stop", &task],
-        &["drain", &task],
-        &["deploy", "--force"],
-        &["rollback", "store"],
-        &["upgrade"],
-        &["down"],
-    ];
-    let started = all.map(|arguments| {
+    let all = [changes(&task), vec![vec!["down"]]].concat();
+    let start = |arguments: &Vec<&str>| {
         let mut command = place.fleet.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    });
+    };
+    let started: Vec<_> = all.iter().map(start).collect();
     let remedy = format!("`seaworthy up --state {}`", place.fleet.directory().path().display());
-    for (child, arguments) in started.into_iter().zip(all) {
+    for (child, arguments) in started.into_iter().zip(&all) {
         let (code, words) = code_and_words(&child.wait_with_output().unwrap());
         assert_eq!(code, Some(2), "{arguments:?}: {words}");
         assert!(words.contains("no keeper") && words.contains(&remedy), "{arguments:?}: {words}");
