@@ -55,9 +55,11 @@ impl World {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         process.faults.retain(|(other, _)| *other != id);
         if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
+            let unheard = process.unheard();
             for job in process.go_on() {
                 self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
             }
+            unheard.into_iter().for_each(|word| self.hear(place, task, word));
             self.work(place, task);
         }
     }
@@ -89,7 +91,7 @@ impl World {
             let service = &mut self.services[place];
             let cut = service.data.restart();
             service.data_due = None;
-            self.news.extend(cut);
+            cut.into_iter().for_each(|answer| self.give(answer));
             self.report(place);
         }
     }

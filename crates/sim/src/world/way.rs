@@ -6,7 +6,7 @@ use seaworthy_core::machine::Machine;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::data::{Answer, Done};
+use super::data::Done;
 use super::planted::Planted;
 use super::{Event, Local, Network, News, Said, World};
 
@@ -44,14 +44,14 @@ impl World {
                 }
                 target_group::Action::Call(action) => {
                     let Done { send, answer, word } = data.carry_out(self.now, action);
-                    if let Some(Answer { ticket, status, task }) = answer {
+                    if let Some(answer) = answer {
                         if self.has(Planted::AnsweredTwice) {
-                            self.news.push_back(News::Answered { ticket, status, task });
+                            self.give(answer);
                         }
-                        if self.has(Planted::NeverAnswered) && task.is_none() {
+                        if self.has(Planted::NeverAnswered) && answer.task.is_none() {
                             continue;
                         }
-                        self.news.push_back(News::Answered { ticket, status, task });
+                        self.give(answer);
                     }
                     if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
                         words.push_back(word.into());
