@@ -32,7 +32,7 @@ use seaworthy_core::time::Instant;
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use control::Control;
-use data::Data;
+use data::{Data, Word};
 use planted::Planted;
 use task::{Job, Process, State};
 
@@ -56,8 +56,8 @@ pub struct World {
     services: Vec<Service>,
     news: VecDeque<News>,
     network: Dice,
-    /// What the gateway is to be told next. Kept for its memory alone.
-    words: VecDeque<target_group::Input>,
+    /// What the gateway is to be told next, when all that it wants is carried out.
+    words: VecDeque<Word>,
     agent_is_down: bool,
     /// How often the gateway was started again.
     gateways: u32,
