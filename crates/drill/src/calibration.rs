@@ -42,7 +42,7 @@ pub(crate) async fn calibrate(
         }
         let simulated = simulation::run(&job, cell, cell.seed(job.seed, repeat))?;
         let tasks = configuration.services()[job.drill.load.entry()].cluster.desired_count;
-        good.push(Run { measured, simulated, tasks });
+        good.push(Run { measured, simulated, length: LENGTH, tasks });
     }
     if good.len() < FEWEST_RUNS {
         return Err(Error::Calibration { good: good.len(), runs, reason });

@@ -13,10 +13,13 @@ use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::random::Stream;
 
 use crate::distribution::Dice;
-use crate::world::Physics;
+use crate::world::{Physics, Stalls};
 
 /// So few runs say nothing of how they differ.
 pub const FEWEST_RUNS: usize = 3;
+
+/// A shorter one is no matter, and logarithms have no zero.
+const SHORTEST_STALL: Duration = Duration::from_micros(100);
 
 /// One machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +29,7 @@ pub struct Machine {
     /// and one in a hundred takes so many times as long.
     p99: f64,
     late: Distribution,
+    stalls: Option<Stalls>,
     /// From the start of a process of the service by which users come in until it listens, if that was
     /// measured.
     start: Option<Distribution>,
@@ -37,6 +41,9 @@ pub struct Calibration {
     median: Spread,
     p99: Spread,
     late: Distribution,
+    /// Seconds for which it stands still at most, once in each
+    stall: Spread,
+    every: Duration,
     start: Distribution,
 }
 
@@ -55,6 +62,8 @@ pub struct Run {
     pub measured: Findings,
     /// As simulated.
     pub simulated: Findings,
+    /// So long did its load last.
+    pub length: Duration,
     /// So many processes of the service by which users come in were started.
     pub tasks: u32,
 }
@@ -64,14 +73,15 @@ pub struct Run {
 /// As the model says, and never late.
 impl Default for Machine {
     fn default() -> Self {
-        Self { median: 1.0, p99: 1.0, late: Distribution::default(), start: None }
+        Self { median: 1.0, p99: 1.0, late: Distribution::default(), stalls: None, start: None }
     }
 }
 
 impl Machine {
     pub(crate) fn physics(&self) -> Physics {
         let physics = Physics::default();
-        Physics { hop: physics.hop.mul_f64(self.median), late: self.late, ..physics }
+        let hop = physics.hop.mul_f64(self.median);
+        Physics { hop, late: self.late, stalls: self.stalls, ..physics }
     }
 
     /// What these programs are on it; users come in by the one at `entry`.
@@ -115,6 +125,8 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
+            stall: Spread::of(runs.iter().map(Run::stall)),
+            every: runs[0].length,
             late: exponential(lateness.sum::<Duration>() / runs.len() as u32),
             start: starts(runs),
         }
@@ -127,8 +139,14 @@ impl Calibration {
             median: self.median.one_more(&mut dice),
             p99: self.p99.one_more(&mut dice),
             late: self.late,
+            stalls: Some(self.stalls(&mut dice)),
             start: Some(self.start),
         }
+    }
+
+    fn stalls(&self, dice: &mut Dice) -> Stalls {
+        let length = Duration::from_secs_f64(self.stall.one_more(dice).min(1e6));
+        Stalls { every: self.every, length: length.min(self.every / 2) }
     }
 
     /// By so many runs.
@@ -139,6 +157,17 @@ impl Calibration {
     /// How slow it is beside its model: of the median and of the 99th percentile of answers.
     pub fn slowness(&self) -> [Spread; 2] {
         [self.median, self.p99]
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    /// For how many seconds nothing was answered that would have been: the longest time, and a moment at least.
+    fn stall(&self) -> f64 {
+        let silence = |findings: &Findings| findings.numbers.longest_silence;
+        let longer = silence(&self.measured).saturating_sub(silence(&self.simulated));
+        longer.max(SHORTEST_STALL).as_secs_f64()
     }
 }
 

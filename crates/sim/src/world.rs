@@ -47,7 +47,7 @@ use planted::Planted;
 use task::{Job, Process, State};
 
 pub use data::{Arrival, Tries};
-pub use physics::{Network, Physics};
+pub use physics::{Network, Physics, Stalls};
 pub use seaworthy_core::experiment::model::Program;
 pub use strain::{Room, Strain};
 
@@ -61,6 +61,7 @@ const SIGABRT: i32 = 6;
 #[derive(Debug)]
 pub struct World {
     now: Instant,
+    seed: u64,
     physics: Physics,
     agenda: Agenda<Event>,
     services: Vec<Service>,
@@ -144,6 +145,8 @@ enum Local {
     Sightings(Box<Sightings>),
     /// From the agent to the gateway.
     Endpoints(Box<Endpoints>),
+    /// What became of a process reaches the agent.
+    Heard(Box<reconciler::Event>),
     /// A process listens from now on.
     Listens(TaskId),
     /// A process ends by itself.
@@ -216,6 +219,7 @@ impl World {
         };
         let mut world = Self {
             now: Instant::EPOCH,
+            seed: fleet.seed,
             physics,
             agenda: Agenda::new(),
             services: fleet.services.iter().enumerate().map(service).collect(),
@@ -263,7 +267,7 @@ impl World {
         while self.news.is_empty() {
             let dues =
                 self.services.iter().map(|one| soonest(one.data_due.wakes, one.control_due.wakes));
-            let due = dues.fold(self.agenda.next(), soonest);
+            let due = dues.fold(self.agenda.next(), soonest).map(|due| self.done(due));
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
                 return;
@@ -274,6 +278,11 @@ impl World {
                 None => (0..self.services.len()).for_each(|place| self.time(place)),
             }
         }
+    }
+
+    /// When what is due at `at` is done: nothing is while the machine stands still.
+    fn done(&self, at: Instant) -> Instant {
+        self.physics.stalls.map_or(at, |stalls| stalls.done(self.seed, at))
     }
 
     /// A request reaches the gateway. Its ticket is below 2^63.
@@ -339,6 +348,7 @@ impl World {
                     self.data(place, target_group::Input::Probed(probe, result));
                 }
             }
+            Local::Heard(event) => self.control(place, Some(*event)),
             Local::Sightings(seen) => {
                 self.control(place, Some(reconciler::Event::Sightings(*seen)));
             }

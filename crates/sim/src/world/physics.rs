@@ -20,6 +20,21 @@ pub struct Physics {
     /// to be started.
     #[serde(default)]
     pub late: Distribution,
+    /// When nobody does anything, if that happens.
+    #[serde(default)]
+    pub stalls: Option<Stalls>,
+}
+
+/// A machine that stands still now and then, with all that runs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stalls {
+    /// Once in each such time, at a random moment of it,
+    #[serde(with = "as_written")]
+    pub every: Duration,
+    /// for so long, which is less.
+    #[serde(with = "as_written")]
+    pub length: Duration,
 }
 
 /// A network on which messages are late or lost.
@@ -44,6 +59,7 @@ impl Default for Physics {
                 loss: 0.0,
             },
             late: Distribution::default(),
+            stalls: None,
         }
     }
 }

@@ -40,7 +40,8 @@ impl World {
                 let late = self.lateness.duration(self.physics.late);
                 self.after(late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
-                return heard.then_some(reconciler::Event::Launched(task));
+                let launched = reconciler::Event::Launched(task);
+                return heard.then(|| self.by_keeper(place, launched)).flatten();
             }
             reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
             reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
@@ -56,6 +57,21 @@ impl World {
                 self.news.push_back(News::Controlled(place, record));
             }
         }
+        None
+    }
+
+    /// What became of a process: the keeper sees it, and then the agent hears of it. None if that is later.
+    pub(super) fn by_keeper(
+        &mut self,
+        place: usize,
+        event: reconciler::Event,
+    ) -> Option<reconciler::Event> {
+        let late = self.physics.late;
+        let late = self.lateness.duration(late) + self.lateness.duration(late);
+        if late.is_zero() {
+            return Some(event);
+        }
+        self.after(late, place, Local::Heard(Box::new(event)));
         None
     }
 

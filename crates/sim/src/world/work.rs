@@ -117,6 +117,9 @@ impl World {
             return;
         }
         self.news.push_back(News::Ended(task));
-        self.control(place, Some(reconciler::Event::Exited(task, exit.into())));
+        let exited = self.by_keeper(place, reconciler::Event::Exited(task, exit.into()));
+        if exited.is_some() {
+            self.control(place, exited);
+        }
     }
 }
