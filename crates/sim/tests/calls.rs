@@ -82,7 +82,7 @@ fn what_is_done_to_the_way_to_a_service_its_callers_see() {
     // When it is healed the stalled calls go on: those of the last half second come in time.
     let [(failed, _), given_up] = to_products(r#"stalls = "100%""#);
     assert!((18..=22).contains(&failed), "{failed}");
-    assert_eq!(given_up, (40, 0));
+    assert!((36..=40).contains(&given_up.0), "but for those of the last 100 ms: {given_up:?}");
     let [(some, _), _] = to_products(r#"resets = "50%""#);
     assert!((10..=30).contains(&some), "{some}");
     // Only pages ask Customers, and do without.
@@ -101,12 +101,8 @@ fn what_is_done_to_the_tasks_of_a_service_its_callers_see() {
         assert!(failed > 0 && degraded == 0, "{failed} and {degraded}");
     }
     assert_eq!(of_products("kill = 1"), [(0, 0); 2], "there is another one");
-    for (failed, _) in of_products(r#"kill = "all""#) {
-        assert!(failed > 0);
-    }
-    for (failed, _) in figures(r#"kill = 1, service = "shop""#) {
-        assert!(failed > 0, "what it had in hand, and what came until the next one was there");
-    }
+    let [(failed, _), (given_up, _)] = of_products(r#"kill = "all""#);
+    assert!(failed < given_up, "who waits has it from the next ones: {failed} and {given_up}");
     assert_eq!(of_products("deploy = {}"), [(0, 0); 2]);
 }
 
@@ -124,13 +120,13 @@ fn calls_are_counted_and_a_fault_that_meets_none_is_invalid() {
     assert_eq!((calls.to, calls.during), (1, 40), "by name products come second: {calls:?}");
     assert!(calls.first_after.is_some_and(|first| first.as_millis() < 100), "{calls:?}");
     let drill = {
-        let idle = SHOP.replace(r#"paths = ["/page"]"#, r#"paths = ["/none"]"#);
+        let idle = SHOP.replace(r#"["/page"] }"#, r#"["/none"] }"#);
         let fault = r#"lasts = "1s", to = "customers", resets = "100%""#;
         let raw: RawDrill = toml::from_str(&idle.replace("FAULT", fault)).unwrap();
         Drill::try_from(raw).unwrap()
     };
     let found = cell::run(&drill, drill.cells()[0], 1).unwrap();
-    assert_eq!(found.verdict, Verdict::Invalid);
+    assert_eq!(found.verdict, Verdict::Invalid, "{:?}", found.numbers);
     assert!(found.reasons[0].ends_with("had no effect: no call met it"), "{:?}", found.reasons);
 }
 
