@@ -89,7 +89,8 @@ impl World {
                     self.ask(Outgoing { place, task, one, to, arrival, deadline, halved });
                 }
                 Want::Wake(at, call) => {
-                    self.agenda.add(at, Event::At(place, Local::Wake(task, call)));
+                    let late = self.lateness.duration(self.physics.late);
+                    self.agenda.add(at + late, Event::At(place, Local::Wake(task, call)));
                 }
                 Want::Answer { job, status, degraded } => {
                     self.answer(place, task, job, status, degraded);
