@@ -53,8 +53,9 @@ impl World {
 
     /// The task's own work on a request is done.
     pub(super) fn finish(&mut self, place: usize, task: TaskId, job: Job) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        if process.has_to_call(self.now, job) {
+        let Service { caller, processes, .. } = &mut self.services[place];
+        let mut process = caller.as_ref().and_then(|_| processes.get_mut(&task));
+        if process.as_mut().is_some_and(|process| process.has_to_call(self.now, job)) {
             self.carry_on(place, task);
         } else {
             self.answer(place, task, job, job.status, None);

@@ -24,7 +24,7 @@ pub(super) struct RawPool {
     waiting: Option<Number>,
 }
 
-/// `calls.products = { paths = ["/products"], timeout = "1s" }`, or without paths `each_call = { … }`
+/// `calls.products = { paths = ["/products"], timeout = "1s" }`, `each_call = { timeout = "1s" }`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawCall {
