@@ -44,7 +44,7 @@ pub(crate) fn predict(
         let parts = turns.chunks(turns.len().div_ceil(cores).max(1));
         let part = |part: &'_ [(Cell, u32)]| part.iter().copied().map(row).collect();
         let threads: Vec<_> = parts.map(|turns| scope.spawn(move || part(turns))).collect();
-        let ended = threads.into_iter().map(|thread| thread.join());
+        let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
         let parts = ended.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
         let parts: Result<Vec<Vec<Row>>, Error> = parts.collect();
         Ok(parts?.into_iter().flatten().collect())
