@@ -53,22 +53,43 @@ pub(crate) fn predict(
 
 #[cfg(test)]
 mod tests {
+    use seaworthy_core::experiment::expectation::Verdict;
+
     use super::*;
     use crate::job::Mode;
     use crate::job::tests::job;
     use crate::report::{self, Results};
+    use crate::shipped;
 
-    /// The same seed, the same report: on any machine.
-    #[test]
-    fn a_drill_in_virtual_time() {
-        let mut job = job(Some("kill-one"), &[]);
+    /// These are about what a program remembers, and are for real ones.
+    const LIVE_ONLY: [&str; 2] = ["memory-leak", "stateful-cart"];
+
+    fn simulate(name: &str) -> (Job, Results) {
+        let mut job = job(Some(name), &[]);
         job.mode = Mode::Simulated;
         let row = |(cell, repeat): (Cell, u32)| Row {
             cell,
             repeat,
             findings: run(&job, cell, cell.seed(job.seed, repeat)).unwrap(),
         };
-        let results = Results { rows: job.turns().map(row).collect(), ..Results::default() };
+        let rows = job.turns().map(row).collect();
+        (job, Results { rows, ..Results::default() })
+    }
+
+    /// Verdicts and claims, as live.
+    #[test]
+    fn every_drill_that_can_be_simulated_goes_as_it_says() {
+        for (name, _) in shipped::ALL.iter().filter(|(name, _)| !LIVE_ONLY.contains(name)) {
+            let (job, results) = simulate(name);
+            let said = report::text(&job, &results, 100);
+            assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
+        }
+    }
+
+    /// The same seed, the same report: on any machine.
+    #[test]
+    fn a_drill_in_virtual_time() {
+        let (job, results) = simulate("kill-one");
         let text = anstream::adapter::strip_str(&report::text(&job, &results, 100)).to_string();
         expect_test::expect_file!["../golden/simulated.txt"].assert_eq(&text);
     }

@@ -20,10 +20,9 @@ mod way;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_core::call::{self, Failure};
+use seaworthy_core::call::Failure;
 use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
@@ -38,11 +37,10 @@ use seaworthy_core::time::Instant;
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use caller::Word;
-use calls::Outgoing;
+use calls::Between;
 use control::Control;
 use data::Data;
 use due::Due;
-use link::Link;
 use planted::Planted;
 use task::{Job, Process, State};
 
@@ -77,12 +75,7 @@ pub struct World {
     pub partitioned: bool,
     planted: Option<Planted>,
     overheard: Option<Vec<Overheard>>,
-    /// By the place of the service that is called.
-    links: BTreeMap<usize, Link>,
-    /// Tries of calls between services, by their ticket.
-    outgoing: BTreeMap<u64, Outgoing>,
-    /// How many there have been.
-    calls: u64,
+    between: Between,
 }
 
 /// What was said between core and the gateway of a service: when, at which place, and what.
@@ -232,24 +225,12 @@ impl World {
             partitioned: false,
             planted: None,
             overheard: None,
-            links: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
-            calls: 0,
+            between: Between::default(),
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
         world.agenda.add(Instant::EPOCH, Event::Sample);
         world
-    }
-
-    /// Keeps what core and gateways say to each other from now on.
-    pub fn overhear(&mut self) {
-        self.overheard = Some(Vec::new());
-    }
-
-    /// What was kept, and nothing more is.
-    pub fn overheard(&mut self) -> Vec<Overheard> {
-        self.overheard.take().unwrap_or_default()
     }
 
     /// The moment that has been reached.
@@ -283,27 +264,6 @@ impl World {
     /// When what is due at `at` is done: nothing is while the machine stands still.
     fn done(&self, at: Instant) -> Instant {
         self.physics.stalls.map_or(at, |stalls| stalls.done(self.seed, at))
-    }
-
-    /// A request reaches the gateway. Its ticket is below 2^63.
-    pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
-        self.begin(place, ticket, arrival, None);
-    }
-
-    /// A request reaches the gateway, and who sent it waits until `deadline`.
-    fn begin(&mut self, place: usize, ticket: u64, arrival: &Arrival, deadline: Option<Instant>) {
-        let repeats_all = self.has(Planted::PostIsRepeated);
-        let Service { data, caller, .. } = &mut self.services[place];
-        let mut input = data.begin(ticket, arrival);
-        if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
-            request.ask.repeatable |= repeats_all;
-            request.ask.deadline = deadline;
-            if caller.is_some() {
-                let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
-                data.note(*call, Arc::new(asked));
-            }
-        }
-        self.data(place, input);
     }
 
     fn place(&self, task: TaskId) -> usize {

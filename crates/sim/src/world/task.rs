@@ -9,7 +9,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::Program;
 use seaworthy_core::time::Instant;
 
-use super::caller::{Caller, Word};
+use super::caller::{Calls, Word};
 use super::strain::{Meter, Strain};
 
 /// One try of a call, as its task has it.
@@ -42,7 +42,7 @@ pub(crate) struct Process {
     /// Came to their end while it hung.
     held: Vec<Job>,
     /// Its calls to other services, if it makes some.
-    pub(crate) caller: Option<Box<Caller>>,
+    pub(crate) calls: Option<Box<Calls>>,
     /// What it did not hear of them while it hung.
     unheard: Vec<Word>,
 }
@@ -82,7 +82,7 @@ impl Process {
             waiting: VecDeque::new(),
             working: Vec::new(),
             held: Vec::new(),
-            caller: None,
+            calls: None,
             unheard: Vec::new(),
         }
     }
@@ -126,16 +126,16 @@ impl Process {
     }
 
     /// Its own work on a request is done. Whether others have to do theirs now, and that goes on.
-    pub(crate) fn calls(&mut self, now: Instant, job: Job) -> bool {
-        let Some(caller) = &mut self.caller else { return false };
-        !self.hangs && self.working.contains(&job) && caller.begin(now, job)
+    pub(crate) fn has_to_call(&mut self, now: Instant, job: Job) -> bool {
+        let Some(calls) = &mut self.calls else { return false };
+        !self.hangs && self.working.contains(&job) && calls.begin(now, job)
     }
 
     /// Something is heard of a call, now or later.
     pub(crate) fn hear(&mut self, now: Instant, word: Word) {
-        match &mut self.caller {
+        match &mut self.calls {
             _ if self.hangs => self.unheard.push(word),
-            Some(caller) => caller.hear(now, word),
+            Some(calls) => calls.hear(now, word),
             None => {}
         }
     }
