@@ -164,7 +164,7 @@ fn what_failed_is_tried_again_after_a_pause_if_it_may_be() {
     }
     assert_eq!(task.answers, [(1, 502, None)]);
     task.pass(MS(49));
-    assert_eq!(task.asked(), []);
+    assert!(task.asked().is_empty());
     task.pass(MS(1));
     task.answer(1, Some(500));
     assert_eq!(task.answers[1..], [(0, 500, None)], "it had its tries");
@@ -183,7 +183,7 @@ fn behind_an_open_breaker_nobody_is_asked_and_old_answers_tell_their_age() {
         task.pass(MS(1500));
     }
     task.request("GET");
-    assert_eq!(task.asked(), []);
+    assert!(task.asked().is_empty());
     let answers = [(0, 200, None), (1, 200, Some(1)), (2, 200, Some(3)), (3, 200, Some(4))];
     assert_eq!(task.answers, answers);
 }
