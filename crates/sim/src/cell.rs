@@ -1,26 +1,26 @@
 //! One cell of a drill in virtual time: the same schedule, course, numbers and verdict as live.
 
+mod faults;
 mod refusal;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::cluster::View;
-use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{Method, Planned};
-use seaworthy_core::experiment::numbers::{Answer, Sample};
-use seaworthy_core::experiment::{
-    Cell, Configuration, Drill, Ending, Fault, FaultKind, Filling, Findings, Schedule,
-};
+use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Fault, Filling, Findings, Schedule};
 use seaworthy_core::machine::soonest;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::world::{Arrival, News, Physics, World};
+use crate::machine::Machine;
+use crate::world::{Arrival, News, World};
 
+use faults::Lasting;
 pub use refusal::{Error, check};
 
 /// From the fleet's being whole to the first moment of the load.
@@ -30,7 +30,7 @@ const FILL_MARGIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether a fault has shown what it will.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The ticket of a query of death: nobody counts its answer.
-const NOBODY: u64 = u64::MAX;
+const NOBODY: u64 = (1 << 63) - 1;
 
 /// One run of a cell.
 struct Run<'a> {
@@ -44,8 +44,7 @@ struct Run<'a> {
     observed: usize,
     /// In order of time.
     coming: Vec<Fault>,
-    /// What lasts: when it is over, its number, and whom it meets.
-    lasting: Vec<(Instant, usize, Vec<TaskId>)>,
+    lasting: Vec<Lasting>,
     /// Met by a fault that ends tasks.
     doomed: Vec<TaskId>,
     begin: Instant,
@@ -58,19 +57,26 @@ struct Run<'a> {
     hop: Duration,
 }
 
-/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run.
+/// Runs a cell on a machine that is never late, and just as quick as the model says; its fleet, load and
+/// physics draw from `seed`. `drill` is as fast as it is to run.
 pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
+    run_on(drill, cell, seed, &Machine::default())
+}
+
+/// The same on this machine.
+pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
     let mut fleet = check(drill, cell)?.clone();
     fleet.seed = seed;
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
-    let physics = Physics::default();
+    let physics = machine.physics();
+    let programs = machine.programs(&configuration.models, drill.load.entry());
     let planned = schedule.requests(&drill.load, seed);
     let mut run = Run {
         drill,
         schedule,
         configuration,
-        world: World::new(&fleet, &drill.models, physics),
+        world: World::new(&fleet, &programs, physics),
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
@@ -84,10 +90,17 @@ pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
         used_to: BTreeMap::new(),
         hop: physics.hop,
     };
+    for (place, caller) in configuration.callers.iter().enumerate() {
+        run.world.teach(place, caller.clone());
+    }
+    // All cells have the same way to go.
+    for place in drill.schedules.iter().flat_map(Schedule::linked) {
+        run.world.link(place, seed.wrapping_add(place as u64));
+    }
     run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
     run.load();
     run.settle();
-    Ok(Findings::of(drill, cell, &run.samples, &run.course, &BTreeMap::new()))
+    Ok(Findings::of(drill, cell, &run.samples, &run.course, &run.arrivals()))
 }
 
 fn unanswered(planned: &Planned) -> Sample {
@@ -163,7 +176,9 @@ impl Run<'_> {
         let mut tasks_changed = false;
         while let Some(news) = self.world.poll_news() {
             match news {
-                News::Answered { ticket, status, task } => self.answered(ticket, status, task),
+                News::Answered { ticket, status, task, degraded } => {
+                    self.answered(ticket, status, task, degraded);
+                }
                 News::Controlled(_, record) => self.records.push(record),
                 News::Tasks(_) => tasks_changed = true,
                 News::Listens(task) => self.course.answered(self.world.now(), task),
@@ -203,7 +218,7 @@ impl Run<'_> {
                 Method::Put => "PUT",
                 Method::Post => "POST",
             },
-            target: flow.paths[planned.path].clone(),
+            target: flow.paths[planned.path].replace("{user}", &planned.user.to_string()),
             preferred: sticky.then(|| self.used_to.get(&user).copied()).flatten(),
             affinity: u64::from(planned.user),
             fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
@@ -220,7 +235,13 @@ impl Run<'_> {
         intended + patience * (asked + 1)
     }
 
-    fn answered(&mut self, ticket: u64, status: Option<u16>, task: Option<TaskId>) {
+    fn answered(
+        &mut self,
+        ticket: u64,
+        status: Option<u16>,
+        task: Option<TaskId>,
+        degraded: Option<u32>,
+    ) {
         if ticket == NOBODY {
             return;
         }
@@ -230,95 +251,13 @@ impl Run<'_> {
         // Whoever sent it has given up by then.
         let in_time = completed <= self.waits_until(number, asked);
         if let (Some(status), true) = (status, in_time) {
-            let answer = Answer { completed, status, task, degraded: None };
+            let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
+            let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
             let planned = self.planned[number];
             if let Some(task) = task {
                 self.used_to.entry((planned.flow, planned.user)).or_insert(task);
             }
-        }
-    }
-
-    // The faults
-
-    /// When something is to be done next, as far as that is known.
-    fn due(&self) -> Option<Instant> {
-        let over = self.lasting.iter().map(|(over, ..)| *over);
-        self.coming.iter().filter_map(|fault| self.course.due(fault)).chain(over).min()
-    }
-
-    fn act(&mut self) {
-        let now = self.world.now();
-        let is_due = |fault: &Fault, course: &Course| course.due(fault).is_some_and(|at| at <= now);
-        while let Some(next) = self.coming.iter().position(|fault| is_due(fault, &self.course)) {
-            let fault = self.coming.remove(next);
-            self.inflict(now, fault);
-        }
-        self.mend(now);
-    }
-
-    fn inflict(&mut self, now: Instant, fault: Fault) {
-        match fault.kind.clone() {
-            FaultKind::End { how, service, tasks } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
-                self.doomed.extend(&met);
-                self.course.inflict(now, fault, met.clone());
-                for task in met {
-                    match how {
-                        Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
-                        Ending::Kill => {
-                            self.world.kill(task);
-                        }
-                    }
-                }
-            }
-            FaultKind::Task { service, tasks, fault: how } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
-                let over = self.begin + fault.end();
-                let number = self.course.inflict(now, fault, met.clone());
-                for task in &met {
-                    self.world.disturb(*task, number as u32, how);
-                }
-                self.lasting.push((over, number, met));
-            }
-            FaultKind::QueryOfDeath { service, path } => {
-                self.course.inflict(now, fault, Vec::new());
-                let arrival = Arrival {
-                    method: "GET",
-                    target: path,
-                    preferred: None,
-                    affinity: 0,
-                    fingerprint: u64::MAX,
-                    deadly: true,
-                };
-                self.world.send(service, NOBODY, &arrival);
-            }
-            FaultKind::Deploy { service, definition } => {
-                self.course.inflict(now, fault, Vec::new());
-                let cluster = self.configuration.services()[service].cluster.clone();
-                self.world.deploy(service, cluster, definition.model);
-            }
-            // The load has it in its plan, and what else there is was refused.
-            FaultKind::Spike(_)
-            | FaultKind::Ask { .. }
-            | FaultKind::Link { .. }
-            | FaultKind::Exec(_) => {
-                self.course.inflict(now, fault, Vec::new());
-            }
-        }
-    }
-
-    /// Ends what lasts until `now` at most.
-    fn mend(&mut self, now: Instant) {
-        let (over, later) = self.lasting.drain(..).partition(|(over, ..)| *over <= now);
-        self.lasting = later;
-        for (_, number, met) in over {
-            let met: Vec<TaskId> = met;
-            for task in &met {
-                self.world.mend(*task, number as u32);
-            }
-            let effect = if met.is_empty() { Err("it met no task".to_owned()) } else { Ok(()) };
-            self.course.told(number, effect);
         }
     }
 }

@@ -6,7 +6,7 @@ use seaworthy_core::machine::Machine;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::data::{Answer, Done};
+use super::data::Done;
 use super::planted::Planted;
 use super::{Event, Local, Network, News, Said, World};
 
@@ -42,14 +42,14 @@ impl World {
                 }
                 target_group::Action::Call(action) => {
                     let Done { send, answer, word } = data.carry_out(self.now, action);
-                    if let Some(Answer { ticket, status, task }) = answer {
+                    if let Some(answer) = answer {
                         if self.has(Planted::AnsweredTwice) {
-                            self.news.push_back(News::Answered { ticket, status, task });
+                            self.give(answer);
                         }
-                        if self.has(Planted::NeverAnswered) && task.is_none() {
+                        if self.has(Planted::NeverAnswered) && answer.task.is_none() {
                             continue;
                         }
-                        self.news.push_back(News::Answered { ticket, status, task });
+                        self.give(answer);
                     }
                     if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
                         self.words.push_back(word);
@@ -65,7 +65,8 @@ impl World {
             }
         }
         let service = &mut self.services[place];
-        service.data_due = service.data.group.poll_timeout();
+        let meant = service.data.group.poll_timeout();
+        service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
         if decided {
             self.report(place);
         }
@@ -83,7 +84,8 @@ impl World {
             }
             _ => (there_and_back, Probed::Failed(Failing::Refused)),
         };
-        self.after(delay, place, Local::Probed(self.gateways, probe, result));
+        let late = self.lateness.duration(self.physics.late);
+        self.after(delay + late, place, Local::Probed(self.gateways, probe, result));
     }
 
     /// The gateway tells the agent what it sees.
@@ -108,7 +110,8 @@ impl World {
         if self.partitioned || self.network.chance(loss) {
             return;
         }
-        let due = self.now + self.network.duration(latency);
+        let late = self.lateness.duration(self.physics.late);
+        let due = self.now + self.network.duration(latency) + late;
         let way = usize::from(matches!(message, Local::Endpoints(_)));
         let arrives = &mut self.services[place].arrivals[way];
         *arrives = due.max(*arrives);
