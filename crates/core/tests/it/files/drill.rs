@@ -98,7 +98,8 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
 fn what_is_known_of_a_program_is_read() {
     let step = r#"model.s.start = "250ms..400ms"; model.s.work = { median = "400us", p99 = "3ms" }; model.s.concurrency = 5; model.s.waiting = 0; schedule: faults = [{ at = "5s", deploy = { command = ["t"], model = { start = "1s", status = 500, crashes_after = "5s", stubborn = true } } }]"#;
     let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
-    let told = format!("{:?}\n{:?}\n", drill.models, drill.schedules[0].faults[0].kind);
+    let told =
+        format!("{:?}\n{:?}\n", drill.configurations[0].models, drill.schedules[0].faults[0].kind);
     expect![[r#"
         [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false }]
         Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
