@@ -46,6 +46,7 @@ impl World {
         let place = self.place(task);
         if let Some(process) = self.services[place].processes.get_mut(&task) {
             (process.program, process.strain) = (program, strain);
+            self.set_out(place, task);
         }
     }
 
@@ -92,6 +93,7 @@ impl World {
             let cut = service.data.restart();
             service.data_due = None;
             cut.into_iter().for_each(|answer| self.give(answer));
+            self.break_off(place);
             self.report(place);
         }
     }

@@ -67,10 +67,21 @@ impl World {
             }
         }
         self.words = words;
+        self.break_off(place);
         let service = &mut self.services[place];
         service.data_due = service.data.group.poll_timeout();
         if decided {
             self.report(place);
+        }
+    }
+
+    /// Closes the connections of tries that nobody waits for any more.
+    pub(super) fn break_off(&mut self, place: usize) {
+        while let Some((task, call, attempt)) = self.services[place].data.poll_broken_off() {
+            let process = self.services[place].processes.get(&task);
+            if process.is_some_and(|process| process.program.notices) {
+                self.after(self.physics.hop, place, Local::Closed(task, call, attempt));
+            }
         }
     }
 
