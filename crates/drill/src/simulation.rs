@@ -1,6 +1,11 @@
 //! Cells in virtual time.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
+
 use seaworthy_core::experiment::{Cell, Findings};
+use seaworthy_sim::machine::{Calibration, Machine};
 
 use crate::Error;
 use crate::job::Job;
@@ -9,20 +14,41 @@ use crate::report::Row;
 /// A cell is repeated at most so often.
 pub const MOST_REPEATS: u32 = 1000;
 
-/// Runs a cell that draws from `seed`.
+/// Runs a cell that draws from `seed`, on a machine that is as the model says.
 pub(crate) fn run(job: &Job, cell: Cell, seed: u64) -> Result<Findings, Error> {
-    let found = seaworthy_sim::cell::run(&job.drill, cell, seed);
+    run_on(job, cell, seed, &Machine::default())
+}
+
+fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
+    let found = seaworthy_sim::cell::run_on(&job.drill, cell, seed, machine);
     found.map_err(|source| Error::Simulation { file: job.file.clone(), source })
 }
 
-/// Runs every cell so often, each time from a seed that no repetition draws from.
-pub(crate) fn predict(job: &Job, runs: u32) -> Result<Vec<Row>, Error> {
+/// Runs every cell so often, each time from a seed that no repetition draws from, and on one of the machines that
+/// this one may be. All cores have a part in it.
+pub(crate) fn predict(
+    job: &Job,
+    runs: u32,
+    calibration: Option<&Calibration>,
+) -> Result<Vec<Row>, Error> {
     let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
+    let turns: Vec<(Cell, u32)> = turns.collect();
     let row = |(cell, repeat): (Cell, u32)| {
-        let findings = run(job, cell, cell.seed(job.seed, MOST_REPEATS + repeat))?;
+        let seed = cell.seed(job.seed, MOST_REPEATS + repeat);
+        let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
+        let findings = run_on(job, cell, seed, &machine)?;
         Ok(Row { cell, repeat, findings })
     };
-    turns.map(row).collect()
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let parts = turns.chunks(turns.len().div_ceil(cores).max(1));
+        let part = |part: &'_ [(Cell, u32)]| part.iter().copied().map(row).collect();
+        let threads: Vec<_> = parts.map(|turns| scope.spawn(move || part(turns))).collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        let parts = ended.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
+        let parts: Result<Vec<Vec<Row>>, Error> = parts.collect();
+        Ok(parts?.into_iter().flatten().collect())
+    })
 }
 
 #[cfg(test)]

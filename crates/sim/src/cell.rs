@@ -17,7 +17,8 @@ use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::world::{Arrival, News, Physics, World};
+use crate::machine::Machine;
+use crate::world::{Arrival, News, World};
 
 use faults::Lasting;
 pub use refusal::{Error, check};
@@ -56,19 +57,26 @@ struct Run<'a> {
     hop: Duration,
 }
 
-/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run.
+/// Runs a cell on a machine that is never late, and just as quick as the model says; its fleet, load and
+/// physics draw from `seed`. `drill` is as fast as it is to run.
 pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
+    run_on(drill, cell, seed, &Machine::default())
+}
+
+/// The same on this machine.
+pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
     let mut fleet = check(drill, cell)?.clone();
     fleet.seed = seed;
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
-    let physics = Physics::default();
+    let physics = machine.physics();
+    let programs = machine.programs(&configuration.models, drill.load.entry());
     let planned = schedule.requests(&drill.load, seed);
     let mut run = Run {
         drill,
         schedule,
         configuration,
-        world: World::new(&fleet, &configuration.models, physics),
+        world: World::new(&fleet, &programs, physics),
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,

@@ -62,6 +62,14 @@ impl Dice {
         }
     }
 
+    /// Student's t with so many degrees of freedom, 1 at least: a normal draw over the root of the mean of so many
+    /// squares of others.
+    pub(crate) fn student(&mut self, freedom: u32) -> f64 {
+        let normal = self.normal();
+        let squares: f64 = (0..freedom).map(|_| self.normal()).map(|other| other * other).sum();
+        normal / libm::sqrt(squares / f64::from(freedom))
+    }
+
     /// Normal, with mean 0 and deviation 1: Box and Muller's transform, of which only one half is used.
     fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));

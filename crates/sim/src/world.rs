@@ -7,6 +7,7 @@ mod caller;
 mod calls;
 mod control;
 mod data;
+mod due;
 mod fate;
 mod link;
 mod memory;
@@ -41,6 +42,7 @@ use caller::Word;
 use calls::Outgoing;
 use control::Control;
 use data::Data;
+use due::Due;
 use link::Link;
 use planted::Planted;
 use task::{Job, Process, State};
@@ -65,6 +67,7 @@ pub struct World {
     services: Vec<Service>,
     news: VecDeque<News>,
     network: Dice,
+    lateness: Dice,
     /// What the gateway is to be told next. Kept for its memory alone.
     words: VecDeque<target_group::Input>,
     agent_is_down: bool,
@@ -109,8 +112,8 @@ struct Service {
     starts: Dice,
     work: Dice,
     /// When the gateway wants to be told the time, and the agent.
-    data_due: Option<Instant>,
-    control_due: Option<Instant>,
+    data_due: Due,
+    control_due: Due,
     /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
     /// another.
     arrivals: [Instant; 2],
@@ -211,8 +214,8 @@ impl World {
                 seed,
                 starts: Dice::new(seed, Stream::Start),
                 work: Dice::new(seed, Stream::Service),
-                data_due: None,
-                control_due: None,
+                data_due: Due::default(),
+                control_due: Due::default(),
                 arrivals: [Instant::EPOCH; 2],
             }
         };
@@ -223,6 +226,7 @@ impl World {
             services: fleet.services.iter().enumerate().map(service).collect(),
             news: VecDeque::new(),
             network: Dice::new(fleet.seed, Stream::Network),
+            lateness: Dice::new(fleet.seed, Stream::Machine),
             words: VecDeque::new(),
             agent_is_down: false,
             gateways: 0,
@@ -262,7 +266,8 @@ impl World {
     /// Lets time pass until there is news, but not beyond `until`.
     pub fn advance(&mut self, until: Instant) {
         while self.news.is_empty() {
-            let dues = self.services.iter().map(|one| soonest(one.data_due, one.control_due));
+            let dues =
+                self.services.iter().map(|one| soonest(one.data_due.wakes, one.control_due.wakes));
             let due = dues.fold(self.agenda.next(), soonest);
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
@@ -382,10 +387,10 @@ impl World {
     /// The time has come for whatever waited for it.
     fn time(&mut self, place: usize) {
         let Service { data_due, control_due, .. } = self.services[place];
-        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
+        let is_due = |due: Due| due.wakes.is_some_and(|at| at <= self.now);
         let (data, control) = (is_due(data_due), is_due(control_due));
         if data && self.has(Planted::TimeIsForgotten) {
-            self.services[place].data_due = None;
+            self.services[place].data_due = Due::default();
         } else if data {
             self.services[place].data.group.handle_timeout(self.now);
             self.carry_out(place);

@@ -104,6 +104,13 @@ impl Leak {
 
 // === impl Default ===
 
+/// No time at all.
+impl Default for Distribution {
+    fn default() -> Self {
+        Self::Constant(Duration::ZERO)
+    }
+}
+
 /// A good program, like the example store.
 impl Default for Program {
     fn default() -> Self {

@@ -6,7 +6,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::{Event, Local, Program, Strain, World};
+use super::{Due, Event, Local, Program, Strain, World};
 
 impl World {
     /// The process of a task is killed from outside.
@@ -68,7 +68,7 @@ impl World {
     /// The agent ends, and its tasks go on; nobody hears what happens to them.
     pub fn crash_agent(&mut self) {
         self.agent_is_down = true;
-        self.services.iter_mut().for_each(|service| service.control_due = None);
+        self.services.iter_mut().for_each(|service| service.control_due = Due::default());
     }
 
     /// The next agent goes on with what the last one has written down. Without effect if one runs.
@@ -91,7 +91,7 @@ impl World {
         for place in 0..self.services.len() {
             let service = &mut self.services[place];
             let cut = service.data.restart();
-            service.data_due = None;
+            service.data_due = Due::default();
             cut.into_iter().for_each(|answer| self.give(answer));
             self.break_off(place);
             self.report(place);

@@ -16,6 +16,10 @@ pub struct Physics {
     pub hop: Duration,
     /// The link between agent and gateway.
     pub link: Network,
+    /// How late whoever waits for a moment or a message wakes up: gateway, agent, and a process that is
+    /// to be started.
+    #[serde(default)]
+    pub late: Distribution,
 }
 
 /// A network on which messages are late or lost.
@@ -39,6 +43,7 @@ impl Default for Physics {
                 latency: Distribution::Constant(Duration::from_micros(200)),
                 loss: 0.0,
             },
+            late: Distribution::default(),
         }
     }
 }

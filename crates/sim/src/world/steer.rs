@@ -24,7 +24,9 @@ impl World {
             }
         }
         let service = &mut self.services[place];
-        service.control_due = service.control.reconciler.poll_timeout();
+        let meant = service.control.reconciler.poll_timeout();
+        service.control_due =
+            service.control_due.next(meant, self.physics.late, &mut self.lateness);
         self.news.push_back(News::Tasks(place));
     }
 
@@ -35,7 +37,8 @@ impl World {
                 let program = service.programs[revision as usize - 1];
                 service.processes.insert(task, Process::new(program));
                 let start = service.starts.duration(program.start);
-                self.after(start, place, Local::Listens(task));
+                let late = self.lateness.duration(self.physics.late);
+                self.after(late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
                 return heard.then_some(reconciler::Event::Launched(task));
             }

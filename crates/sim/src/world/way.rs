@@ -69,7 +69,8 @@ impl World {
         self.words = words;
         self.break_off(place);
         let service = &mut self.services[place];
-        service.data_due = service.data.group.poll_timeout();
+        let meant = service.data.group.poll_timeout();
+        service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
         if decided {
             self.report(place);
         }
@@ -97,7 +98,8 @@ impl World {
             }
             _ => (there_and_back, Probed::Failed(Failing::Refused)),
         };
-        self.after(delay, place, Local::Probed(self.gateways, probe, result));
+        let late = self.lateness.duration(self.physics.late);
+        self.after(delay + late, place, Local::Probed(self.gateways, probe, result));
     }
 
     /// The gateway tells the agent what it sees.
@@ -122,7 +124,8 @@ impl World {
         if self.partitioned || self.network.chance(loss) {
             return;
         }
-        let due = self.now + self.network.duration(latency);
+        let late = self.lateness.duration(self.physics.late);
+        let due = self.now + self.network.duration(latency) + late;
         let way = usize::from(matches!(message, Local::Endpoints(_)));
         let arrives = &mut self.services[place].arrivals[way];
         *arrives = due.max(*arrives);
