@@ -1,5 +1,6 @@
 //! What is known of a program without running it: what a simulation has to be told, since nobody decides it.
 
+use std::ops::Not;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,14 +39,14 @@ pub struct Program {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gives_up: Option<Duration>,
     /// It drops what it has of a request when the connection on which that came is closed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "Not::not")]
     pub notices: bool,
     /// It takes memory and never gives it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leak: Option<Leak>,
     /// What a user has stored with a task is known to that task alone, and is 404 for everybody who does not
     /// come from there.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "Not::not")]
     pub remembers: bool,
 }
 
@@ -82,10 +83,6 @@ pub enum Distribution {
         #[serde(with = "as_written")]
         p99: Duration,
     },
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 // === impl Leak ===

@@ -65,8 +65,8 @@ pub enum Forwarded {
 }
 
 /// What a client wants that sends no more (a FIN) while its request is under way: one that has closed its
-/// connection looks just like that. What waits for a task is given up in any case. Source: HAProxy's
-/// `abortonclose`, nginx's `proxy_ignore_client_abort`.
+/// connection looks just like that. What waits for a task is given up in any case. Sources: `abortonclose`
+/// of `HAProxy`, `proxy_ignore_client_abort` of nginx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
