@@ -44,7 +44,7 @@ pub(crate) fn predict(
         let parts = turns.chunks(turns.len().div_ceil(cores).max(1));
         let part = |part: &'_ [(Cell, u32)]| part.iter().copied().map(row).collect();
         let threads: Vec<_> = parts.map(|turns| scope.spawn(move || part(turns))).collect();
-        let ended = threads.into_iter().map(|thread| thread.join());
+        let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
         let parts = ended.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
         let parts: Result<Vec<Vec<Row>>, Error> = parts.collect();
         Ok(parts?.into_iter().flatten().collect())
@@ -53,22 +53,43 @@ pub(crate) fn predict(
 
 #[cfg(test)]
 mod tests {
+    use seaworthy_core::experiment::expectation::Verdict;
+
     use super::*;
     use crate::job::Mode;
     use crate::job::tests::job;
     use crate::report::{self, Results};
+    use crate::shipped;
 
-    /// The same seed, the same report: on any machine.
-    #[test]
-    fn a_drill_in_virtual_time() {
-        let mut job = job(Some("kill-one"), &[]);
+    /// These are about what a program remembers, and are for real ones.
+    const LIVE_ONLY: [&str; 2] = ["memory-leak", "stateful-cart"];
+
+    fn simulate(name: &str) -> (Job, Results) {
+        let mut job = job(Some(name), &[]);
         job.mode = Mode::Simulated;
         let row = |(cell, repeat): (Cell, u32)| Row {
             cell,
             repeat,
             findings: run(&job, cell, cell.seed(job.seed, repeat)).unwrap(),
         };
-        let results = Results { rows: job.turns().map(row).collect(), ..Results::default() };
+        let rows = job.turns().map(row).collect();
+        (job, Results { rows, ..Results::default() })
+    }
+
+    /// Verdicts and claims, as live.
+    #[test]
+    fn every_drill_that_can_be_simulated_goes_as_it_says() {
+        for (name, _) in shipped::ALL.iter().filter(|(name, _)| !LIVE_ONLY.contains(name)) {
+            let (job, results) = simulate(name);
+            let said = report::text(&job, &results, 100);
+            assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
+        }
+    }
+
+    /// The same seed, the same report: on any machine.
+    #[test]
+    fn a_drill_in_virtual_time() {
+        let (job, results) = simulate("kill-one");
         let text = anstream::adapter::strip_str(&report::text(&job, &results, 100)).to_string();
         expect_test::expect_file!["../golden/simulated.txt"].assert_eq(&text);
     }

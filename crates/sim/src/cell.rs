@@ -29,7 +29,7 @@ const NOTICE: Duration = Duration::from_millis(50);
 const FILL_MARGIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether a fault has shown what it will.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The ticket of a query of death: nobody counts its answer.
+/// The ticket of what nobody counts: what opens connections before the load, and queries of death.
 const NOBODY: u64 = (1 << 63) - 1;
 
 /// One run of a cell.
@@ -54,6 +54,8 @@ struct Run<'a> {
     patience: Agenda<(usize, u32)>,
     /// The task that each user is used to: flows share what a user was given.
     used_to: BTreeMap<u32, TaskId>,
+    /// Of what nobody counts, so much is not answered.
+    uncounted: usize,
     hop: Duration,
 }
 
@@ -88,6 +90,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         planned,
         patience: Agenda::new(),
         used_to: BTreeMap::new(),
+        uncounted: 0,
         hop: physics.hop,
     };
     for (place, caller) in configuration.callers.iter().enumerate() {
@@ -98,6 +101,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         run.world.link(place, seed.wrapping_add(place as u64));
     }
     run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
+    run.warm_up();
     run.load();
     run.settle();
     Ok(Findings::of(drill, cell, &run.samples, &run.course, &run.arrivals()))
@@ -127,6 +131,20 @@ impl Run<'_> {
                 }
                 Filling::Waiting => self.pass(until),
             }
+        }
+    }
+
+    /// Has what answered before the load begins that opens its connections, or given up.
+    fn warm_up(&mut self) {
+        let flows = self.drill.load.flows.iter().enumerate();
+        for planned in flows.flat_map(|(place, flow)| flow.warm_up(place)) {
+            let arrival = self.arrival(&planned);
+            self.uncounted += 1;
+            self.world.send(self.drill.load.flows[planned.flow].service, NOBODY, &arrival);
+        }
+        let until = self.world.now() + self.drill.objective.latency;
+        while self.uncounted > 0 && self.world.now() < until {
+            self.pass(until);
         }
     }
 
@@ -200,15 +218,11 @@ impl Run<'_> {
         self.observed = self.records.len();
     }
 
-    /// A client that has `asked` so often before sends its request.
-    fn send(&mut self, number: usize, asked: u32) {
-        let planned = self.planned[number];
+    fn arrival(&self, planned: &Planned) -> Arrival {
         let flow = &self.drill.load.flows[planned.flow];
-        let at = self.begin + self.waits_until(number, asked) + self.hop;
-        self.patience.add(at, (number, asked + 1));
         let service = &self.configuration.services()[flow.service];
         let sticky = service.sticky_cookie.is_some() && planned.user > 0;
-        let arrival = Arrival {
+        Arrival {
             method: match flow.method {
                 Method::Get => "GET",
                 Method::Put => "PUT",
@@ -219,16 +233,25 @@ impl Run<'_> {
             affinity: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
             deadly: false,
-        };
+        }
+    }
+
+    /// A client that has `asked` so often before sends its request.
+    fn send(&mut self, number: usize, asked: u32) {
+        let planned = self.planned[number];
+        let flow = &self.drill.load.flows[planned.flow];
+        let at = self.begin + self.waits_until(number, asked) + self.hop;
+        self.patience.add(at, (number, asked + 1));
+        let arrival = self.arrival(&planned);
         self.world.send(flow.service, self.ticket(number, asked), &arrival);
     }
 
     /// What is asked for: the same path is the same thing, if it does not speak of another user.
-    fn fingerprint(&self, Planned { flow, path, user, .. }: Planned) -> u64 {
+    fn fingerprint(&self, Planned { flow, path, user, .. }: &Planned) -> u64 {
         let flows = &self.drill.load.flows;
-        let path = &flows[flow].paths[path];
+        let path = &flows[*flow].paths[*path];
         let place = flows.iter().flat_map(|flow| &flow.paths).position(|other| other == path);
-        let user = if path.contains("{user}") { user } else { 0 };
+        let user = if path.contains("{user}") { *user } else { 0 };
         (u64::from(user) << 32) + place.unwrap_or_default() as u64
     }
 
@@ -263,6 +286,7 @@ impl Run<'_> {
         degraded: Option<u32>,
     ) {
         if ticket == NOBODY {
+            self.uncounted = self.uncounted.saturating_sub(1);
             return;
         }
         let requests = self.planned.len() as u64;

@@ -21,10 +21,9 @@ mod way;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_core::call::{self, Attempt, CallId, Failure};
+use seaworthy_core::call::{Attempt, CallId, Failure};
 use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
@@ -39,11 +38,10 @@ use seaworthy_core::time::Instant;
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use caller::Word;
-use calls::Outgoing;
+use calls::Between;
 use control::Control;
 use data::Data;
 use due::Due;
-use link::Link;
 use planted::Planted;
 use task::{Job, Process, State};
 
@@ -77,12 +75,7 @@ pub struct World {
     pub partitioned: bool,
     planted: Option<Planted>,
     overheard: Option<Vec<Overheard>>,
-    /// By the place of the service that is called.
-    links: BTreeMap<usize, Link>,
-    /// Tries of calls between services, by their ticket.
-    outgoing: BTreeMap<u64, Outgoing>,
-    /// How many there have been.
-    calls: u64,
+    between: Between,
 }
 
 /// What was said between core and the gateway of a service: when, at which place, and what.
@@ -233,24 +226,12 @@ impl World {
             partitioned: false,
             planted: None,
             overheard: None,
-            links: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
-            calls: 0,
+            between: Between::default(),
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
         world.agenda.add(Instant::EPOCH, Event::Sample);
         world
-    }
-
-    /// Keeps what core and gateways say to each other from now on.
-    pub fn overhear(&mut self) {
-        self.overheard = Some(Vec::new());
-    }
-
-    /// What was kept, and nothing more is.
-    pub fn overheard(&mut self) -> Vec<Overheard> {
-        self.overheard.take().unwrap_or_default()
     }
 
     /// The moment that has been reached.
@@ -278,34 +259,6 @@ impl World {
                 Some(event) => self.happen(event),
                 None => (0..self.services.len()).for_each(|place| self.time(place)),
             }
-        }
-    }
-
-    /// A request reaches the gateway. Its ticket is below 2^63.
-    pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
-        self.begin(place, ticket, arrival, None);
-    }
-
-    /// A request reaches the gateway, and who sent it waits until `deadline`.
-    fn begin(&mut self, place: usize, ticket: u64, arrival: &Arrival, deadline: Option<Instant>) {
-        let repeats_all = self.has(Planted::PostIsRepeated);
-        let Service { data, caller, .. } = &mut self.services[place];
-        let mut input = data.begin(ticket, arrival);
-        if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
-            request.ask.repeatable |= repeats_all;
-            request.ask.deadline = deadline;
-            if caller.is_some() {
-                let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
-                data.note(*call, Arc::new(asked));
-            }
-        }
-        self.data(place, input);
-    }
-
-    /// The client of a request closes its connection.
-    pub fn leave(&mut self, place: usize, ticket: u64) {
-        if let Some(input) = self.services[place].data.leave(ticket) {
-            self.data(place, input);
         }
     }
 

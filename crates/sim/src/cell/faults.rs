@@ -122,7 +122,9 @@ impl Run<'_> {
         for Lasting { number, what, .. } in over {
             let (met, nobody) = match what {
                 Disturbed::Tasks(tasks) => {
-                    tasks.iter().for_each(|task| self.world.mend(*task, number as u32));
+                    for task in &tasks {
+                        self.world.mend(*task, number as u32);
+                    }
                     (tasks.len() as u64, NO_TASK)
                 }
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),

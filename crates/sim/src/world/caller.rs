@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use seaworthy_core::call::{Attempt, CallId};
-use seaworthy_core::experiment::caller::{self, Pool};
+use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
 use seaworthy_core::policy::guard;
 use seaworthy_core::policy::timeout::{Deadline, Timeout};
 use seaworthy_core::policy::{Ask, Outcome, Policy, Rejection};
@@ -23,19 +23,19 @@ use stack::{Came, Stack};
 
 /// A task's calls, and what it knows of the services that it calls.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Calls {
     pool: Option<Slots>,
     stacks: Vec<Stack>,
     /// Those that have come and are not answered.
     requests: BTreeMap<Key, Request>,
     /// Those that are not over, by their number.
-    calls: BTreeMap<u64, Call>,
+    open: BTreeMap<u64, Call>,
     /// How many there have been.
     begun: u64,
     wants: VecDeque<Want>,
 }
 
-/// What the caller wants done.
+/// What is to be done for the calls of a task.
 #[derive(Debug)]
 pub(crate) enum Want {
     /// This try goes to the service at this place; without an answer by the deadline it is given up.
@@ -92,12 +92,12 @@ enum State {
     Pausing(Instant),
 }
 
-// === impl Caller ===
+// === impl Calls ===
 
-impl Caller {
+impl Calls {
     /// Of a task that begins now. `seed` draws jitter.
-    pub(crate) fn new(now: Instant, config: &caller::Caller, seed: u64) -> Self {
-        let stack = |config: &caller::Dependency| {
+    pub(crate) fn new(now: Instant, config: &Caller, seed: u64) -> Self {
+        let stack = |config: &Dependency| {
             Stack::new(now, config.clone(), seed.wrapping_add(config.to as u64))
         };
         let slots = |size| Slots { size, taken: 0, waiting: VecDeque::new() };
@@ -105,7 +105,7 @@ impl Caller {
             pool: config.pool.map(slots),
             stacks: config.dependencies.iter().map(stack).collect(),
             requests: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            open: BTreeMap::new(),
             begun: 0,
             wants: VecDeque::new(),
         }
@@ -151,7 +151,7 @@ impl Caller {
     }
 
     fn answered(&mut self, now: Instant, one: Try, status: Option<u16>) {
-        let Some(call) = self.calls.get_mut(&one.call).filter(|call| call.tries == one.number)
+        let Some(call) = self.open.get_mut(&one.call).filter(|call| call.tries == one.number)
         else {
             return;
         };
@@ -163,7 +163,7 @@ impl Caller {
     }
 
     fn wake(&mut self, now: Instant, number: u64) {
-        let Some(call) = self.calls.get_mut(&number) else { return };
+        let Some(call) = self.open.get_mut(&number) else { return };
         let late = call.deadline.is_some_and(|deadline| deadline <= now);
         match &call.state {
             _ if late => {}
@@ -198,7 +198,7 @@ impl Caller {
         let deadline = limit.map(|limit| Timeout::new(limit).admit(now, &ask)).transpose();
         let until = deadline.as_ref().ok().copied().flatten().map(|Deadline(until)| until);
         let state = State::Waiting;
-        self.calls.insert(number, Call { stack, key, arrival, deadline: until, tries: 0, state });
+        self.open.insert(number, Call { stack, key, arrival, deadline: until, tries: 0, state });
         if let Err(why) = deadline {
             return self.end(now, number, Came::Rejected(why));
         }
@@ -224,7 +224,7 @@ impl Caller {
 
     /// The next try of a call.
     fn attempt(&mut self, now: Instant, number: u64) {
-        let call = self.calls.get_mut(&number).expect("it is not over");
+        let call = self.open.get_mut(&number).expect("it is not over");
         call.tries += 1;
         let ask = Ask { repeatable: false, deadline: call.deadline };
         match self.stacks[call.stack].guard.admit(now, &ask) {
@@ -241,7 +241,7 @@ impl Caller {
 
     /// A try is over: it is the last one, or there will be another.
     fn tried(&mut self, now: Instant, number: u64, pass: Option<guard::Pass>, came: Came) {
-        let call = self.calls.get_mut(&number).expect("it is not over");
+        let call = self.open.get_mut(&number).expect("it is not over");
         let stack = &mut self.stacks[call.stack];
         let outcome = came.outcome(&stack.config.guard);
         if let Some(pass) = pass {
@@ -258,7 +258,7 @@ impl Caller {
 
     /// The tries of a call are over, and it gives its slot back.
     fn over(&mut self, now: Instant, number: u64, came: Came, outcome: Outcome) {
-        let stack = &mut self.stacks[self.calls[&number].stack];
+        let stack = &mut self.stacks[self.open[&number].stack];
         if let Some(retry) = &mut stack.retry {
             retry.settle(now, (), outcome);
         }
@@ -270,7 +270,7 @@ impl Caller {
 
     /// A call is over: the request has this piece, or what there is instead.
     fn end(&mut self, now: Instant, number: u64, came: Came) {
-        let call = self.calls.remove(&number).expect("it ends once");
+        let call = self.open.remove(&number).expect("it ends once");
         let stack = &mut self.stacks[call.stack];
         let piece = stack.piece(now, &call.arrival.target, came);
         let Some(request) = self.requests.get_mut(&call.key) else { return };

@@ -1,5 +1,6 @@
 //! The way of a call from a task to another service, and back again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,22 @@ use super::task::Process;
 use super::{Arrival, Event, Local, News, World};
 
 /// The tickets of calls begin here: all below are for those of users.
-pub(super) const FIRST: u64 = 1 << 63;
+const FIRST: u64 = 1 << 63;
+
+/// Everything between tasks and the services that they call.
+#[derive(Debug, Default)]
+pub(super) struct Between {
+    /// By the place of the service that is called.
+    links: BTreeMap<usize, Link>,
+    /// What is under way, by ticket.
+    outgoing: BTreeMap<u64, Outgoing>,
+    /// How much there has been of it.
+    sent: u64,
+}
 
 /// A try of a call that has left its task.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+struct Outgoing {
     /// The place of its task's service,
     place: usize,
     task: TaskId,
@@ -41,20 +53,20 @@ impl World {
 
     /// Calls to the service at `place` go over a link that can be disturbed; `seed` draws whom that meets.
     pub fn link(&mut self, place: usize, seed: u64) {
-        self.links.insert(place, Link::new(seed));
+        self.between.links.insert(place, Link::new(seed));
     }
 
     /// The link before the service at `place` is disturbed until [`mend_link`](Self::mend_link) is told
     /// the same `id`.
     pub fn disturb_link(&mut self, place: usize, id: u32, fault: LinkFault) {
-        if let Some(link) = self.links.get_mut(&place) {
+        if let Some(link) = self.between.links.get_mut(&place) {
             link.inflict(id, fault);
         }
     }
 
     /// What was done to a link is over. How many calls have met it.
     pub fn mend_link(&mut self, place: usize, id: u32) -> u64 {
-        let Some(link) = self.links.get_mut(&place) else { return 0 };
+        let Some(link) = self.between.links.get_mut(&place) else { return 0 };
         let (met, stalled) = link.heal(id);
         for ticket in stalled {
             self.after(self.physics.hop, place, Local::Call(ticket));
@@ -64,12 +76,12 @@ impl World {
 
     /// When each call came to the link before the service at `place`.
     pub fn arrivals(&self, place: usize) -> &[Instant] {
-        self.links.get(&place).map(Link::arrivals).unwrap_or_default()
+        self.between.links.get(&place).map(Link::arrivals).unwrap_or_default()
     }
 
     /// Does what the calls of a task want done.
     pub(super) fn carry_on(&mut self, place: usize, task: TaskId) {
-        let next = |process: &mut Process| process.caller.as_mut()?.poll();
+        let next = |process: &mut Process| process.calls.as_mut()?.poll();
         while let Some(want) = self.services[place].processes.get_mut(&task).and_then(next) {
             match want {
                 Want::Ask { one, to, arrival, deadline } => {
@@ -77,7 +89,8 @@ impl World {
                     self.ask(Outgoing { place, task, one, to, arrival, deadline, halved });
                 }
                 Want::Wake(at, call) => {
-                    self.agenda.add(at, Event::At(place, Local::Wake(task, call)));
+                    let late = self.lateness.duration(self.physics.late);
+                    self.agenda.add(at + late, Event::At(place, Local::Wake(task, call)));
                 }
                 Want::Answer { job, status, degraded } => {
                     self.answer(place, task, job, status, degraded);
@@ -88,9 +101,9 @@ impl World {
 
     /// A call leaves its task.
     fn ask(&mut self, mut call: Outgoing) {
-        let ticket = FIRST + self.calls;
-        self.calls += 1;
-        let link = self.links.get_mut(&call.to);
+        let ticket = FIRST + self.between.sent;
+        self.between.sent += 1;
+        let link = self.between.links.get_mut(&call.to);
         let fate = link.map(|link| link.arrive(self.now, ticket));
         let hop = self.physics.hop;
         match fate.unwrap_or(Fate::Passed { halved: false }) {
@@ -101,12 +114,12 @@ impl World {
             Fate::Answered(status) => self.after(hop, call.place, Local::Back(ticket, status)),
             Fate::Stalled => {}
         }
-        self.outgoing.insert(ticket, call);
+        self.between.outgoing.insert(ticket, call);
     }
 
     /// It reaches the gateway.
     pub(super) fn arrive(&mut self, ticket: u64) {
-        let Some(call) = self.outgoing.get(&ticket) else { return };
+        let Some(call) = self.between.outgoing.get(&ticket) else { return };
         let (to, arrival) = (call.to, call.arrival.clone());
         // As the header says it.
         let left = |until: Instant| Duration::from_millis(to_millis(until.since(self.now)));
@@ -120,15 +133,15 @@ impl World {
         if ticket < FIRST {
             return self.news.push_back(News::Answered { ticket, status, task, degraded });
         }
-        let Some(call) = self.outgoing.get(&ticket) else { return };
+        let Some(call) = self.between.outgoing.get(&ticket) else { return };
         let (place, status) = (call.place, status.filter(|_| !call.halved));
-        let held = self.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
+        let held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
         self.after(self.physics.hop + held, place, Local::Back(ticket, status));
     }
 
     /// What came of a call reaches its task, if that is still there.
     pub(super) fn come_back(&mut self, ticket: u64, status: Option<u16>) {
-        if let Some(Outgoing { place, task, one, .. }) = self.outgoing.remove(&ticket) {
+        if let Some(Outgoing { place, task, one, .. }) = self.between.outgoing.remove(&ticket) {
             self.hear(place, task, Word::Came(one, status));
         }
     }

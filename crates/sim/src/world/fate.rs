@@ -60,7 +60,9 @@ impl World {
             for job in process.go_on() {
                 self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
             }
-            unheard.into_iter().for_each(|word| self.hear(place, task, word));
+            for word in unheard {
+                self.hear(place, task, word);
+            }
             self.work(place, task);
         }
     }
@@ -92,7 +94,9 @@ impl World {
             let service = &mut self.services[place];
             let cut = service.data.restart();
             service.data_due = Due::default();
-            cut.into_iter().for_each(|answer| self.give(answer));
+            for answer in cut {
+                self.give(answer);
+            }
             self.break_off(place);
             self.report(place);
         }

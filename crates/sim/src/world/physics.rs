@@ -16,8 +16,8 @@ pub struct Physics {
     pub hop: Duration,
     /// The link between agent and gateway.
     pub link: Network,
-    /// How late whoever waits for a moment or a message wakes up: gateway, agent, and a process that is
-    /// to be started.
+    /// How late whoever waits for a moment or a message wakes up: gateway, agent, a process that is to be
+    /// started, and a task whose calls have a timeout.
     #[serde(default)]
     pub late: Distribution,
 }

@@ -9,7 +9,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::time::Instant;
 
-use super::caller::{Caller, Word};
+use super::caller::{Calls, Word};
 use super::memory::Memory;
 use super::strain::{Meter, Strain};
 
@@ -56,7 +56,7 @@ pub(crate) struct Process {
     /// Came to their end while it hung.
     held: Vec<Job>,
     /// Its calls to other services, if it makes some.
-    pub(crate) caller: Option<Box<Caller>>,
+    pub(crate) calls: Option<Box<Calls>>,
     /// What it did not hear of them while it hung.
     unheard: Vec<Word>,
 }
@@ -97,7 +97,7 @@ impl Process {
             waiting: VecDeque::new(),
             working: Vec::new(),
             held: Vec::new(),
-            caller: None,
+            calls: None,
             unheard: Vec::new(),
         }
     }
@@ -156,16 +156,16 @@ impl Process {
     }
 
     /// Its own work on a request is done. Whether others have to do theirs now, and that goes on.
-    pub(crate) fn calls(&mut self, now: Instant, job: Job) -> bool {
-        let Some(caller) = &mut self.caller else { return false };
-        !self.hangs && self.working.contains(&job) && caller.begin(now, job)
+    pub(crate) fn has_to_call(&mut self, now: Instant, job: Job) -> bool {
+        let Some(calls) = &mut self.calls else { return false };
+        !self.hangs && self.working.contains(&job) && calls.begin(now, job)
     }
 
     /// Something is heard of a call, now or later.
     pub(crate) fn hear(&mut self, now: Instant, word: Word) {
-        match &mut self.caller {
+        match &mut self.calls {
             _ if self.hangs => self.unheard.push(word),
-            Some(caller) => caller.hear(now, word),
+            Some(calls) => calls.hear(now, word),
             None => {}
         }
     }
@@ -198,8 +198,8 @@ impl Process {
         let is_other = |job: &Job| (job.call, job.attempt) != (call, attempt);
         self.working.retain(is_other);
         self.waiting.retain(is_other);
-        if let Some(caller) = &mut self.caller {
-            caller.forget(call, attempt);
+        if let Some(calls) = &mut self.calls {
+            calls.forget(call, attempt);
         }
         self.in_hand() < had
     }

@@ -1,5 +1,8 @@
 //! The way of data: the gateway is told, and what it wants is done.
 
+use std::sync::Arc;
+
+use seaworthy_core::call;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Failing, ProbeId, Probed};
 use seaworthy_core::machine::Machine;
@@ -8,9 +11,43 @@ use seaworthy_core::time::Instant;
 
 use super::data::Done;
 use super::planted::Planted;
-use super::{Event, Local, Network, News, Said, World};
+use super::{Arrival, Event, Local, Network, News, Said, Service, World};
 
 impl World {
+    /// A request reaches the gateway. Its ticket is below 2^63.
+    pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
+        self.begin(place, ticket, arrival, None);
+    }
+
+    /// A request reaches the gateway, and who sent it waits until `deadline`.
+    pub(super) fn begin(
+        &mut self,
+        place: usize,
+        ticket: u64,
+        arrival: &Arrival,
+        deadline: Option<Instant>,
+    ) {
+        let repeats_all = self.has(Planted::PostIsRepeated);
+        let Service { data, caller, .. } = &mut self.services[place];
+        let mut input = data.begin(ticket, arrival);
+        if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
+            request.ask.repeatable |= repeats_all;
+            request.ask.deadline = deadline;
+            if caller.is_some() {
+                let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
+                data.note(*call, Arc::new(asked));
+            }
+        }
+        self.data(place, input);
+    }
+
+    /// The client of a request closes its connection.
+    pub fn leave(&mut self, place: usize, ticket: u64) {
+        if let Some(input) = self.services[place].data.leave(ticket) {
+            self.data(place, input);
+        }
+    }
+
     /// Tells the gateway, and does what it wants.
     pub(super) fn data(&mut self, place: usize, input: target_group::Input) {
         self.tell_group(place, input);

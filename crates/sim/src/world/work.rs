@@ -6,7 +6,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
-use super::caller::Caller;
+use super::caller::Calls;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
@@ -33,8 +33,8 @@ impl World {
         let job = Job { status: process.status(self.now, job.asked), ..job };
         if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
             let seed = seed.wrapping_add(task.0.into());
-            let caller = || Box::new(Caller::new(self.now, config, seed));
-            process.caller.get_or_insert_with(caller).take(job, asked, until);
+            let calls = || Box::new(Calls::new(self.now, config, seed));
+            process.calls.get_or_insert_with(calls).take(job, asked, until);
         }
         let gives_up = process.program.gives_up;
         let effect = process.take(job);
@@ -88,8 +88,9 @@ impl World {
 
     /// The task's own work on a request is done.
     pub(super) fn finish(&mut self, place: usize, task: TaskId, job: Job) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        if process.calls(self.now, job) {
+        let Service { caller, processes, .. } = &mut self.services[place];
+        let mut process = caller.as_ref().and_then(|_| processes.get_mut(&task));
+        if process.as_mut().is_some_and(|process| process.has_to_call(self.now, job)) {
             self.carry_on(place, task);
         } else {
             self.answer(place, task, job, job.status, None);

@@ -24,7 +24,7 @@ pub(super) struct RawPool {
     waiting: Option<Number>,
 }
 
-/// `calls.products = { paths = ["/products"], timeout = "1s" }`, or without paths `each_call = { … }`
+/// `calls.products = { paths = ["/products"], timeout = "1s" }`, `each_call = { timeout = "1s" }`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawCall {
@@ -67,9 +67,8 @@ struct RawRetry {
 const MOST: u32 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The calls of the program of the service at `place`; what one leaves out, it has from `each`.
+/// The calls of a program; what one leaves out, it has from `each`.
 pub(super) fn read(
-    place: usize,
     pool: Option<RawPool>,
     each: &RawCall,
     calls: &BTreeMap<String, RawCall>,
@@ -79,10 +78,6 @@ pub(super) fn read(
     let read = |(name, call): (&String, &RawCall)| {
         let key = format!("calls.{name}");
         let to = services.place(&key, Some(name))?;
-        if to == place {
-            let problem = "is the service itself; allowed are services that do not call this one";
-            return Err(ConfigError::new(key, problem));
-        }
         call.or(each).read(to).map_err(|error| error.below(key))
     };
     let mut dependencies = calls.iter().map(read).collect::<Result<Vec<_>, _>>()?;

@@ -99,14 +99,10 @@ impl RawModel {
         }
     }
 
-    /// How the program of the service at `place` calls others.
-    pub(super) fn read_caller(
-        &self,
-        place: usize,
-        services: &Services,
-    ) -> Result<Caller, ConfigError> {
+    /// How the program calls others.
+    pub(super) fn read_caller(&self, services: &Services) -> Result<Caller, ConfigError> {
         let each = self.each_call.clone().unwrap_or_default();
-        caller::read(place, self.pool, &each, &self.calls, services)
+        caller::read(self.pool, &each, &self.calls, services)
     }
 
     /// What says how a program calls others, if it says that.

@@ -62,7 +62,7 @@ impl Services {
         for (name, raw) in raw {
             let place = self.place(name, Some(name))?;
             models[place] = raw.read(Program::default()).map_err(|e| e.below(name))?;
-            callers[place] = raw.read_caller(place, self).map_err(|e| e.below(name))?;
+            callers[place] = raw.read_caller(self).map_err(|e| e.below(name))?;
         }
         if let Some(circle) = circle(&callers) {
             let names: Vec<&str> = circle.iter().map(|place| self.names[*place].as_str()).collect();

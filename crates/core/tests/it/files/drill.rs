@@ -365,7 +365,7 @@ proptest! {
 }
 
 /// The good file with the changes of a step; those of its schedule begin with `schedule: `.
-fn file(step: &str) -> String {
+pub(super) fn file(step: &str) -> String {
     let of_schedule = |change: &&str| change.starts_with("schedule: ");
     let (schedule, rest): (Vec<&str>, Vec<&str>) =
         step.split("; ").filter(|change| !change.is_empty()).partition(of_schedule);
@@ -377,7 +377,7 @@ fn file(step: &str) -> String {
     format!("{rest}\n[[schedule]]\n{schedule}")
 }
 
-fn check(expect: &Expect) {
+pub(super) fn check(expect: &Expect) {
     golden::check(expect, |step| {
         let read = super::read::<RawDrill, Drill>(&file(step));
         vec![read.map_or_else(|error| error, |_| "good".to_owned())]
