@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::random::{Stream, unit};
+use seaworthy_core::time::Instant;
 
 /// 99 % of a normal distribution lie below so many standard deviations.
 const NINETY_NINE: f64 = 2.326_347_874_040_841;
@@ -45,7 +46,8 @@ impl Dice {
     }
 
     pub(crate) fn duration(&mut self, distribution: Distribution) -> Duration {
-        let nanos = |duration: Duration| duration.as_nanos() as f64;
+        // Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
+        let nanos = |duration: Duration| (Instant::EPOCH + duration).as_nanos() as f64;
         match distribution {
             Distribution::Constant(duration) => duration,
             Distribution::Uniform(shortest, longest) => {

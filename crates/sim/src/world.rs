@@ -66,8 +66,8 @@ pub struct World {
     news: VecDeque<News>,
     network: Dice,
     lateness: Dice,
-    /// What the gateway is to be told next. Kept for its memory alone.
-    words: VecDeque<target_group::Input>,
+    /// What the gateway is to be told next, when all that it wants is carried out.
+    words: VecDeque<data::Word>,
     agent_is_down: bool,
     /// How often the gateway was started again.
     gateways: u32,

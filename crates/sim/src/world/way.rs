@@ -63,13 +63,11 @@ impl World {
 
     pub(super) fn carry_out(&mut self, place: usize) {
         let mut decided = false;
-        // What it wants may call for another word to it, which waits until all is carried out.
-        let mut words = std::mem::take(&mut self.words);
         loop {
             let data = &mut self.services[place].data;
             let Some(action) = data.group.poll_action() else {
-                let Some(word) = words.pop_front() else { break };
-                self.tell_group(place, word);
+                let Some(word) = self.words.pop_front() else { break };
+                self.tell_group(place, word.into());
                 continue;
             };
             if let Some(all) = &mut self.overheard {
@@ -91,7 +89,7 @@ impl World {
                         self.give(answer);
                     }
                     if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
-                        words.push_back(word.into());
+                        self.words.push_back(word);
                     }
                     if let Some((task, job)) = send {
                         self.after(self.physics.hop, place, Local::Reach(task, job));
@@ -103,7 +101,6 @@ impl World {
                 }
             }
         }
-        self.words = words;
         self.break_off(place);
         let service = &mut self.services[place];
         let meant = service.data.group.poll_timeout();
