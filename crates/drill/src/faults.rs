@@ -177,7 +177,7 @@ impl Faults {
                 let met = watch.end(how, meant).await?;
                 watch.course.inflict(at, fault, met);
             }
-            FaultKind::Ask { service, tasks, path } => {
+            FaultKind::Ask { service, tasks, path, .. } => {
                 let met = tasks.among(&watch.course.in_rotation_of(service));
                 let addresses: Vec<_> =
                     met.iter().filter_map(|task| watch.address(*task)).collect();

@@ -1,7 +1,7 @@
 //! The drill files that come with the program.
 
 /// Each with its name, which is that of its file.
-pub(crate) const ALL: [(&str, &str); 16] = [
+pub(crate) const ALL: [(&str, &str); 18] = [
     ("autoscaling", include_str!("../../../drills/autoscaling.toml")),
     ("bad-revisions", include_str!("../../../drills/bad-revisions.toml")),
     ("dead-dependency", include_str!("../../../drills/dead-dependency.toml")),
@@ -10,6 +10,8 @@ pub(crate) const ALL: [(&str, &str); 16] = [
     ("kill-one", include_str!("../../../drills/kill-one.toml")),
     ("memory-leak", include_str!("../../../drills/memory-leak.toml")),
     ("metastable", include_str!("../../../drills/metastable.toml")),
+    ("metastable-cold", include_str!("../../../drills/metastable-cold.toml")),
+    ("metastable-retries", include_str!("../../../drills/metastable-retries.toml")),
     ("one-slow-floods-all", include_str!("../../../drills/one-slow-floods-all.toml")),
     ("percent", include_str!("../../../drills/percent.toml")),
     ("query-of-death", include_str!("../../../drills/query-of-death.toml")),

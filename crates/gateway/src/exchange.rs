@@ -90,8 +90,7 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let Scratch { input, head, out, line } = scratch;
         let key = request.impersonal.then(|| Key::of(head));
-        let patience = worker.service.config.http.body_timeout;
-        let upload = Upload::new(head, input, request, patience);
+        let upload = Upload::new(head, input, request, &worker.service.config.http);
         let account = Account::new(request.route, begun);
         Self { worker, client, request, upload, out, line, key, account, spare: None }
     }

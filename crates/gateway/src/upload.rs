@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use seaworthy_core::call::{Failure, FailureKind};
+use seaworthy_core::fleet::http::{Config, HalfClose};
 use seaworthy_core::policy::timeout::{HEADER, to_millis};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -41,6 +42,7 @@ pub(crate) struct Upload<'a> {
     patience: Duration,
     /// unless the client still waits for the task's word to send it.
     awaits_word: bool,
+    half_close: HalfClose,
     /// Some was sent that is not at hand any more.
     lost: bool,
     /// Some of this try may have reached the task.
@@ -64,7 +66,7 @@ impl<'a> Upload<'a> {
         head: &'a mut Vec<u8>,
         input: &'a mut BytesMut,
         request: &Request,
-        patience: Duration,
+        config: &Config,
     ) -> Self {
         Self {
             // The empty line is written behind what a try adds.
@@ -73,8 +75,9 @@ impl<'a> Upload<'a> {
             out: head,
             input,
             body: Body::new(request.framing),
-            patience,
+            patience: config.body_timeout,
             awaits_word: request.expects,
+            half_close: config.half_close,
             lost: false,
             begun: false,
             received: 0,
@@ -90,7 +93,7 @@ impl<'a> Upload<'a> {
     /// Watches the client while nothing can be sent. One that has stopped sending by then counts as
     /// gone: nothing was done for it yet, and most have just closed.
     pub(crate) async fn watch(&mut self, client: ReadHalf<'_>) {
-        watch(self.input, client, true).await;
+        watch(self.input, client, HalfClose::Gone).await;
     }
 
     /// Bytes that a request holds while it waits.
@@ -152,7 +155,7 @@ impl<'a> Upload<'a> {
                 return cut;
             }
         }
-        watch(self.input, client, false).await;
+        watch(self.input, client, self.half_close).await;
         Cut::Gone
     }
 
@@ -199,14 +202,13 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Waits for the client to go away, and reads ahead. One that has only stopped sending may still want
-/// its answer, unless that `is_gone`.
-pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>, is_gone: bool) {
+/// Waits for the client to go away, and reads ahead.
+pub(crate) async fn watch(input: &mut BytesMut, client: ReadHalf<'_>, half_close: HalfClose) {
     let is_readable = || poll_fn(|context| client.as_ref().poll_read_ready(context));
     while input.len() < READ_AHEAD && is_readable().await.is_ok() {
         make_room(input);
         match client.try_read_buf(input) {
-            Ok(0) if is_gone => return,
+            Ok(0) if half_close == HalfClose::Gone => return,
             Ok(0) => break,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -237,7 +239,8 @@ mod tests {
                 (b"head\r\n\r\n".to_vec(), BytesMut::from(&*vec![b'x'; length]));
             let framing = Framing::Length(length as u64);
             let request = Request { framing, ..Request::PLAIN };
-            let mut upload = Upload::new(&mut head, &mut input, &request, Duration::MAX);
+            let config = Config::default();
+            let mut upload = Upload::new(&mut head, &mut input, &request, &config);
             upload.take().unwrap();
             let failure = upload.failure(FailureKind::Closed, false, true);
             assert_eq!((failure.sent, failure.replayable), (lost, !lost));

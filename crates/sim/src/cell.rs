@@ -50,10 +50,10 @@ struct Run<'a> {
     begin: Instant,
     samples: Vec<Sample>,
     planned: Vec<Planned>,
-    /// Who asks again unless there is a right answer by then, and how often it has asked before.
-    again: Agenda<(usize, u32)>,
-    /// The task that each user of each flow is used to.
-    used_to: BTreeMap<(usize, u32), TaskId>,
+    /// Who has had enough unless there is a right answer by then, and how often it has asked.
+    patience: Agenda<(usize, u32)>,
+    /// The task that each user is used to: flows share what a user was given.
+    used_to: BTreeMap<u32, TaskId>,
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
@@ -88,7 +88,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         begin: Instant::EPOCH,
         samples: planned.iter().map(unanswered).collect(),
         planned,
-        again: Agenda::new(),
+        patience: Agenda::new(),
         used_to: BTreeMap::new(),
         uncounted: 0,
         hop: physics.hop,
@@ -156,7 +156,8 @@ impl Run<'_> {
         let end = self.begin + self.schedule.duration + self.drill.objective.latency;
         loop {
             let next = self.planned.get(sent).map(|planned| self.begin + planned.intended);
-            let due = soonest(next.map(|at| at + self.hop), soonest(self.again.next(), self.due()));
+            let due =
+                soonest(next.map(|at| at + self.hop), soonest(self.patience.next(), self.due()));
             let until = due.map_or(end, |due| due.min(end));
             self.pass(until);
             let now = self.world.now();
@@ -166,10 +167,8 @@ impl Run<'_> {
                 self.send(sent, 0);
                 sent += 1;
             }
-            while let Some((number, asked)) = self.again.take(now) {
-                if !self.samples[number].succeeded(&self.drill.objective) {
-                    self.send(number, asked);
-                }
+            while let Some((number, asked)) = self.patience.take(now) {
+                self.give_up(number, asked);
             }
             self.act();
             if now >= end {
@@ -222,7 +221,6 @@ impl Run<'_> {
     fn arrival(&self, planned: &Planned) -> Arrival {
         let flow = &self.drill.load.flows[planned.flow];
         let service = &self.configuration.services()[flow.service];
-        let user = (planned.flow, planned.user);
         let sticky = service.sticky_cookie.is_some() && planned.user > 0;
         Arrival {
             method: match flow.method {
@@ -231,9 +229,9 @@ impl Run<'_> {
                 Method::Post => "POST",
             },
             target: flow.paths[planned.path].replace("{user}", &planned.user.to_string()),
-            preferred: sticky.then(|| self.used_to.get(&user).copied()).flatten(),
+            preferred: sticky.then(|| self.used_to.get(&planned.user).copied()).flatten(),
             affinity: u64::from(planned.user),
-            fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
+            fingerprint: self.fingerprint(planned),
             deadly: false,
         }
     }
@@ -242,13 +240,35 @@ impl Run<'_> {
     fn send(&mut self, number: usize, asked: u32) {
         let planned = self.planned[number];
         let flow = &self.drill.load.flows[planned.flow];
-        if asked + 1 < flow.attempts {
-            let at = self.begin + self.waits_until(number, asked) + self.hop;
-            self.again.add(at, (number, asked + 1));
-        }
+        let at = self.begin + self.waits_until(number, asked) + self.hop;
+        self.patience.add(at, (number, asked + 1));
         let arrival = self.arrival(&planned);
-        let ticket = u64::from(asked) * self.planned.len() as u64 + number as u64;
-        self.world.send(flow.service, ticket, &arrival);
+        self.world.send(flow.service, self.ticket(number, asked), &arrival);
+    }
+
+    /// What is asked for: the same path is the same thing, if it does not speak of another user.
+    fn fingerprint(&self, Planned { flow, path, user, .. }: &Planned) -> u64 {
+        let flows = &self.drill.load.flows;
+        let path = &flows[*flow].paths[*path];
+        let place = flows.iter().flat_map(|flow| &flow.paths).position(|other| other == path);
+        let user = if path.contains("{user}") { *user } else { 0 };
+        (u64::from(user) << 32) + place.unwrap_or_default() as u64
+    }
+
+    /// A client that has `asked` so often leaves if it has no right answer, and asks again if it may.
+    fn give_up(&mut self, number: usize, asked: u32) {
+        if self.samples[number].succeeded(&self.drill.objective) {
+            return;
+        }
+        let flow = &self.drill.load.flows[self.planned[number].flow];
+        self.world.leave(flow.service, self.ticket(number, asked - 1));
+        if asked < flow.attempts {
+            self.send(number, asked);
+        }
+    }
+
+    fn ticket(&self, number: usize, asked: u32) -> u64 {
+        u64::from(asked) * self.planned.len() as u64 + number as u64
     }
 
     /// Until when a client that had `asked` so often before waits for an answer.
@@ -278,9 +298,8 @@ impl Run<'_> {
             let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
             let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
-            let planned = self.planned[number];
             if let Some(task) = task {
-                self.used_to.entry((planned.flow, planned.user)).or_insert(task);
+                self.used_to.insert(self.planned[number].user, task);
             }
         }
     }

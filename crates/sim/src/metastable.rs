@@ -1,19 +1,22 @@
-//! How long a trigger may last before what it leaves behind stays.
+//! How large a trigger may be before what it leaves behind stays.
 //!
-//! A service is *metastable* where something that is soon over (a spike, tasks that are slow for a while) takes it down
-//! and it stays down: what it does while it is down, such as work for clients who have given up and ask again, keeps it
-//! there. How long the trigger must last for that differs from seed to seed, and is found for each by bisection.
+//! A service is *metastable* where something that is soon over (a spike, tasks that are slow for a while, or that are
+//! killed and replaced) takes it down and it stays down: what it does while it is down, such as work for clients who
+//! have given up and ask again, keeps it there. How large the trigger must be for that differs from seed to seed, and
+//! is found for each by bisection.
 
+use std::fmt;
 use std::time::Duration;
 
-use seaworthy_core::experiment::{Cell, Drill, Fault, Schedule};
+use seaworthy_core::experiment::load::Flow;
+use seaworthy_core::experiment::{Cell, Drill, Fault, FaultKind, Schedule, Which};
 
 use crate::cell::{self, Error};
 
-/// The longest trigger is halved so often.
-const HALVINGS: u32 = 9;
+/// A trigger that lasts is tried in so many steps.
+const STEPS: u32 = 512;
 
-/// A drill whose trigger can last for a longer or a shorter time.
+/// A drill whose trigger can be larger or smaller.
 #[derive(Clone, Debug)]
 pub struct Search {
     drill: Drill,
@@ -23,25 +26,37 @@ pub struct Search {
     calm: Duration,
 }
 
-/// The boundaries of many seeds; none: they do not stay down, not even after the longest trigger.
+/// How large a trigger is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// It lasts for so long.
+    Lasts(Duration),
+    /// So many tasks are ended.
+    Tasks(u32),
+}
+
+/// The boundaries of many seeds; none: they do not stay down, not even after the largest trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boundary {
     /// That of the first seed to stay down,
-    pub shortest: Option<Duration>,
+    pub smallest: Option<Size>,
     /// half of them have by then,
-    pub median: Option<Duration>,
+    pub median: Option<Size>,
     /// and that of the last one.
-    pub longest: Option<Duration>,
+    pub largest: Option<Size>,
 }
 
 // === impl Search ===
 
 impl Search {
     /// By the first schedule of which nothing is but a trigger: one fault that lasts, and not to the end
-    /// of the load. None if no schedule is like that.
+    /// of the load, or that ends tasks. None if no schedule is like that.
     pub fn new(drill: Drill) -> Option<Self> {
+        let is_trigger = |fault: &Fault| {
+            fault.lasts > Duration::ZERO || matches!(fault.kind, FaultKind::End { .. })
+        };
         let calm = |schedule: &Schedule| match &schedule.faults[..] {
-            [fault] if fault.lasts > Duration::ZERO => schedule.duration.checked_sub(fault.end()),
+            [fault] if is_trigger(fault) => schedule.duration.checked_sub(fault.end()),
             _ => None,
         };
         let mut found = drill.schedules.iter().map(calm).enumerate();
@@ -66,6 +81,13 @@ impl Search {
         &self.drill
     }
 
+    /// How many requests a second there are when the trigger comes.
+    pub fn rate(&self) -> u32 {
+        let at = self.trigger().at;
+        let comes = |flow: &&Flow| flow.from <= at && flow.until.is_none_or(|until| at < until);
+        self.drill.load.flows.iter().filter(comes).map(|flow| flow.rate).sum()
+    }
+
     /// The trigger, as the drill has it.
     pub fn trigger(&self) -> &Fault {
         &self.drill.schedules[self.schedule].faults[0]
@@ -76,52 +98,79 @@ impl Search {
         self.calm
     }
 
-    /// After a trigger of which length, up to `longest`, a configuration stays down, for seeds 1 to `seeds`,
-    /// of which there is at least one.
+    /// After a trigger of which size a configuration stays down, for seeds 1 to `seeds`, of which there is at
+    /// least one. What lasts does so up to `longest`; tasks are ended up to all that there are.
     pub fn boundary(
         &self,
         configuration: usize,
         longest: Duration,
         seeds: u32,
     ) -> Result<Boundary, Error> {
-        let of = |seed| self.boundary_of(configuration, longest, seed);
+        let sizes = self.sizes(configuration, longest);
+        let of = |seed| self.boundary_of(configuration, &sizes, seed);
         let mut all = (1..=seeds).map(of).collect::<Result<Vec<_>, _>>()?;
-        all.sort_by_key(|boundary| boundary.unwrap_or(Duration::MAX));
+        all.sort_by_key(|boundary| (boundary.is_none(), *boundary));
         let last = all.len() - 1;
-        Ok(Boundary { shortest: all[0], median: all[last / 2], longest: all[last] })
+        Ok(Boundary { smallest: all[0], median: all[last / 2], largest: all[last] })
+    }
+
+    /// From the smallest to the largest trigger.
+    fn sizes(&self, configuration: usize, longest: Duration) -> Vec<Size> {
+        match self.trigger().kind {
+            FaultKind::End { service, .. } => {
+                let services = self.drill.configurations[configuration].services();
+                (1..=services[service].cluster.desired_count).map(Size::Tasks).collect()
+            }
+            _ => (1..=STEPS).map(|step| Size::Lasts(longest * step / STEPS)).collect(),
+        }
     }
 
     fn boundary_of(
         &self,
         configuration: usize,
-        longest: Duration,
+        sizes: &[Size],
         seed: u32,
-    ) -> Result<Option<Duration>, Error> {
-        if !self.stays_down(configuration, longest, seed)? {
-            return Ok(None);
+    ) -> Result<Option<Size>, Error> {
+        // Up to the first it recovers, from the second on it does not.
+        let (mut recovers, mut stays) = (0, sizes.len());
+        while recovers < stays {
+            // The largest comes first: most settings bear that.
+            let last = stays == sizes.len();
+            let middle = if last { stays - 1 } else { usize::midpoint(recovers, stays) };
+            if self.stays_down(configuration, sizes[middle], seed)? {
+                stays = middle;
+            } else {
+                recovers = middle + 1;
+            }
         }
-        let (mut recovers, mut stays) = (Duration::ZERO, longest);
-        for _ in 0..HALVINGS {
-            let middle = (recovers + stays) / 2;
-            let is_down = self.stays_down(configuration, middle, seed)?;
-            *(if is_down { &mut stays } else { &mut recovers }) = middle;
-        }
-        Ok(Some(stays))
+        Ok(sizes.get(stays).copied())
     }
 
-    /// Whether the objective never holds again after a trigger of this length, with this seed.
-    pub fn stays_down(
-        &self,
-        configuration: usize,
-        lasts: Duration,
-        seed: u32,
-    ) -> Result<bool, Error> {
+    /// Whether the objective never holds again after a trigger of this size, with this seed.
+    pub fn stays_down(&self, configuration: usize, size: Size, seed: u32) -> Result<bool, Error> {
         let mut drill = self.drill.clone();
         let schedule = &mut drill.schedules[self.schedule];
-        schedule.faults[0].lasts = lasts;
+        let trigger = &mut schedule.faults[0];
+        match (size, &mut trigger.kind) {
+            (Size::Lasts(lasts), _) => trigger.lasts = lasts,
+            (Size::Tasks(count), FaultKind::End { tasks, .. }) => *tasks = Which::Oldest(count),
+            (Size::Tasks(_), _) => {}
+        }
         schedule.duration = schedule.faults[0].end() + self.calm;
         let cell = Cell { configuration, schedule: self.schedule };
         let seed = cell.seed(drill.configurations[0].seed(), seed);
         Ok(cell::run(&drill, cell, seed)?.numbers.recovery.is_none())
+    }
+}
+
+// === impl Display ===
+
+/// `1.29 s`, `2 tasks`
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lasts(time) => write!(f, "{:.2} s", time.as_secs_f64()),
+            Self::Tasks(count) => write!(f, "{}", Which::Oldest(*count)),
+        }
     }
 }

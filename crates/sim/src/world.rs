@@ -10,6 +10,7 @@ mod data;
 mod due;
 mod fate;
 mod link;
+mod memory;
 mod physics;
 pub(crate) mod planted;
 mod steer;
@@ -22,7 +23,7 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::call::Failure;
+use seaworthy_core::call::{Attempt, CallId, Failure};
 use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
@@ -130,6 +131,10 @@ enum Local {
     Reach(TaskId, Job),
     /// The work on it comes to its end.
     Finish(TaskId, Job),
+    /// Its program has had enough of it.
+    GiveUp(TaskId, Job),
+    /// The connection of a try is closed.
+    Closed(TaskId, CallId, Attempt),
     /// What becomes of it reaches the gateway.
     Reply(TaskId, Job, Reply),
     /// A check of this gateway has a result.
@@ -143,7 +148,7 @@ enum Local {
     /// A process listens from now on.
     Listens(TaskId),
     /// A process ends by itself.
-    Crash(TaskId),
+    Crash(TaskId, Exit),
     /// A call of another service's task reaches the gateway,
     Call(u64),
     /// and this comes back to its task.
@@ -298,6 +303,8 @@ impl World {
         match local {
             Local::Reach(task, job) => self.reach(place, task, job),
             Local::Finish(task, job) => self.finish(place, task, job),
+            Local::GiveUp(task, job) => self.give_up(place, task, job),
+            Local::Closed(task, call, attempt) => self.close(place, task, call, attempt),
             Local::Reply(task, job, reply) => {
                 if let Some(input) = self.services[place].data.reply(task, job, reply) {
                     self.data(place, input);
@@ -329,14 +336,11 @@ impl World {
                 let Some(process) = self.services[place].processes.get_mut(&task) else { return };
                 if process.state == State::Starting {
                     process.state = State::Listening;
-                    let crashes_after = process.program.crashes_after;
                     self.news.push_back(News::Listens(task));
-                    if let Some(after) = crashes_after {
-                        self.after(after, place, Local::Crash(task));
-                    }
+                    self.set_out(place, task);
                 }
             }
-            Local::Crash(task) => self.end(place, task, Exit::Code(1)),
+            Local::Crash(task, exit) => self.end(place, task, exit),
             Local::Call(ticket) => self.arrive(ticket),
             Local::Back(ticket, status) => self.come_back(ticket, status),
             Local::Wake(task, call) => self.hear(place, task, Word::Time(call)),

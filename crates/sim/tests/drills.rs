@@ -4,7 +4,7 @@
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::{Cell, Drill, Findings, RawDrill};
 use seaworthy_sim::cell;
-use seaworthy_sim::metastable::Search;
+use seaworthy_sim::metastable::{Search, Size};
 
 fn drill(text: &str) -> Drill {
     let raw: RawDrill = toml::from_str(text).unwrap();
@@ -36,15 +36,49 @@ fn deployments_of_what_is_no_good_go_as_expected() {
 /// Whether a service stays down is a matter of what waits, and not of what came.
 #[test]
 fn a_spike_is_outlasted_by_what_it_leaves_behind_unless_that_is_bounded() {
-    let search = Search::new(drill(include_str!("../../../drills/metastable.toml"))).unwrap();
-    let spike = search.trigger().lasts;
-    for seed in 1..=5 {
-        let stays_down = |configuration, lasts| {
-            search.stays_down(configuration, lasts, seed).expect("it can be simulated")
-        };
-        assert!(!stays_down(0, spike / 20), "a short spike, seed {seed}");
-        assert!(stays_down(0, spike), "the drill's spike, seed {seed}");
-        assert!(!stays_down(1, spike * 5), "a long spike before a bulkhead, seed {seed}");
+    for text in [
+        include_str!("../../../drills/metastable.toml"),
+        include_str!("../../../drills/metastable-retries.toml"),
+    ] {
+        let search = Search::new(drill(text)).unwrap();
+        let spike = search.trigger().lasts;
+        for seed in 1..=5 {
+            let stays_down = |configuration, lasts| {
+                let size = Size::Lasts(lasts);
+                search.stays_down(configuration, size, seed).expect("it can be simulated")
+            };
+            assert!(!stays_down(0, spike / 20), "a short spike, seed {seed}");
+            assert!(stays_down(0, spike), "the drill's spike, seed {seed}");
+            assert!(!stays_down(1, spike * 2), "a long spike, with the cure, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn tasks_that_come_back_cold_keep_a_service_down_unless_few_are_let_in() {
+    let text = include_str!("../../../drills/metastable-cold.toml");
+    let stays_down = |text: &str, configuration, count| {
+        let search = Search::new(drill(text)).unwrap();
+        search.stays_down(configuration, Size::Tasks(count), 1).expect("it can be simulated")
+    };
+    assert_eq!([1, 3].map(|count| stays_down(text, 0, count)), [false, true]);
+    assert_eq!([1, 3].map(|count| stays_down(text, 1, count)), [false, false]);
+    let warm = text.replace("cold = \"200ms\"", "");
+    assert!(!stays_down(&warm, 0, 3), "a cache is all that is missing");
+}
+
+/// What is lost, and what is slow, is in the program alone.
+#[test]
+fn programs_that_remember_and_that_leak_go_as_they_do_live() {
+    for text in [
+        include_str!("../../../drills/stateful-cart.toml"),
+        include_str!("../../../drills/memory-leak.toml"),
+    ] {
+        let drill = drill(text);
+        let cells = matrix(&drill, 1);
+        for (name, findings) in &cells {
+            assert_eq!(findings.verdict, Verdict::AsExpected, "{name}: {:?}", findings.reasons);
+        }
     }
 }
 

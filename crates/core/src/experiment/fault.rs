@@ -44,6 +44,8 @@ pub enum FaultKind {
         tasks: Which,
         /// `POST` of this path.
         path: String,
+        /// What is known of the program as which they go on, if anything is.
+        model: Option<Program>,
     },
     /// Tasks go on, and badly.
     Task {

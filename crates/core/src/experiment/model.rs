@@ -1,5 +1,6 @@
 //! What is known of a program without running it: what a simulation has to be told, since nobody decides it.
 
+use std::ops::Not;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,36 @@ pub struct Program {
     pub crashes_after: Option<Duration>,
     /// It ignores SIGTERM.
     pub stubborn: bool,
+    /// How long it works on what it has not answered since its start, if that differs: what it has, it finds
+    /// in its cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold: Option<Distribution>,
+    /// What is not done by then it gives up, and answers with 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gives_up: Option<Duration>,
+    /// It drops what it has of a request when the connection on which that came is closed.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub notices: bool,
+    /// It takes memory and never gives it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak: Option<Leak>,
+    /// What a user has stored with a task is known to that task alone, and is 404 for everybody who does not
+    /// come from there.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub remembers: bool,
+}
+
+/// Memory that is taken and never given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leak {
+    /// At least 1.
+    pub bytes_per_second: u64,
+    /// With so many the process dies.
+    pub limit: u64,
+    /// By then each request takes so much longer, and before that less in a straight line.
+    #[serde(with = "as_written")]
+    pub slows: Duration,
 }
 
 /// A distribution of durations.
@@ -52,6 +83,20 @@ pub enum Distribution {
         #[serde(with = "as_written")]
         p99: Duration,
     },
+}
+
+// === impl Leak ===
+
+impl Leak {
+    /// From its beginning to the death of its process.
+    pub fn lasts(&self) -> Duration {
+        Duration::from_secs_f64(self.limit as f64 / self.bytes_per_second as f64)
+    }
+
+    /// How much longer a request takes so long `after` its beginning.
+    pub fn slower(&self, after: Duration) -> Duration {
+        self.slows.mul_f64((after.as_secs_f64() / self.lasts().as_secs_f64()).min(1.0))
+    }
 }
 
 // === impl Default ===
@@ -79,6 +124,11 @@ impl Default for Program {
             check_status: 200,
             crashes_after: None,
             stubborn: false,
+            cold: None,
+            gives_up: None,
+            notices: false,
+            leak: None,
+            remembers: false,
         }
     }
 }

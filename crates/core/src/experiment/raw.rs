@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::claim::Claim;
 use super::load::Load;
 use super::reading::{Figure, Places, Sentence};
-use super::{Configuration, Drill, FaultKind, Hypothesis, Objective, Schedule};
+use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
@@ -105,7 +105,7 @@ impl TryFrom<RawDrill> for Drill {
             read_hypothesis(&raw.hypothesis, &load).map_err(|error| error.below("hypothesis"))?;
         let count = configurations.len();
         let schedules = read_schedules(raw.schedule, count, &services, &load, &hypothesis)?;
-        check_deployments(&configurations, &schedules, &services)?;
+        check_models(&configurations, &schedules, &services)?;
         let places = Places {
             configurations: count,
             schedules: schedules.iter().map(|schedule| schedule.name.as_str()).collect(),
@@ -243,21 +243,23 @@ fn read_models(
     Ok(())
 }
 
-/// What a deployed program does differently is said of the program that [model] tells of.
-fn check_deployments(
+/// What a program does differently after a fault is said of the program that [model] tells of.
+fn check_models(
     configurations: &[Configuration],
     schedules: &[Schedule],
     services: &Services,
 ) -> Result<(), ConfigError> {
+    let changes = |fault: &Fault| match &fault.kind {
+        FaultKind::Ask { service, model: Some(_), .. } => Some(*service),
+        FaultKind::Deploy { service, definition } if definition.model.is_some() => Some(*service),
+        _ => None,
+    };
     for (n, configuration) in configurations.iter().enumerate() {
-        for fault in schedules.iter().flat_map(|schedule| &schedule.faults) {
-            let FaultKind::Deploy { service, definition } = &fault.kind else { continue };
-            let before = services.models()[*service];
-            if definition.model.is_some() && configuration.models[*service] != before {
-                let name = &configuration.services()[*service].name;
+        for service in schedules.iter().flat_map(|schedule| &schedule.faults).filter_map(changes) {
+            if configuration.models[service] != services.models()[service] {
+                let name = &configuration.services()[service].name;
                 let key = format_args!("configuration[{}].model.{name}", n + 1);
-                let problem =
-                    "stands beside a `model` of what is deployed; allowed is just one of them";
+                let problem = "stands beside the `model` of a fault; allowed is just one of them";
                 return Err(ConfigError::new(key, problem));
             }
         }

@@ -15,6 +15,8 @@ pub struct Config {
     pub most_forwarded: usize,
     /// Whose request id counts.
     pub request_id: RequestIds,
+    /// What a client wants that has stopped sending and awaits its answer.
+    pub half_close: HalfClose,
     /// Longest request line, in bytes.
     pub longest_line: usize,
     /// Longest head of a request, in bytes.
@@ -62,6 +64,19 @@ pub enum Forwarded {
     Remove,
 }
 
+/// What a client wants that sends no more (a FIN) while its request is under way: one that has closed its
+/// connection looks just like that. What waits for a task is given up in any case. Sources: `abortonclose`
+/// of `HAProxy`, `proxy_ignore_client_abort` of nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HalfClose {
+    /// Its answer: the request is carried to its end.
+    Serve,
+    /// Nothing any more: the request is given up, and the connection to the task closed.
+    Gone,
+}
+
 /// Whose request id counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,6 +111,8 @@ impl Default for Config {
             most_forwarded: 30,
             // Whoever calls us may have called others with the same id.
             request_id: RequestIds::Trust,
+            // Who is taken for gone and is not gets no answer; who is not taken for it costs work.
+            half_close: HalfClose::Serve,
             longest_line: 16 << 10,
             longest_head: 64 << 10,
             // As most servers that a task is made of: more would be refused there.

@@ -84,7 +84,8 @@ impl Exchange<'_> {
         let out = std::mem::take(self.out);
         let (bare_head, head, input) = self.upload.head_only();
         let (from_client, mut to_client) = self.client.split();
-        let mut watched = pin!(upload::watch(input, from_client, false));
+        let half_close = self.worker.service.config.http.half_close;
+        let mut watched = pin!(upload::watch(input, from_client, half_close));
         let (worker, request) = (self.worker, self.request);
         let ask = ask(worker, request, first, Cow::Borrowed(head), out);
         let mut race = Race { worker, request, bare_head, account: &mut self.account };

@@ -60,6 +60,32 @@ fn a_client_that_has_stopped_sending_gets_its_answer() {
     assert_eq!(client.rest(), (String::new(), End::Closed));
 }
 
+/// Where a setting says so: most who stop sending have closed, and nobody reads what they get.
+#[test]
+fn a_client_that_has_stopped_sending_can_count_as_gone() {
+    let gate = Gate::default();
+    let answer = gate.clone();
+    let task = Task::new(1, move |_, wire| {
+        answer.pass();
+        wire.ok("to nobody");
+    });
+    let gone = json!({ "http": { "half_close": "gone" } });
+    let gateway = Gateway::of_service(&gone, &[&task]);
+    let requests = [
+        "GET / HTTP/1.1\r\nHost: test\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello",
+    ];
+    for (n, request) in (1..).zip(requests) {
+        let mut client = gateway.client();
+        client.send(request);
+        task.until_requests(n);
+        assert_eq!(client.half_close().rest().0, "", "{request}");
+        gateway.until_idle();
+    }
+    gate.open();
+    task.until_closed(2);
+}
+
 #[test]
 fn a_request_that_is_cut_short_reaches_nobody_whole() {
     let task = Task::new(1, |_, wire| wire.ok("a whole request"));

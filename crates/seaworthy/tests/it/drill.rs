@@ -244,7 +244,10 @@ fn what_cannot_be_simulated_is_refused() {
     let cases = [
         (target.replace(exec, ""), "has a target in place of a fleet"),
         (fleet, "what a command does is known to the command only"),
-        (file(ask, "up"), "what the program makes of it is known to the program only"),
+        (
+            file(ask, "up"),
+            "what the program makes of it is not known; `model = { … }` beside it can say it",
+        ),
         (file(deploy, "up"), "what another program does is not known; deploy.model can say it"),
     ];
     for (text, why) in cases {

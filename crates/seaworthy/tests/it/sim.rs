@@ -48,7 +48,8 @@ fn what_breaks_a_rule_is_made_small_and_can_be_replayed() {
 #[test]
 fn the_boundary_beyond_which_a_service_stays_down_is_found() {
     let world = World::new();
-    let search = ["sim", "metastable", "--seeds", "1", "--longest", "2s", "--load", "50,100"];
+    let options = ["--seeds", "1", "--longest", "2s", "--load", "50,100"];
+    let search = [&["sim", "metastable", "metastable"], &options[..]].concat();
     let (code, words) = code_and_words(&world.run(&search));
     assert_eq!(code, Some(0), "{words}");
     let boundaries: Vec<bool> = ["50 % ", "100 % "]
@@ -73,7 +74,7 @@ fn what_cannot_be_meant_is_said() {
         (&["swarm", "--plant", "moths"], "unknown variant `moths`, expected one of `done_is_lost`"),
         (&["replay", "none.toml"], "none.toml: No such file or directory"),
         (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
-        (&["metastable", "kill-one"], "kill-one: no schedule has just one fault, which lasts"),
+        (&["metastable", "bad-revisions"], "bad-revisions: no schedule has just one fault, which"),
         (&["metastable", "--load", "0"], "0 is not in 1..=1000"),
         (&["metastable", "--longest", "0s"], "allowed is a time from 1ms to 1h, such as 10s"),
     ];

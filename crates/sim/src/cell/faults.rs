@@ -10,7 +10,7 @@ use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
 use super::{NOBODY, Run};
-use crate::world::Arrival;
+use crate::world::{Arrival, Strain};
 
 /// A fault that lasts.
 pub(super) struct Lasting {
@@ -24,6 +24,14 @@ enum Disturbed {
     Tasks(Vec<TaskId>),
     /// The way to the service at this place.
     Link(usize),
+}
+
+/// Why a fault has had no effect that was to meet tasks.
+const NO_TASK: &str = "it met no task";
+
+/// Of a fault that has met so many; if that is nobody, why it had none.
+fn effect(met: u64, nobody: &str) -> Result<(), String> {
+    if met == 0 { Err(nobody.to_owned()) } else { Ok(()) }
 }
 
 impl Run<'_> {
@@ -90,6 +98,15 @@ impl Run<'_> {
                 let cluster = self.configuration.services()[service].cluster.clone();
                 self.world.deploy(service, cluster, definition.model);
             }
+            FaultKind::Ask { service, tasks, model: Some(program), .. } => {
+                let met = tasks.among(&self.course.in_rotation_of(service));
+                for task in &met {
+                    self.world.become_like(*task, program, Strain::default());
+                }
+                let effect = effect(met.len() as u64, NO_TASK);
+                let number = self.course.inflict(now, fault, met);
+                self.course.told(number, effect);
+            }
             // The load has it in its plan, and what else there is was refused.
             FaultKind::Spike(_) | FaultKind::Ask { .. } | FaultKind::Exec(_) => {
                 self.course.inflict(now, fault, Vec::new());
@@ -108,12 +125,11 @@ impl Run<'_> {
                     for task in &tasks {
                         self.world.mend(*task, number as u32);
                     }
-                    (tasks.len() as u64, "it met no task")
+                    (tasks.len() as u64, NO_TASK)
                 }
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
             };
-            let effect = if met == 0 { Err(nobody.to_owned()) } else { Ok(()) };
-            self.course.told(number, effect);
+            self.course.told(number, effect(met, nobody));
         }
     }
 

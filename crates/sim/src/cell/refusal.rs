@@ -47,7 +47,9 @@ pub fn check(drill: &Drill, cell: Cell) -> Result<&Fleet, Error> {
 /// Whether a fault is one of physics; if not, why.
 fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static str> {
     match &fault.kind {
-        FaultKind::Ask { .. } => Err("what the program makes of it is known to the program only"),
+        FaultKind::Ask { model: None, .. } => {
+            Err("what the program makes of it is not known; `model = { … }` beside it can say it")
+        }
         FaultKind::Exec(_) => Err("what a command does is known to the command only"),
         FaultKind::Link { to, .. } if !is_called(drill, cell, *to) => {
             Err("no program is known to call its service; model.NAME.calls can say it")
@@ -58,6 +60,7 @@ fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static 
             Err("what another program does is not known; deploy.model can say it")
         }
         FaultKind::End { service, .. }
+        | FaultKind::Ask { service, .. }
         | FaultKind::Task { service, .. }
         | FaultKind::QueryOfDeath { service, .. }
         | FaultKind::Deploy { service, .. } => {

@@ -9,6 +9,7 @@ mod stack;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
 use seaworthy_core::policy::guard;
 use seaworthy_core::policy::timeout::{Deadline, Timeout};
@@ -113,6 +114,11 @@ impl Calls {
     /// A request has come. Its sender waits until `deadline`.
     pub(crate) fn take(&mut self, job: Job, arrival: Arc<Arrival>, deadline: Option<Instant>) {
         self.requests.insert(key(job), Request::new(job, arrival, deadline));
+    }
+
+    /// Nobody waits for the answer to a request any more. Calls for it that have begun go on.
+    pub(crate) fn forget(&mut self, call: CallId, attempt: Attempt) {
+        self.requests.remove(&(call.slot, call.generation, attempt.0));
     }
 
     /// The task's own work on it is done. Whether others have to do theirs now.

@@ -7,13 +7,14 @@ use seaworthy_core::call::{
 };
 use seaworthy_core::endpoints::{Endpoints, TaskId, Wanted};
 use seaworthy_core::fleet::Service;
+use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::policy::Ask;
 use seaworthy_core::pool::{self, Pool};
 use seaworthy_core::target_group::{self, TargetGroup};
 use seaworthy_core::time::Instant;
 
 use super::Reply;
-use super::task::Job;
+use super::task::{Asked, Job};
 
 /// The way of data of one service.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Data {
     /// By slot.
     open: Vec<Open>,
     counts: Tries,
+    /// Of calls that are over: whose connection is closed before an answer has come.
+    broken_off: Vec<(TaskId, CallId, Attempt)>,
     /// Kept connections: whether a request goes over one matters when that breaks.
     pool: Pool<()>,
 }
@@ -36,12 +39,12 @@ struct Open {
     call: Option<CallId>,
     ticket: u64,
     deadly: bool,
-    fingerprint: u64,
+    what: Asked,
     /// It must not be sent again once a task has seen it.
     once: bool,
     /// The last try came to an end of which a task has seen something.
     seen: bool,
-    /// In order.
+    /// Those that have not failed, in order.
     tries: Vec<Try>,
     /// What is asked for, if its task has to know that to ask others,
     asked: Option<Arc<Arrival>>,
@@ -151,6 +154,7 @@ impl Data {
             slots: Slots::default(),
             open: Vec::new(),
             counts: Tries::default(),
+            broken_off: Vec::new(),
             pool: Pool::new(pool::Config::default()),
         }
     }
@@ -168,14 +172,24 @@ impl Data {
         calls.into_iter().filter_map(|call| self.end(call, None).answer).collect()
     }
 
-    pub(super) fn tries(&self) -> Tries {
-        self.counts
+    /// The client of the request with this ticket closes its connection; what core is told of it. As live, that
+    /// ends a call that waits, and one that is under way only if the service says so.
+    pub(super) fn leave(&mut self, ticket: u64) -> Option<target_group::Input> {
+        let is_of = |open: &&Open| open.call.is_some() && open.ticket == ticket;
+        let open = self.open.iter().find(is_of)?;
+        let is_gone = self.settings.http.half_close == HalfClose::Gone || open.tries.is_empty();
+        let call = open.call.filter(|_| is_gone)?;
+        self.close(call);
+        Some(target_group::Input::Call(Input::ClientGone { call }))
     }
 
-    /// What a call asks for; zero if it is over, and nobody hears the answer.
-    pub(super) fn fingerprint(&self, call: CallId) -> u64 {
-        let open = self.open.get(call.slot as usize).filter(|open| open.call == Some(call));
-        open.map_or(0, |open| open.fingerprint)
+    /// A try whose connection is to be closed.
+    pub(super) fn poll_broken_off(&mut self) -> Option<(TaskId, CallId, Attempt)> {
+        self.broken_off.pop()
+    }
+
+    pub(super) fn tries(&self) -> Tries {
+        self.counts
     }
 
     /// What a call asks for, which others may have to be asked for.
@@ -209,7 +223,7 @@ impl Data {
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
         (open.once, open.seen) = (*method == "POST", false);
-        open.fingerprint = *fingerprint;
+        open.what = Asked { what: *fingerprint, by: *affinity, writes: *method != "GET" };
         target_group::Input::Call(Input::Begin { call, request })
     }
 
@@ -228,7 +242,7 @@ impl Data {
                 open.deadline = deadline;
                 let (status, degraded, half) = (None, None, false);
                 open.tries.push(Try { attempt, task, is_hedge, reused, status, degraded, half });
-                let job = Job { call, attempt, deadly: open.deadly, status: 0 };
+                let job = Job { call, attempt, deadly: open.deadly, status: 0, asked: open.what };
                 Done { send: Some((task, job)), ..Done::default() }
             }
             Action::Pass { call, attempt } => self.pass(now, call, attempt),
@@ -268,6 +282,7 @@ impl Data {
             Reply::Failed(failure) => {
                 let failure = Failure { reused: one.reused, ..failure };
                 open.seen = failure.sent;
+                open.tries.retain(|other| other.attempt != attempt);
                 Input::Failed { call, attempt, failure }
             }
         };
@@ -310,6 +325,8 @@ impl Data {
         let open = find(&mut self.open, call)?;
         open.call = None;
         let ticket = open.ticket;
+        let open_tries = open.tries.iter().filter(|one| one.status.is_none());
+        self.broken_off.extend(open_tries.map(|one| (one.task, call, one.attempt)));
         self.slots.give_back(call);
         Some(ticket)
     }

@@ -46,6 +46,7 @@ impl World {
         let place = self.place(task);
         if let Some(process) = self.services[place].processes.get_mut(&task) {
             (process.program, process.strain) = (program, strain);
+            self.set_out(place, task);
         }
     }
 
@@ -96,6 +97,7 @@ impl World {
             for answer in cut {
                 self.give(answer);
             }
+            self.break_off(place);
             self.report(place);
         }
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::experiment::TaskFault;
-use seaworthy_core::experiment::model::Program;
+use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::time::Instant;
 
 use super::caller::{Calls, Word};
+use super::memory::Memory;
 use super::strain::{Meter, Strain};
 
 /// One try of a call, as its task has it.
@@ -21,6 +22,18 @@ pub(crate) struct Job {
     pub(crate) deadly: bool,
     /// That of its answer, as its task decides when it takes it.
     pub(crate) status: u16,
+    pub(crate) asked: Asked,
+}
+
+/// What a program sees of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// A fingerprint of what is asked for.
+    pub(crate) what: u64,
+    /// Whose request it is.
+    pub(crate) by: u64,
+    /// It stores something.
+    pub(crate) writes: bool,
 }
 
 /// A process.
@@ -29,6 +42,7 @@ pub(crate) struct Process {
     pub(crate) program: Program,
     pub(crate) strain: Strain,
     meter: Meter,
+    memory: Memory,
     pub(crate) state: State,
     /// Stopped by SIGSTOP: nothing moves.
     pub(crate) hangs: bool,
@@ -75,6 +89,7 @@ impl Process {
             program,
             strain: Strain::default(),
             meter: Meter::NONE,
+            memory: Memory::default(),
             state: State::Starting,
             hangs: false,
             told_to_go: false,
@@ -104,15 +119,30 @@ impl Process {
         self.waiting.len()
     }
 
-    /// What a request with this fingerprint will be answered with, if it comes now.
-    pub(crate) fn status(&mut self, now: Instant, fingerprint: u64) -> u16 {
+    /// What such a request will be answered with, if it comes now.
+    pub(crate) fn status(&mut self, now: Instant, asked: Asked) -> u16 {
         let in_hand = self.in_hand() + 1;
-        self.strain.status(now, &mut self.meter, in_hand, fingerprint, self.program.status)
+        self.strain.status(now, &mut self.meter, in_hand, asked.what, self.program.status)
+    }
+
+    /// How long it takes for this if nothing else is to be done.
+    pub(crate) fn work_on(&self, asked: Asked) -> Distribution {
+        self.program.cold.filter(|_| !self.memory.has(asked)).unwrap_or(self.program.work)
+    }
+
+    /// It takes memory from now on, if its program does.
+    pub(crate) fn leak(&mut self, now: Instant) {
+        self.program.leak.into_iter().for_each(|leak| self.memory.leak(now, leak));
     }
 
     /// How long what takes `work` alone takes beside all that it has.
-    pub(crate) fn stretch(&self, work: Duration) -> Duration {
-        self.strain.stretch(work, self.in_hand())
+    pub(crate) fn stretch(&self, now: Instant, work: Duration) -> Duration {
+        self.strain.stretch(self.memory.stretch(now, work), self.in_hand())
+    }
+
+    /// What is answered in place of `status`, with what it remembers.
+    pub(crate) fn answer(&mut self, asked: Asked, status: u16) -> u16 {
+        self.memory.answer(&self.program, asked, status)
     }
 
     fn in_hand(&self) -> u32 {
@@ -156,6 +186,22 @@ impl Process {
         }
         self.working.swap_remove(place);
         true
+    }
+
+    /// It lets go of what it has not finished; whether there is such a thing.
+    pub(crate) fn drop(&mut self, call: CallId, attempt: Attempt) -> bool {
+        // Stopped as it is, it hears of nothing.
+        if self.hangs {
+            return false;
+        }
+        let had = self.in_hand();
+        let is_other = |job: &Job| (job.call, job.attempt) != (call, attempt);
+        self.working.retain(is_other);
+        self.waiting.retain(is_other);
+        if let Some(calls) = &mut self.calls {
+            calls.forget(call, attempt);
+        }
+        self.in_hand() < had
     }
 
     /// What it does next.
@@ -209,7 +255,8 @@ mod tests {
 
     fn job(slot: u32) -> Job {
         let call = CallId { slot, generation: 0 };
-        Job { call, attempt: Attempt(1), deadly: false, status: 200 }
+        let asked = Asked::default();
+        Job { call, attempt: Attempt(1), deadly: false, status: 200, asked }
     }
 
     fn process(concurrency: u32) -> Process {

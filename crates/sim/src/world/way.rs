@@ -41,6 +41,13 @@ impl World {
         self.data(place, input);
     }
 
+    /// The client of a request closes its connection.
+    pub fn leave(&mut self, place: usize, ticket: u64) {
+        if let Some(input) = self.services[place].data.leave(ticket) {
+            self.data(place, input);
+        }
+    }
+
     /// Tells the gateway, and does what it wants.
     pub(super) fn data(&mut self, place: usize, input: target_group::Input) {
         self.tell_group(place, input);
@@ -94,11 +101,22 @@ impl World {
                 }
             }
         }
+        self.break_off(place);
         let service = &mut self.services[place];
         let meant = service.data.group.poll_timeout();
         service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
         if decided {
             self.report(place);
+        }
+    }
+
+    /// Closes the connections of tries that nobody waits for any more.
+    pub(super) fn break_off(&mut self, place: usize) {
+        while let Some((task, call, attempt)) = self.services[place].data.poll_broken_off() {
+            let process = self.services[place].processes.get(&task);
+            if process.is_some_and(|process| process.program.notices) {
+                self.after(self.physics.hop, place, Local::Closed(task, call, attempt));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What tasks do with requests.
 
+use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
@@ -8,7 +9,7 @@ use seaworthy_core::record::Exit;
 use super::caller::Calls;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
-use super::{Local, News, Reply, SIGABRT, Service, World, data};
+use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
 
 impl World {
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
@@ -29,15 +30,29 @@ impl World {
         if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
-        let status = process.status(self.now, data.fingerprint(job.call));
-        let job = Job { status, ..job };
+        let job = Job { status: process.status(self.now, job.asked), ..job };
         if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
             let seed = seed.wrapping_add(task.0.into());
             let calls = || Box::new(Calls::new(self.now, config, seed));
             process.calls.get_or_insert_with(calls).take(job, asked, until);
         }
-        if let Some(Effect::Begin(job)) = process.take(job) {
+        let gives_up = process.program.gives_up;
+        let effect = process.take(job);
+        if let Some(patience) = gives_up {
+            self.after(patience, place, Local::GiveUp(task, job));
+        }
+        if let Some(Effect::Begin(job)) = effect {
             self.begin_work(place, task, job);
+        }
+    }
+
+    /// A program has had enough of a request, unless it is done with it.
+    pub(super) fn give_up(&mut self, place: usize, task: TaskId, job: Job) {
+        let process = self.services[place].processes.get_mut(&task);
+        if process.is_some_and(|process| process.drop(job.call, job.attempt)) {
+            let reply = Local::Reply(task, job, Reply::Whole(503, None));
+            self.after(self.physics.hop, place, reply);
+            self.work(place, task);
         }
     }
 
@@ -47,8 +62,28 @@ impl World {
         }
         let service = &mut self.services[place];
         let process = &service.processes[&task];
-        let work = process.stretch(service.work.duration(process.program.work));
+        let work = process.stretch(self.now, service.work.duration(process.work_on(job.asked)));
         self.after(work, place, Local::Finish(task, job));
+    }
+
+    /// A program notices that nobody waits for its answer.
+    pub(super) fn close(&mut self, place: usize, task: TaskId, call: CallId, attempt: Attempt) {
+        let process = self.services[place].processes.get_mut(&task);
+        if process.is_some_and(|process| process.drop(call, attempt)) {
+            self.work(place, task);
+        }
+    }
+
+    /// Whatever a program does of itself begins.
+    pub(super) fn set_out(&mut self, place: usize, task: TaskId) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        process.leak(self.now);
+        let Program { crashes_after, leak, .. } = process.program;
+        let crash = crashes_after.map(|after| (after, Exit::Code(1)));
+        let limit = leak.map(|leak| (leak.lasts(), Exit::Signal(SIGABRT)));
+        for (after, exit) in crash.into_iter().chain(limit) {
+            self.after(after, place, Local::Crash(task, exit));
+        }
     }
 
     /// The task's own work on a request is done.
@@ -79,6 +114,7 @@ impl World {
         if work.chance(f64::from(process.program.failing_percent) / 100.0) {
             status = 500;
         }
+        status = process.answer(job.asked, status);
         let mut reply = Reply::Whole(status, degraded);
         let mut delay = self.physics.hop;
         for (_, fault) in &process.faults {

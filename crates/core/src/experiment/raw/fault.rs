@@ -45,6 +45,7 @@ pub(super) struct RawFault {
     tasks: Option<RawWhich>,
     to: Option<String>,
     share: Option<Share>,
+    model: Option<RawModel>,
     proof: Option<Vec<String>>,
     heal: Option<Vec<String>>,
 }
@@ -105,7 +106,7 @@ fn deployment_before(what: &FaultKind, earlier: &[Fault]) -> Result<Duration, Co
 const KINDS: [(&str, &[&str]); 16] = [
     ("stop", &["once", "service"]),
     ("kill", &["once", "service"]),
-    ("ask", &["service", "tasks"]),
+    ("ask", &["service", "tasks", "model"]),
     ("hang", &["service", "lasts"]),
     ("fail", &["service", "lasts"]),
     ("slow", &["service", "tasks", "lasts"]),
@@ -183,6 +184,7 @@ impl RawFault {
             ("tasks", self.tasks.is_some()),
             ("to", self.to.is_some()),
             ("share", self.share.is_some()),
+            ("model", self.model.is_some()),
             ("proof", self.proof.is_some()),
             ("heal", self.heal.is_some()),
         ];
@@ -220,7 +222,8 @@ impl RawFault {
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
-                Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)? })
+                let model = read_model("model", self.model.as_ref(), services.models()[service])?;
+                Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)?, model })
             }
             "hang" | "fail" | "slow" | "reset" | "half_answer" => {
                 self.read_task(kind, service()?, services)
@@ -274,13 +277,7 @@ impl RawFault {
             range::variable(format_args!("deploy.environment.{name}"), name, value)?;
         }
         command.iter().try_for_each(|words| range::command("deploy.command", words))?;
-        if let Some(key) = model.as_ref().and_then(RawModel::calls) {
-            let problem =
-                "is not about a revision; allowed is that in [model.NAME], for all of them";
-            return Err(ConfigError::new(format_args!("deploy.model.{key}"), problem));
-        }
-        let model = model.map(|model| model.read(before)).transpose();
-        let model = model.map_err(|error| error.below("deploy.model"))?;
+        let model = read_model("deploy.model", model.as_ref(), before)?;
         Ok(Definition { environment, command, model })
     }
 
@@ -317,6 +314,22 @@ impl RawFault {
             heal: self.heal.is_some().then(|| command("heal", &self.heal)).transpose()?,
         })
     }
+}
+
+/// What is known of a program that was `before`. How it calls others stays as it is.
+fn read_model(
+    key: &str,
+    raw: Option<&RawModel>,
+    before: Program,
+) -> Result<Option<Program>, ConfigError> {
+    let read = |raw: &RawModel| match raw.calls() {
+        None => raw.read(before),
+        Some(calls) => {
+            let problem = "is not changed by a fault; allowed is that in [model.NAME]";
+            Err(ConfigError::new(calls, problem))
+        }
+    };
+    raw.map(read).transpose().map_err(|error| error.below(key))
 }
 
 fn read_tasks(

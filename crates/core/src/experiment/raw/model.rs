@@ -8,12 +8,12 @@ use serde::Deserialize;
 use super::caller::{self, RawCall, RawPool};
 use super::services::Services;
 use crate::experiment::caller::Caller;
-use crate::experiment::model::{Distribution, Program};
+use crate::experiment::model::{Distribution, Leak, Program};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, number, within};
 use crate::fleet::written::{Number, Span, Written};
 
-/// `[model.store]`, or beside a deployment. What is left out is as before.
+/// `[model.store]`, or beside a fault after which a program is another one. What is left out is as before.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawModel {
@@ -25,9 +25,23 @@ pub(super) struct RawModel {
     check_status: Option<Number>,
     crashes_after: Option<Written>,
     stubborn: Option<bool>,
+    cold: Option<RawDistribution>,
+    gives_up: Option<Written>,
+    notices: Option<bool>,
+    leak: Option<RawLeak>,
+    remembers: Option<bool>,
     pool: Option<RawPool>,
     each_call: Option<RawCall>,
     calls: BTreeMap<String, RawCall>,
+}
+
+/// `{ bytes_per_second = 1000000, limit = 20000000, slows = "20ms" }`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+struct RawLeak {
+    bytes_per_second: Number,
+    limit: Number,
+    slows: Option<Written>,
 }
 
 /// `"1ms"`, `"1ms..3ms"`, `{ median = "1ms", p99 = "3ms" }`
@@ -50,6 +64,7 @@ struct RawLogNormal {
 }
 
 const LONGEST: Duration = Duration::from_secs(3600);
+const MOST_BYTES: u64 = 1 << 40;
 
 // === impl RawModel ===
 
@@ -58,6 +73,7 @@ impl RawModel {
     pub(super) fn change(&mut self, changes: &Self) {
         let Self { start, work, concurrency, waiting, status, check_status, .. } = *changes;
         let Self { crashes_after, stubborn, pool, ref each_call, ref calls, .. } = *changes;
+        let Self { cold, gives_up, notices, leak, remembers, .. } = *changes;
         self.start = start.or(self.start);
         self.work = work.or(self.work);
         self.concurrency = concurrency.or(self.concurrency);
@@ -66,6 +82,11 @@ impl RawModel {
         self.check_status = check_status.or(self.check_status);
         self.crashes_after = crashes_after.or(self.crashes_after);
         self.stubborn = stubborn.or(self.stubborn);
+        self.cold = cold.or(self.cold);
+        self.gives_up = gives_up.or(self.gives_up);
+        self.notices = notices.or(self.notices);
+        self.leak = leak.or(self.leak);
+        self.remembers = remembers.or(self.remembers);
         if let Some(pool) = pool {
             self.pool = Some(pool.or(self.pool.unwrap_or_default()));
         }
@@ -99,8 +120,13 @@ impl RawModel {
             |key, raw: Option<RawDistribution>, before| raw.map_or(Ok(before), |raw| raw.read(key));
         let waiting = |waiting| number("waiting", Some(waiting), 0, 0..=1_000_000);
         let waiting = self.waiting.map(waiting).transpose()?;
-        let crashes = |Written(after)| within("crashes_after", after, SHORTEST..=LONGEST);
-        let crashes_after = self.crashes_after.map(crashes).transpose()?;
+        let span = |key, written: Option<Written>| {
+            written.map(|Written(span)| within(key, span, SHORTEST..=LONGEST)).transpose()
+        };
+        let crashes_after = span("crashes_after", self.crashes_after)?;
+        let cold = self.cold.map(|cold| cold.read("cold")).transpose()?;
+        let gives_up = span("gives_up", self.gives_up)?;
+        let leak = self.leak.map(RawLeak::read).transpose().map_err(|e| e.below("leak"))?;
         Ok(Program {
             start: distribution("start", self.start, before.start)?,
             work: distribution("work", self.work, before.work)?,
@@ -121,6 +147,27 @@ impl RawModel {
             )?,
             crashes_after: crashes_after.or(before.crashes_after),
             stubborn: self.stubborn.unwrap_or(before.stubborn),
+            cold: cold.or(before.cold),
+            gives_up: gives_up.or(before.gives_up),
+            notices: self.notices.unwrap_or(before.notices),
+            leak: leak.or(before.leak),
+            remembers: self.remembers.unwrap_or(before.remembers),
+        })
+    }
+}
+
+// === impl RawLeak ===
+
+impl RawLeak {
+    fn read(self) -> Result<Leak, ConfigError> {
+        let Self { bytes_per_second, limit, slows } = self;
+        let rate = number("bytes_per_second", Some(bytes_per_second), 1, 1..=MOST_BYTES)?;
+        let slows = slows.map_or(Duration::ZERO, |slows| slows.0);
+        Ok(Leak {
+            bytes_per_second: rate,
+            // It lasts for a day at most.
+            limit: number("limit", Some(limit), rate, 1..=rate.saturating_mul(24 * 3600))?,
+            slows: within("slows", slows, Duration::ZERO..=LONGEST)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::fleet::ConfigError;
-use crate::fleet::http::{Config, Desync, Forwarded, RequestIds};
+use crate::fleet::http::{Config, Desync, Forwarded, HalfClose, RequestIds};
 use crate::fleet::range::{duration, number};
 use crate::fleet::written::{Number, Written};
 
@@ -16,6 +16,7 @@ pub(super) struct RawHttp {
     forwarded: Option<Forwarded>,
     most_forwarded: Option<Number>,
     request_id: Option<RequestIds>,
+    half_close: Option<HalfClose>,
     longest_line: Option<Number>,
     longest_head: Option<Number>,
     most_fields: Option<Number>,
@@ -43,6 +44,7 @@ impl RawHttp {
             forwarded: self.forwarded.or(service.forwarded),
             most_forwarded: self.most_forwarded.or(service.most_forwarded),
             request_id: self.request_id.or(service.request_id),
+            half_close: self.half_close.or(service.half_close),
             longest_line: self.longest_line.or(service.longest_line),
             longest_head: self.longest_head.or(service.longest_head),
             most_fields: self.most_fields.or(service.most_fields),
@@ -72,6 +74,7 @@ impl RawHttp {
                 0..=MOST_FORWARDED,
             )?,
             request_id: self.request_id.unwrap_or(default.request_id),
+            half_close: self.half_close.unwrap_or(default.half_close),
             longest_line: line,
             longest_head: number("longest_head", self.longest_head, head, line..=LONGEST_HEAD)?,
             most_fields: number(

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use seaworthy_core::experiment::{Drill, RawDrill};
+use seaworthy_core::experiment::model::Distribution;
+use seaworthy_core::experiment::{Drill, FaultKind, RawDrill};
 
 use crate::golden;
 
@@ -86,7 +87,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `proof`, `heal`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
@@ -101,16 +102,40 @@ fn what_is_known_of_a_program_is_read() {
     let told =
         format!("{:?}\n{:?}\n", drill.configurations[0].models, drill.schedules[0].faults[0].kind);
     expect![[r#"
-        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false }]
-        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
+        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false, cold: None, gives_up: None, notices: false, leak: None, remembers: false }]
+        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true, cold: None, gives_up: None, notices: false, leak: None, remembers: false }) } }
     "#]].assert_eq(&told);
+}
+
+#[test]
+fn a_model_is_changed_by_a_configuration_and_by_a_fault() {
+    let step = r#"model.s.work = "2ms"; model.s.notices = true; configuration = [{ title = "a" }, { title = "b", model.s = { remembers = true, cold = "5ms" } }]; schedule: expect = ["up", "up"]"#;
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+    let models = drill.configurations.iter().map(|c| {
+        let model = c.models[0];
+        (model.work, model.notices, model.cold.is_some(), model.remembers)
+    });
+    let work = Distribution::Constant(Duration::from_millis(2));
+    let expected = [(work, true, false, false), (work, true, true, true)];
+    assert_eq!(models.collect::<Vec<_>>(), expected);
+
+    let step = r#"model.s.work = "2ms"; schedule: faults = [{ at = "5s", ask = "/leak", model = { concurrency = 1, leak = { bytes_per_second = 5, limit = 20, slows = "8ms" } } }]"#;
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+    let FaultKind::Ask { model: Some(model), .. } = &drill.schedules[0].faults[0].kind else {
+        panic!("{:?}", drill.schedules[0].faults);
+    };
+    assert_eq!((model.work, model.concurrency), (work, 1));
+    let leak = model.leak.unwrap();
+    assert_eq!(leak.lasts(), Duration::from_secs(4));
+    let slower = [0, 1, 4, 9].map(|after| leak.slower(Duration::from_secs(after)).as_millis());
+    assert_eq!(slower, [0, 2, 8, 8]);
 }
 
 #[test]
 fn what_no_program_does_is_refused() {
     check(&expect![[r#"
         model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
-        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`, `pool`, `each_call`, `calls`
+        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`, `cold`, `gives_up`, `notices`, `leak`, `remembers`, `pool`, `each_call`, `calls`
         model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
@@ -122,6 +147,14 @@ fn what_no_program_does_is_refused() {
         model.s.waiting = -1                                             | model.s.waiting: -1 is out of range; allowed is 0 to 1000000
         model.s.status = 99                                              | model.s.status: 99 is out of range; allowed is 200 to 599
         model.s.crashes_after = "0s"                                     | model.s.crashes_after: 0s is out of range; allowed is 1ms to 1h
+        model.s.gives_up = "0s"                                          | model.s.gives_up: 0s is out of range; allowed is 1ms to 1h
+        model.s.cold = "2h"                                              | model.s.cold: 2h is out of range; allowed is 0s to 1h
+        model.s.leak = { limit = 5 }                                     | line 7, column 16: missing field `bytes_per_second`
+        model.s.leak = { bytes_per_second = 0, limit = 5 }               | model.s.leak.bytes_per_second: 0 is out of range; allowed is 1 to 1099511627776
+        model.s.leak = { bytes_per_second = 1, limit = 90000 }           | model.s.leak.limit: 90000 is out of range; allowed is 1 to 86400
+        configuration = [{ title = "a", model.t.remembers = true }]      | configuration[1].model.t: `t` is no service; allowed is one of s
+        configuration = [{ title = "a", model.s.remembers = true }]; schedule: faults = [{ at = "5s", ask = "/leak", model = {} }] | configuration[1].model.s: stands beside the `model` of a fault; allowed is just one of them
+        schedule: faults = [{ at = "5s", stop = 1, model = {} }]         | schedule[1].faults[1].model: means nothing beside `stop`; allowed are once, service
         model.s.stubborn = 1                                             | line 7, column 20: invalid type: integer `1`, expected a boolean
         schedule: faults = [{ at = "5s", deploy = { model = { status = 99 } } }] | schedule[1].faults[1].deploy.model.status: 99 is out of range; allowed is 200 to 599
     "#]]);

@@ -10,13 +10,16 @@ macro_rules! drills {
     };
 }
 
-const DRILLS: [(&str, &str); 14] = drills![
+const DRILLS: [(&str, &str); 17] = drills![
     "autoscaling",
     "dead-dependency",
     "flaky-network",
     "gray-failures",
     "kill-one",
     "memory-leak",
+    "metastable",
+    "metastable-cold",
+    "metastable-retries",
     "one-slow-floods-all",
     "percent",
     "query-of-death",

@@ -22,7 +22,7 @@ fn what_is_left_out_has_its_default() {
         Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s), health_grace: 0ns, limits: Limits { cpu: None, memory: None, memory_soft: None }, deployment: Config { settle: 10s, breaker: Breaker { percent: 50, minimum: 3, maximum: 200, cumulative: false }, rollback: true, alarm: None, canary: None, quiet: 2s }, autoscaling: None }
         Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
         Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
-        Config { desync: Defensive, forwarded: Append, most_forwarded: 30, request_id: Trust, longest_line: 16384, longest_head: 65536, most_fields: 100, longest_body: None, idle_timeout: 60s, head_timeout: 10s, body_timeout: 30s, write_timeout: 30s, tunnel_timeout: 3600s }
+        Config { desync: Defensive, forwarded: Append, most_forwarded: 30, request_id: Trust, half_close: Serve, longest_line: 16384, longest_head: 65536, most_fields: 100, longest_body: None, idle_timeout: 60s, head_timeout: 10s, body_timeout: 30s, write_timeout: 30s, tunnel_timeout: 3600s }
         Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(60s), breaker: None, bulkhead: None, failure_status: Matcher { ranges: [(500, 599)] } }, tries: 3, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 20, per_second: 1, cap: 100 }), outlasts: 0ns, fallback: None, weights: {} }
     "#]].assert_eq(&told(&fleet));
 }
@@ -100,6 +100,7 @@ const EVERYTHING: &str = r#"
         http.forwarded = "preserve"
         http.most_forwarded = 5
         http.request_id = "replace"
+        http.half_close = "gone"
         http.longest_line = 1000
         http.longest_head = 2000
         http.most_fields = 200
@@ -147,7 +148,7 @@ fn a_file_that_says_everything_is_meant_as_written() {
         Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s), health_grace: 20s, limits: Limits { cpu: Some(500), memory: Some(268435456), memory_soft: Some(209715200) }, deployment: Config { settle: 5s, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: Some(2), p99: Some(300ms), window: 20s, minimum_requests: 100 }), canary: Some(Canary { percent: 10, bake: 120s }), quiet: 1s }, autoscaling: Some(Config { minimum: 3, maximum: 9, targets: [RequestsPerTask(50), Concurrency(8), Cpu(60), P99(200ms)], scale_out_cooldown: 10s, scale_in_cooldown: 60s }) }
         Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
         Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
-        Config { desync: Strictest, forwarded: Preserve, most_forwarded: 5, request_id: Replace, longest_line: 1000, longest_head: 2000, most_fields: 200, longest_body: Some(1048576), idle_timeout: 30s, head_timeout: 5s, body_timeout: 20s, write_timeout: 15s, tunnel_timeout: 600s }
+        Config { desync: Strictest, forwarded: Preserve, most_forwarded: 5, request_id: Replace, half_close: Gone, longest_line: 1000, longest_head: 2000, most_fields: 200, longest_body: Some(1048576), idle_timeout: 30s, head_timeout: 5s, body_timeout: 20s, write_timeout: 15s, tunnel_timeout: 600s }
         Route { name: "search", matches: Match { path: Prefix("/products"), methods: ["GET", "HEAD"], host: Below("shop.example"), fields: [FieldMatch { name: "X-Beta", value: None }, FieldMatch { name: "X-Plan", value: Some("gold") }] }, guard: Config { timeout: Some(1s), breaker: None, bulkhead: Some(Adaptive(Config { initial: 4, smallest: 2, largest: 8, window: 1s, window_calls: 10, tolerance_percent: 200, smoothing_percent: 20, queue: 4, long_run: 600, backoff_percent: 90 })), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 90, 2: 10} }
         Route { name: "default", matches: Match { path: Any, methods: [], host: Any, fields: [] }, guard: Config { timeout: Some(3600s), breaker: Some(Config { window: Calls(50), minimum_calls: 10, failure_percent: 25, slow: Some(Slow { threshold: 2s, percent: 80, minimum_calls: 30 }), open: Opening { first: 2s, longest: 20s, jitter_percent: 0 }, trials: Trials { calls: 1, lease: 5s }, ramp: Ramp { length: 0ns, floor_percent: 50 }, mode: MetricsOnly }), bulkhead: Some(Fixed(7)), failure_status: Matcher { ranges: [(500, 500), (502, 504)] } }, tries: 10, retry_status: Some(Matcher { ranges: [(500, 500), (502, 504)] }), hedge: Some(Config { quantile_percent: 99, at_least: 5ms, budget: Config { success_percent: 2, per_second: 1, cap: 100 } }), budget: Some(Config { success_percent: 10, per_second: 0, cap: 5 }), outlasts: 30s, fallback: None, weights: {1: 1} }
     "#]].assert_eq(&told(&fleet));
@@ -384,6 +385,7 @@ fn how_http_is_taken_has_its_bounds() {
         service.s.http = {}                                         | good
         service.s.http.desync = "off"                               | line 2, column 25: unknown variant `off`, expected one of `monitor`, `defensive`, `strictest`
         service.s.http.forwarded = "replace"                        | line 2, column 28: unknown variant `replace`, expected one of `append`, `preserve`, `remove`
+        service.s.http.half_close = "maybe"                         | line 2, column 29: unknown variant `maybe`, expected `serve` or `gone`
         service.s.http.request_id = true                            | line 2, column 29: wanted string or table
         service.s.http.most_forwarded = 1001                        | service.s.http.most_forwarded: 1001 is out of range; allowed is 0 to 1000
         service.s.http.most_fields = 257                            | service.s.http.most_fields: 257 is out of range; allowed is 1 to 256
@@ -395,7 +397,7 @@ fn how_http_is_taken_has_its_bounds() {
         service.s.http.longest_body = 0                             | good
         service.s.http.body_timeout = "0s"                          | service.s.http.body_timeout: 0s is out of range; allowed is 1ms to 1h
         service.s.http.tunnel_timeout = "2h"                        | service.s.http.tunnel_timeout: 2h is out of range; allowed is 1ms to 1h
-        service.s.http.timeout = "1s"                               | line 2, column 16: unknown field `timeout`, expected one of `desync`, `forwarded`, `most_forwarded`, `request_id`, `longest_line`, `longest_head`, `most_fields`, `longest_body`, `idle_timeout`, `head_timeout`, `body_timeout`, `write_timeout`, `tunnel_timeout`
+        service.s.http.timeout = "1s"                               | line 2, column 16: unknown field `timeout`, expected one of `desync`, `forwarded`, `most_forwarded`, `request_id`, `half_close`, `longest_line`, `longest_head`, `most_fields`, `longest_body`, `idle_timeout`, `head_timeout`, `body_timeout`, `write_timeout`, `tunnel_timeout`
     "#]]);
 }
 

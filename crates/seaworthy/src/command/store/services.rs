@@ -123,6 +123,12 @@ struct Capacity {
     /// For drills: so many requests wait
     #[arg(long, value_name = "N", requires = "at_once", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     waiting: Option<u32>,
+    /// For drills: what this task has not answered yet takes so long instead
+    #[arg(long, value_name = "DURATION", requires = "at_once", value_parser = humantime::parse_duration)]
+    cold: Option<Duration>,
+    /// For drills: what is not answered within this is refused with 503
+    #[arg(long, value_name = "DURATION", requires = "at_once", value_parser = humantime::parse_duration)]
+    gives_up: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -214,7 +220,9 @@ impl Carts {
 impl Capacity {
     fn meant(&self) -> Option<service::Capacity> {
         let (at_once, takes) = self.at_once.zip(self.takes)?;
-        Some(service::Capacity { at_once, takes, waiting: self.waiting.unwrap_or(at_once) })
+        let waiting = self.waiting.unwrap_or(at_once);
+        let Self { cold, gives_up, .. } = *self;
+        Some(service::Capacity { at_once, takes, waiting, cold, gives_up })
     }
 }
 

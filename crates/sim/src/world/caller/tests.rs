@@ -5,6 +5,7 @@ use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::policy::{breaker, bulkhead, fallback, retry};
 
 use super::*;
+use crate::world::task::Asked;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -29,7 +30,8 @@ impl Task {
 
     fn request(&mut self, method: &'static str) {
         let call = CallId { slot: self.requests, generation: 0 };
-        let job = Job { call, attempt: Attempt(1), deadly: false, status: 200 };
+        let asked = Asked::default();
+        let job = Job { call, attempt: Attempt(1), deadly: false, status: 200, asked };
         self.requests += 1;
         let arrival = Arrival {
             method,

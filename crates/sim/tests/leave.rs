@@ -1,0 +1,65 @@
+//! Clients who leave while a task has their request.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
+use std::time::Duration;
+
+use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_sim::distribution::Distribution;
+use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Of three requests, which a task takes one after the other, the second one's client leaves soon: which are
+/// answered, and after how many times the work on one of them.
+fn answered(half_close: &str, notices: bool) -> Vec<(u64, u128)> {
+    let fleet = format!(
+        "service.s = {{ command = [\"s\"], desired_count = 1, http.half_close = \"{half_close}\", \
+         call.hedge.enabled = false }}"
+    );
+    let raw: RawFleet = toml::from_str(&fleet).unwrap();
+    let fleet: Fleet = raw.try_into().unwrap();
+    let work = Distribution::Constant(MS(100));
+    let program = Program { work, concurrency: 1, notices, ..Program::default() };
+    let mut world = World::new(&fleet, &[program], Physics::default());
+    while !world.sightings(0).tasks.iter().any(|task| task.in_rotation) {
+        let until = world.now() + MS(10);
+        world.advance(until);
+        while world.poll_news().is_some() {}
+    }
+    let begin = world.now();
+    let arrival = Arrival {
+        method: "GET",
+        target: "/".to_owned(),
+        preferred: None,
+        affinity: 0,
+        fingerprint: 0,
+        deadly: false,
+    };
+    (1..=3).for_each(|ticket| world.send(0, ticket, &arrival));
+    let mut all = Vec::new();
+    for until in [MS(10), MS(500)].map(|after| begin + after) {
+        while world.now() < until {
+            world.advance(until);
+            while let Some(news) = world.poll_news() {
+                if let News::Answered { ticket, status: Some(200), .. } = news {
+                    all.push((ticket, world.now().since(begin).as_millis() / 100));
+                }
+            }
+        }
+        world.leave(0, 2);
+    }
+    all
+}
+
+#[test]
+fn whoever_leaves_is_served_unless_the_service_says_that_it_is_gone() {
+    for notices in [false, true] {
+        assert_eq!(answered("serve", notices), [(1, 1), (2, 2), (3, 3)]);
+    }
+}
+
+#[test]
+fn a_task_that_notices_does_nothing_more_for_who_is_gone_and_others_come_sooner() {
+    assert_eq!(answered("gone", false), [(1, 1), (3, 3)], "it does not notice");
+    assert_eq!(answered("gone", true), [(1, 1), (3, 2)]);
+}
