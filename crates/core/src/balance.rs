@@ -17,7 +17,7 @@ use crate::random::{Stream, below, by_weight, draw, unit};
 use crate::time::Instant;
 
 pub use affinity::Affinity;
-pub(crate) use target::{Target, Welcome};
+pub(crate) use target::{Target, Welcome, usual_latency};
 
 /// How a task is chosen among those in rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 //! four numbers and the verdict. `drill` does it live; a simulator can do it in virtual time.
 
 mod arithmetic;
+pub mod caller;
 mod cell;
 pub mod claim;
 pub mod course;
@@ -54,9 +55,6 @@ pub struct Drill {
     pub hypothesis: Hypothesis,
     /// The fleets that are compared.
     pub configurations: Vec<Configuration>,
-    /// What is known of the program of each service. It is not scaled: no program starts or works faster
-    /// because a drill does.
-    pub models: Vec<model::Program>,
     /// What is done to each of them.
     pub schedules: Vec<Schedule>,
     /// What it promises.
@@ -72,6 +70,11 @@ pub struct Configuration {
     pub title: String,
     /// The fleet; none in a drill with a target.
     pub fleet: Option<Fleet>,
+    /// What is known of the program of each of its services. It is not scaled: no program starts or works
+    /// faster because a drill does.
+    pub models: Vec<model::Program>,
+    /// How each of them calls the others.
+    pub callers: Vec<caller::Caller>,
 }
 
 /// One course of events.
@@ -138,6 +141,11 @@ impl Hypothesis {
 // === impl Configuration ===
 
 impl Configuration {
+    /// Of whose programs nothing is known yet.
+    fn new(title: &str, fleet: Option<Fleet>) -> Self {
+        Self { title: title.to_owned(), fleet, models: Vec::new(), callers: Vec::new() }
+    }
+
     /// The services of its fleet; none in a drill with a target.
     pub fn services(&self) -> &[Service] {
         self.fleet.as_ref().map(|fleet| &fleet.services[..]).unwrap_or_default()

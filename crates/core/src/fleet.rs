@@ -22,6 +22,7 @@ use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
+pub(crate) use raw::{RawBreaker, RawBudget, RawBulkhead, RawFallback};
 pub use raw::{RawFleet, RawService};
 
 /// Everything the keeper, the agent and the gateway go by. A fleet that runs is kept, and read by later

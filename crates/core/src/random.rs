@@ -37,6 +37,8 @@ pub enum Stream {
     Network,
     /// What a scenario of a swarm is.
     Scenario,
+    /// How late a simulated machine is, and how slow.
+    Machine,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

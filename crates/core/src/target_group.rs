@@ -47,6 +47,7 @@ pub enum Action {
 pub struct TargetGroup {
     checker: Checker,
     dispatcher: Dispatcher,
+    /// What the checker wants, which comes before what the dispatcher wants.
     actions: VecDeque<Action>,
 }
 
@@ -113,12 +114,6 @@ impl TargetGroup {
             self.pass_on(now);
         }
         self.pass_on(now);
-        while let Some(action) = self.dispatcher.poll_action() {
-            self.actions.push_back(Action::Call(action));
-        }
-        while let Some(record) = self.dispatcher.poll_record() {
-            self.actions.push_back(Action::Record(record));
-        }
     }
 
     /// Passes on what the checker wants.
@@ -169,7 +164,13 @@ impl Machine for TargetGroup {
     }
 
     fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        if let Some(action) = self.dispatcher.poll_action() {
+            return Some(Action::Call(action));
+        }
+        self.dispatcher.poll_record().map(Action::Record)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

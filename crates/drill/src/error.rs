@@ -107,6 +107,18 @@ pub enum Error {
         /// The tasks' last lines, each on a line of its own.
         output: String,
     },
+    /// Too little is known of the machine.
+    #[error(
+        "{good} of {runs} calibrating runs were good, and 3 are needed, the last one was not: {reason}; end what else the machine does, or give --calibrate 0 to take the model as it is"
+    )]
+    Calibration {
+        /// So many can be gone by
+        good: usize,
+        /// of so many.
+        runs: u32,
+        /// What was the matter with the last bad one.
+        reason: String,
+    },
     /// The fleet was lost.
     #[error("{cell}: the fleet is lost: {why}{output}")]
     Fleet {

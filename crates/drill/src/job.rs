@@ -48,6 +48,8 @@ pub enum Mode {
     Simulated,
     /// In both: what is measured is held against what was predicted.
     Compared {
+        /// By so many runs it is learnt before how slow this machine is; 0: it is as the model says.
+        calibrate: u32,
         /// How often each cell is simulated.
         predict: u32,
     },

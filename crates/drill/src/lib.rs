@@ -7,6 +7,7 @@
 //! In a drill's commands and environments `{run}` stands for the run's own directory, which is
 //! temporary and goes away with the run.
 
+mod calibration;
 mod cell;
 mod error;
 mod exec;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use seaworthy_core::experiment::load::ONLY_FLOW;
 use seaworthy_core::experiment::{Cell, FaultKind, outage};
 
+use crate::calibration;
 use crate::job::{Job, Mode};
 use crate::style::{FAINT, HEAD, paint};
 use crate::words::{about, exact, rough, span, tasks, wrap};
@@ -34,7 +35,11 @@ impl Plan {
             let fill = interval.unwrap_or_default();
             job.drill.schedules[cell.schedule].duration + fill + AROUND_A_CELL
         };
-        Self { title: title(job), estimate: job.turns().map(cell).sum() }
+        let calibrate = match job.mode {
+            Mode::Compared { calibrate, .. } => (calibration::LENGTH + AROUND_A_CELL) * calibrate,
+            Mode::Live | Mode::Simulated => Duration::ZERO,
+        };
+        Self { title: title(job), estimate: calibrate + job.turns().map(cell).sum::<Duration>() }
     }
 }
 
@@ -55,8 +60,8 @@ pub(crate) fn describe(job: &Job, width: usize) -> String {
     let took = match job.mode {
         Mode::Live => format!("about {} in all; nothing is started now", about(plan.estimate)),
         Mode::Simulated => "in virtual time; nothing is ever started".to_owned(),
-        Mode::Compared { predict } => format!(
-            "about {} in all, after {predict} simulated ones of each cell; nothing is started now",
+        Mode::Compared { calibrate, predict } => format!(
+            "about {} in all, with {calibrate} before them in which nothing happens, and {predict} simulated ones of each cell; nothing is started now",
             about(plan.estimate)
         ),
     };

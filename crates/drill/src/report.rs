@@ -13,6 +13,8 @@ mod table;
 use seaworthy_core::experiment::expectation::{Outcome, Verdict};
 use seaworthy_core::experiment::{Cell, Findings};
 
+use seaworthy_sim::machine::Calibration;
+
 use crate::job::Job;
 use crate::plan::title;
 use crate::style::{FAINT, HEAD, of, paint};
@@ -35,6 +37,8 @@ pub(crate) struct Row {
 /// All that has been done.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Results {
+    /// What is known of the machine, if anything is.
+    pub(crate) calibration: Option<Calibration>,
     /// Simulated runs, if the others are held against them.
     pub(crate) predicted: Vec<Row>,
     /// What is judged.

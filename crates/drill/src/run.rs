@@ -1,5 +1,6 @@
 //! A whole drill: prepare, cell after cell, report; and its end, whatever comes.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use seaworthy_agent::clock::now;
@@ -7,8 +8,10 @@ use seaworthy_agent::processes::{adopt_orphans, end_descendants};
 use seaworthy_core::experiment::Cell;
 use seaworthy_core::experiment::expectation::Verdict;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
 
 use crate::Error;
+use crate::calibration;
 use crate::cell;
 use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
@@ -65,10 +68,6 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         return Ok(Ending::Described);
     }
     let mut results = Results::default();
-    if let Mode::Compared { predict } = job.mode {
-        // What is predicted is fixed before anything is measured.
-        results.predicted = predicted(&job, paper, predict)?;
-    }
     let ended = match job.mode {
         Mode::Simulated => simulate(&job, paper, &mut results).map(|()| None),
         Mode::Live | Mode::Compared { .. } => {
@@ -99,13 +98,26 @@ fn simulate(job: &Job, paper: Paper, results: &mut Results) -> Result<(), Error>
     Ok(())
 }
 
-/// So many runs of each cell in virtual time.
-fn predicted(job: &Job, paper: Paper, runs: u32) -> Result<Vec<Row>, Error> {
+/// What is predicted is fixed before anything of it is measured.
+async fn predict(
+    job: &Job,
+    directory: &Path,
+    view: &mut View,
+    results: &mut Results,
+) -> Result<(), Error> {
+    let Mode::Compared { calibrate, predict } = job.mode else { return Ok(()) };
+    if calibrate > 0 {
+        results.calibration = Some(calibration::calibrate(job, calibrate, directory, view).await?);
+    }
     let cells = job.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
-    let told = format!("simulates {cells} cell{plural} {runs} times\n");
-    paper.print(&told).map_err(Error::Print)?;
-    simulation::predict(job, runs)
+    view.say(&format!("simulates {cells} cell{plural} {predict} times"));
+    let (job, calibration) = (job.clone(), results.calibration);
+    let predicted =
+        spawn_blocking(move || simulation::predict(&job, predict, calibration.as_ref()));
+    let predicted = predicted.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    results.predicted = predicted?;
+    Ok(())
 }
 
 /// Every run with real processes, until the end or a signal.
@@ -134,6 +146,8 @@ fn live(
             interrupt = interrupts.next() => Ok(Some(interrupt)),
         }
     });
+    // Nobody waits for what is still being simulated.
+    runtime.shutdown_background();
     // Fleets are ended already; this is for a program of `prepare`.
     end_descendants();
     ended
@@ -155,6 +169,7 @@ async fn all_cells(
         let prepared = runner.run(command).await;
         prepared.map_err(|why| Error::Prepare { file: job.file.clone(), why })?;
     }
+    predict(job, directory, &mut view, results).await?;
     for (n, (cell, repeat)) in job.turns().enumerate() {
         view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));

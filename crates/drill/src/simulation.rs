@@ -1,6 +1,11 @@
 //! Cells in virtual time.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
+
 use seaworthy_core::experiment::{Cell, Findings};
+use seaworthy_sim::machine::{Calibration, Machine};
 
 use crate::Error;
 use crate::job::Job;
@@ -9,40 +14,82 @@ use crate::report::Row;
 /// A cell is repeated at most so often.
 pub const MOST_REPEATS: u32 = 1000;
 
-/// Runs a cell that draws from `seed`.
+/// Runs a cell that draws from `seed`, on a machine that is as the model says.
 pub(crate) fn run(job: &Job, cell: Cell, seed: u64) -> Result<Findings, Error> {
-    let found = seaworthy_sim::cell::run(&job.drill, cell, seed);
+    run_on(job, cell, seed, &Machine::default())
+}
+
+fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
+    let found = seaworthy_sim::cell::run_on(&job.drill, cell, seed, machine);
     found.map_err(|source| Error::Simulation { file: job.file.clone(), source })
 }
 
-/// Runs every cell so often, each time from a seed that no repetition draws from.
-pub(crate) fn predict(job: &Job, runs: u32) -> Result<Vec<Row>, Error> {
+/// Runs every cell so often, each time from a seed that no repetition draws from, and on one of the machines that
+/// this one may be. All cores have a part in it.
+pub(crate) fn predict(
+    job: &Job,
+    runs: u32,
+    calibration: Option<&Calibration>,
+) -> Result<Vec<Row>, Error> {
     let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
+    let turns: Vec<(Cell, u32)> = turns.collect();
     let row = |(cell, repeat): (Cell, u32)| {
-        let findings = run(job, cell, cell.seed(job.seed, MOST_REPEATS + repeat))?;
+        let seed = cell.seed(job.seed, MOST_REPEATS + repeat);
+        let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
+        let findings = run_on(job, cell, seed, &machine)?;
         Ok(Row { cell, repeat, findings })
     };
-    turns.map(row).collect()
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let parts = turns.chunks(turns.len().div_ceil(cores).max(1));
+        let part = |part: &'_ [(Cell, u32)]| part.iter().copied().map(row).collect();
+        let threads: Vec<_> = parts.map(|turns| scope.spawn(move || part(turns))).collect();
+        let ended = threads.into_iter().map(ScopedJoinHandle::join);
+        let parts = ended.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
+        let parts: Result<Vec<Vec<Row>>, Error> = parts.collect();
+        Ok(parts?.into_iter().flatten().collect())
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use seaworthy_core::experiment::expectation::Verdict;
+
     use super::*;
     use crate::job::Mode;
     use crate::job::tests::job;
     use crate::report::{self, Results};
+    use crate::shipped;
 
-    /// The same seed, the same report: on any machine.
-    #[test]
-    fn a_drill_in_virtual_time() {
-        let mut job = job(Some("kill-one"), &[]);
+    /// These are about what a program remembers, and are for real ones.
+    const LIVE_ONLY: [&str; 2] = ["memory-leak", "stateful-cart"];
+
+    fn simulate(name: &str) -> (Job, Results) {
+        let mut job = job(Some(name), &[]);
         job.mode = Mode::Simulated;
         let row = |(cell, repeat): (Cell, u32)| Row {
             cell,
             repeat,
             findings: run(&job, cell, cell.seed(job.seed, repeat)).unwrap(),
         };
-        let results = Results { rows: job.turns().map(row).collect(), ..Results::default() };
+        let rows = job.turns().map(row).collect();
+        (job, Results { rows, ..Results::default() })
+    }
+
+    /// Verdicts and claims, as live.
+    #[test]
+    fn every_drill_that_can_be_simulated_goes_as_it_says() {
+        for (name, _) in shipped::ALL.iter().filter(|(name, _)| !LIVE_ONLY.contains(name)) {
+            let (job, results) = simulate(name);
+            let said = report::text(&job, &results, 100);
+            assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
+        }
+    }
+
+    /// The same seed, the same report: on any machine.
+    #[test]
+    fn a_drill_in_virtual_time() {
+        let (job, results) = simulate("kill-one");
         let text = anstream::adapter::strip_str(&report::text(&job, &results, 100)).to_string();
         expect_test::expect_file!["../golden/simulated.txt"].assert_eq(&text);
     }

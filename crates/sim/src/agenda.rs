@@ -1,6 +1,6 @@
 //! What is going to happen, in the order in which it will.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use seaworthy_core::time::Instant;
@@ -8,70 +8,46 @@ use seaworthy_core::time::Instant;
 /// Events by time; of those at one moment, the one that was added first comes first.
 #[derive(Debug)]
 pub(crate) struct Agenda<E> {
-    heap: BinaryHeap<Entry<E>>,
+    /// When, as which one, and where in `events`: a heap moves what it holds, so that is small. It gives
+    /// the greatest first, and that is to be the earliest.
+    heap: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    events: Vec<Option<E>>,
+    /// Places in `events` that are free.
+    free: Vec<usize>,
     added: u64,
-}
-
-#[derive(Debug)]
-struct Entry<E> {
-    at: Instant,
-    ordinal: u64,
-    event: E,
 }
 
 // === impl Agenda ===
 
 impl<E> Agenda<E> {
     pub(crate) fn new() -> Self {
-        Self { heap: BinaryHeap::new(), added: 0 }
+        Self { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), added: 0 }
     }
 
     /// `event` happens at this moment.
     pub(crate) fn add(&mut self, at: Instant, event: E) {
-        self.heap.push(Entry { at, ordinal: self.added, event });
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[place] = Some(event);
+        self.heap.push(Reverse((at, self.added, place)));
         self.added += 1;
     }
 
     /// When the next one happens.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|entry| entry.at)
+        self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 
     /// The next one, if it is due by `now`.
     pub(crate) fn take(&mut self, now: Instant) -> Option<E> {
         self.next().filter(|at| *at <= now)?;
-        self.heap.pop().map(|entry| entry.event)
+        let Reverse((.., place)) = self.heap.pop()?;
+        self.free.push(place);
+        self.events[place].take()
     }
 }
-
-// === impl Entry ===
-
-impl<E> Entry<E> {
-    fn key(&self) -> (Instant, u64) {
-        (self.at, self.ordinal)
-    }
-}
-
-/// A heap gives the greatest first, and that is to be the earliest.
-impl<E> Ord for Entry<E> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
-    }
-}
-
-impl<E> PartialOrd for Entry<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<E> Eq for Entry<E> {}
 
 #[cfg(test)]
 mod tests {

@@ -1,26 +1,26 @@
 //! One cell of a drill in virtual time: the same schedule, course, numbers and verdict as live.
 
+mod faults;
 mod refusal;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::cluster::View;
-use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{Method, Planned};
-use seaworthy_core::experiment::numbers::{Answer, Sample};
-use seaworthy_core::experiment::{
-    Cell, Configuration, Drill, Ending, Fault, FaultKind, Filling, Findings, Schedule,
-};
+use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Fault, Filling, Findings, Schedule};
 use seaworthy_core::machine::soonest;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::world::{Arrival, News, Physics, World};
+use crate::machine::Machine;
+use crate::world::{Arrival, News, World};
 
+use faults::Lasting;
 pub use refusal::{Error, check};
 
 /// From the fleet's being whole to the first moment of the load.
@@ -29,8 +29,8 @@ const NOTICE: Duration = Duration::from_millis(50);
 const FILL_MARGIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether a fault has shown what it will.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The ticket of a query of death: nobody counts its answer.
-const NOBODY: u64 = u64::MAX;
+/// The ticket of what nobody counts: what opens connections before the load, and queries of death.
+const NOBODY: u64 = (1 << 63) - 1;
 
 /// One run of a cell.
 struct Run<'a> {
@@ -44,8 +44,7 @@ struct Run<'a> {
     observed: usize,
     /// In order of time.
     coming: Vec<Fault>,
-    /// What lasts: when it is over, its number, and whom it meets.
-    lasting: Vec<(Instant, usize, Vec<TaskId>)>,
+    lasting: Vec<Lasting>,
     /// Met by a fault that ends tasks.
     doomed: Vec<TaskId>,
     begin: Instant,
@@ -55,22 +54,31 @@ struct Run<'a> {
     again: Agenda<(usize, u32)>,
     /// The task that each user of each flow is used to.
     used_to: BTreeMap<(usize, u32), TaskId>,
+    /// Of what nobody counts, so much is not answered.
+    uncounted: usize,
     hop: Duration,
 }
 
-/// Runs a cell, whose fleet, load and physics draw from `seed`. `drill` is as fast as it is to run.
+/// Runs a cell on a machine that is never late, and just as quick as the model says; its fleet, load and
+/// physics draw from `seed`. `drill` is as fast as it is to run.
 pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
+    run_on(drill, cell, seed, &Machine::default())
+}
+
+/// The same on this machine.
+pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
     let mut fleet = check(drill, cell)?.clone();
     fleet.seed = seed;
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
-    let physics = Physics::default();
+    let physics = machine.physics();
+    let programs = machine.programs(&configuration.models, drill.load.entry());
     let planned = schedule.requests(&drill.load, seed);
     let mut run = Run {
         drill,
         schedule,
         configuration,
-        world: World::new(&fleet, &drill.models, physics),
+        world: World::new(&fleet, &programs, physics),
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
@@ -82,12 +90,21 @@ pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
         planned,
         again: Agenda::new(),
         used_to: BTreeMap::new(),
+        uncounted: 0,
         hop: physics.hop,
     };
+    for (place, caller) in configuration.callers.iter().enumerate() {
+        run.world.teach(place, caller.clone());
+    }
+    // All cells have the same way to go.
+    for place in drill.schedules.iter().flat_map(Schedule::linked) {
+        run.world.link(place, seed.wrapping_add(place as u64));
+    }
     run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
+    run.warm_up();
     run.load();
     run.settle();
-    Ok(Findings::of(drill, cell, &run.samples, &run.course, &BTreeMap::new()))
+    Ok(Findings::of(drill, cell, &run.samples, &run.course, &run.arrivals()))
 }
 
 fn unanswered(planned: &Planned) -> Sample {
@@ -114,6 +131,20 @@ impl Run<'_> {
                 }
                 Filling::Waiting => self.pass(until),
             }
+        }
+    }
+
+    /// Has what answered before the load begins that opens its connections, or given up.
+    fn warm_up(&mut self) {
+        let flows = self.drill.load.flows.iter().enumerate();
+        for planned in flows.flat_map(|(place, flow)| flow.warm_up(place)) {
+            let arrival = self.arrival(&planned);
+            self.uncounted += 1;
+            self.world.send(self.drill.load.flows[planned.flow].service, NOBODY, &arrival);
+        }
+        let until = self.world.now() + self.drill.objective.latency;
+        while self.uncounted > 0 && self.world.now() < until {
+            self.pass(until);
         }
     }
 
@@ -163,7 +194,9 @@ impl Run<'_> {
         let mut tasks_changed = false;
         while let Some(news) = self.world.poll_news() {
             match news {
-                News::Answered { ticket, status, task } => self.answered(ticket, status, task),
+                News::Answered { ticket, status, task, degraded } => {
+                    self.answered(ticket, status, task, degraded);
+                }
                 News::Controlled(_, record) => self.records.push(record),
                 News::Tasks(_) => tasks_changed = true,
                 News::Listens(task) => self.course.answered(self.world.now(), task),
@@ -186,6 +219,25 @@ impl Run<'_> {
         self.observed = self.records.len();
     }
 
+    fn arrival(&self, planned: &Planned) -> Arrival {
+        let flow = &self.drill.load.flows[planned.flow];
+        let service = &self.configuration.services()[flow.service];
+        let user = (planned.flow, planned.user);
+        let sticky = service.sticky_cookie.is_some() && planned.user > 0;
+        Arrival {
+            method: match flow.method {
+                Method::Get => "GET",
+                Method::Put => "PUT",
+                Method::Post => "POST",
+            },
+            target: flow.paths[planned.path].replace("{user}", &planned.user.to_string()),
+            preferred: sticky.then(|| self.used_to.get(&user).copied()).flatten(),
+            affinity: u64::from(planned.user),
+            fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
+            deadly: false,
+        }
+    }
+
     /// A client that has `asked` so often before sends its request.
     fn send(&mut self, number: usize, asked: u32) {
         let planned = self.planned[number];
@@ -194,21 +246,7 @@ impl Run<'_> {
             let at = self.begin + self.waits_until(number, asked) + self.hop;
             self.again.add(at, (number, asked + 1));
         }
-        let service = &self.configuration.services()[flow.service];
-        let user = (planned.flow, planned.user);
-        let sticky = service.sticky_cookie.is_some() && planned.user > 0;
-        let arrival = Arrival {
-            method: match flow.method {
-                Method::Get => "GET",
-                Method::Put => "PUT",
-                Method::Post => "POST",
-            },
-            target: flow.paths[planned.path].clone(),
-            preferred: sticky.then(|| self.used_to.get(&user).copied()).flatten(),
-            affinity: u64::from(planned.user),
-            fingerprint: ((planned.flow as u64) << 32) + planned.path as u64,
-            deadly: false,
-        };
+        let arrival = self.arrival(&planned);
         let ticket = u64::from(asked) * self.planned.len() as u64 + number as u64;
         self.world.send(flow.service, ticket, &arrival);
     }
@@ -220,8 +258,15 @@ impl Run<'_> {
         intended + patience * (asked + 1)
     }
 
-    fn answered(&mut self, ticket: u64, status: Option<u16>, task: Option<TaskId>) {
+    fn answered(
+        &mut self,
+        ticket: u64,
+        status: Option<u16>,
+        task: Option<TaskId>,
+        degraded: Option<u32>,
+    ) {
         if ticket == NOBODY {
+            self.uncounted = self.uncounted.saturating_sub(1);
             return;
         }
         let requests = self.planned.len() as u64;
@@ -230,95 +275,13 @@ impl Run<'_> {
         // Whoever sent it has given up by then.
         let in_time = completed <= self.waits_until(number, asked);
         if let (Some(status), true) = (status, in_time) {
-            let answer = Answer { completed, status, task, degraded: None };
+            let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
+            let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
             let planned = self.planned[number];
             if let Some(task) = task {
                 self.used_to.entry((planned.flow, planned.user)).or_insert(task);
             }
-        }
-    }
-
-    // The faults
-
-    /// When something is to be done next, as far as that is known.
-    fn due(&self) -> Option<Instant> {
-        let over = self.lasting.iter().map(|(over, ..)| *over);
-        self.coming.iter().filter_map(|fault| self.course.due(fault)).chain(over).min()
-    }
-
-    fn act(&mut self) {
-        let now = self.world.now();
-        let is_due = |fault: &Fault, course: &Course| course.due(fault).is_some_and(|at| at <= now);
-        while let Some(next) = self.coming.iter().position(|fault| is_due(fault, &self.course)) {
-            let fault = self.coming.remove(next);
-            self.inflict(now, fault);
-        }
-        self.mend(now);
-    }
-
-    fn inflict(&mut self, now: Instant, fault: Fault) {
-        match fault.kind.clone() {
-            FaultKind::End { how, service, tasks } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
-                self.doomed.extend(&met);
-                self.course.inflict(now, fault, met.clone());
-                for task in met {
-                    match how {
-                        Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
-                        Ending::Kill => {
-                            self.world.kill(task);
-                        }
-                    }
-                }
-            }
-            FaultKind::Task { service, tasks, fault: how } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
-                let over = self.begin + fault.end();
-                let number = self.course.inflict(now, fault, met.clone());
-                for task in &met {
-                    self.world.disturb(*task, number as u32, how);
-                }
-                self.lasting.push((over, number, met));
-            }
-            FaultKind::QueryOfDeath { service, path } => {
-                self.course.inflict(now, fault, Vec::new());
-                let arrival = Arrival {
-                    method: "GET",
-                    target: path,
-                    preferred: None,
-                    affinity: 0,
-                    fingerprint: u64::MAX,
-                    deadly: true,
-                };
-                self.world.send(service, NOBODY, &arrival);
-            }
-            FaultKind::Deploy { service, definition } => {
-                self.course.inflict(now, fault, Vec::new());
-                let cluster = self.configuration.services()[service].cluster.clone();
-                self.world.deploy(service, cluster, definition.model);
-            }
-            // The load has it in its plan, and what else there is was refused.
-            FaultKind::Spike(_)
-            | FaultKind::Ask { .. }
-            | FaultKind::Link { .. }
-            | FaultKind::Exec(_) => {
-                self.course.inflict(now, fault, Vec::new());
-            }
-        }
-    }
-
-    /// Ends what lasts until `now` at most.
-    fn mend(&mut self, now: Instant) {
-        let (over, later) = self.lasting.drain(..).partition(|(over, ..)| *over <= now);
-        self.lasting = later;
-        for (_, number, met) in over {
-            let met: Vec<TaskId> = met;
-            for task in &met {
-                self.world.mend(*task, number as u32);
-            }
-            let effect = if met.is_empty() { Err("it met no task".to_owned()) } else { Ok(()) };
-            self.course.told(number, effect);
         }
     }
 }

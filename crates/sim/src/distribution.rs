@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::random::{Stream, unit};
+use seaworthy_core::time::Instant;
 
 /// 99 % of a normal distribution lie below so many standard deviations.
 const NINETY_NINE: f64 = 2.326_347_874_040_841;
@@ -45,7 +46,8 @@ impl Dice {
     }
 
     pub(crate) fn duration(&mut self, distribution: Distribution) -> Duration {
-        let nanos = |duration: Duration| duration.as_nanos() as f64;
+        // Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
+        let nanos = |duration: Duration| (Instant::EPOCH + duration).as_nanos() as f64;
         match distribution {
             Distribution::Constant(duration) => duration,
             Distribution::Uniform(shortest, longest) => {
@@ -60,6 +62,14 @@ impl Dice {
                 Duration::from_nanos((nanos(median) * libm::exp(sigma * self.normal())) as u64)
             }
         }
+    }
+
+    /// Student's t with so many degrees of freedom, 1 at least: a normal draw over the root of the mean of so many
+    /// squares of others.
+    pub(crate) fn student(&mut self, freedom: u32) -> f64 {
+        let normal = self.normal();
+        let squares: f64 = (0..freedom).map(|_| self.normal()).map(|other| other * other).sum();
+        normal / libm::sqrt(squares / f64::from(freedom))
     }
 
     /// Normal, with mean 0 and deviation 1: Box and Muller's transform, of which only one half is used.

@@ -8,6 +8,7 @@ mod agenda;
 pub mod availability;
 pub mod cell;
 pub mod distribution;
+pub mod machine;
 pub mod metastable;
 pub mod planner;
 pub mod scenarios;

@@ -3,9 +3,13 @@
 //! Every event has its moment and its place in line; nothing ticks. The world is told what people and
 //! fate do ([`World::send`], [`World::kill`], …), and tells what came of it as [`News`].
 
+mod caller;
+mod calls;
 mod control;
 mod data;
+mod due;
 mod fate;
+mod link;
 mod physics;
 pub(crate) mod planted;
 mod steer;
@@ -18,9 +22,10 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::call::{self, Failure};
+use seaworthy_core::call::Failure;
 use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
+use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::{self, Fleet};
 use seaworthy_core::health::{ProbeId, Probed};
 use seaworthy_core::machine::{Machine, soonest};
@@ -31,13 +36,16 @@ use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
+use caller::Word;
+use calls::Between;
 use control::Control;
 use data::Data;
+use due::Due;
 use planted::Planted;
 use task::{Job, Process, State};
 
 pub use data::{Arrival, Tries};
-pub use physics::{Network, Physics};
+pub use physics::{Network, Physics, Stalls};
 pub use seaworthy_core::experiment::model::Program;
 pub use strain::{Room, Strain};
 
@@ -51,13 +59,15 @@ const SIGABRT: i32 = 6;
 #[derive(Debug)]
 pub struct World {
     now: Instant,
+    seed: u64,
     physics: Physics,
     agenda: Agenda<Event>,
     services: Vec<Service>,
     news: VecDeque<News>,
     network: Dice,
-    /// What the gateway is to be told next. Kept for its memory alone.
-    words: VecDeque<target_group::Input>,
+    lateness: Dice,
+    /// What the gateway is to be told next, when all that it wants is carried out.
+    words: VecDeque<data::Word>,
     agent_is_down: bool,
     /// How often the gateway was started again.
     gateways: u32,
@@ -65,6 +75,7 @@ pub struct World {
     pub partitioned: bool,
     planted: Option<Planted>,
     overheard: Option<Vec<Overheard>>,
+    between: Between,
 }
 
 /// What was said between core and the gateway of a service: when, at which place, and what.
@@ -87,11 +98,15 @@ struct Service {
     processes: BTreeMap<TaskId, Process>,
     /// By revision, the first of them at 0.
     programs: Vec<Program>,
+    /// How its tasks call others, if they do.
+    caller: Option<Caller>,
+    /// From which its tasks draw.
+    seed: u64,
     starts: Dice,
     work: Dice,
     /// When the gateway wants to be told the time, and the agent.
-    data_due: Option<Instant>,
-    control_due: Option<Instant>,
+    data_due: Due,
+    control_due: Due,
     /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
     /// another.
     arrivals: [Instant; 2],
@@ -123,17 +138,25 @@ enum Local {
     Sightings(Box<Sightings>),
     /// From the agent to the gateway.
     Endpoints(Box<Endpoints>),
+    /// What became of a process reaches the agent.
+    Heard(Box<reconciler::Event>),
     /// A process listens from now on.
     Listens(TaskId),
     /// A process ends by itself.
     Crash(TaskId),
+    /// A call of another service's task reaches the gateway,
+    Call(u64),
+    /// and this comes back to its task.
+    Back(u64, Option<u16>),
+    /// A task has a call of which it wanted to be told the time.
+    Wake(TaskId, u64),
 }
 
 /// What the gateway gets for a try.
 #[derive(Clone, Copy, Debug)]
 enum Reply {
-    /// A whole answer, with this status.
-    Whole(u16),
+    /// A whole answer, with this status; and its age if it is degraded, as in [`News::Answered`].
+    Whole(u16, Option<u32>),
     /// A head with this status, and then the connection ends.
     Half(u16),
     Failed(Failure),
@@ -150,6 +173,8 @@ pub enum News {
         status: Option<u16>,
         /// The task that gave it; none if the gateway did.
         task: Option<TaskId>,
+        /// It says that it lacks something: the age of its oldest piece in whole seconds, as it is said.
+        degraded: Option<u32>,
     },
     /// The agent has decided something of the service at this place.
     Controlled(usize, Record),
@@ -176,41 +201,36 @@ impl World {
                 data: Data::new(service, seed),
                 processes: BTreeMap::new(),
                 programs: vec![programs[place]],
+                caller: None,
+                seed,
                 starts: Dice::new(seed, Stream::Start),
                 work: Dice::new(seed, Stream::Service),
-                data_due: None,
-                control_due: None,
+                data_due: Due::default(),
+                control_due: Due::default(),
                 arrivals: [Instant::EPOCH; 2],
             }
         };
         let mut world = Self {
             now: Instant::EPOCH,
+            seed: fleet.seed,
             physics,
             agenda: Agenda::new(),
             services: fleet.services.iter().enumerate().map(service).collect(),
             news: VecDeque::new(),
             network: Dice::new(fleet.seed, Stream::Network),
+            lateness: Dice::new(fleet.seed, Stream::Machine),
             words: VecDeque::new(),
             agent_is_down: false,
             gateways: 0,
             partitioned: false,
             planted: None,
             overheard: None,
+            between: Between::default(),
         };
         (0..places).for_each(|place| world.control(place, None));
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
         world.agenda.add(Instant::EPOCH, Event::Sample);
         world
-    }
-
-    /// Keeps what core and gateways say to each other from now on.
-    pub fn overhear(&mut self) {
-        self.overheard = Some(Vec::new());
-    }
-
-    /// What was kept, and nothing more is.
-    pub fn overheard(&mut self) -> Vec<Overheard> {
-        self.overheard.take().unwrap_or_default()
     }
 
     /// The moment that has been reached.
@@ -226,8 +246,9 @@ impl World {
     /// Lets time pass until there is news, but not beyond `until`.
     pub fn advance(&mut self, until: Instant) {
         while self.news.is_empty() {
-            let dues = self.services.iter().map(|one| soonest(one.data_due, one.control_due));
-            let due = dues.fold(self.agenda.next(), soonest);
+            let dues =
+                self.services.iter().map(|one| soonest(one.data_due.wakes, one.control_due.wakes));
+            let due = dues.fold(self.agenda.next(), soonest).map(|due| self.done(due));
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
                 return;
@@ -240,13 +261,9 @@ impl World {
         }
     }
 
-    /// A request reaches the gateway.
-    pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
-        let mut input = self.services[place].data.begin(ticket, arrival);
-        if let target_group::Input::Call(call::Input::Begin { request, .. }) = &mut input {
-            request.ask.repeatable |= self.has(Planted::PostIsRepeated);
-        }
-        self.data(place, input);
+    /// When what is due at `at` is done: nothing is while the machine stands still.
+    fn done(&self, at: Instant) -> Instant {
+        self.physics.stalls.map_or(at, |stalls| stalls.done(self.seed, at))
     }
 
     fn place(&self, task: TaskId) -> usize {
@@ -291,6 +308,7 @@ impl World {
                     self.data(place, target_group::Input::Probed(probe, result));
                 }
             }
+            Local::Heard(event) => self.control(place, Some(*event)),
             Local::Sightings(seen) => {
                 self.control(place, Some(reconciler::Event::Sightings(*seen)));
             }
@@ -319,16 +337,19 @@ impl World {
                 }
             }
             Local::Crash(task) => self.end(place, task, Exit::Code(1)),
+            Local::Call(ticket) => self.arrive(ticket),
+            Local::Back(ticket, status) => self.come_back(ticket, status),
+            Local::Wake(task, call) => self.hear(place, task, Word::Time(call)),
         }
     }
 
     /// The time has come for whatever waited for it.
     fn time(&mut self, place: usize) {
         let Service { data_due, control_due, .. } = self.services[place];
-        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
+        let is_due = |due: Due| due.wakes.is_some_and(|at| at <= self.now);
         let (data, control) = (is_due(data_due), is_due(control_due));
         if data && self.has(Planted::TimeIsForgotten) {
-            self.services[place].data_due = None;
+            self.services[place].data_due = Due::default();
         } else if data {
             self.services[place].data.group.handle_timeout(self.now);
             self.carry_out(place);

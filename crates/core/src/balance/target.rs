@@ -35,6 +35,14 @@ pub(crate) struct Welcome {
 /// everything. Source: Linkerd's load biaser.
 const PENALTY: u64 = 30_000_000_000;
 
+/// What an answer of those in rotation is likely to take, in nanoseconds: their median, 0 if there is none.
+pub(crate) fn usual_latency(now: Instant, targets: &[Target]) -> u64 {
+    let present = targets.iter().filter(|target| target.in_rotation);
+    let mut latencies: Vec<u64> = present.map(|target| target.pulse.latency(now)).collect();
+    latencies.sort_unstable();
+    latencies.get(latencies.len() / 2).copied().unwrap_or(0)
+}
+
 // === impl Target ===
 
 impl Target {
@@ -161,12 +169,10 @@ impl Welcome {
     /// For whoever enters when these are there already.
     pub(crate) fn among(now: Instant, length: Duration, targets: &[Target]) -> Self {
         let present = || targets.iter().filter(|target| target.in_rotation);
-        let mut latencies: Vec<u64> = present().map(|t| t.pulse.latency(now)).collect();
-        latencies.sort_unstable();
         let claims: i64 = present().map(|target| target.claim).sum();
         Self {
-            claim: claims / i64::try_from(latencies.len()).unwrap_or(1).max(1),
-            latency: latencies.get(latencies.len() / 2).copied().unwrap_or(0),
+            claim: claims / i64::try_from(present().count()).unwrap_or(1).max(1),
+            latency: usual_latency(now, targets),
             slowly: length > Duration::ZERO && present().any(|t| !t.is_slow(now, length)),
         }
     }

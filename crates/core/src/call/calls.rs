@@ -93,13 +93,12 @@ impl Calls {
         self.calls[slot] = Some(call);
     }
 
-    pub(super) fn remove(&mut self, id: CallId) -> Option<Call> {
-        self.get(id)?;
-        let call = self.calls[id.slot as usize].take()?;
-        if let Some(at) = call.wakes {
+    pub(super) fn remove(&mut self, id: CallId) {
+        let Some(wakes) = self.get(id).map(|call| call.wakes) else { return };
+        self.calls[id.slot as usize] = None;
+        if let Some(at) = wakes {
             self.wakes.remove(&(at, id.slot));
         }
-        Some(call)
     }
 
     /// Notes when the time is to be looked at for this call. If it is to be looked at earlier anyway,

@@ -250,37 +250,39 @@ impl Dispatcher {
 
     /// The work of a call has ended.
     fn close(&mut self, now: Instant, id: CallId, outcome: Outcome) {
-        let Some(mut call) = self.forget(now, id) else { return };
-        self.tally.end(now, call.began, outcome != Outcome::Success);
-        if let Some(pass) = call.pass.take() {
-            self.gates[call.request.route.0].settle(now, pass, outcome);
+        let Some(call) = self.calls.get(id) else { return };
+        let (route, began, pass) = (call.request.route.0, call.began, call.pass.take());
+        self.forget(now, id);
+        self.tally.end(now, began, outcome != Outcome::Success);
+        if let Some(pass) = pass {
+            self.gates[route].settle(now, pass, outcome);
         }
     }
 
     /// Nobody waits for a call any more; its tasks may go on with it.
     fn abandon(&mut self, now: Instant, id: CallId, how: Outcome) {
         let Some(call) = self.calls.get(id) else { return };
-        let sent = call.tries.last_since();
-        let Some(mut call) = self.forget(now, id) else { return };
+        let (route, sent, pass) = (call.request.route.0, call.tries.last_since(), call.pass.take());
         // A client that has had enough of an answer says nothing of how long that would have been.
         let timed_out = how == Outcome::Timeout;
         let began = call.began.filter(|_| timed_out || call.passed.is_none());
+        self.forget(now, id);
         self.tally.end(now, began, timed_out);
-        if let Some(pass) = call.pass.take() {
-            self.gates[call.request.route.0].abandon(now, pass, sent, how);
+        if let Some(pass) = pass {
+            self.gates[route].abandon(now, pass, sent, how);
         }
     }
 
     /// Takes a call out of everything in which it is counted, but for its guard.
-    fn forget(&mut self, now: Instant, id: CallId) -> Option<Call> {
-        let mut call = self.calls.remove(id)?;
+    fn forget(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
         if let Some(ticket) = call.ticket.take() {
             self.queue.leave(ticket);
         }
         while let Some(one) = call.tries.take(|_| true) {
             self.loads.release(now, one.task, one.heard);
         }
-        Some(call)
+        self.calls.remove(id);
     }
 }
 

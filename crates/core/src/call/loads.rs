@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::balance::{Balancer, Config, Target, Welcome};
+use crate::balance::{Balancer, Config, Target, Welcome, usual_latency};
 use crate::cluster::plan::Revision;
 use crate::endpoints::TaskId;
 use crate::health::Rotation;
@@ -126,8 +126,15 @@ impl Loads {
         }
     }
 
-    /// A request to `task` had an error for an answer, or none. Of each try either this or
-    /// [`Self::answered`] is told, or nothing if nobody waited for it any more.
+    /// The same of an answer that says no, such as a 404 or a 429. Work that was not done takes no time:
+    /// it counts as no quicker than is usual here, or whoever refuses fast gets more and more.
+    pub fn declined(&mut self, now: Instant, task: TaskId, latency: Duration) {
+        let usual = Duration::from_nanos(usual_latency(now, &self.targets));
+        self.answered(now, task, latency.max(usual));
+    }
+
+    /// A request to `task` had an error for an answer, or none. Of each try this, [`Self::answered`] or
+    /// [`Self::declined`] is told, or nothing if nobody waited for it any more.
     pub fn failed(&mut self, now: Instant, task: TaskId) {
         if let Some(target) = self.target(task) {
             target.failed(now);

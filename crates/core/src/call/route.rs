@@ -192,7 +192,8 @@ impl FieldMatch {
 // === impl PathMatch ===
 
 impl PathMatch {
-    fn is_for(&self, path: &str) -> bool {
+    /// Whether it is for this path, which is without its query.
+    pub(crate) fn is_for(&self, path: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => path == exact,

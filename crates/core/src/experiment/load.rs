@@ -74,6 +74,9 @@ pub struct Spike {
     pub times: u32,
 }
 
+/// So many connections of a flow are open before the load begins.
+const CONNECTIONS_AT_FIRST: usize = 16;
+
 /// One request of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -142,6 +145,16 @@ impl Flow {
     /// The mean distance between two requests.
     pub fn spacing(&self) -> Duration {
         Duration::from_secs(1) / self.rate
+    }
+
+    /// What is asked for at once before the load begins, so that connections are open by then. `flow` is its
+    /// place. A flow that has users, or changes something, is spared: that would be seen in what is measured.
+    pub fn warm_up(&self, flow: usize) -> impl Iterator<Item = Planned> + use<> {
+        let paths = self.paths.len();
+        let harmless = self.method == Method::Get && self.users.is_none();
+        let number = 0..if harmless { CONNECTIONS_AT_FIRST } else { 0 };
+        let intended = Duration::ZERO;
+        number.map(move |number| Planned { intended, flow, path: number % paths, user: 0 })
     }
 
     /// How long a client waits for the answer to each of its attempts: even shares of the objective's

@@ -56,6 +56,13 @@ pub enum Distribution {
 
 // === impl Default ===
 
+/// No time at all.
+impl Default for Distribution {
+    fn default() -> Self {
+        Self::Constant(Duration::ZERO)
+    }
+}
+
 /// A good program, like the example store.
 impl Default for Program {
     fn default() -> Self {

@@ -1,5 +1,6 @@
 //! A drill as written.
 
+mod caller;
 mod fault;
 mod load;
 mod model;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use super::claim::Claim;
 use super::load::Load;
 use super::reading::{Figure, Places, Sentence};
-use super::{Configuration, Drill, Hypothesis, Objective, Schedule};
+use super::{Configuration, Drill, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
@@ -64,7 +65,7 @@ struct RawHypothesis {
     tolerated_gap: Option<Written>,
 }
 
-/// What a configuration changes of the fleet.
+/// What a configuration changes of the fleet, and of what is known of its programs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawConfiguration {
@@ -74,6 +75,8 @@ struct RawConfiguration {
     maximum_percent: Option<Number>,
     #[serde(default)]
     service: BTreeMap<String, RawService>,
+    #[serde(default)]
+    model: BTreeMap<String, RawModel>,
 }
 
 const HIGHEST_PRICE: u32 = 1_000_000;
@@ -89,18 +92,20 @@ impl TryFrom<RawDrill> for Drill {
         for (n, words) in raw.prepare.iter().enumerate() {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
-        let configurations = read_configurations(&raw)?;
+        let mut configurations = read_configurations(&raw)?;
         let services = Services::of(&configurations)
             .used_by(raw.load.service())
             .map_err(|error| error.below("load"))?
             .modelled(&raw.model)
             .map_err(|error| error.below("model"))?;
+        read_models(&raw, &services, &mut configurations)?;
         let load = raw.load.clone().read(&services).map_err(|error| error.below("load"))?;
         let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
         let hypothesis =
             read_hypothesis(&raw.hypothesis, &load).map_err(|error| error.below("hypothesis"))?;
         let count = configurations.len();
         let schedules = read_schedules(raw.schedule, count, &services, &load, &hypothesis)?;
+        check_deployments(&configurations, &schedules, &services)?;
         let places = Places {
             configurations: count,
             schedules: schedules.iter().map(|schedule| schedule.name.as_str()).collect(),
@@ -128,7 +133,6 @@ impl TryFrom<RawDrill> for Drill {
             objective,
             hypothesis,
             configurations,
-            models: services.models(),
             schedules,
             claims,
             reading,
@@ -194,7 +198,7 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
         (Some(target), None) => {
             check_target(target)?;
             if raw.configuration.is_empty() {
-                return Ok(vec![Configuration { title: raw.title.clone(), fleet: None }]);
+                return Ok(vec![Configuration::new(&raw.title, None)]);
             }
             let problem = "changes a fleet; a drill with a `target` has none";
             return Err(ConfigError::new("configuration", problem));
@@ -215,9 +219,50 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
         let fleet = changes.apply(fleet.clone()).map_err(below)?;
         let fleet = Fleet::try_from(fleet).and_then(must_have_tasks);
         let fleet = fleet.map_err(|error| below(error.below("fleet")))?;
-        Ok(Configuration { title: changes.title.clone(), fleet: Some(fleet) })
+        Ok(Configuration::new(&changes.title, Some(fleet)))
     };
     given.iter().enumerate().map(read).collect()
+}
+
+/// What is known of the programs in each configuration.
+fn read_models(
+    raw: &RawDrill,
+    services: &Services,
+    configurations: &mut [Configuration],
+) -> Result<(), ConfigError> {
+    for (n, configuration) in configurations.iter_mut().enumerate() {
+        let mut models = raw.model.clone();
+        for (name, changes) in raw.configuration.get(n).iter().flat_map(|changes| &changes.model) {
+            models.entry(name.clone()).or_default().change(changes);
+        }
+        let below =
+            |error: ConfigError| error.below(format_args!("configuration[{}].model", n + 1));
+        (configuration.models, configuration.callers) =
+            services.read_models(&models).map_err(below)?;
+    }
+    Ok(())
+}
+
+/// What a deployed program does differently is said of the program that [model] tells of.
+fn check_deployments(
+    configurations: &[Configuration],
+    schedules: &[Schedule],
+    services: &Services,
+) -> Result<(), ConfigError> {
+    for (n, configuration) in configurations.iter().enumerate() {
+        for fault in schedules.iter().flat_map(|schedule| &schedule.faults) {
+            let FaultKind::Deploy { service, definition } = &fault.kind else { continue };
+            let before = services.models()[*service];
+            if definition.model.is_some() && configuration.models[*service] != before {
+                let name = &configuration.services()[*service].name;
+                let key = format_args!("configuration[{}].model.{name}", n + 1);
+                let problem =
+                    "stands beside a `model` of what is deployed; allowed is just one of them";
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where no task is, nothing can be measured.

@@ -27,6 +27,9 @@ use serde::Deserialize;
 use super::range::{self, duration, number};
 use super::written::Number;
 use super::{ConfigError, Fleet, Service};
+pub(crate) use breaker::RawBreaker;
+pub(crate) use bulkhead::RawBulkhead;
+pub(crate) use call::{RawBudget, RawFallback};
 pub use service::RawService;
 
 use agent::RawAgent;

@@ -25,9 +25,9 @@ pub(crate) struct Latencies {
     /// A half is filled for so long.
     turns: Duration,
     halves: [Half; 2],
-    /// The half that is filled, and since when.
+    /// The half that is filled, and until when.
     filled: usize,
-    since: Instant,
+    until: Instant,
     /// The quantile when `counted` latencies were known.
     told: Option<Duration>,
     counted: u32,
@@ -46,8 +46,8 @@ impl Latencies {
     /// as long as `turns`, and at most for twice as long.
     pub(crate) fn new(percent: u32, turns: Duration) -> Self {
         let half = || Half { buckets: vec![0; BUCKETS].into(), count: 0 };
-        let since = Instant::EPOCH;
-        Self { percent, turns, halves: [half(), half()], filled: 0, since, told: None, counted: 0 }
+        let until = Instant::EPOCH + turns;
+        Self { percent, turns, halves: [half(), half()], filled: 0, until, told: None, counted: 0 }
     }
 
     /// One more.
@@ -72,10 +72,9 @@ impl Latencies {
 
     /// The same for somebody who only looks, and seldom: it is looked up anew each time.
     pub(crate) fn quantile_at(&self, now: Instant) -> Option<Duration> {
-        let passed = now.since(self.since);
         match () {
-            () if passed < self.turns => self.look_up(&self.halves),
-            () if passed < self.turns * 2 => {
+            () if now < self.until => self.look_up(&self.halves),
+            () if now < self.until + self.turns => {
                 self.look_up(std::slice::from_ref(&self.halves[self.filled]))
             }
             () => None,
@@ -99,16 +98,15 @@ impl Latencies {
 
     /// Lets go of the older half when the other one has been filled for long enough.
     fn turn(&mut self, now: Instant) {
-        let passed = now.since(self.since);
-        if passed < self.turns {
+        if now < self.until {
             return;
         }
-        if passed >= self.turns * 2 {
+        if now >= self.until + self.turns {
             self.halves[self.filled].clear();
         }
         self.filled = 1 - self.filled;
         self.halves[self.filled].clear();
-        self.since = now;
+        self.until = now + self.turns;
         self.counted = 0;
         self.told = None;
     }

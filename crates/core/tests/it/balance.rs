@@ -105,6 +105,33 @@ fn a_task_that_fails_at_once_attracts_nothing() {
     }
 }
 
+/// Work that is not done takes no time, which is no reason to ask for more of it. A little more it gets all
+/// the same, for it has never anything in flight.
+#[test]
+fn a_task_that_declines_at_once_gets_little_more_than_its_share() {
+    for (tasks, rate) in [(3, 60.0), (2, 300.0), (9, 300.0)] {
+        let mut world = world(&AWARE, tasks, Manner::Noisy(MILLISECOND * 50));
+        world.run(SECOND * 5, rate);
+        world.becomes(1, Manner::Declining(MILLISECOND));
+        let part = part(&world.run(SECOND * 20, rate));
+        assert!((0.9..1.7).contains(&part), "{part:.2} of {tasks} tasks at {rate} a second");
+    }
+}
+
+/// After 30 s for an error a task that declines all there is to decline is asked again, as one that answers.
+#[test]
+fn a_task_that_has_failed_and_declines_has_its_share_again() {
+    for rate in [60.0, 2000.0] {
+        let mut world = world(&AWARE, 3, Manner::Declining(MILLISECOND));
+        world.becomes(1, Manner::Failing(MILLISECOND));
+        world.run(SECOND * 5, rate);
+        world.becomes(1, Manner::Declining(MILLISECOND));
+        world.run(SECOND * 8, rate);
+        let part = part(&world.run(SECOND * 10, rate));
+        assert!((0.9..1.1).contains(&part), "{part:.2} at {rate} a second");
+    }
+}
+
 /// One other task drawn would often be the other bad one: two are, and the better one counts.
 #[test]
 fn the_last_good_one_of_three_gets_nearly_all() {

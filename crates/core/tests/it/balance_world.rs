@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Late(Duration, Duration),
     /// An error, after so long.
     Failing(Duration),
+    /// An answer that says no, after so long.
+    Declining(Duration),
     /// Not at all: its clients wait for so long.
     Silent(Duration),
 }
@@ -30,6 +32,7 @@ pub(crate) enum Manner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Answered,
+    Declined,
     Failed,
     GivenUp,
 }
@@ -117,6 +120,7 @@ impl World {
             }
             Manner::Late(median, more) => (self.noisy(median) + more, End::Answered),
             Manner::Failing(after) => (after, End::Failed),
+            Manner::Declining(after) => (after, End::Declined),
             Manner::Silent(patience) => (patience, End::GivenUp),
         };
         self.loads.take(self.now, task);
@@ -131,6 +135,7 @@ impl World {
             self.in_flight.pop();
             match end {
                 End::Answered => self.loads.answered(at, task, at.since(since)),
+                End::Declined => self.loads.declined(at, task, at.since(since)),
                 End::Failed => self.loads.failed(at, task),
                 End::GivenUp => {}
             }

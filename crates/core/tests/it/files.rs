@@ -4,6 +4,7 @@
 //! wrong with the file then stands behind the bar. Where the parser refuses it, the line is named;
 //! where the meaning is refused, the key.
 
+mod caller;
 mod check;
 mod drill;
 mod drills;

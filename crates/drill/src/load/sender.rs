@@ -21,8 +21,6 @@ use super::pool::{Connection, Lane, Pool, Reply, exchange};
 use super::users::Users;
 use super::{Destination, Order};
 
-/// So many connections are open before the load begins.
-const CONNECTIONS_AT_FIRST: usize = 16;
 /// From the word that the load begins to its first moment.
 const NOTICE: Duration = Duration::from_millis(50);
 
@@ -123,16 +121,9 @@ impl Sender {
     async fn warm_up(&mut self) {
         let deadline = tokio::time::Instant::now() + self.order.objective.latency;
         for flow in 0..self.order.flows.len() {
-            let Destination { flow: load, .. } = &self.order.flows[flow];
-            if load.method != Method::Get || load.users.is_some() {
-                continue;
-            }
-            let paths = load.paths.len();
-            let lanes: Vec<Lane> =
-                std::iter::from_fn(|| self.pools[flow].take()).take(CONNECTIONS_AT_FIRST).collect();
-            for (number, lane) in lanes.into_iter().enumerate() {
-                let planned =
-                    Planned { intended: Duration::ZERO, flow, path: number % paths, user: 0 };
+            let first = self.order.flows[flow].flow.warm_up(flow);
+            for (number, planned) in first.enumerate() {
+                let Some(lane) = self.pools[flow].take() else { break };
                 self.spawn(number, lane, planned, deadline);
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::reading::{Figure, Place, Unit};
 use seaworthy_core::experiment::{Cell, Findings};
+use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
 use super::figures::{Figures, Runs};
@@ -124,7 +125,17 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
     let title =
         format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
     let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
-    title.chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
+    let machine = results.calibration.iter().flat_map(|known| wrap(&told(known), width));
+    title.chain(machine).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
+}
+
+/// What this machine is like.
+fn told(known: &Calibration) -> String {
+    let [median, slowest] = known.slowness().map(|spread| spread.middle());
+    let runs = known.runs();
+    format!(
+        "By {runs} runs in which nothing happened, which count for nothing else, the median answer takes {median:.2} times as long here as the model says, and the slowest of a hundred {slowest:.2} times."
+    )
 }
 
 fn summary(all: &[Compared]) -> String {

@@ -38,9 +38,19 @@ struct Report<'a> {
     /// The worst of all; none before the report is complete.
     verdict: Option<Verdict>,
     claims: Vec<ClaimReport<'a>>,
+    /// What is known of the machine; none if nothing was asked of it.
+    calibration: Option<CalibrationReport>,
     /// What was predicted beside what was measured so far; nothing if nothing was predicted.
     comparison: Vec<Compared>,
     cells: Vec<CellReport<'a>>,
+}
+
+/// How many times slower the machine is than the model says, by runs in which nothing happened.
+#[derive(Serialize)]
+struct CalibrationReport {
+    runs: usize,
+    median: f64,
+    p99: f64,
 }
 
 /// A promise, by the medians of all runs so far.
@@ -178,6 +188,10 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
         runs_done,
         verdict: (runs_done == runs_planned).then(|| super::verdict(job, results)),
         claims: claims(job, rows),
+        calibration: results.calibration.as_ref().map(|known| {
+            let [median, p99] = known.slowness().map(|spread| spread.middle());
+            CalibrationReport { runs: known.runs(), median, p99 }
+        }),
         comparison: compare(job, results),
         cells: rows.iter().map(|row| cell(job, row)).collect(),
     };

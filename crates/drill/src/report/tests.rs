@@ -256,12 +256,15 @@ fn deployments() {
 
 #[test]
 fn what_was_predicted_beside_what_was_measured() {
-    let job =
-        Job { mode: Mode::Compared { predict: 39 }, repeat: 2, ..job(None, &["1/one_by_one"]) };
+    let job = Job {
+        mode: Mode::Compared { calibrate: 0, predict: 39 },
+        repeat: 2,
+        ..job(None, &["1/one_by_one"])
+    };
     let cell = job.cells[0];
     let predicted = (1..=39).map(|n| row(&job, cell, n, Some(3000 + u64::from(n)))).collect();
     let rows = vec![row(&job, cell, 1, Some(3010)), row(&job, cell, 2, Some(4000))];
-    let results = Results { predicted, rows };
+    let results = Results { predicted, rows, ..Results::default() };
     let text = comparison::render(&job, &results, 100);
     expect_test::expect_file!["../../golden/comparison.txt"]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());

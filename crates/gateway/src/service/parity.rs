@@ -63,7 +63,7 @@ fn world(fleet: &Fleet) -> World {
         ..Program::default()
     };
     let link = Network { latency: Distribution::Constant(millis(1)), loss: 0.0 };
-    World::new(fleet, &[program], Physics { hop: millis(1), link })
+    World::new(fleet, &[program], Physics { hop: millis(1), link, ..Physics::default() })
 }
 
 /// What happens in it to those of the tasks that run.

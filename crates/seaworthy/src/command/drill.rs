@@ -10,6 +10,10 @@ use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
 use super::say::note;
 
+/// Fewer runs say nothing of how they differ, and more say little more.
+const FEWEST_CALIBRATING: u32 = 3;
+const MOST_CALIBRATING: u32 = 100;
+
 /// Breaks a fleet under load, and shows what its users would have seen
 ///
 /// Starts the drill's fleets as real processes behind a load balancer of their own, sends them
@@ -35,6 +39,10 @@ pub(crate) struct Args {
     /// With --compare, how often each cell is simulated
     #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
     predict: u32,
+    /// With --compare, how many runs in which nothing happens show before how slow this machine is; 0: it is as
+    /// the drill's [model] says
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = calibrating_runs)]
+    calibrate: u32,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
     #[arg(long, value_name = "N")]
     scale: Option<u32>,
@@ -57,10 +65,11 @@ pub(crate) struct Args {
 
 /// Does the drill that `args` describe.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file, sim, compare, predict, scale, repeat, seed, cells, json, dry_run } = args;
+    let Args { file, sim, compare, predict, calibrate, scale, repeat, seed, cells, json, dry_run } =
+        args;
     let mode = match (sim, compare) {
         (true, _) => Mode::Simulated,
-        (false, true) => Mode::Compared { predict },
+        (false, true) => Mode::Compared { calibrate, predict },
         (false, false) => Mode::Live,
     };
     let program = std::env::current_exe().context("this program cannot be found")?;
@@ -75,4 +84,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             ExitCode::from(128 + signal as u8)
         }
     })
+}
+
+fn calibrating_runs(written: &str) -> Result<u32, String> {
+    match written.parse() {
+        Ok(runs) if runs == 0 || (FEWEST_CALIBRATING..=MOST_CALIBRATING).contains(&runs) => {
+            Ok(runs)
+        }
+        _ => Err(format!("allowed is 0, or {FEWEST_CALIBRATING} to {MOST_CALIBRATING}")),
+    }
 }

@@ -39,17 +39,19 @@ pub fn check(drill: &Drill, cell: Cell) -> Result<&Fleet, Error> {
     let fleet = fleet.ok_or_else(|| Error::Target { cell: name() })?;
     for fault in &drill.schedules[cell.schedule].faults {
         let refusal = |why| Error::Fault { cell: name(), fault: fault.to_string(), why };
-        check_fault(drill, fault).map_err(refusal)?;
+        check_fault(drill, cell, fault).map_err(refusal)?;
     }
     Ok(fleet)
 }
 
 /// Whether a fault is one of physics; if not, why.
-fn check_fault(drill: &Drill, fault: &Fault) -> Result<(), &'static str> {
+fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static str> {
     match &fault.kind {
         FaultKind::Ask { .. } => Err("what the program makes of it is known to the program only"),
         FaultKind::Exec(_) => Err("what a command does is known to the command only"),
-        FaultKind::Link { .. } => Err("calls between services are not modelled"),
+        FaultKind::Link { to, .. } if !is_called(drill, cell, *to) => {
+            Err("no program is known to call its service; model.NAME.calls can say it")
+        }
         FaultKind::Deploy { definition, .. }
             if definition.command.is_some() && definition.model.is_none() =>
         {
@@ -60,10 +62,17 @@ fn check_fault(drill: &Drill, fault: &Fault) -> Result<(), &'static str> {
         | FaultKind::QueryOfDeath { service, .. }
         | FaultKind::Deploy { service, .. } => {
             let asked = drill.load.flows.iter().any(|flow| flow.service == *service);
-            let why =
-                "no flow of the load asks its service, and calls between services are not modelled";
-            if asked { Ok(()) } else { Err(why) }
+            let why = "no flow of the load asks its service, and no program is known to call it; \
+                       model.NAME.calls can say it";
+            if asked || is_called(drill, cell, *service) { Ok(()) } else { Err(why) }
         }
-        FaultKind::Spike(_) => Ok(()),
+        FaultKind::Link { .. } | FaultKind::Spike(_) => Ok(()),
     }
+}
+
+/// Whether a program is known to call the service at `place`.
+fn is_called(drill: &Drill, cell: Cell, place: usize) -> bool {
+    let callers = &drill.configurations[cell.configuration].callers;
+    let mut dependencies = callers.iter().flat_map(|caller| &caller.dependencies);
+    dependencies.any(|dependency| dependency.to == place)
 }

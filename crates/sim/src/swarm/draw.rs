@@ -37,7 +37,7 @@ fn physics(dice: &mut Dice, calm: bool) -> Physics {
     };
     let loss = if !calm && dice.chance(0.2) { dice.unit() * 0.5 } else { 0.0 };
     let hop = if dice.chance(0.2) { dice.between(40, 20_000) } else { 40 };
-    Physics { hop: micros(hop), link: Network { latency, loss } }
+    Physics { hop: micros(hop), link: Network { latency, loss }, ..Physics::default() }
 }
 
 fn member(dice: &mut Dice, calm: bool) -> Member {

@@ -286,7 +286,7 @@ impl Run<'_> {
 
     fn note(&mut self, news: &News) -> Result<(), (Rule, String)> {
         match news {
-            News::Answered { ticket, status, task } => {
+            News::Answered { ticket, status, task, .. } => {
                 let ticket = &mut self.tickets[*ticket as usize];
                 if std::mem::replace(&mut ticket.over, true) {
                     return Err((Rule::OneOutcome, format!("a second outcome: {news:?}")));

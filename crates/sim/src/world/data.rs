@@ -1,5 +1,7 @@
 //! The way of data of one service: the gateway, without its sockets.
 
+use std::sync::Arc;
+
 use seaworthy_core::call::{
     Action, Attempt, CallId, Failure, FailureKind, Input, Reason, Request, RouteId, Slots,
 };
@@ -10,8 +12,8 @@ use seaworthy_core::pool::{self, Pool};
 use seaworthy_core::target_group::{self, TargetGroup};
 use seaworthy_core::time::Instant;
 
+use super::Reply;
 use super::task::Job;
-use super::{News, Reply};
 
 /// The way of data of one service.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ struct Open {
     seen: bool,
     /// In order.
     tries: Vec<Try>,
+    /// What is asked for, if its task has to know that to ask others,
+    asked: Option<Arc<Arrival>>,
+    /// and until when they are waited for.
+    deadline: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +58,7 @@ struct Try {
     reused: bool,
     /// That of the head that has come.
     status: Option<u16>,
+    degraded: Option<u32>,
     /// No more comes than the head.
     half: bool,
 }
@@ -102,11 +109,12 @@ pub(super) struct Done {
 }
 
 /// How a request ends for its client; see [`News::Answered`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
     pub(super) ticket: u64,
     pub(super) status: Option<u16>,
     pub(super) task: Option<TaskId>,
+    pub(super) degraded: Option<u32>,
 }
 
 /// How the answer of a try ends, once it is the client's.
@@ -153,15 +161,11 @@ impl Data {
     }
 
     /// All that it knew is gone, and so are all calls.
-    pub(super) fn restart(&mut self) -> Vec<News> {
+    pub(super) fn restart(&mut self) -> Vec<Answer> {
         self.group = Self::begin_group(&self.settings, self.seed);
         self.pool = Pool::new(pool::Config::default());
         let calls: Vec<CallId> = self.open.iter().filter_map(|open| open.call).collect();
-        let cut = |call| {
-            let ticket = self.close(call)?;
-            Some(News::Answered { ticket, status: None, task: None })
-        };
-        calls.into_iter().filter_map(cut).collect()
+        calls.into_iter().filter_map(|call| self.end(call, None).answer).collect()
     }
 
     pub(super) fn tries(&self) -> Tries {
@@ -172,6 +176,19 @@ impl Data {
     pub(super) fn fingerprint(&self, call: CallId) -> u64 {
         let open = self.open.get(call.slot as usize).filter(|open| open.call == Some(call));
         open.map_or(0, |open| open.fingerprint)
+    }
+
+    /// What a call asks for, which others may have to be asked for.
+    pub(super) fn note(&mut self, call: CallId, asked: Arc<Arrival>) {
+        if let Some(open) = find(&mut self.open, call) {
+            open.asked = Some(asked);
+        }
+    }
+
+    /// That, and until when the answer is waited for.
+    pub(super) fn noted(&mut self, call: CallId) -> Option<(Arc<Arrival>, Option<Instant>)> {
+        let open = find(&mut self.open, call)?;
+        Some((open.asked.clone()?, open.deadline))
     }
 
     /// A request comes.
@@ -199,7 +216,7 @@ impl Data {
     /// What the dispatcher wants done for a call.
     pub(super) fn carry_out(&mut self, now: Instant, action: Action) -> Done {
         match action {
-            Action::Try { call, attempt, task, fresh, why, .. } => {
+            Action::Try { call, attempt, task, fresh, why, deadline } => {
                 let reused = !fresh && self.pool.take(now, task, |()| true).is_some();
                 let Some(open) = find(&mut self.open, call) else { return Done::default() };
                 let is_hedge = why == Reason::Hedge;
@@ -208,7 +225,9 @@ impl Data {
                 self.counts.paid += u64::from(why == Reason::Retry && open.seen);
                 self.counts.repeated += u64::from(open.once && (open.seen || is_hedge));
                 self.counts.hedges += u64::from(is_hedge);
-                open.tries.push(Try { attempt, task, is_hedge, reused, status: None, half: false });
+                open.deadline = deadline;
+                let (status, degraded, half) = (None, None, false);
+                open.tries.push(Try { attempt, task, is_hedge, reused, status, degraded, half });
                 let job = Job { call, attempt, deadly: open.deadly, status: 0 };
                 Done { send: Some((task, job)), ..Done::default() }
             }
@@ -220,7 +239,8 @@ impl Data {
 
     /// A call ends without the answer of a task.
     fn end(&mut self, call: CallId, status: Option<u16>) -> Done {
-        let answer = self.close(call).map(|ticket| Answer { ticket, status, task: None });
+        let answer = |ticket| Answer { ticket, status, task: None, degraded: None };
+        let answer = self.close(call).map(answer);
         Done { answer, ..Done::default() }
     }
 
@@ -236,9 +256,12 @@ impl Data {
         let one = open.tries.iter_mut().find(|one| one.attempt == attempt)?;
         debug_assert_eq!(one.task, task, "a try goes to one task");
         let input = match reply {
-            Reply::Whole(status) | Reply::Half(status) => {
+            Reply::Whole(status, _) | Reply::Half(status) => {
                 one.status = Some(status);
                 one.half = matches!(reply, Reply::Half(_));
+                if let Reply::Whole(_, degraded) = reply {
+                    one.degraded = degraded;
+                }
                 open.seen = true;
                 Input::Head { call, attempt, status, withdraws: false }
             }
@@ -263,7 +286,8 @@ impl Data {
             return Done { word: Some(Word::Cut(call, attempt, one.reused)), ..nothing };
         }
         self.pool.put(now, one.task, None, ());
-        let answer = |ticket| Answer { ticket, status: one.status, task: Some(one.task) };
+        let Try { task, status, degraded, .. } = one;
+        let answer = |ticket| Answer { ticket, status, task: Some(task), degraded };
         let word = Some(Word::Whole(call, attempt));
         Done { answer: self.close(call).map(answer), word, send: None }
     }

@@ -6,7 +6,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::{Event, Local, Program, Strain, World};
+use super::{Due, Event, Local, Program, Strain, World};
 
 impl World {
     /// The process of a task is killed from outside.
@@ -55,8 +55,12 @@ impl World {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         process.faults.retain(|(other, _)| *other != id);
         if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
+            let unheard = process.unheard();
             for job in process.go_on() {
                 self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
+            }
+            for word in unheard {
+                self.hear(place, task, word);
             }
             self.work(place, task);
         }
@@ -65,7 +69,7 @@ impl World {
     /// The agent ends, and its tasks go on; nobody hears what happens to them.
     pub fn crash_agent(&mut self) {
         self.agent_is_down = true;
-        self.services.iter_mut().for_each(|service| service.control_due = None);
+        self.services.iter_mut().for_each(|service| service.control_due = Due::default());
     }
 
     /// The next agent goes on with what the last one has written down. Without effect if one runs.
@@ -88,8 +92,10 @@ impl World {
         for place in 0..self.services.len() {
             let service = &mut self.services[place];
             let cut = service.data.restart();
-            service.data_due = None;
-            self.news.extend(cut);
+            service.data_due = Due::default();
+            for answer in cut {
+                self.give(answer);
+            }
             self.report(place);
         }
     }

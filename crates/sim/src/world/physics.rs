@@ -16,6 +16,25 @@ pub struct Physics {
     pub hop: Duration,
     /// The link between agent and gateway.
     pub link: Network,
+    /// How late whoever waits for a moment or a message wakes up: gateway, agent, a process that is to be
+    /// started, and a task whose calls have a timeout.
+    #[serde(default)]
+    pub late: Distribution,
+    /// When nobody does anything, if that happens.
+    #[serde(default)]
+    pub stalls: Option<Stalls>,
+}
+
+/// A machine that stands still now and then, with all that runs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stalls {
+    /// Once in each such time, at a random moment of it,
+    #[serde(with = "as_written")]
+    pub every: Duration,
+    /// for so long, which is less.
+    #[serde(with = "as_written")]
+    pub length: Duration,
 }
 
 /// A network on which messages are late or lost.
@@ -39,6 +58,8 @@ impl Default for Physics {
                 latency: Distribution::Constant(Duration::from_micros(200)),
                 loss: 0.0,
             },
+            late: Distribution::default(),
+            stalls: None,
         }
     }
 }

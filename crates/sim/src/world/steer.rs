@@ -24,7 +24,9 @@ impl World {
             }
         }
         let service = &mut self.services[place];
-        service.control_due = service.control.reconciler.poll_timeout();
+        let meant = service.control.reconciler.poll_timeout();
+        service.control_due =
+            service.control_due.next(meant, self.physics.late, &mut self.lateness);
         self.news.push_back(News::Tasks(place));
     }
 
@@ -35,9 +37,11 @@ impl World {
                 let program = service.programs[revision as usize - 1];
                 service.processes.insert(task, Process::new(program));
                 let start = service.starts.duration(program.start);
-                self.after(start, place, Local::Listens(task));
+                let late = self.lateness.duration(self.physics.late);
+                self.after(late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
-                return heard.then_some(reconciler::Event::Launched(task));
+                let launched = reconciler::Event::Launched(task);
+                return heard.then(|| self.by_keeper(place, launched)).flatten();
             }
             reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
             reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
@@ -53,6 +57,21 @@ impl World {
                 self.news.push_back(News::Controlled(place, record));
             }
         }
+        None
+    }
+
+    /// What became of a process: the keeper sees it, and then the agent hears of it. None if that is later.
+    pub(super) fn by_keeper(
+        &mut self,
+        place: usize,
+        event: reconciler::Event,
+    ) -> Option<reconciler::Event> {
+        let late = self.physics.late;
+        let late = self.lateness.duration(late) + self.lateness.duration(late);
+        if late.is_zero() {
+            return Some(event);
+        }
+        self.after(late, place, Local::Heard(Box::new(event)));
         None
     }
 

@@ -9,6 +9,7 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::Program;
 use seaworthy_core::time::Instant;
 
+use super::caller::{Calls, Word};
 use super::strain::{Meter, Strain};
 
 /// One try of a call, as its task has it.
@@ -40,6 +41,10 @@ pub(crate) struct Process {
     working: Vec<Job>,
     /// Came to their end while it hung.
     held: Vec<Job>,
+    /// Its calls to other services, if it makes some.
+    pub(crate) calls: Option<Box<Calls>>,
+    /// What it did not hear of them while it hung.
+    unheard: Vec<Word>,
 }
 
 /// Where in its life a process is.
@@ -77,6 +82,8 @@ impl Process {
             waiting: VecDeque::new(),
             working: Vec::new(),
             held: Vec::new(),
+            calls: None,
+            unheard: Vec::new(),
         }
     }
 
@@ -116,6 +123,28 @@ impl Process {
     pub(crate) fn take(&mut self, job: Job) -> Option<Effect> {
         self.waiting.push_back(job);
         self.next()
+    }
+
+    /// Its own work on a request is done. Whether others have to do theirs now, and that goes on.
+    pub(crate) fn has_to_call(&mut self, now: Instant, job: Job) -> bool {
+        let Some(calls) = &mut self.calls else { return false };
+        !self.hangs && self.working.contains(&job) && calls.begin(now, job)
+    }
+
+    /// Something is heard of a call, now or later.
+    pub(crate) fn hear(&mut self, now: Instant, word: Word) {
+        match &mut self.calls {
+            _ if self.hangs => self.unheard.push(word),
+            Some(calls) => calls.hear(now, word),
+            None => {}
+        }
+    }
+
+    /// What it did not hear: all that came, and only then that time has passed.
+    pub(crate) fn unheard(&mut self) -> Vec<Word> {
+        let mut unheard = std::mem::take(&mut self.unheard);
+        unheard.sort_by_key(|word| matches!(word, Word::Time(_)));
+        unheard
     }
 
     /// Work on a request has come to its end; whether there is an answer now.

@@ -6,9 +6,19 @@ use seaworthy_core::cluster::deployment::DeploymentView;
 use seaworthy_core::endpoints::{Sightings, TaskId};
 
 use super::task::Process;
-use super::{Tries, World};
+use super::{Overheard, Tries, World};
 
 impl World {
+    /// Keeps what core and gateways say to each other from now on.
+    pub fn overhear(&mut self) {
+        self.overheard = Some(Vec::new());
+    }
+
+    /// What was kept, and nothing more is.
+    pub fn overheard(&mut self) -> Vec<Overheard> {
+        self.overheard.take().unwrap_or_default()
+    }
+
     /// The tasks of the service at `place` that are not gone.
     pub fn views(&self, place: usize) -> Vec<View> {
         self.services[place].control.reconciler.views()

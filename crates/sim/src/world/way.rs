@@ -1,16 +1,46 @@
 //! The way of data: the gateway is told, and what it wants is done.
 
+use std::sync::Arc;
+
+use seaworthy_core::call;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Failing, ProbeId, Probed};
 use seaworthy_core::machine::Machine;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::data::{Answer, Done};
+use super::data::Done;
 use super::planted::Planted;
-use super::{Event, Local, Network, News, Said, World};
+use super::{Arrival, Event, Local, Network, News, Said, Service, World};
 
 impl World {
+    /// A request reaches the gateway. Its ticket is below 2^63.
+    pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
+        self.begin(place, ticket, arrival, None);
+    }
+
+    /// A request reaches the gateway, and who sent it waits until `deadline`.
+    pub(super) fn begin(
+        &mut self,
+        place: usize,
+        ticket: u64,
+        arrival: &Arrival,
+        deadline: Option<Instant>,
+    ) {
+        let repeats_all = self.has(Planted::PostIsRepeated);
+        let Service { data, caller, .. } = &mut self.services[place];
+        let mut input = data.begin(ticket, arrival);
+        if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
+            request.ask.repeatable |= repeats_all;
+            request.ask.deadline = deadline;
+            if caller.is_some() {
+                let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
+                data.note(*call, Arc::new(asked));
+            }
+        }
+        self.data(place, input);
+    }
+
     /// Tells the gateway, and does what it wants.
     pub(super) fn data(&mut self, place: usize, input: target_group::Input) {
         self.tell_group(place, input);
@@ -26,13 +56,11 @@ impl World {
 
     pub(super) fn carry_out(&mut self, place: usize) {
         let mut decided = false;
-        // What it wants may call for another word to it, which waits until all is carried out.
-        let mut words = std::mem::take(&mut self.words);
         loop {
             let data = &mut self.services[place].data;
             let Some(action) = data.group.poll_action() else {
-                let Some(word) = words.pop_front() else { break };
-                self.tell_group(place, word);
+                let Some(word) = self.words.pop_front() else { break };
+                self.tell_group(place, word.into());
                 continue;
             };
             if let Some(all) = &mut self.overheard {
@@ -44,17 +72,17 @@ impl World {
                 }
                 target_group::Action::Call(action) => {
                     let Done { send, answer, word } = data.carry_out(self.now, action);
-                    if let Some(Answer { ticket, status, task }) = answer {
+                    if let Some(answer) = answer {
                         if self.has(Planted::AnsweredTwice) {
-                            self.news.push_back(News::Answered { ticket, status, task });
+                            self.give(answer);
                         }
-                        if self.has(Planted::NeverAnswered) && task.is_none() {
+                        if self.has(Planted::NeverAnswered) && answer.task.is_none() {
                             continue;
                         }
-                        self.news.push_back(News::Answered { ticket, status, task });
+                        self.give(answer);
                     }
                     if let Some(word) = word.filter(|_| !self.has(Planted::DoneIsLost)) {
-                        words.push_back(word.into());
+                        self.words.push_back(word);
                     }
                     if let Some((task, job)) = send {
                         self.after(self.physics.hop, place, Local::Reach(task, job));
@@ -66,9 +94,9 @@ impl World {
                 }
             }
         }
-        self.words = words;
         let service = &mut self.services[place];
-        service.data_due = service.data.group.poll_timeout();
+        let meant = service.data.group.poll_timeout();
+        service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
         if decided {
             self.report(place);
         }
@@ -86,7 +114,8 @@ impl World {
             }
             _ => (there_and_back, Probed::Failed(Failing::Refused)),
         };
-        self.after(delay, place, Local::Probed(self.gateways, probe, result));
+        let late = self.lateness.duration(self.physics.late);
+        self.after(delay + late, place, Local::Probed(self.gateways, probe, result));
     }
 
     /// The gateway tells the agent what it sees.
@@ -111,7 +140,8 @@ impl World {
         if self.partitioned || self.network.chance(loss) {
             return;
         }
-        let due = self.now + self.network.duration(latency);
+        let late = self.lateness.duration(self.physics.late);
+        let due = self.now + self.network.duration(latency) + late;
         let way = usize::from(matches!(message, Local::Endpoints(_)));
         let arrives = &mut self.services[place].arrivals[way];
         *arrives = due.max(*arrives);

@@ -5,6 +5,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::record::Exit;
 
+use super::caller::Calls;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Reply, SIGABRT, Service, World, data};
@@ -12,7 +13,7 @@ use super::{Local, News, Reply, SIGABRT, Service, World, data};
 impl World {
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let hop = self.physics.hop;
-        let Service { processes, data, .. } = &mut self.services[place];
+        let Service { processes, data, caller, seed, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task) else {
             return self.after(hop, place, Local::Reply(task, job, data::refused()));
         };
@@ -20,16 +21,22 @@ impl World {
             return self.after(hop, place, Local::Reply(task, job, data::refused()));
         }
         let at_once = process.faults.iter().find_map(|(_, fault)| match fault {
-            TaskFault::Fail => Some(Reply::Whole(500)),
+            TaskFault::Fail => Some(Reply::Whole(500, None)),
             TaskFault::Reset => Some(data::closed()),
             TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
         });
-        let busy = process.is_full().then_some(Reply::Whole(503));
+        let busy = process.is_full().then_some(Reply::Whole(503, None));
         if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
         let status = process.status(self.now, data.fingerprint(job.call));
-        if let Some(Effect::Begin(job)) = process.take(Job { status, ..job }) {
+        let job = Job { status, ..job };
+        if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
+            let seed = seed.wrapping_add(task.0.into());
+            let calls = || Box::new(Calls::new(self.now, config, seed));
+            process.calls.get_or_insert_with(calls).take(job, asked, until);
+        }
+        if let Some(Effect::Begin(job)) = process.take(job) {
             self.begin_work(place, task, job);
         }
     }
@@ -44,17 +51,35 @@ impl World {
         self.after(work, place, Local::Finish(task, job));
     }
 
+    /// The task's own work on a request is done.
     pub(super) fn finish(&mut self, place: usize, task: TaskId, job: Job) {
+        let Service { caller, processes, .. } = &mut self.services[place];
+        let mut process = caller.as_ref().and_then(|_| processes.get_mut(&task));
+        if process.as_mut().is_some_and(|process| process.has_to_call(self.now, job)) {
+            self.carry_on(place, task);
+        } else {
+            self.answer(place, task, job, job.status, None);
+        }
+    }
+
+    /// A request has its answer, and its task is done with it.
+    pub(super) fn answer(
+        &mut self,
+        place: usize,
+        task: TaskId,
+        job: Job,
+        mut status: u16,
+        degraded: Option<u32>,
+    ) {
         let Service { processes, work, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task) else { return };
         if !process.finish(job) {
             return;
         }
-        let mut status = job.status;
         if work.chance(f64::from(process.program.failing_percent) / 100.0) {
             status = 500;
         }
-        let mut reply = Reply::Whole(status);
+        let mut reply = Reply::Whole(status, degraded);
         let mut delay = self.physics.hop;
         for (_, fault) in &process.faults {
             match fault {
@@ -93,6 +118,9 @@ impl World {
             return;
         }
         self.news.push_back(News::Ended(task));
-        self.control(place, Some(reconciler::Event::Exited(task, exit.into())));
+        let exited = self.by_keeper(place, reconciler::Event::Exited(task, exit.into()));
+        if exited.is_some() {
+            self.control(place, exited);
+        }
     }
 }

@@ -115,7 +115,11 @@ impl Dispatcher {
             return self.tell(id, one.task, How::Failed { what, blamed: false });
         }
         let latency = now.since(one.since);
-        self.loads.answered(now, one.task, latency);
+        if (400..500).contains(&status) {
+            self.loads.declined(now, one.task, latency);
+        } else {
+            self.loads.answered(now, one.task, latency);
+        }
         let Some(call) = self.calls.get(id) else { return };
         call.latency = Some(latency);
         self.gates[call.request.route.0].record(now, latency);

@@ -274,6 +274,11 @@ impl RawFault {
             range::variable(format_args!("deploy.environment.{name}"), name, value)?;
         }
         command.iter().try_for_each(|words| range::command("deploy.command", words))?;
+        if let Some(key) = model.as_ref().and_then(RawModel::calls) {
+            let problem =
+                "is not about a revision; allowed is that in [model.NAME], for all of them";
+            return Err(ConfigError::new(format_args!("deploy.model.{key}"), problem));
+        }
         let model = model.map(|model| model.read(before)).transpose();
         let model = model.map_err(|error| error.below("deploy.model"))?;
         Ok(Definition { environment, command, model })

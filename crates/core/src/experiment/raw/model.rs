@@ -1,9 +1,13 @@
 //! What is known of a program, as written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::caller::{self, RawCall, RawPool};
+use super::services::Services;
+use crate::experiment::caller::Caller;
 use crate::experiment::model::{Distribution, Program};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, number, within};
@@ -21,6 +25,9 @@ pub(super) struct RawModel {
     check_status: Option<Number>,
     crashes_after: Option<Written>,
     stubborn: Option<bool>,
+    pool: Option<RawPool>,
+    each_call: Option<RawCall>,
+    calls: BTreeMap<String, RawCall>,
 }
 
 /// `"1ms"`, `"1ms..3ms"`, `{ median = "1ms", p99 = "3ms" }`
@@ -47,6 +54,46 @@ const LONGEST: Duration = Duration::from_secs(3600);
 // === impl RawModel ===
 
 impl RawModel {
+    /// Takes over what `changes` says, each key for itself, and each of a call.
+    pub(super) fn change(&mut self, changes: &Self) {
+        let Self { start, work, concurrency, waiting, status, check_status, .. } = *changes;
+        let Self { crashes_after, stubborn, pool, ref each_call, ref calls, .. } = *changes;
+        self.start = start.or(self.start);
+        self.work = work.or(self.work);
+        self.concurrency = concurrency.or(self.concurrency);
+        self.waiting = waiting.or(self.waiting);
+        self.status = status.or(self.status);
+        self.check_status = check_status.or(self.check_status);
+        self.crashes_after = crashes_after.or(self.crashes_after);
+        self.stubborn = stubborn.or(self.stubborn);
+        if let Some(pool) = pool {
+            self.pool = Some(pool.or(self.pool.unwrap_or_default()));
+        }
+        if let Some(changes) = each_call {
+            self.each_call = Some(changes.or(&self.each_call.clone().unwrap_or_default()));
+        }
+        for (name, changes) in calls {
+            let call = self.calls.entry(name.clone()).or_default();
+            *call = changes.or(call);
+        }
+    }
+
+    /// How the program calls others.
+    pub(super) fn read_caller(&self, services: &Services) -> Result<Caller, ConfigError> {
+        let each = self.each_call.clone().unwrap_or_default();
+        caller::read(self.pool, &each, &self.calls, services)
+    }
+
+    /// What says how a program calls others, if it says that.
+    pub(super) fn calls(&self) -> Option<&'static str> {
+        let given = [
+            ("pool", self.pool.is_some()),
+            ("each_call", self.each_call.is_some()),
+            ("calls", !self.calls.is_empty()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
+    }
+
     pub(super) fn read(&self, before: Program) -> Result<Program, ConfigError> {
         let distribution =
             |key, raw: Option<RawDistribution>, before| raw.map_or(Ok(before), |raw| raw.read(key));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::RawModel;
 use crate::experiment::Configuration;
+use crate::experiment::caller::{Caller, circle};
 use crate::experiment::model::Program;
 use crate::fleet::ConfigError;
 
@@ -47,11 +48,30 @@ impl Services {
         mut self,
         raw: &BTreeMap<String, RawModel>,
     ) -> Result<Self, ConfigError> {
+        (self.models, _) = self.read_models(raw)?;
+        Ok(self)
+    }
+
+    /// What is known of the program of each, and how it calls others.
+    pub(super) fn read_models(
+        &self,
+        raw: &BTreeMap<String, RawModel>,
+    ) -> Result<(Vec<Program>, Vec<Caller>), ConfigError> {
+        let mut models = vec![Program::default(); self.names.len()];
+        let mut callers = vec![Caller::default(); self.names.len()];
         for (name, raw) in raw {
             let place = self.place(name, Some(name))?;
-            self.models[place] = raw.read(Program::default()).map_err(|e| e.below(name))?;
+            models[place] = raw.read(Program::default()).map_err(|e| e.below(name))?;
+            callers[place] = raw.read_caller(self).map_err(|e| e.below(name))?;
         }
-        Ok(self)
+        if let Some(circle) = circle(&callers) {
+            let names: Vec<&str> = circle.iter().map(|place| self.names[*place].as_str()).collect();
+            let key = format_args!("{}.calls.{}", names[0], names[1]);
+            let problem =
+                format!("ends where it began ({}); allowed is no circle", names.join(" calls "));
+            return Err(ConfigError::new(key, problem));
+        }
+        Ok((models, callers))
     }
 
     /// The place of the service of this name.

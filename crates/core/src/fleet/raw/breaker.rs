@@ -13,7 +13,7 @@ use crate::policy::breaker::{Config, Mode, Opening, Ramp, Slow, Trials, Window};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawBreaker {
+pub(crate) struct RawBreaker {
     enabled: Option<bool>,
     mode: Option<Mode>,
     window: Option<Written>,
@@ -38,7 +38,7 @@ const MOST_CALLS: u32 = 1_000_000;
 
 impl RawBreaker {
     /// None if it is switched off.
-    pub(super) fn read(&self) -> Result<Option<Config>, ConfigError> {
+    pub(crate) fn read(&self) -> Result<Option<Config>, ConfigError> {
         let Config { minimum_calls, failure_percent, ramp, mode, .. } = Config::default();
         let floor = ramp.floor_percent;
         let config = Config {

@@ -11,7 +11,7 @@ use crate::policy::{adaptive, bulkhead};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawBulkhead {
+pub(crate) struct RawBulkhead {
     enabled: Option<bool>,
     size: Option<Number>,
     adaptive: Option<RawAdaptive>,
@@ -36,7 +36,7 @@ const SIZE: u32 = 100;
 
 impl RawBulkhead {
     /// None if it is switched off.
-    pub(super) fn read(&self) -> Result<Option<bulkhead::Config>, ConfigError> {
+    pub(crate) fn read(&self) -> Result<Option<bulkhead::Config>, ConfigError> {
         let config = match (self.size, &self.adaptive) {
             (size, None) => bulkhead::Config::Fixed(number("size", size, SIZE, 1..=LARGEST)?),
             (None, Some(adaptive)) => {

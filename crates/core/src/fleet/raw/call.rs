@@ -40,7 +40,7 @@ pub(super) struct RawCall {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
-struct RawBudget {
+pub(crate) struct RawBudget {
     success_percent: Option<Number>,
     per_second: Option<Number>,
     cap: Option<Number>,
@@ -71,7 +71,7 @@ pub(super) struct RawQueue {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawFallback {
+pub(crate) struct RawFallback {
     enabled: Option<bool>,
     stale_if_error: Option<Written>,
     most_answers: Option<Number>,
@@ -137,7 +137,7 @@ impl RawCall {
 
 impl RawBudget {
     /// What is left out, it has from `default`.
-    fn read(&self, default: budget::Config) -> Result<budget::Config, ConfigError> {
+    pub(crate) fn read(&self, default: budget::Config) -> Result<budget::Config, ConfigError> {
         let budget::Config { success_percent, per_second, cap } = default;
         Ok(budget::Config {
             success_percent: number(
@@ -204,7 +204,7 @@ impl RawQueue {
 
 impl RawFallback {
     /// None if it is switched off.
-    pub(super) fn read(&self) -> Result<Option<fallback::Config>, ConfigError> {
+    pub(crate) fn read(&self) -> Result<Option<fallback::Config>, ConfigError> {
         // An hour is long enough for somebody to be woken.
         let stale = self.stale_if_error.map_or(Duration::from_secs(3600), |written| written.0);
         let config = fallback::Config {

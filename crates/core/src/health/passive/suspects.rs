@@ -1,6 +1,5 @@
 //! Requests that may themselves be what is wrong.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -9,9 +8,9 @@ use crate::time::Instant;
 /// nobody else, are the task's doing.
 const KEPT: usize = 16;
 
-/// Requests that went wrong at a task, by their fingerprint.
+/// Requests that went wrong at a task, by their fingerprint, the oldest first. Mostly there are none.
 #[derive(Debug, Default)]
-pub(super) struct Suspects(VecDeque<Suspect>);
+pub(super) struct Suspects(Vec<Suspect>);
 
 #[derive(Debug)]
 struct Suspect {
@@ -30,9 +29,9 @@ impl Suspects {
             return known.cleared.is_some_and(|at| now.since(at) <= lately);
         }
         if self.0.len() == KEPT {
-            self.0.pop_front();
+            self.0.remove(0);
         }
-        self.0.push_back(Suspect { fingerprint, cleared: None });
+        self.0.push(Suspect { fingerprint, cleared: None });
         true
     }
 

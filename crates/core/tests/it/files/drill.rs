@@ -81,7 +81,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         objective.status = 200                         | line 7, column 20: invalid type: integer `200`, expected a string
         hypothesis.windows = "1s"                      | line 7, column 12: unknown field `windows`, expected `window` or `tolerated_gap`
         configuration = [{ desired_count = 1 }]        | line 7, column 18: missing field `title`
-        configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `service`
+        configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `service`, `model`
         reading = "one"                                | line 7, column 11: invalid type: string "one", expected a sequence
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
@@ -98,7 +98,8 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
 fn what_is_known_of_a_program_is_read() {
     let step = r#"model.s.start = "250ms..400ms"; model.s.work = { median = "400us", p99 = "3ms" }; model.s.concurrency = 5; model.s.waiting = 0; schedule: faults = [{ at = "5s", deploy = { command = ["t"], model = { start = "1s", status = 500, crashes_after = "5s", stubborn = true } } }]"#;
     let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
-    let told = format!("{:?}\n{:?}\n", drill.models, drill.schedules[0].faults[0].kind);
+    let told =
+        format!("{:?}\n{:?}\n", drill.configurations[0].models, drill.schedules[0].faults[0].kind);
     expect![[r#"
         [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false }]
         Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true }) } }
@@ -109,7 +110,7 @@ fn what_is_known_of_a_program_is_read() {
 fn what_no_program_does_is_refused() {
     check(&expect![[r#"
         model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
-        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`
+        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`, `pool`, `each_call`, `calls`
         model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
@@ -331,7 +332,7 @@ proptest! {
 }
 
 /// The good file with the changes of a step; those of its schedule begin with `schedule: `.
-fn file(step: &str) -> String {
+pub(super) fn file(step: &str) -> String {
     let of_schedule = |change: &&str| change.starts_with("schedule: ");
     let (schedule, rest): (Vec<&str>, Vec<&str>) =
         step.split("; ").filter(|change| !change.is_empty()).partition(of_schedule);
@@ -343,7 +344,7 @@ fn file(step: &str) -> String {
     format!("{rest}\n[[schedule]]\n{schedule}")
 }
 
-fn check(expect: &Expect) {
+pub(super) fn check(expect: &Expect) {
     golden::check(expect, |step| {
         let read = super::read::<RawDrill, Drill>(&file(step));
         vec![read.map_or_else(|error| error, |_| "good".to_owned())]

@@ -1,0 +1,130 @@
+//! What is done to a fleet in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use seaworthy_core::cluster::reconciler;
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
+use seaworthy_core::time::Instant;
+
+use super::{NOBODY, Run};
+use crate::world::Arrival;
+
+/// A fault that lasts.
+pub(super) struct Lasting {
+    over: Instant,
+    number: usize,
+    what: Disturbed,
+}
+
+/// What it is done to.
+enum Disturbed {
+    Tasks(Vec<TaskId>),
+    /// The way to the service at this place.
+    Link(usize),
+}
+
+impl Run<'_> {
+    /// When something is to be done next, as far as that is known.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let over = self.lasting.iter().map(|lasting| lasting.over);
+        self.coming.iter().filter_map(|fault| self.course.due(fault)).chain(over).min()
+    }
+
+    pub(super) fn act(&mut self) {
+        let now = self.world.now();
+        let is_due = |fault: &Fault, course: &Course| course.due(fault).is_some_and(|at| at <= now);
+        while let Some(next) = self.coming.iter().position(|fault| is_due(fault, &self.course)) {
+            let fault = self.coming.remove(next);
+            self.inflict(now, fault);
+        }
+        self.mend(now);
+    }
+
+    fn inflict(&mut self, now: Instant, fault: Fault) {
+        match fault.kind.clone() {
+            FaultKind::End { how, service, tasks } => {
+                let met = tasks.among(&self.course.in_rotation_of(service));
+                self.doomed.extend(&met);
+                self.course.inflict(now, fault, met.clone());
+                for task in met {
+                    match how {
+                        Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
+                        Ending::Kill => {
+                            self.world.kill(task);
+                        }
+                    }
+                }
+            }
+            FaultKind::Task { service, tasks, fault: how } => {
+                let met = tasks.among(&self.course.in_rotation_of(service));
+                let over = self.begin + fault.end();
+                let number = self.course.inflict(now, fault, met.clone());
+                for task in &met {
+                    self.world.disturb(*task, number as u32, how);
+                }
+                self.lasting.push(Lasting { over, number, what: Disturbed::Tasks(met) });
+            }
+            FaultKind::Link { to, fault: how } => {
+                let over = self.begin + fault.end();
+                let number = self.course.inflict(now, fault, Vec::new());
+                self.world.disturb_link(to, number as u32, how);
+                self.lasting.push(Lasting { over, number, what: Disturbed::Link(to) });
+            }
+            FaultKind::QueryOfDeath { service, path } => {
+                self.course.inflict(now, fault, Vec::new());
+                let arrival = Arrival {
+                    method: "GET",
+                    target: path,
+                    preferred: None,
+                    affinity: 0,
+                    fingerprint: u64::MAX,
+                    deadly: true,
+                };
+                self.world.send(service, NOBODY, &arrival);
+            }
+            FaultKind::Deploy { service, definition } => {
+                self.course.inflict(now, fault, Vec::new());
+                let cluster = self.configuration.services()[service].cluster.clone();
+                self.world.deploy(service, cluster, definition.model);
+            }
+            // The load has it in its plan, and what else there is was refused.
+            FaultKind::Spike(_) | FaultKind::Ask { .. } | FaultKind::Exec(_) => {
+                self.course.inflict(now, fault, Vec::new());
+            }
+        }
+    }
+
+    /// Ends what lasts until `now` at most.
+    pub(super) fn mend(&mut self, now: Instant) {
+        let (over, later) = self.lasting.drain(..).partition(|lasting| lasting.over <= now);
+        self.lasting = later;
+        let over: Vec<Lasting> = over;
+        for Lasting { number, what, .. } in over {
+            let (met, nobody) = match what {
+                Disturbed::Tasks(tasks) => {
+                    for task in &tasks {
+                        self.world.mend(*task, number as u32);
+                    }
+                    (tasks.len() as u64, "it met no task")
+                }
+                Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
+            };
+            let effect = if met == 0 { Err(nobody.to_owned()) } else { Ok(()) };
+            self.course.told(number, effect);
+        }
+    }
+
+    /// When calls came to each link, from the first moment of the load.
+    pub(super) fn arrivals(&self) -> BTreeMap<usize, Vec<Duration>> {
+        let links: BTreeSet<usize> =
+            self.drill.schedules.iter().flat_map(Schedule::linked).collect();
+        let of = |place: usize| {
+            let all = self.world.arrivals(place).iter().filter(|at| **at >= self.begin);
+            (place, all.map(|at| at.since(self.begin)).collect())
+        };
+        links.into_iter().map(of).collect()
+    }
+}

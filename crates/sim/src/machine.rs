@@ -1,0 +1,245 @@
+//! The machine that a cell runs on: how slow it is, and how late. A model says what a program does, and no machine
+//! does it as quickly as another one, or as it did yesterday.
+//!
+//! Runs in which nothing happens show it ([`Calibration::of`]). Each simulated run is then on a machine of its own
+//! ([`Calibration::machine`]): as far from the mean of those runs as one more of them would be, which is what
+//! Student's t tells of few runs (the prediction interval for one more normal value; here of logarithms, for what is
+//! slow is so by a factor).
+
+use std::time::Duration;
+
+use seaworthy_core::experiment::Findings;
+use seaworthy_core::experiment::model::{Distribution, Program};
+use seaworthy_core::random::Stream;
+
+use crate::distribution::Dice;
+use crate::world::{Physics, Stalls};
+
+/// So few runs say nothing of how they differ.
+pub const FEWEST_RUNS: usize = 3;
+
+/// A shorter one is no matter, and logarithms have no zero.
+const SHORTEST_STALL: Duration = Duration::from_micros(100);
+
+/// One machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Machine {
+    /// Half of the work takes so many times as long as the model says,
+    median: f64,
+    /// and one in a hundred takes so many times as long.
+    p99: f64,
+    late: Distribution,
+    stalls: Option<Stalls>,
+    /// From the start of a process of the service by which users come in until it listens, if that was
+    /// measured.
+    start: Option<Distribution>,
+}
+
+/// What is known of a machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    median: Spread,
+    p99: Spread,
+    late: Distribution,
+    /// Seconds for which it stands still at most, once in each
+    stall: Spread,
+    every: Duration,
+    start: Distribution,
+}
+
+/// Logarithms of factors: how they are spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    mean: f64,
+    deviation: f64,
+    count: usize,
+}
+
+/// A run in which nothing happened, live, and the same simulated on a machine that is as its model says.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// As measured.
+    pub measured: Findings,
+    /// As simulated.
+    pub simulated: Findings,
+    /// So long did its load last.
+    pub length: Duration,
+    /// So many processes of the service by which users come in were started.
+    pub tasks: u32,
+}
+
+// === impl Machine ===
+
+/// As the model says, and never late.
+impl Default for Machine {
+    fn default() -> Self {
+        Self { median: 1.0, p99: 1.0, late: Distribution::default(), stalls: None, start: None }
+    }
+}
+
+impl Machine {
+    pub(crate) fn physics(&self) -> Physics {
+        let physics = Physics::default();
+        let hop = physics.hop.mul_f64(self.median);
+        Physics { hop, late: self.late, stalls: self.stalls, ..physics }
+    }
+
+    /// What these programs are on it; users come in by the one at `entry`.
+    pub(crate) fn programs(&self, models: &[Program], entry: usize) -> Vec<Program> {
+        let mut programs: Vec<Program> = models
+            .iter()
+            .map(|model| Program { work: self.slowed(model.work), ..*model })
+            .collect();
+        if let Some(start) = self.start {
+            programs[entry].start = start;
+        }
+        programs
+    }
+
+    fn slowed(&self, work: Distribution) -> Distribution {
+        let median = |duration: Duration| duration.mul_f64(self.median);
+        match work {
+            Distribution::Constant(duration) => Distribution::Constant(median(duration)),
+            Distribution::Uniform(low, high) => Distribution::Uniform(median(low), median(high)),
+            Distribution::Exponential(mean) => Distribution::Exponential(median(mean)),
+            Distribution::LogNormal { median: half, p99 } => {
+                let half = median(half);
+                Distribution::LogNormal { median: half, p99: p99.mul_f64(self.p99).max(half) }
+            }
+        }
+    }
+}
+
+// === impl Calibration ===
+
+impl Calibration {
+    /// From [`FEWEST_RUNS`] runs at least.
+    pub fn of(runs: &[Run]) -> Self {
+        let spread = |figure: fn(&Findings) -> Duration| {
+            let factor = |run: &Run| {
+                figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
+            };
+            Spread::of(runs.iter().map(factor))
+        };
+        let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
+        Self {
+            median: spread(|findings| findings.numbers.latency_p50),
+            p99: spread(|findings| findings.numbers.latency_p99),
+            stall: Spread::of(runs.iter().map(Run::stall)),
+            every: runs[0].length,
+            late: exponential(lateness.sum::<Duration>() / runs.len() as u32),
+            start: starts(runs),
+        }
+    }
+
+    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`.
+    pub fn machine(&self, seed: u64) -> Machine {
+        let mut dice = Dice::new(seed, Stream::Machine);
+        Machine {
+            median: self.median.one_more(&mut dice),
+            p99: self.p99.one_more(&mut dice),
+            late: self.late,
+            stalls: Some(self.stalls(&mut dice)),
+            start: Some(self.start),
+        }
+    }
+
+    fn stalls(&self, dice: &mut Dice) -> Stalls {
+        let length = Duration::from_secs_f64(self.stall.one_more(dice).min(1e6));
+        Stalls { every: self.every, length: length.min(self.every / 2) }
+    }
+
+    /// By so many runs.
+    pub fn runs(&self) -> usize {
+        self.median.count
+    }
+
+    /// How slow it is beside its model: of the median and of the 99th percentile of answers.
+    pub fn slowness(&self) -> [Spread; 2] {
+        [self.median, self.p99]
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    /// For how many seconds nothing was answered that would have been: the longest time, and a moment at least.
+    fn stall(&self) -> f64 {
+        let silence = |findings: &Findings| findings.numbers.longest_silence;
+        let longer = silence(&self.measured).saturating_sub(silence(&self.simulated));
+        longer.max(SHORTEST_STALL).as_secs_f64()
+    }
+}
+
+/// With this 99th percentile.
+fn exponential(p99: Duration) -> Distribution {
+    Distribution::Exponential(p99.div_f64(libm::log(100.0)))
+}
+
+/// Uniform. Of `n` uniform draws the least and the most are on average `1 / (n - 1)` of their distance from the
+/// ends.
+fn starts(runs: &[Run]) -> Distribution {
+    let starts = || runs.iter().map(|run| &run.measured.starts);
+    let least = starts().map(|range| *range.start()).min().unwrap_or_default();
+    let most = starts().map(|range| *range.end()).max().unwrap_or_default();
+    let count: u32 = runs.iter().map(|run| run.tasks).sum();
+    let beyond = most.saturating_sub(least) / count.saturating_sub(1).max(1);
+    Distribution::Uniform(least.saturating_sub(beyond), most + beyond)
+}
+
+// === impl Spread ===
+
+impl Spread {
+    fn of(factors: impl Iterator<Item = f64>) -> Self {
+        let all: Vec<f64> = factors.map(libm::log).filter(|log| log.is_finite()).collect();
+        let count = all.len().max(2);
+        let mean = all.iter().sum::<f64>() / count as f64;
+        let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
+        Self { mean, deviation: libm::sqrt(squares / (count - 1) as f64), count }
+    }
+
+    /// The factor in the middle.
+    pub fn middle(&self) -> f64 {
+        libm::exp(self.mean)
+    }
+
+    /// How far one more may be from the middle.
+    fn one_more(&self, dice: &mut Dice) -> f64 {
+        let freedom = (self.count - 1) as u32;
+        let wider = libm::sqrt(1.0 + 1.0 / self.count as f64);
+        // Further out there is nothing to be learnt but how slow a simulation can be.
+        let off = dice.student(freedom).clamp(-10.0, 10.0);
+        libm::exp(self.mean + self.deviation * wider * off)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One more of few values is where as many of them would be.
+    #[test]
+    fn one_more_run_is_as_far_off_as_few_runs_can_tell() {
+        let spread = Spread::of([0.8, 1.0, 1.25].into_iter());
+        assert!((spread.middle() - 1.0).abs() < 1e-9, "{spread:?}");
+        let mut dice = Dice::new(7, Stream::Machine);
+        let mut all: Vec<f64> = (0..10_000).map(|_| spread.one_more(&mut dice)).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        // Student's t with two degrees of freedom: 97.5 % lie below 4.303.
+        let end = libm::exp(libm::log(1.25) * 4.303 * libm::sqrt(4.0 / 3.0));
+        assert!((all[9_750] / end - 1.0).abs() < 0.1, "{} instead of {end}", all[9_750]);
+        assert!((all[250] * end - 1.0).abs() < 0.1, "{} instead of {}", all[250], 1.0 / end);
+    }
+
+    #[test]
+    fn a_machine_is_slow_by_factors() {
+        let machine = Machine { median: 2.0, p99: 3.0, ..Machine::default() };
+        let micros = Duration::from_micros;
+        let slowed = |work| machine.slowed(work);
+        let normal = Distribution::LogNormal { median: micros(100), p99: micros(1000) };
+        let meant = Distribution::LogNormal { median: micros(200), p99: micros(3000) };
+        assert_eq!(slowed(normal), meant);
+        assert_eq!(slowed(Distribution::Constant(micros(5))), Distribution::Constant(micros(10)));
+        assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
+    }
+}

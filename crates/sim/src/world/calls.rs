@@ -1,0 +1,155 @@
+//! The way of a call from a task to another service, and back again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::LinkFault;
+use seaworthy_core::experiment::caller::Caller;
+use seaworthy_core::policy::timeout::to_millis;
+use seaworthy_core::time::Instant;
+
+use super::caller::{Try, Want, Word};
+use super::data::Answer;
+use super::link::{Fate, Link};
+use super::task::Process;
+use super::{Arrival, Event, Local, News, World};
+
+/// The tickets of calls begin here: all below are for those of users.
+const FIRST: u64 = 1 << 63;
+
+/// Everything between tasks and the services that they call.
+#[derive(Debug, Default)]
+pub(super) struct Between {
+    /// By the place of the service that is called.
+    links: BTreeMap<usize, Link>,
+    /// What is under way, by ticket.
+    outgoing: BTreeMap<u64, Outgoing>,
+    /// How much there has been of it.
+    sent: u64,
+}
+
+/// A try of a call that has left its task.
+#[derive(Debug)]
+struct Outgoing {
+    /// The place of its task's service,
+    place: usize,
+    task: TaskId,
+    one: Try,
+    /// and that of the service it goes to.
+    to: usize,
+    arrival: Arc<Arrival>,
+    deadline: Option<Instant>,
+    /// Half of the answer is lost on the way.
+    halved: bool,
+}
+
+impl World {
+    /// The tasks of the service at `place` call others. To be said before they have requests.
+    pub fn teach(&mut self, place: usize, caller: Caller) {
+        self.services[place].caller = Some(caller).filter(|caller| !caller.dependencies.is_empty());
+    }
+
+    /// Calls to the service at `place` go over a link that can be disturbed; `seed` draws whom that meets.
+    pub fn link(&mut self, place: usize, seed: u64) {
+        self.between.links.insert(place, Link::new(seed));
+    }
+
+    /// The link before the service at `place` is disturbed until [`mend_link`](Self::mend_link) is told
+    /// the same `id`.
+    pub fn disturb_link(&mut self, place: usize, id: u32, fault: LinkFault) {
+        if let Some(link) = self.between.links.get_mut(&place) {
+            link.inflict(id, fault);
+        }
+    }
+
+    /// What was done to a link is over. How many calls have met it.
+    pub fn mend_link(&mut self, place: usize, id: u32) -> u64 {
+        let Some(link) = self.between.links.get_mut(&place) else { return 0 };
+        let (met, stalled) = link.heal(id);
+        for ticket in stalled {
+            self.after(self.physics.hop, place, Local::Call(ticket));
+        }
+        met
+    }
+
+    /// When each call came to the link before the service at `place`.
+    pub fn arrivals(&self, place: usize) -> &[Instant] {
+        self.between.links.get(&place).map(Link::arrivals).unwrap_or_default()
+    }
+
+    /// Does what the calls of a task want done.
+    pub(super) fn carry_on(&mut self, place: usize, task: TaskId) {
+        let next = |process: &mut Process| process.calls.as_mut()?.poll();
+        while let Some(want) = self.services[place].processes.get_mut(&task).and_then(next) {
+            match want {
+                Want::Ask { one, to, arrival, deadline } => {
+                    let halved = false;
+                    self.ask(Outgoing { place, task, one, to, arrival, deadline, halved });
+                }
+                Want::Wake(at, call) => {
+                    let late = self.lateness.duration(self.physics.late);
+                    self.agenda.add(at + late, Event::At(place, Local::Wake(task, call)));
+                }
+                Want::Answer { job, status, degraded } => {
+                    self.answer(place, task, job, status, degraded);
+                }
+            }
+        }
+    }
+
+    /// A call leaves its task.
+    fn ask(&mut self, mut call: Outgoing) {
+        let ticket = FIRST + self.between.sent;
+        self.between.sent += 1;
+        let link = self.between.links.get_mut(&call.to);
+        let fate = link.map(|link| link.arrive(self.now, ticket));
+        let hop = self.physics.hop;
+        match fate.unwrap_or(Fate::Passed { halved: false }) {
+            Fate::Passed { halved } => {
+                call.halved = halved;
+                self.after(hop, call.to, Local::Call(ticket));
+            }
+            Fate::Answered(status) => self.after(hop, call.place, Local::Back(ticket, status)),
+            Fate::Stalled => {}
+        }
+        self.between.outgoing.insert(ticket, call);
+    }
+
+    /// It reaches the gateway.
+    pub(super) fn arrive(&mut self, ticket: u64) {
+        let Some(call) = self.between.outgoing.get(&ticket) else { return };
+        let (to, arrival) = (call.to, call.arrival.clone());
+        // As the header says it.
+        let left = |until: Instant| Duration::from_millis(to_millis(until.since(self.now)));
+        let deadline = call.deadline.map(|until| self.now + left(until));
+        self.begin(to, ticket, &arrival, deadline);
+    }
+
+    /// The gateway is done with a request.
+    pub(super) fn give(&mut self, answer: Answer) {
+        let Answer { ticket, status, task, degraded } = answer;
+        if ticket < FIRST {
+            return self.news.push_back(News::Answered { ticket, status, task, degraded });
+        }
+        let Some(call) = self.between.outgoing.get(&ticket) else { return };
+        let (place, status) = (call.place, status.filter(|_| !call.halved));
+        let held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
+        self.after(self.physics.hop + held, place, Local::Back(ticket, status));
+    }
+
+    /// What came of a call reaches its task, if that is still there.
+    pub(super) fn come_back(&mut self, ticket: u64, status: Option<u16>) {
+        if let Some(Outgoing { place, task, one, .. }) = self.between.outgoing.remove(&ticket) {
+            self.hear(place, task, Word::Came(one, status));
+        }
+    }
+
+    /// A task hears something of its calls.
+    pub(super) fn hear(&mut self, place: usize, task: TaskId, word: Word) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        process.hear(self.now, word);
+        self.carry_on(place, task);
+    }
+}
