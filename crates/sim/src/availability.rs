@@ -15,7 +15,7 @@ mod model;
 mod steady;
 
 pub use estimate::Interval;
-pub use model::{Deployments, Model, Repair, Span};
+pub use model::{Deployments, Loss, Model, Repair, Span};
 pub use steady::Steady;
 
 /// Seconds of a year of 365 days.

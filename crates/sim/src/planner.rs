@@ -6,19 +6,25 @@
 //! [`availability`](crate::availability), cause by cause ([`Causes`]), and beside them by the reduced
 //! simulation. [`ask`] puts them in order.
 //!
-//! It is a planner of tasks that die, hang, are replaced and deployed. What a whole service does under
-//! too much load, or with a broken dependency, it does not know.
+//! It is a planner of tasks that die, hang, are sick, are replaced and deployed, and of what comes of that
+//! for requests: they wait, are tried again, are turned away, or go to a bad task until that is found out.
+//! What a whole service does under more load than it was planned for, or with a broken dependency, it does
+//! not know.
 
 mod answer;
 mod candidate;
 mod evidence;
 mod expected;
+mod harm;
+mod overload;
 mod question;
 mod refusal;
+mod staircase;
 mod timing;
 
 pub use answer::{Answer, Assessed, Refused, ask};
 pub use candidate::Candidate;
-pub use evidence::{Evidence, Report};
+pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};
 pub use question::{Question, World};
+pub use timing::Timing;

@@ -1,6 +1,7 @@
 //! What happened to the tasks of a cell: who was in rotation when, what faults did, who was
 //! replaced by whom.
 
+mod detection;
 mod life;
 mod replacement;
 mod rollout;
@@ -15,6 +16,7 @@ use crate::endpoints::TaskId;
 use crate::record::{Cause, Record};
 use crate::time::Instant;
 
+pub use detection::Detection;
 pub use life::{Life, Stage};
 pub use replacement::Replacement;
 pub use rollout::Rollout;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::course::{Course, Replacement, Rollout};
+use super::course::{Course, Detection, Replacement, Rollout};
 use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
 use super::reading::Figure;
@@ -29,6 +29,8 @@ pub struct Findings {
     pub gone: u32,
     /// Each task that went and the one that came.
     pub replacements: Vec<Replacement>,
+    /// How soon tasks that went on badly were found out.
+    pub detections: Vec<Detection>,
     /// The deployments.
     pub rollouts: Vec<Rollout>,
     /// The fewest tasks in rotation at any time of the load, of the service by which users come in,
@@ -108,6 +110,7 @@ impl Findings {
             stopped: course.inflicted().iter().map(|fault| fault.tasks.len() as u32).sum(),
             gone: course.gone() as u32,
             replacements: course.replacements(),
+            detections: course.detections(),
             rollouts: course.rollouts(&desired),
             fewest,
             most,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::claim::{Claim, Judged};
-use seaworthy_core::experiment::course::{Replacement, Rollout};
+use seaworthy_core::experiment::course::{Detection, Replacement, Rollout};
 use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
@@ -118,6 +118,7 @@ struct CellReport<'a> {
     flows: Vec<FlowReport<'a>>,
     calls: Vec<CallsReport<'a>>,
     replacements: Vec<ReplacementReport>,
+    detections: Vec<DetectionReport>,
     /// The fewest tasks in rotation at any time of the load, of the service by which users come in,
     fewest_in_rotation: u32,
     /// and the most at once.
@@ -152,6 +153,15 @@ struct ReplacementReport {
     window_ms: Option<f64>,
     provisioning_ms: f64,
     own_start_ms: Option<f64>,
+}
+
+/// A task that was made to go on badly.
+#[derive(Serialize)]
+struct DetectionReport {
+    task: TaskId,
+    fault: String,
+    /// From the fault until it was out of rotation; none if it never was while the fault lasted.
+    took_ms: Option<f64>,
 }
 
 /// Where the figures go.
@@ -219,6 +229,7 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         flows: job.drill.load.flows.iter().zip(&findings.flows).map(flow).collect(),
         calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
         replacements: findings.replacements.iter().map(replacement).collect(),
+        detections: findings.detections.iter().map(detection).collect(),
         fewest_in_rotation: findings.fewest,
         most_tasks: findings.most,
         rollouts: findings.rollouts.iter().map(rollout).collect(),
@@ -271,6 +282,14 @@ fn replacement(replacement: &Replacement) -> ReplacementReport {
         window_ms: replacement.window().map(millis),
         provisioning_ms: millis(replacement.provisioning),
         own_start_ms: replacement.start.map(millis),
+    }
+}
+
+fn detection(detection: &Detection) -> DetectionReport {
+    DetectionReport {
+        task: detection.task,
+        fault: detection.fault.to_string(),
+        took_ms: detection.took.map(millis),
     }
 }
 

@@ -56,6 +56,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         gone: 1,
         calls: Vec::new(),
         replacements: vec![replacement],
+        detections: Vec::new(),
         rollouts: Vec::new(),
         fewest: count - 1,
         most: count,

@@ -1,5 +1,8 @@
 //! `seaworthy plan`: from a target to the cheapest fleet.
 
+mod amounts;
+mod assumptions;
+mod beside;
 mod figures;
 mod words;
 
@@ -16,7 +19,8 @@ use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
 /// Says how many tasks, and which settings, keep the failed share of requests below a target, and what
 /// each change would buy
 ///
-/// Reckons with tasks that die, hang, are replaced and deployed: in closed form, and by simulation.
+/// Reckons with tasks that die, hang, are sick, are replaced and deployed, in closed form and by simulation, and
+/// with what comes of that for requests, which wait, are tried again or are too many.
 /// Candidates are the settings of the file and what may take their place. Starts nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -50,7 +54,8 @@ pub(crate) struct Args {
     /// What one task costs a month
     #[arg(long, value_name = "PRICE", default_value_t = 15.0, allow_negative_numbers = true)]
     price: f64,
-    /// Take starts from the reports in this directory, as `seaworthy drill --json` writes them
+    /// Take starts, and how soon a hang is found, from the reports in this directory, as `seaworthy drill
+    /// --json` writes them
     #[arg(long, value_name = "DIR")]
     drills: Option<PathBuf>,
     /// From the start of a process to its readiness, if no drill tells: a time or a span
@@ -59,9 +64,18 @@ pub(crate) struct Args {
     /// How long an answer takes
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
     latency: Duration,
+    /// After so long an answer is too late
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    patience: Duration,
     /// Of all failures, those in which a task hangs instead of dying
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_negative_numbers = true)]
     hangs: f64,
+    /// Of all failures, those in which a task fails its requests and passes its checks
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, allow_negative_numbers = true)]
+    sick: f64,
+    /// Until somebody stops such a task, if requests do not show it
+    #[arg(long, value_name = "TIME", default_value = "15min", value_parser = time)]
+    noticed: Duration,
     /// Of all failures of a task, those that take all tasks at once
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_negative_numbers = true)]
     common_cause: f64,
@@ -88,7 +102,11 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn span(text: &str) -> Result<Span, String> {
     let (low, high) = text.split_once("..").unwrap_or((text, text));
-    Ok((time(low)?.as_secs_f64(), time(high)?.as_secs_f64()))
+    let one = |text| {
+        let allowed = "allowed is a time, or a span in which any time is as likely, such as 2s..5s";
+        humantime::parse_duration(text).map_err(|error| format!("{error}; {allowed}"))
+    };
+    Ok((one(low)?.as_secs_f64(), one(high)?.as_secs_f64()))
 }
 
 /// Answers what `args` ask.
@@ -104,8 +122,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             mttf: args.mttf.as_secs_f64(),
             common_percent: args.common_cause,
             hangs_percent: args.hangs,
+            sick_percent: args.sick,
+            noticed: args.noticed.as_secs_f64(),
             writes_percent: args.writes,
             latency: args.latency.as_secs_f64(),
+            patience: args.patience.as_secs_f64(),
             start: args.start,
             deployments: args.deployments,
         },
@@ -166,13 +187,13 @@ fn evidence(directory: &Path) -> anyhow::Result<Evidence> {
         let name = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("{name}"))?;
         let report: Report = serde_json::from_str(&text)
-            .with_context(|| format!("{name}: is no report of `seaworthy drill --json`"))?;
+            .with_context(|| format!("{name}: is no report of `seaworthy drill --json`, and --drills takes no other *.json"))?;
         evidence.add(&report).map_err(|problem| anyhow::anyhow!("{name}: {problem}"))?;
     }
-    if evidence.count() == 0 {
+    if evidence.is_empty() {
         bail!(
-            "--drills {place}: {} reports tell of no replacement; allowed are *.json files that \
-             `seaworthy drill --json` wrote, of drills that stop or kill tasks",
+            "--drills {place}: {} reports tell of no task that was replaced or hung; allowed are *.json files \
+             that `seaworthy drill --json` wrote, of drills that stop, kill or hang tasks",
             files.len()
         );
     }

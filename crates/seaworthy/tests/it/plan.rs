@@ -54,13 +54,19 @@ fn starts_come_from_drills() {
     let world = World::new();
     world.write("fleet.toml", FLEET);
     std::fs::create_dir(world.path("drills")).unwrap();
-    let report = r#"{ "schema": 1, "cells": [{ "scale": 10, "verdict": "as_expected",
+    let report = r#"{ "schema": 1, "simulated": false, "cells": [{ "scale": 10,
+        "verdict": "as_expected", "detections": [{ "fault": "hang", "took_ms": 910.0 }],
         "replacements": [{ "own_start_ms": 61.0, "window_ms": 8317.0 }] }] }"#;
+    let simulated = report.replace("false", "true");
     let plan = ["plan", "fleet.toml", "--target", "99.95", "--drills", "drills"];
     let cases = [
         ("drills/notes.txt", "not looked at", 2, "0 reports tell of no replacement"),
-        ("drills/a.json", report, 0, "measured 1 times; windows were 83 s"),
-        ("drills/b.json", "{}", 2, "b.json: is no report of `seaworthy drill --json`: missing"),
+        ("drills/a.json", report, 0, "a process takes 61 ms to be ready: measured 1 times"),
+        ("drills/a.json", report, 0, "one that ended is replaced  60 s to 95 s     83 s"),
+        ("drills/a.json", report, 0, "a hang is found by checks   7.0 s to 12 s    9.1 s"),
+        ("drills/b.json", &simulated, 2, "b.json: is of a drill with --sim"),
+        ("drills/b.json", "", 2, "b.json: is no report of `seaworthy drill --json`"),
+        ("drills/b.json", "{}", 2, "--drills takes no other *.json: missing field `schema`"),
     ];
     for (name, text, expected, told) in cases {
         world.write(name, text);
@@ -70,12 +76,31 @@ fn starts_come_from_drills() {
     }
 }
 
+/// What the load needs is more than the file has: it says so, and what would do.
+#[test]
+fn too_few_tasks_for_the_load_are_refused() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    let plan = ["plan", "fleet.toml", "--target", "99.99", "--load", "300", "--capacity", "120"];
+    let (code, words) = code_and_words(&world.run(&plan));
+    assert_eq!(code, Some(0), "{words}");
+    let told = [
+        "3 of its tasks must be up",
+        "The file as it is cannot work: 2 x 120 requests a second are 240, and 300 come",
+        "The cheapest that meets 99.99 %, all times at their longest: 4 tasks, $60 a month",
+        "with 2 up and 3 needed, 2.0e-1 of the requests fail if a bulkhead",
+    ];
+    for told in told {
+        assert!(words.contains(told), "`{told}` is not in:\n{words}");
+    }
+}
+
 #[test]
 fn what_cannot_be_meant_is_refused_by_name() {
     let world = World::new();
     world.write("fleet.toml", FLEET);
     world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
-    let cases: [(&str, &[&str], &str); 10] = [
+    let cases: [(&str, &[&str], &str); 15] = [
         (
             "fleet.toml",
             &["--target", "100.5%"],
@@ -110,6 +135,27 @@ fn what_cannot_be_meant_is_refused_by_name() {
             "two.toml: --service is missing; allowed is one of orders, store",
         ),
         ("none.toml", &["--target", "99"], "none.toml: No such file"),
+        ("fleet.toml", &["--target", "0%"], "--target: 0 is out of range"),
+        (
+            "fleet.toml",
+            &["--target", "99", "--start", "normal(3s, 1s)"],
+            "allowed is a time, or a span in which any time is as likely, such as 2s..5s",
+        ),
+        (
+            "fleet.toml",
+            &["--target", "99", "--patience", "50ms"],
+            "--patience: 0.05 is out of range; allowed is any time longer than --latency, 0.1 s",
+        ),
+        (
+            "fleet.toml",
+            &["--target", "99", "--hangs", "60", "--sick", "50"],
+            "--hangs and --sick: 110 is out of range; allowed is 0 % to 100 % together",
+        ),
+        (
+            "two.toml",
+            &["--target", "99", "--service", "carts"],
+            "two.toml: --service `carts` is not there; allowed is one of orders, store",
+        ),
     ];
     for (file, arguments, problem) in cases {
         let (code, words) = code_and_words(&world.run(&[&["plan", file], arguments].concat()));

@@ -48,7 +48,8 @@ pub enum Until {
 /// What a simulation comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// The share of time in which fewer tasks are up than needed.
+    /// The share of time in which fewer tasks are up than needed, or of requests that fail because of
+    /// that, as the model's [`Loss`](super::Loss) has it.
     pub unavailability: Interval,
     /// Outages per second.
     pub outage_rate: Interval,

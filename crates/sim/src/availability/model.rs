@@ -20,6 +20,24 @@ pub struct Model {
     pub crews: u32,
     /// Deployments, if they ever leave fewer tasks.
     pub deployments: Option<Deployments>,
+    /// What fails while fewer tasks are up than needed.
+    pub loss: Loss,
+}
+
+/// Which requests fail while fewer tasks are up than needed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// All, but for those of the last seconds of each outage, which wait for its end.
+    All {
+        /// For so many seconds; zero where more than one task is needed, for one that comes back alone
+        /// helps nobody.
+        waiting: f64,
+    },
+    /// Those beyond what is up: the others are answered as ever.
+    Excess {
+        /// What comes, in what one task can bear: above 1.
+        demand: f64,
+    },
 }
 
 /// How long a repair takes, in seconds.
@@ -84,6 +102,29 @@ impl Model {
     /// Tasks that are there in a deployment.
     pub(super) fn left(&self) -> u32 {
         self.tasks - self.deployments.map_or(0, |deployments| deployments.away)
+    }
+}
+
+// === impl Loss ===
+
+impl Loss {
+    /// All fail.
+    pub const ALL: Self = Self::All { waiting: 0.0 };
+
+    /// The share of requests that fail while so many tasks are up, and that is too few.
+    pub(crate) fn share(self, up: u32) -> f64 {
+        match self {
+            Self::All { .. } => 1.0,
+            Self::Excess { demand } => (1.0 - f64::from(up) / demand).max(0.0),
+        }
+    }
+
+    /// For how many seconds before the end of an outage requests do not fail.
+    pub(crate) fn waiting(self) -> f64 {
+        match self {
+            Self::All { waiting } => waiting,
+            Self::Excess { .. } => 0.0,
+        }
     }
 }
 

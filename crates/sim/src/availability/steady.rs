@@ -7,6 +7,8 @@ use super::Model;
 pub struct Steady {
     /// The share of time in which fewer tasks are up than needed.
     pub unavailability: f64,
+    /// The share of requests that fail because of that.
+    pub lost: f64,
     /// Outages per second.
     pub outage_rate: f64,
 }
@@ -27,15 +29,21 @@ impl Model {
         let states = self.states();
         let rates = self.rates(&states);
         let shares = solve(rates.clone());
-        let is_up = |state: &State| self.count(*state) - state.down >= self.needed;
-        let mut steady = Steady { unavailability: 0.0, outage_rate: 0.0 };
+        let up = |state: &State| self.count(*state) - state.down;
+        let is_up = |state: &State| up(state) >= self.needed;
+        let mut steady = Steady { unavailability: 0.0, lost: 0.0, outage_rate: 0.0 };
         for (from, share) in shares.iter().enumerate() {
-            if !is_up(&states[from]) {
-                steady.unavailability += share;
+            let own = is_up(&states[from]);
+            let changes = rates[from].iter().zip(&states).filter(|(_, to)| is_up(to) != own);
+            let change: f64 = changes.map(|(rate, _)| rate).sum();
+            if own {
+                steady.outage_rate += share * change;
                 continue;
             }
-            let fails = rates[from].iter().zip(&states).filter(|(_, to)| !is_up(to));
-            steady.outage_rate += share * fails.map(|(rate, _)| rate).sum::<f64>();
+            steady.unavailability += share;
+            // An outage that ends at a constant rate lasts longer than that with this chance.
+            let beyond = libm::exp(-self.loss.waiting() * change);
+            steady.lost += share * beyond * self.loss.share(up(&states[from]));
         }
         steady
     }
@@ -107,7 +115,7 @@ fn solve(mut rates: Vec<Vec<f64>>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::availability::{DAY, Deployments, Group, Repair};
+    use crate::availability::{DAY, Deployments, Group, Loss, Repair};
 
     const PLAIN: Model = Model {
         tasks: 6,
@@ -117,6 +125,7 @@ mod tests {
         repair: Repair::Exponential { mean: 120.0 },
         crews: 6,
         deployments: None,
+        loss: Loss::ALL,
     };
 
     fn assert_close(found: f64, expected: f64, error: f64) {
@@ -164,5 +173,21 @@ mod tests {
         // Until the repair or the end of the deployment, whichever comes first.
         let down = 1.0 / (1.0 / 120.0 + 1.0 / 86.4);
         assert_close(steady.unavailability, 86.4 / DAY * fail * down, 1e-2);
+    }
+
+    #[test]
+    fn what_is_lost_is_all_the_excess_or_what_does_not_wait() {
+        let steady = PLAIN.steady();
+        assert_close(steady.lost, steady.unavailability, 1e-12);
+        // Nearly always three of four are up then: a quarter of 4 fails, a seventh of 3.5.
+        for (demand, share) in [(4.0, 0.25), (3.5, 1.0 / 7.0)] {
+            let excess = Model { loss: Loss::Excess { demand }, ..PLAIN }.steady();
+            assert_close(excess.lost, steady.unavailability * share, 1e-3);
+            assert_close(excess.unavailability, steady.unavailability, 1e-12);
+        }
+        // The first of two repairs of 120 s ends after 60 s on average.
+        let two = Model { tasks: 2, needed: 1, crews: 2, ..PLAIN };
+        let waits = Model { loss: Loss::All { waiting: 60.0 }, ..two }.steady();
+        assert_close(waits.lost, two.steady().lost * libm::exp(-1.0), 1e-9);
     }
 }

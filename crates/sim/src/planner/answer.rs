@@ -2,9 +2,9 @@
 
 use seaworthy_core::fleet::ConfigError;
 
-use super::expected::{Expected, model};
+use super::expected::{Expected, Known, model};
 use super::refusal::refusal;
-use super::timing::Timing;
+use super::staircase::staircase;
 use super::{Candidate, Question};
 use crate::availability::Interval;
 use crate::availability::chain::{Method, Until};
@@ -48,6 +48,11 @@ pub struct Answer {
     pub nearest: Option<Assessed>,
     /// What one change alone would do to the file. The largest gain first.
     pub buys: Vec<Assessed>,
+    /// Changes that alone would do nothing to the file.
+    pub idle: Vec<String>,
+    /// From the file, or the least that works, to the best there is: at each step the change that buys
+    /// most.
+    pub steps: Vec<Assessed>,
     /// What cannot work, for each reason once.
     pub refused: Vec<Refused>,
     /// How many candidates there were.
@@ -55,7 +60,7 @@ pub struct Answer {
 }
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
-const WORTH: f64 = 0.01;
+pub(super) const WORTH: f64 = 0.01;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -64,19 +69,18 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     question.check()?;
     let all = Candidate::all(question);
     let candidates = all.len();
-    let (mut assessed, mut refused) = (Vec::new(), Vec::new());
+    let (mut assessed, mut refused, mut known) = (Vec::new(), Vec::new(), Known::default());
     for candidate in all {
         if let Some(why) = refusal(question, &candidate) {
             note(&mut refused, &candidate, why);
             continue;
         }
-        let like = assessed.last().filter(|last: &&Assessed| last.is_like(&candidate));
-        assessed.push(Assessed::new(question, candidate, like));
+        assessed.push(Assessed::new(question, candidate, &mut known));
     }
     let file = Candidate::of(question.service);
     let now = match refusal(question, &file) {
         Some(why) => Err(why),
-        None => Ok(Assessed::new(question, file, None)),
+        None => Ok(Assessed::new(question, file, &mut known)),
     };
     assessed.sort_by(|a, b| {
         let changes = |one: &Assessed| one.candidate.changes.len();
@@ -90,6 +94,8 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         cheapest: cheapest.cloned(),
         nearest: nearest.cloned(),
         buys: buys(&assessed, &now),
+        idle: idle(&assessed, &now),
+        steps: staircase(&assessed),
         now,
         pareto: pareto(&assessed),
         refused,
@@ -99,14 +105,27 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
 
 /// What single changes do to the file. Those that do nothing are left out.
 fn buys(assessed: &[Assessed], now: &Result<Assessed, String>) -> Vec<Assessed> {
-    let Ok(now) = now else { return Vec::new() };
-    let differs = |one: &&Assessed| {
-        let (own, other) = (one.expected.causes.total(), now.expected.causes.total());
-        one.candidate.changes.len() == 1 && (own / other - 1.0).abs() > SAME
-    };
-    let mut buys: Vec<Assessed> = assessed.iter().filter(differs).cloned().collect();
+    let mut buys: Vec<Assessed> = single(assessed, now, true).cloned().collect();
     buys.sort_by(|a, b| a.expected.causes.total().total_cmp(&b.expected.causes.total()));
     buys
+}
+
+fn idle(assessed: &[Assessed], now: &Result<Assessed, String>) -> Vec<String> {
+    single(assessed, now, false).map(|one| one.candidate.changes[0].clone()).collect()
+}
+
+/// Those with one change, which makes a difference to the file, or none.
+fn single<'a>(
+    assessed: &'a [Assessed],
+    now: &'a Result<Assessed, String>,
+    differ: bool,
+) -> impl Iterator<Item = &'a Assessed> {
+    let now = now.as_ref().ok().map(|now| now.expected.causes.total());
+    assessed.iter().filter(move |one| {
+        let ratio = now.map(|now| one.expected.causes.total() / now);
+        let differs = ratio.map(|ratio| (ratio - 1.0).abs() > SAME);
+        one.candidate.changes.len() == 1 && differs == Some(differ)
+    })
 }
 
 fn note(refused: &mut Vec<Refused>, candidate: &Candidate, why: String) {
@@ -134,16 +153,10 @@ fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
 // === impl Assessed ===
 
 impl Assessed {
-    fn new(question: &Question<'_>, candidate: Candidate, like: Option<&Self>) -> Self {
+    fn new(question: &Question<'_>, candidate: Candidate, known: &mut Known) -> Self {
         let price = f64::from(candidate.tasks) * question.price;
-        let expected = Expected::new(question, &candidate, like.map(|like| &like.expected));
+        let expected = Expected::new(question, &candidate, known);
         Self { candidate, price, expected }
-    }
-
-    /// Whether as many tasks are up as often.
-    fn is_like(&self, other: &Candidate) -> bool {
-        let of = |one: &Candidate| (one.tasks, one.minimum_healthy_percent);
-        of(&self.candidate) == of(other) && self.candidate.health == other.health
     }
 
     /// Whether it meets the target even if all times are as long as they can be.
@@ -151,10 +164,10 @@ impl Assessed {
         self.failed() <= question.tolerated()
     }
 
-    /// The share of time in which too few tasks are up, by the reduced simulation: repairs are not
-    /// exponential in it, and the first task that is back ends an outage of all.
+    /// The share of requests that fail because too few tasks are up, by the reduced simulation: repairs are
+    /// not exponential in it, and the first task that is back ends an outage of all.
     pub fn simulate(&self, question: &Question<'_>) -> Interval {
-        let model = model(question, &self.candidate, &Timing::new(question, &self.candidate));
+        let model = model(question, &self.candidate, &self.expected.timing);
         let until = Until::HalfWidth { share: 0.05, most: 1_000_000 };
         model.estimate(Method::Biased, question.seed, until).unavailability
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use seaworthy_core::call::Route;
+use seaworthy_core::call::{Queue, Route};
+use seaworthy_core::cluster;
 use seaworthy_core::fleet::Service;
-use seaworthy_core::policy::{breaker, bulkhead, hedge};
-use seaworthy_core::{cluster, health};
+use seaworthy_core::health::{self, Matcher, passive};
+use seaworthy_core::policy::{bulkhead, hedge};
 
 use super::Question;
 use super::question::MOST_TASKS;
@@ -18,8 +19,10 @@ pub struct Candidate {
     pub tasks: u32,
     /// As the fleet file has it.
     pub minimum_healthy_percent: u32,
-    /// How tasks are checked.
+    /// How tasks are checked, and judged by their requests.
     pub health: health::Config,
+    /// Where requests wait while no task may get them.
+    pub queue: Option<Queue>,
     /// Deadline, tries, breaker and bulkhead of the service's default route.
     pub route: Route,
     /// What is to be changed in the table of the service, as it is written there.
@@ -32,6 +35,8 @@ struct Choice<T> {
     change: Option<String>,
 }
 
+/// As it is if the file does not say.
+const RETRIED: &str = "500,502-504";
 /// Timeouts worth a look.
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)];
 
@@ -45,6 +50,7 @@ impl Candidate {
             tasks: service.cluster.desired_count,
             minimum_healthy_percent: service.cluster.minimum_healthy_percent,
             health: service.health.clone(),
+            queue: service.call.queue,
             route: route.clone(),
             changes: Vec::new(),
         }
@@ -65,13 +71,20 @@ impl Candidate {
             }));
         }
         let all = spread(all, &checks(&now.health), |candidate, health| candidate.health = health);
+        let passive = switch(now.health.passive, "health.passive.enabled");
+        let all = spread(all, &passive, |candidate, passive| candidate.health.passive = passive);
+        let queue = toggle(now.queue, "call.queue.enabled");
+        let all = spread(all, &queue, |candidate, queue| candidate.queue = queue);
         let all = spread(all, &tries(&now.route), |candidate, (tries, hedge)| {
             (candidate.route.tries, candidate.route.hedge) = (tries, hedge);
         });
+        let statuses = statuses(&now.route, question);
+        let all = spread(all, &statuses, |candidate, status| candidate.route.retry_status = status);
         let all = spread(all, &timeouts(&now.route), |candidate, timeout| {
             candidate.route.guard.timeout = timeout;
         });
-        let all = spread(all, &breakers(&now.route), |candidate, breaker| {
+        let breakers = toggle(now.route.guard.breaker.clone(), "breaker.enabled");
+        let all = spread(all, &breakers, |candidate, breaker| {
             candidate.route.guard.breaker = breaker;
         });
         spread(all, &bulkheads(&now.route, question), |candidate, bulkhead| {
@@ -91,6 +104,27 @@ impl Candidate {
     /// Whether a request that fails, or is late, is sent to another task.
     pub(super) fn tries_again(&self) -> bool {
         self.route.tries > 1
+    }
+
+    /// Whether one that is answered with a failure is.
+    pub(super) fn tries_failures(&self) -> bool {
+        self.tries_again() && self.route.retry_status.is_some()
+    }
+
+    /// For how long somebody waits for an answer: users, or the gateway on their behalf.
+    pub(super) fn patience(&self, question: &Question<'_>) -> f64 {
+        let timeout = self.route.guard.timeout.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
+        timeout.min(question.world.patience)
+    }
+
+    /// Requests a second that each task gets; none if nobody knows.
+    pub(super) fn each(&self, question: &Question<'_>) -> Option<f64> {
+        question.load.map(|load| load / f64::from(self.tasks))
+    }
+
+    /// Whether requests may take a task out when all the others are there.
+    pub(super) fn may_eject(&self, rules: &passive::Config) -> bool {
+        self.tasks > rules.minimum_in_rotation
     }
 
     /// Whether one whose task hangs is.
@@ -127,6 +161,21 @@ fn choices<T: PartialEq>(now: T, others: impl IntoIterator<Item = (T, String)>) 
         if all.iter().all(|choice| choice.value != value) {
             all.push(Choice { value, change: Some(change) });
         }
+    }
+    all
+}
+
+/// What the file has stays as it is set, and what it has not may be switched on by this key.
+fn switch<T: Clone + PartialEq + Default>(now: Option<T>, key: &str) -> Vec<Choice<Option<T>>> {
+    let on = now.is_none().then(|| (Some(T::default()), format!("{key} = true")));
+    choices(now, on)
+}
+
+/// The same, and what the file has may go.
+fn toggle<T: Clone + PartialEq + Default>(now: Option<T>, key: &str) -> Vec<Choice<Option<T>>> {
+    let mut all = switch(now, key);
+    if all[0].value.is_some() {
+        all.push(Choice { value: None, change: Some(format!("{key} = false")) });
     }
     all
 }
@@ -178,22 +227,19 @@ fn tries(now: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
     choices((now.tries, now.hedge), [on, ((1, None), off)])
 }
 
+/// Another try after an answer helps only where tasks are sick.
+fn statuses(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>> {
+    let usual = RETRIED.parse().expect("it is a list of statuses");
+    let on = (now.retry_status.is_none() && question.world.sick_percent > 0.0)
+        .then(|| (Some(usual), format!("call.retry_status = \"{RETRIED}\"")));
+    choices(now.retry_status.clone(), on)
+}
+
 fn timeouts(now: &Route) -> Vec<Choice<Option<Duration>>> {
     let timeout = now.guard.timeout;
     let shorter = TIMEOUTS.into_iter().filter(|other| timeout.is_none_or(|now| *other < now));
     let others = shorter.map(|other| (Some(other), format!("call.timeout = \"{}\"", say(other))));
     choices(timeout, others)
-}
-
-fn breakers(now: &Route) -> Vec<Choice<Option<breaker::Config>>> {
-    let usual = breaker::Config::default();
-    let others = [
-        (Some(usual), "breaker.enabled = true".to_owned()),
-        (None, "breaker.enabled = false".to_owned()),
-    ];
-    // One that is set stays as it is set, or goes.
-    let skip = usize::from(now.guard.breaker.is_some());
-    choices(now.guard.breaker.clone(), others.into_iter().skip(skip))
 }
 
 /// As many as are under way at the load, twice, and room to breathe.

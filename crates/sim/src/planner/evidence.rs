@@ -8,6 +8,7 @@ use crate::availability::Span;
 #[derive(Clone, Debug, Deserialize)]
 pub struct Report {
     schema: u32,
+    simulated: bool,
     cells: Vec<Cell>,
 }
 
@@ -16,12 +17,21 @@ struct Cell {
     scale: f64,
     verdict: String,
     replacements: Vec<Replacement>,
+    /// Reports of earlier versions have none.
+    #[serde(default)]
+    detections: Vec<Detection>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Replacement {
     own_start_ms: Option<f64>,
     window_ms: Option<f64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Detection {
+    fault: String,
+    took_ms: Option<f64>,
 }
 
 /// What drills have measured, in seconds, at life size.
@@ -31,10 +41,14 @@ pub struct Evidence {
     starts: Vec<f64>,
     /// From the end of a task to its replacement in rotation.
     windows: Vec<f64>,
+    /// From the moment at which a task hangs to the end of its requests.
+    detections: Vec<f64>,
 }
 
 /// The only one there is.
 const SCHEMA: u32 = 1;
+/// How a report calls a task that stands still.
+const HANG: &str = "hang";
 
 // === impl Evidence ===
 
@@ -44,7 +58,12 @@ impl Evidence {
         if report.schema != SCHEMA {
             return Err(format!("its schema is {}; allowed is {SCHEMA}", report.schema));
         }
+        if report.simulated {
+            let problem = "is of a drill with --sim, which measures nothing; allowed are live ones";
+            return Err(problem.to_owned());
+        }
         for cell in report.cells.iter().filter(|cell| cell.verdict != "invalid") {
+            cell.check()?;
             for replacement in &cell.replacements {
                 let Some(start) = replacement.own_start_ms else { continue };
                 self.starts.push(start / 1000.0);
@@ -52,52 +71,119 @@ impl Evidence {
                 let window = |window: f64| ((window - start) * cell.scale + start) / 1000.0;
                 self.windows.extend(replacement.window_ms.map(window));
             }
+            let hangs = cell.detections.iter().filter(|detection| detection.fault == HANG);
+            let took = hangs.filter_map(|hang| Some(hang.took_ms? * cell.scale / 1000.0));
+            self.detections.extend(took);
         }
         Ok(())
     }
 
-    /// How many replacements were measured.
-    pub fn count(&self) -> usize {
-        self.starts.len()
+    /// From the start of a process to its readiness.
+    pub fn starts(&self) -> Measured<'_> {
+        Measured(&self.starts)
     }
 
-    /// The quickest and the slowest start; none if there was none.
-    pub fn start(&self) -> Option<Span> {
-        span(&self.starts)
+    /// From the end of a task to its replacement in rotation.
+    pub fn windows(&self) -> Measured<'_> {
+        Measured(&self.windows)
     }
 
-    /// The shortest and the longest window; none if none was measured.
-    pub fn window(&self) -> Option<Span> {
-        span(&self.windows)
+    /// From the moment at which a task hangs to the end of its requests.
+    pub fn detections(&self) -> Measured<'_> {
+        Measured(&self.detections)
+    }
+
+    /// Whether there is nothing to plan with.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.detections.is_empty()
     }
 }
 
-fn span(values: &[f64]) -> Option<Span> {
-    let low = values.iter().copied().min_by(f64::total_cmp)?;
-    Some((low, values.iter().copied().max_by(f64::total_cmp)?))
+// === impl Cell ===
+
+impl Cell {
+    /// Nobody has measured what never was.
+    fn check(&self) -> Result<(), String> {
+        let replaced = self.replacements.iter().flat_map(|r| [r.own_start_ms, r.window_ms]);
+        let times = replaced.chain(self.detections.iter().map(|detection| detection.took_ms));
+        if let Some(time) = times.flatten().find(|time| *time < 0.0) {
+            return Err(format!("{time} ms were measured; allowed is 0 or more"));
+        }
+        if self.scale < 1.0 {
+            return Err(format!("a cell's scale is {}; allowed is 1 or more", self.scale));
+        }
+        Ok(())
+    }
+}
+
+/// Several measurements of one thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a>(&'a [f64]);
+
+// === impl Measured ===
+
+impl Measured<'_> {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.0.len()
+    }
+
+    /// The shortest and the longest; none if there is none.
+    pub fn span(self) -> Option<Span> {
+        let low = self.0.iter().copied().min_by(f64::total_cmp)?;
+        Some((low, self.0.iter().copied().max_by(f64::total_cmp)?))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_start_is_not_scaled_and_a_window_is() {
-        let cell = |scale: f64, verdict: &str| Cell {
+    fn cell(scale: f64, verdict: &str) -> Cell {
+        Cell {
             scale,
             verdict: verdict.to_owned(),
             replacements: vec![
                 Replacement { own_start_ms: Some(61.0), window_ms: Some(8317.0) },
                 Replacement { own_start_ms: None, window_ms: None },
             ],
-        };
+            detections: vec![
+                Detection { fault: HANG.to_owned(), took_ms: Some(900.0) },
+                Detection { fault: HANG.to_owned(), took_ms: None },
+                Detection { fault: "500".to_owned(), took_ms: Some(50.0) },
+            ],
+        }
+    }
+
+    fn add(evidence: &mut Evidence, cells: Vec<Cell>) -> Result<(), String> {
+        evidence.add(&Report { schema: 1, simulated: false, cells })
+    }
+
+    #[test]
+    fn a_start_is_not_scaled_and_all_else_is() {
         let mut evidence = Evidence::default();
         let cells = vec![cell(10.0, "as_expected"), cell(1.0, "deviates"), cell(1.0, "invalid")];
-        evidence.add(&Report { schema: 1, cells }).unwrap();
-        assert_eq!((evidence.count(), evidence.start()), (2, Some((0.061, 0.061))));
-        let (low, high) = evidence.window().unwrap();
+        add(&mut evidence, cells).unwrap();
+        let starts = evidence.starts();
+        assert_eq!((starts.count(), starts.span()), (2, Some((0.061, 0.061))));
+        let (low, high) = evidence.windows().span().unwrap();
         assert!((low - 8.317).abs() < 1e-9 && (high - 82.621).abs() < 1e-9, "{low} to {high}");
-        let wrong = evidence.add(&Report { schema: 2, cells: vec![] });
+        assert_eq!(evidence.detections().span(), Some((0.9, 9.0)));
+    }
+
+    #[test]
+    fn what_nobody_has_measured_is_refused() {
+        let mut evidence = Evidence::default();
+        let wrong = evidence.add(&Report { schema: 2, simulated: false, cells: vec![] });
         assert_eq!(wrong, Err("its schema is 2; allowed is 1".to_owned()));
+        let simulated = evidence.add(&Report { schema: 1, simulated: true, cells: vec![] });
+        assert!(simulated.unwrap_err().contains("--sim"));
+        let mut before = cell(1.0, "as_expected");
+        before.replacements[0].window_ms = Some(-1.0);
+        let wrong = add(&mut evidence, vec![before]);
+        assert_eq!(wrong, Err("-1 ms were measured; allowed is 0 or more".to_owned()));
+        let wrong = add(&mut evidence, vec![cell(0.0, "deviates")]);
+        assert_eq!(wrong, Err("a cell's scale is 0; allowed is 1 or more".to_owned()));
+        assert!(evidence.is_empty());
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
+use super::harm::harm;
+use super::overload::loss;
 use super::timing::Timing;
 use super::{Candidate, Question};
-use crate::availability::{
-    Deployments, Group, Interval, MONTH, Model, Span, failure_within, undetected_share,
-};
+use crate::availability::{Deployments, Interval, MONTH, Model, Span, failure_within};
 
 /// Shares of all requests that fail, by what makes them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -19,6 +19,8 @@ pub struct Causes {
     pub deployments: f64,
     /// A task hangs and still gets requests: checks and another try buy this.
     pub detection: f64,
+    /// A task fails its requests and passes its checks: passive health and another try buy this.
+    pub sick: f64,
     /// Requests that a task had when it died: another try buys this.
     pub cut: f64,
 }
@@ -32,6 +34,8 @@ pub struct Expected {
     pub quick: Causes,
     /// or as slow.
     pub slow: Causes,
+    /// From which times.
+    pub timing: Timing,
     /// From the end of a task to its replacement in rotation, detection included: the shortest and
     /// the longest, in seconds.
     pub window: Span,
@@ -39,12 +43,16 @@ pub struct Expected {
     pub second_failure: f64,
 }
 
+/// What was reckoned before: it takes long, and many candidates differ in nothing that matters to it.
+#[derive(Debug, Default)]
+pub(super) struct Known(Vec<(Model, Causes)>);
+
 // === impl Causes ===
 
 impl Causes {
     /// All of them.
     pub fn total(&self) -> f64 {
-        self.down() + self.detection + self.cut
+        self.down() + self.detection + self.sick + self.cut
     }
 
     /// Those for which too few tasks are up: what the simulation counts.
@@ -53,103 +61,68 @@ impl Causes {
     }
 
     /// With the name of each.
-    pub fn named(&self) -> [(&'static str, f64); 5] {
+    pub fn named(&self) -> [(&'static str, f64); 6] {
         [
             ("replicas", self.replicas),
             ("common cause", self.common_cause),
             ("deployment", self.deployments),
             ("detection", self.detection),
+            ("sick", self.sick),
             ("cut off", self.cut),
         ]
     }
 
     /// What fails because too few tasks are up.
-    fn of_tasks(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
-        let model = model(question, candidate, timing);
-        let Model { tasks, needed, failure_rate, crews, .. } = model;
-        let mean = model.repair.mean();
-        let group = Group { tasks, needed, failure_rate, repair_rate: 1.0 / mean, crews };
-        let replicas = group.unavailability();
-        let undisturbed = Model { common_rate: 0.0, ..model };
+    fn of_tasks(model: &Model) -> Self {
+        let Model { tasks, needed, .. } = *model;
+        let undisturbed = Model { common_rate: 0.0, ..*model };
+        let replicas = Model { deployments: None, ..undisturbed }.steady().lost;
         let deployments = match model.deployments {
-            Some(_) => (undisturbed.steady().unavailability - replicas).max(0.0),
+            Some(_) => (undisturbed.steady().lost - replicas).max(0.0),
             None => 0.0,
         };
-        // Until as many are back as are needed.
-        let back = f64::from(needed) / f64::from(tasks + 1);
-        let common_cause = model.common_rate * model.repair.quantile(back);
+        // One after the other is back, until there are as many as are needed.
+        let back = |count: u32| match count {
+            0 => model.loss.waiting(),
+            _ => model.repair.quantile(f64::from(count) / f64::from(tasks + 1)),
+        };
+        let alone = |up| (back(up + 1) - back(up)).max(0.0) * model.loss.share(up);
+        let common_cause = model.common_rate * (0..needed).map(alone).sum::<f64>();
         Self { replicas, common_cause, deployments, ..Self::default() }
-    }
-
-    /// The same with what fails although enough tasks are up. Where every task is needed, a failure
-    /// counts as an outage from its first moment, and there is nothing to add.
-    fn and_of_requests(
-        self,
-        question: &Question<'_>,
-        candidate: &Candidate,
-        timing: &Timing,
-    ) -> Self {
-        if candidate.tasks <= question.needed() {
-            return Self { detection: 0.0, cut: 0.0, ..self };
-        }
-        let world = &question.world;
-        let (rate, hangs, writes) =
-            (1.0 / world.mttf, world.hangs_percent / 100.0, world.writes_percent / 100.0);
-        let lost = |again: bool| if again { writes } else { 1.0 };
-        let detection = f64::midpoint(timing.detection.0, timing.detection.1);
-        let flooded = f64::from(candidate.tasks - 1) * flooded(question, candidate, detection);
-        Self {
-            detection: lost(candidate.hedges())
-                * undetected_share(rate * hangs, detection + flooded),
-            cut: lost(candidate.tries_again())
-                * undetected_share(rate * (1.0 - hangs), world.latency),
-            ..self
-        }
     }
 }
 
-/// For how many seconds one task that hangs keeps everybody out: a breaker for all takes the failures
-/// of one for those of all, or its calls take the last permits of the bulkhead.
-fn flooded(question: &Question<'_>, candidate: &Candidate, detection: f64) -> f64 {
-    if candidate.hedges() {
-        return 0.0;
-    }
-    let guard = &candidate.route.guard;
-    let timeout = guard.timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-    let tasks = f64::from(candidate.tasks);
-    let opens = |percent: u32| f64::from(percent) * tasks <= 100.0;
-    let open = match &guard.breaker {
-        Some(breaker) if opens(breaker.failure_percent) => (detection - timeout).max(0.0),
-        _ => 0.0,
-    };
-    let full = match (&guard.bulkhead, question.load) {
-        (Some(bulkhead), Some(load)) => {
-            let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
-            let full_after = spare * tasks / load;
-            if full_after < timeout { (detection - full_after).max(0.0) } else { 0.0 }
+// === impl Known ===
+
+impl Known {
+    fn of(&mut self, model: Model) -> Causes {
+        // Those of one number of tasks come one after the other.
+        if let Some((_, causes)) = self.0.iter().rev().find(|(known, _)| *known == model) {
+            return *causes;
         }
-        _ => 0.0,
-    };
-    f64::max(open, full)
+        let causes = Causes::of_tasks(&model);
+        self.0.push((model, causes));
+        causes
+    }
 }
 
 // === impl Expected ===
 
 impl Expected {
-    /// What there is `like` it has the same tasks and the same checks, and fails as often; that is the
-    /// part that takes long to reckon.
-    pub(super) fn new(question: &Question<'_>, candidate: &Candidate, like: Option<&Self>) -> Self {
+    /// What is `known` is not reckoned again.
+    pub(super) fn new(question: &Question<'_>, candidate: &Candidate, known: &mut Known) -> Self {
         let timing = Timing::new(question, candidate);
         let window = timing.window();
         let middle = f64::midpoint(window.0, window.1);
-        let causes = |timing: Timing, like: Option<Causes>| {
-            let tasks = || Causes::of_tasks(question, candidate, &timing);
-            like.unwrap_or_else(tasks).and_of_requests(question, candidate, &timing)
+        let mut causes = |timing: Timing| {
+            let tasks = known.of(model(question, candidate, &timing));
+            harm(tasks, question, candidate, &timing)
         };
         Self {
-            causes: causes(timing, like.map(|like| like.causes)),
-            quick: causes(timing.at(|span| span.0), like.map(|like| like.quick)),
-            slow: causes(timing.at(|span| span.1), like.map(|like| like.slow)),
+            causes: causes(timing),
+            quick: causes(timing.at(|span| span.0)),
+            slow: causes(timing.at(|span| span.1)),
+            timing,
             window,
             second_failure: failure_within(candidate.tasks - 1, 1.0 / question.world.mttf, middle),
         }
@@ -162,8 +135,8 @@ impl Expected {
 
     /// The same failed share with the simulation in the place of the closed form, as far as it goes.
     pub fn simulated(&self, unavailability: Interval) -> Interval {
-        let Causes { detection, cut, .. } = self.causes;
-        Interval { value: unavailability.value + detection + cut, ..unavailability }
+        let others = self.causes.total() - self.causes.down();
+        Interval { value: unavailability.value + others, ..unavailability }
     }
 }
 
@@ -183,5 +156,6 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
         repair: timing.repair(),
         crews: candidate.tasks,
         deployments: (away > 0 && world.deployments > 0.0).then_some(deployments),
+        loss: loss(question, candidate),
     }
 }

@@ -37,10 +37,16 @@ pub struct World {
     pub common_percent: f64,
     /// The percentage of failures in which a task hangs instead of dying.
     pub hangs_percent: f64,
+    /// The percentage of failures in which a task fails its requests and passes its checks.
+    pub sick_percent: f64,
+    /// Seconds until somebody stops such a task, if requests do not tell of it.
+    pub noticed: f64,
     /// The percentage of requests that may not be sent twice.
     pub writes_percent: f64,
     /// Seconds that an answer takes.
     pub latency: f64,
+    /// Seconds after which an answer comes too late.
+    pub patience: f64,
     /// Seconds from the start of a task's process to its readiness.
     pub start: Span,
     /// Deployments a month.
@@ -59,8 +65,11 @@ impl Question<'_> {
             mttf,
             common_percent,
             hangs_percent,
+            sick_percent,
+            noticed,
             writes_percent,
             latency,
+            patience,
             start,
             deployments,
         } = self.world;
@@ -76,6 +85,9 @@ impl Question<'_> {
         }
         within("--mttf", mttf, positive, "any time above 0, such as 30d")?;
         within("--latency", latency, positive, "any time above 0, such as 100ms")?;
+        let beyond = format_args!("any time longer than --latency, {latency} s");
+        within("--patience", patience, |value| value > latency, beyond)?;
+        within("--noticed", noticed, positive, "any time above 0, such as 15min")?;
         let not_negative = |value: f64| value >= 0.0;
         within("--price", self.price, not_negative, "0 or more")?;
         within("--deployments", deployments, not_negative, "0 or more a month")?;
@@ -84,10 +96,13 @@ impl Question<'_> {
         for (key, value) in [
             ("--common-cause", common_percent),
             ("--hangs", hangs_percent),
+            ("--sick", sick_percent),
             ("--writes", writes_percent),
         ] {
             within(key, value, percent, "0 % to 100 %")?;
         }
+        let both = hangs_percent + sick_percent;
+        within("--hangs and --sick", both, percent, "0 % to 100 % together")?;
         self.check_load()
     }
 
@@ -96,7 +111,7 @@ impl Question<'_> {
             let problem = "means nothing without --load; allowed is both";
             return self.capacity.map_or(Ok(()), |_| Err(ConfigError::new("--capacity", problem)));
         };
-        let Some(needed) = self.bears().map(|capacity| load / capacity) else { return Ok(()) };
+        let Some(needed) = self.demand() else { return Ok(()) };
         if needed.ceil() <= f64::from(MOST_TASKS) {
             return Ok(());
         }
@@ -111,10 +126,12 @@ impl Question<'_> {
 
     /// Tasks that the load needs.
     pub fn needed(&self) -> u32 {
-        match (self.load, self.bears()) {
-            (Some(load), Some(capacity)) => ((load / capacity).ceil() as u32).max(1),
-            _ => 1,
-        }
+        self.demand().map_or(1, |demand| (demand.ceil() as u32).max(1))
+    }
+
+    /// What comes, in what one task can bear; none if that is not known.
+    pub fn demand(&self) -> Option<f64> {
+        Some(self.load? / self.bears()?)
     }
 
     /// Requests per second that one task can bear: as given, or by what it may have in flight.
@@ -130,7 +147,8 @@ impl Question<'_> {
 
     /// How long a task's own start takes: as measured, or as taken for granted.
     pub(super) fn start(&self) -> Span {
-        self.evidence.as_ref().and_then(Evidence::start).unwrap_or(self.world.start)
+        let measured = self.evidence.as_ref().and_then(|evidence| evidence.starts().span());
+        measured.unwrap_or(self.world.start)
     }
 }
 

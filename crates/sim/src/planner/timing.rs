@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use seaworthy_core::health;
 
-use super::{Candidate, Question};
+use super::{Candidate, Evidence, Measured, Question};
 use crate::availability::{Repair, Span};
 
 /// The times of one candidate.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timing {
-    /// From the moment at which a task hangs to the end of its requests.
-    pub(super) detection: Span,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// From the moment at which a task hangs to the verdict of its checks.
+    pub checks: Span,
+    /// From then to the end of its requests: by its checks, or by its requests if those are quicker.
+    pub detection: Span,
     /// From the end of a task to its replacement in rotation.
-    pub(super) replacement: Span,
+    pub replacement: Span,
     /// From the start of a deployment to its end.
     pub(super) deployment: f64,
     /// The share of failures that are hangs.
@@ -36,8 +38,10 @@ impl Timing {
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
         let wave =
             f64::midpoint(replacement.0, replacement.1) + cluster.deployment.settle.as_secs_f64();
+        let checks = by_checks(&candidate.health);
         Self {
-            detection: detection(&candidate.health),
+            checks,
+            detection: detection(question, candidate, checks),
             replacement,
             deployment: waves * wave,
             hangs: question.world.hangs_percent / 100.0,
@@ -45,16 +49,16 @@ impl Timing {
     }
 
     /// How long the repair of a task takes. That a task has died is known at once; that it hangs is
-    /// found out first.
+    /// found out first, and only its checks have it replaced.
     pub(super) fn repair(&self) -> Repair {
         let (low, high) = self.replacement;
-        let second = (low + self.detection.0, high + self.detection.1);
+        let second = (low + self.checks.0, high + self.checks.1);
         Repair::Mixed { share: self.hangs, first: self.replacement, second }
     }
 
     /// The shortest and the longest repair there may be.
     pub(super) fn window(&self) -> Span {
-        let hang = if self.hangs > 0.0 { self.detection } else { (0.0, 0.0) };
+        let hang = if self.hangs > 0.0 { self.checks } else { (0.0, 0.0) };
         let low = if self.hangs < 1.0 { 0.0 } else { hang.0 };
         (self.replacement.0 + low, self.replacement.1 + hang.1)
     }
@@ -62,17 +66,54 @@ impl Timing {
     /// The same times with all luck, or with none.
     pub(super) fn at(self, luck: impl Fn(Span) -> f64) -> Self {
         let fixed = |span| (luck(span), luck(span));
-        let (detection, replacement) = (fixed(self.detection), fixed(self.replacement));
-        Self { detection, replacement, ..self }
+        Self {
+            checks: fixed(self.checks),
+            detection: fixed(self.detection),
+            replacement: fixed(self.replacement),
+            ..self
+        }
     }
+}
+
+/// How long a task that hangs gets requests: as drills have measured it with the file's own checks,
+/// or by arithmetic.
+fn detection(question: &Question<'_>, candidate: &Candidate, checks: Span) -> Span {
+    let measured = question.evidence.as_ref().map(Evidence::detections);
+    let own = candidate.health == question.service.health;
+    if let Some(span) = measured.filter(|_| own).and_then(Measured::span) {
+        return span;
+    }
+    let requests = by_requests(question, candidate).unwrap_or(checks);
+    (checks.0.min(requests.0), checks.1.min(requests.1))
 }
 
 /// A steady task is checked once an interval, and it hangs at any moment of it. Each check then fails
 /// by its timeout, and after the first the next ones come at the fast interval, but none before the
-/// one under way has ended. What requests show of a task may take it out sooner; that is not
-/// reckoned with, for it needs requests.
-fn detection(health: &health::Config) -> Span {
+/// one under way has ended.
+fn by_checks(health: &health::Config) -> Span {
     let again = health.fast_interval.max(health.timeout) * (health.unhealthy_threshold - 1);
     let checks: Duration = again + health.timeout;
     (checks.as_secs_f64(), (health.interval + checks).as_secs_f64())
+}
+
+/// What requests show of a task that hangs: each is overtaken by its hedge, for long enough and often
+/// enough; or, without hedges, several in a row reach their deadline. None if they never tell, or if
+/// nobody knows how many come.
+fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
+    let rules = candidate.health.passive.filter(|rules| candidate.may_eject(rules))?;
+    let spacing = 1.0 / candidate.each(question)?;
+    let (answer, timeout) = (question.world.latency, candidate.route.guard.timeout);
+    let first = match (candidate.hedges(), timeout) {
+        (true, _) => {
+            let safe = 1.0 - question.world.writes_percent / 100.0;
+            let often = f64::from(rules.minimum_requests) * spacing / safe;
+            // It is sent once more when others have been answered, and that one is answered as well.
+            2.0 * answer + rules.latency_for.as_secs_f64().max(often)
+        }
+        (false, Some(timeout)) => {
+            timeout.as_secs_f64() + f64::from(rules.consecutive - 1) * spacing
+        }
+        (false, None) => return None,
+    };
+    Some((first, first + spacing))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster::State;
+use crate::experiment::TaskFault;
 use crate::record::{Cause, Decision, Exit};
 
 const STOP: Fault = Fault {
@@ -69,6 +70,26 @@ fn a_replacement_is_told_with_the_parts_of_its_window() {
     assert_eq!(course(true).replacements(), [replacement]);
     assert_eq!(replacement.window(), Some(ms(6999)));
     assert_eq!(course(true).starts(0), ms(100)..=ms(100));
+}
+
+/// It hangs at 1 s, and its checks say so 7 s later.
+#[test]
+fn a_hang_is_found_while_it_lasts() {
+    use State::{InRotation, OutOfRotation};
+    let detect = |lasts, out_at| {
+        let mut course = Course::of(1);
+        course.observe(at(0), &views(&[(1, InRotation), (2, InRotation)]), &[]);
+        course.begin(at(0));
+        let kind = FaultKind::Task { service: 0, tasks: Which::Oldest(1), fault: TaskFault::Hang };
+        let fault = Fault { lasts: Duration::from_secs(lasts), kind, ..STOP };
+        course.inflict(at(1000), fault, vec![TaskId(1)]);
+        course.observe(at(out_at), &views(&[(1, OutOfRotation), (2, InRotation)]), &[]);
+        course.detections()
+    };
+    let found = |took| Detection { task: TaskId(1), fault: TaskFault::Hang, took };
+    assert_eq!(detect(9, 8000), [found(Some(Duration::from_secs(7)))]);
+    assert_eq!(detect(5, 8000), [found(None)], "it was over before");
+    assert_eq!(course(true).detections(), [], "who is stopped is not found out");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The answer for programs.
 
 use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Question, Refused};
+use seaworthy_sim::planner::{Answer, Assessed, Evidence, Measured, Question, Refused};
 use serde_json::{Value, json};
 
 /// All of it. Shares are shares of requests, times are in seconds.
@@ -21,8 +21,11 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "nearest": answer.nearest.as_ref().map(one),
         "pareto": answer.pareto.iter().map(one).collect::<Vec<_>>(),
         "buys": answer.buys.iter().map(one).collect::<Vec<_>>(),
+        "buy_nothing": answer.idle,
+        "steps": answer.steps.iter().map(one).collect::<Vec<_>>(),
+        "measured": question.evidence.as_ref().map(measured),
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
-        "assumptions": super::words::assumptions(question),
+        "assumptions": super::assumptions::assumptions(question, answer),
     })
 }
 
@@ -41,7 +44,20 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
         "failed_seconds_a_month": failed * MONTH,
         "causes": expected.causes,
         "simulated_failed_share": expected.simulated(down),
+        "detection_seconds": expected.timing.detection,
+        "replacement_seconds": expected.timing.replacement,
         "window_seconds": expected.window,
         "second_failure_in_window": expected.second_failure,
+    })
+}
+
+/// At life size, from the shortest to the longest.
+fn measured(evidence: &Evidence) -> Value {
+    let of =
+        |measured: Measured<'_>| json!({ "count": measured.count(), "seconds": measured.span() });
+    json!({
+        "start": of(evidence.starts()),
+        "window": of(evidence.windows()),
+        "detection": of(evidence.detections()),
     })
 }

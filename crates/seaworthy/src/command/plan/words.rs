@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use seaworthy_sim::availability::{DAY, Interval, MONTH, Span};
-use seaworthy_sim::planner::{Answer, Assessed, Question, World};
+use seaworthy_sim::availability::{Interval, MONTH};
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
+use super::amounts::{money, seconds, share, span, tasks};
+use super::assumptions::assumptions;
+use super::beside::beside;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
 /// No table of alternatives is longer.
@@ -17,13 +20,18 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
         text +=
             "\nWORTH CHOOSING: no other is better in price, failed share and number of changes\n";
         text += &pareto(question, answer);
+        let name = &question.service.name;
+        let _ =
+            writeln!(text, "Changes are keys of [service.{name}]; what they do not name stays.");
     }
     text += &verdict(question, answer);
     text += &causes(answer);
+    text += &steps(question, answer);
     text += &buys(answer);
     text += &refused(answer);
+    text += &beside(question, answer);
     text += "\nTAKEN FOR GRANTED\n";
-    for assumption in assumptions(question) {
+    for assumption in assumptions(question, answer) {
         let _ = writeln!(text, "- {assumption}");
     }
     text
@@ -104,7 +112,7 @@ fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     }
 }
 
-/// Which nine is bought by what: what is left of each cause.
+/// What is left of each cause.
 fn causes(answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
     let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
@@ -127,17 +135,37 @@ fn causes(answer: &Answer) -> String {
     format!("\nWHAT MAKES REQUESTS FAIL\n{}", table.render())
 }
 
+/// One change after the other, each the one that buys most.
+fn steps(question: &Question<'_>, answer: &Answer) -> String {
+    let Some(first) = answer.steps.first() else { return String::new() };
+    let mut table = Table::new(&["SUCCEED", "NINES", "PRICE", "MOSTLY OF", "CHANGE"]);
+    let mut before = first;
+    for one in &answer.steps {
+        let failed = one.expected.causes.total();
+        let known = &before.candidate.changes;
+        let own = one.candidate.changes.iter().find(|change| !known.contains(change));
+        let style = if one.meets(question) { GOOD } else { BAD };
+        table.row([
+            cell(style, format!("{:.6} %", 100.0 * (1.0 - failed))),
+            cell(style, format!("{:.1}", -failed.log10())),
+            cell(PLAIN, money(one.price)),
+            cell(PLAIN, own.map_or("", |_| most_of(&before.expected.causes, &one.expected.causes))),
+            own.map_or_else(|| changes(one), |change| cell(PLAIN, change)),
+        ]);
+        before = one;
+    }
+    format!(
+        "\nWHICH NINE IS BOUGHT BY WHAT: each line adds the change that buys most\n{}",
+        table.render()
+    )
+}
+
 fn buys(answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
-    if answer.buys.is_empty() {
-        return String::new();
-    }
     let mut table = Table::new(&["PRICE", "FAILED SHARE", "A MONTH", "MOSTLY OF", "CHANGE"]);
     let before = &now.expected.causes;
     for one in answer.buys.iter().take(MOST_ROWS) {
         let after = &one.expected.causes;
-        let gains = before.named().into_iter().zip(after.named()).map(|(b, a)| (b.0, b.1 - a.1));
-        let most = gains.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).map_or("", |gain| gain.0);
         let (from, to) = (before.total(), after.total());
         let style = if to < from { GOOD } else { BAD };
         let more = one.price - now.price;
@@ -146,11 +174,21 @@ fn buys(answer: &Answer) -> String {
             cell(PLAIN, format!("{}{}", sign(more), money(more.abs()))),
             cell(style, format!("{} -> {}", share(from), share(to))),
             cell(style, format!("{}{}", sign(to - from), seconds((to - from).abs() * MONTH))),
-            cell(PLAIN, most),
+            cell(PLAIN, most_of(before, after)),
             changes(one),
         ]);
     }
-    format!("\nWHAT ONE CHANGE BUYS\n{}", table.render())
+    let mut text = format!("\nWHAT ONE CHANGE BUYS\n{}", table.render());
+    if !answer.idle.is_empty() {
+        let _ = writeln!(text, "Nothing is bought by {}.", answer.idle.join("; "));
+    }
+    text
+}
+
+/// The cause that changes most.
+fn most_of(before: &Causes, after: &Causes) -> &'static str {
+    let gains = before.named().into_iter().zip(after.named()).map(|(b, a)| (b.0, b.1 - a.1));
+    gains.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).map_or("", |gain| gain.0)
 }
 
 fn refused(answer: &Answer) -> String {
@@ -167,45 +205,6 @@ fn refused(answer: &Answer) -> String {
         let _ = writeln!(text, "- {changes}: {} ({} candidates)", refused.why, refused.count);
     }
     text
-}
-
-/// What the answer stands on, in plain words.
-pub(super) fn assumptions(question: &Question<'_>) -> Vec<String> {
-    let World { mttf, common_percent, hangs_percent, writes_percent, latency, deployments, start } =
-        question.world;
-    let started = match &question.evidence {
-        Some(evidence) => format!(
-            "a process takes {} to be ready: measured {} times; windows were {}",
-            evidence.start().map_or("?".to_owned(), span),
-            evidence.count(),
-            evidence.window().map_or("not measured".to_owned(), span)
-        ),
-        None => {
-            format!("a process takes {} to be ready (--start): nothing was measured", span(start))
-        }
-    };
-    let needed = match (question.load, question.capacity) {
-        (Some(load), Some(capacity)) => {
-            format!("{load} requests a second come and a task bears {capacity}")
-        }
-        (Some(load), None) if question.needed() > 1 => {
-            format!("{load} requests a second come and a task bears what its most_in_flight allows")
-        }
-        _ => "any one task in rotation bears the whole load (give --load and --capacity if not)"
-            .to_owned(),
-    };
-    vec![
-        format!("each task fails once in {:.1} days on average, at any time as likely (--mttf)", mttf / DAY),
-        format!("{common_percent} % of these failures take all tasks at once (--common-cause); else they are independent"),
-        format!("{hangs_percent} % of failures are hangs, found by health checks alone (--hangs); that a task has died is known at once"),
-        started,
-        needed,
-        format!("an answer takes {} (--latency); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency)),
-        format!("{deployments} deployments a month (--deployments), in which as many tasks serve as the floor keeps, to their end"),
-        "a task that hangs gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
-        "failed share: in closed form, with exponential times; simulated: with times as they are, by forced failures, and a 95 % interval; both are only as good as what is taken for granted".to_owned(),
-        "not reckoned with: overload, broken dependencies, autoscaling, requests that wait in the queue, the gateway and its machine; a drill shows those".to_owned(),
-    ]
 }
 
 fn changes(one: &Assessed) -> Cell {
@@ -228,35 +227,5 @@ fn interval(interval: Interval) -> String {
     match interval.relative() {
         Some(relative) => format!("{:.1e} +- {:.0} %", interval.value, (relative * 100.0).ceil()),
         None => "too rare".to_owned(),
-    }
-}
-
-fn span((low, high): Span) -> String {
-    let (low, high) = (seconds(low), seconds(high));
-    if low == high { low } else { format!("{low} to {high}") }
-}
-
-fn share(share: f64) -> String {
-    if share == 0.0 { "0".to_owned() } else { format!("{share:.1e}") }
-}
-
-fn tasks(count: u32) -> String {
-    format!("{count} task{}", if count == 1 { "" } else { "s" })
-}
-
-fn money(amount: f64) -> String {
-    if amount.fract() == 0.0 { format!("${amount}") } else { format!("${amount:.2}") }
-}
-
-/// With two digits at least, in the unit in which that is short.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        0.0 => "0 s".to_owned(),
-        small if small < 0.000_95 => format!("{small:.1e} s"),
-        small if small < 0.95 => format!("{:.0} ms", small * 1e3),
-        some if some < 9.5 => format!("{some:.1} s"),
-        some if some < 600.0 => format!("{some:.0} s"),
-        some if some < 36_000.0 => format!("{:.0} min", some / 60.0),
-        many => format!("{:.1} h", many / 3600.0),
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Simulation<'a> {
     count: u32,
     /// When the deployment ends, if one goes on.
     deployed: f64,
+    /// So many seconds of this outage are still made good at its end.
+    made_good: f64,
 }
 
 /// What came of a cycle.
@@ -30,7 +32,7 @@ pub(super) struct Simulation<'a> {
 pub(super) struct Cycle {
     /// Seconds, with the mean of the quiet time.
     pub(super) length: f64,
-    /// Seconds with too few tasks.
+    /// Seconds with too few tasks, each for as much as fails in it.
     pub(super) down: f64,
     /// How often there were too few.
     pub(super) outages: f64,
@@ -62,6 +64,7 @@ impl<'a> Simulation<'a> {
             up: tasks,
             count: tasks,
             deployed,
+            made_good: 0.0,
         }
     }
 
@@ -157,7 +160,10 @@ impl<'a> Simulation<'a> {
             Chance::Common => (0..self.up).for_each(|_| self.fail()),
             Chance::Deployment => self.deploy(),
         }
-        cycle.outages += f64::from(u8::from(was_up && !self.is_enough()));
+        if was_up && !self.is_enough() {
+            cycle.outages += 1.0;
+            self.made_good = self.model.loss.waiting();
+        }
     }
 
     fn fail(&mut self) {
@@ -200,7 +206,10 @@ impl<'a> Simulation<'a> {
     /// Time passes without an event.
     fn pass(&mut self, until: f64, cycle: &mut Cycle) {
         if !self.is_enough() {
-            cycle.down += until - self.now;
+            // An outage shorter than that costs nothing, and each other one so much less.
+            let good = self.made_good.min(until - self.now);
+            self.made_good -= good;
+            cycle.down += (until - self.now - good) * self.model.loss.share(self.up);
         }
         self.now = until;
     }

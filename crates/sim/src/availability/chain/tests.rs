@@ -1,7 +1,7 @@
 //! The simulation against the closed form. Every draw is by seed, so what holds once holds always.
 
 use super::*;
-use crate::availability::{DAY, Deployments, Group, Repair};
+use crate::availability::{DAY, Deployments, Group, Loss, Repair};
 
 const REPAIR: f64 = 120.0;
 
@@ -12,7 +12,8 @@ fn group(days: f64, tasks: u32, needed: u32, crews: u32) -> Group {
 
 fn model(group: Group, repair: Repair) -> Model {
     let Group { tasks, needed, failure_rate, crews, .. } = group;
-    Model { tasks, needed, failure_rate, common_rate: 0.0, repair, crews, deployments: None }
+    let (deployments, loss) = (None, Loss::ALL);
+    Model { tasks, needed, failure_rate, common_rate: 0.0, repair, crews, deployments, loss }
 }
 
 const EXPONENTIAL: Repair = Repair::Exponential { mean: REPAIR };
@@ -87,6 +88,19 @@ fn deployments_are_cheap_to_cover() {
     let rate = share * (10.0 / DAY * in_one + plain_rate);
     let truth = share * (10.0 / DAY * in_one * 30.0 + group(30.0, 3, 2, 3).unavailability());
     assert_covers(&deployed, Method::Biased, 4_000, truth, rate);
+}
+
+#[test]
+fn what_waits_and_what_is_not_too_much_does_not_fail() {
+    let two = model(group(30.0, 2, 1, 2), EXPONENTIAL);
+    let four = model(group(1.0, 6, 4, 6), EXPONENTIAL);
+    let waits = Model { loss: Loss::All { waiting: 30.0 }, ..two };
+    let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..four };
+    for model in [waits, excess] {
+        let steady = model.steady();
+        assert!(steady.lost < 0.7 * steady.unavailability);
+        assert_covers(&model, Method::Biased, 5_000, steady.lost, steady.outage_rate);
+    }
 }
 
 #[test]

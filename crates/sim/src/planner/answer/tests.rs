@@ -10,8 +10,8 @@ use crate::planner::World;
 const FILE: &str = r#"
 command = ["store"]
 provisioning = "60s..90s"
-health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2 }
-call = { tries = 1, hedge = { enabled = false } }
+health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2, passive.enabled = false }
+call = { tries = 1, retry_status = "none", hedge.enabled = false, queue.enabled = false }
 "#;
 
 fn fleet(more: &str) -> Fleet {
@@ -24,8 +24,11 @@ fn question(fleet: &Fleet) -> Question<'_> {
         mttf: 30.0 * DAY,
         common_percent: 1.0,
         hangs_percent: 10.0,
+        sick_percent: 0.0,
+        noticed: 900.0,
         writes_percent: 10.0,
         latency: 0.1,
+        patience: 2.0,
         start: (1.0, 1.0),
         deployments: 20.0,
     };
@@ -139,8 +142,38 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
         assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
     }
     assert!(answer.buys.iter().all(|one| one.candidate.changes.len() == 1));
+    let total = |one: &Assessed| one.expected.causes.total();
+    assert!(answer.steps.windows(2).all(|two| total(&two[1]) < total(&two[0])));
+    assert_eq!(answer.steps[0].candidate.changes, Vec::<String>::new());
     // What was taken over from a candidate like it is what it would have been.
     for one in &answer.buys {
-        assert_eq!(one.expected, Expected::new(&question, &one.candidate, None));
+        assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
+    }
+}
+
+/// What cannot work is told with its reason, and all else with what it buys, if it is nothing as well.
+#[test]
+fn every_setting_is_tried() {
+    let fleet = fleet("");
+    let mut question = question(&fleet);
+    question.load = Some(50.0);
+    let answer = ask(&question).unwrap();
+    let buys = answer.buys.iter().map(|one| &one.candidate.changes[..]);
+    let idle = answer.idle.iter().map(std::slice::from_ref);
+    let refused = answer.refused.iter().map(|refused| &refused.changes[..]);
+    let told: Vec<&[String]> = buys.chain(idle).chain(refused).collect();
+    for setting in [
+        "desired_count = 3",
+        "minimum_healthy_percent = 50",
+        "health = { interval = \"1s\"",
+        "health.passive.enabled = true",
+        "call.queue.enabled = true",
+        "call = { tries = 3, hedge.enabled = true }",
+        "call.timeout = \"2s\"",
+        "breaker.enabled = true",
+        "bulkhead.size = 20",
+    ] {
+        let is_told = |changes: &&[String]| changes.iter().any(|one| one.starts_with(setting));
+        assert!(told.iter().any(is_told), "{setting} is not in {told:?}");
     }
 }

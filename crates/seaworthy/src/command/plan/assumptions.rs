@@ -1,0 +1,87 @@
+//! What an answer stands on, in plain words.
+
+use seaworthy_sim::availability::DAY;
+use seaworthy_sim::planner::{Answer, Question, World};
+
+use super::amounts::{seconds, share, span};
+
+/// Each with the option that says otherwise, if there is one.
+pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<String> {
+    let World { mttf, common_percent, hangs_percent, writes_percent, latency, patience, .. } =
+        question.world;
+    let World { sick_percent, noticed, deployments, .. } = question.world;
+    let mut all = vec![
+        format!("each task fails once in {:.1} days on average, at any time as likely (--mttf)", mttf / DAY),
+        format!("{common_percent} % of these failures take all tasks at once (--common-cause); else they are independent"),
+        format!("{hangs_percent} % of failures are hangs (--hangs), found by health checks or by requests; that a task has died is known at once"),
+        sick(sick_percent, noticed),
+        start(question),
+        needed(question),
+        overload(question, answer),
+        format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
+        format!("{deployments} deployments a month (--deployments), in which as many tasks serve as the floor keeps, to their end"),
+        "a bad task gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
+        "failed share: in closed form, with exponential times; simulated: with times as they are, by importance sampling (failures are forced, and weights take that back), and a 95 % interval; both are only as good as what is taken for granted".to_owned(),
+        "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
+    ];
+    if question.load.is_none() {
+        all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
+    }
+    all
+}
+
+fn sick(percent: f64, noticed: f64) -> String {
+    let noticed = seconds(noticed);
+    match percent {
+        0.0 => "no task fails its requests and passes its checks (--sick)".to_owned(),
+        _ => format!(
+            "{percent} % of failures are of a task that fails its requests and passes its checks (--sick); if requests do not show it, somebody stops it {noticed} later (--noticed)"
+        ),
+    }
+}
+
+fn start(question: &Question<'_>) -> String {
+    let measured = question.evidence.as_ref().and_then(|evidence| {
+        let starts = evidence.starts();
+        Some(format!("{} to be ready: measured {} times", span(starts.span()?), starts.count()))
+    });
+    let taken =
+        || format!("{} to be ready (--start): nothing was measured", span(question.world.start));
+    format!("a process takes {}", measured.unwrap_or_else(taken))
+}
+
+fn needed(question: &Question<'_>) -> String {
+    match (question.load, question.capacity, question.demand()) {
+        (Some(load), Some(capacity), _) => {
+            format!(
+                "{load} requests a second come (--load) and a task bears {capacity} (--capacity)"
+            )
+        }
+        (Some(load), None, Some(_)) => {
+            format!(
+                "{load} requests a second come (--load) and a task bears what its most_in_flight allows"
+            )
+        }
+        (Some(load), None, None) => {
+            format!(
+                "any one task bears all {load} requests a second: nobody said what one can bear (--capacity)"
+            )
+        }
+        _ => "any one task in rotation bears the whole load (--load and --capacity say otherwise)"
+            .to_owned(),
+    }
+}
+
+/// What one task too few costs.
+fn overload(question: &Question<'_>, answer: &Answer) -> String {
+    let few = answer.needed - 1;
+    match question.demand().filter(|_| few > 0) {
+        Some(demand) => format!(
+            "with {few} up and {} needed, {} of the requests fail if a bulkhead or most_in_flight turns \
+             away what is too much before it is late, and all if nothing does",
+            answer.needed,
+            share(1.0 - f64::from(few) / demand)
+        ),
+        None => "while no task is up, requests wait in the queue if the file has one, and fail if nobody waits so long".to_owned(),
+    }
+}

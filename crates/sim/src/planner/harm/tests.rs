@@ -1,0 +1,144 @@
+//! What requests do while a task is bad, or too few are up, held against arithmetic by hand.
+
+use seaworthy_core::fleet::{Fleet, RawFleet};
+
+use crate::availability::{DAY, Loss};
+use crate::planner::{Causes, Evidence, Question, World, ask};
+
+const MTTF: f64 = 30.0 * DAY;
+
+fn fleet(settings: &str) -> Fleet {
+    let usual = "command = [\"store\"]\nprovisioning = \"60s..60s\"\n";
+    let raw: RawFleet = toml::from_str(&format!("[service.store]\n{usual}{settings}")).unwrap();
+    Fleet::try_from(raw).unwrap()
+}
+
+/// Tasks that fail by themselves, and start in no time.
+fn question(fleet: &Fleet) -> Question<'_> {
+    let world = World {
+        mttf: MTTF,
+        common_percent: 0.0,
+        hangs_percent: 0.0,
+        sick_percent: 0.0,
+        noticed: 900.0,
+        writes_percent: 10.0,
+        latency: 0.1,
+        patience: 2.0,
+        start: (0.0, 0.0),
+        deployments: 0.0,
+    };
+    let (target, price) = (99.0, 15.0);
+    let service = &fleet.services[0];
+    Question { service, target, load: None, capacity: None, price, world, evidence: None, seed: 1 }
+}
+
+fn causes(question: &Question<'_>) -> Causes {
+    ask(question).unwrap().now.unwrap().expected.causes
+}
+
+fn close(found: f64, expected: f64) {
+    assert!((found / expected - 1.0).abs() < 1e-3, "{found:e}, not {expected:e}");
+}
+
+const CHECKS: &str = "health = { interval = \"5s\", fast_interval = \"5s\", timeout = \"2s\", \
+                      unhealthy_threshold = 2, passive.enabled = false }\n";
+const PLAIN: &str = "call = { tries = 1, hedge.enabled = false, queue.enabled = false }\n";
+
+#[test]
+fn what_comes_shortly_before_a_task_waits_for_it() {
+    let replicas = |call: &str, load| {
+        let fleet = fleet(&format!("desired_count = 1\n{CHECKS}{call}"));
+        causes(&Question { load, ..question(&fleet) }).replicas
+    };
+    // 60 s, and up to 5 s until the first check; 2 s less what an answer takes are waited.
+    let all = 62.5 / MTTF;
+    let waits = |seconds: f64| all * libm::exp(-seconds / 62.5);
+    close(replicas("call = { queue.enabled = false }\n", None), all);
+    close(replicas("call = {}\n", None), waits(1.9));
+    close(replicas("call = { timeout = \"1s\" }\n", None), waits(0.9));
+    // A queue of a thousand is full after half a second.
+    close(replicas("call = {}\n", Some(2000.0)), waits(0.5));
+}
+
+/// 200 requests a second come, and one task bears 120: three of five are answered by one of two.
+#[test]
+fn one_task_too_few_fails_what_is_too_much_or_all() {
+    let replicas = |more: &str| {
+        let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{more}"));
+        let (load, capacity) = (Some(200.0), Some(120.0));
+        causes(&Question { load, capacity, ..question(&fleet) }).replicas
+    };
+    let all = 2.0 * 62.5 / MTTF;
+    close(replicas(PLAIN), all);
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 50 }}\n")), 0.4 * all);
+    // 300 under way take one task 2.5 s, and nobody waits so long.
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 300 }}\n")), all);
+    let most = "most_in_flight = 30\n";
+    close(replicas(&format!("{PLAIN}{most}")), 0.4 * all);
+    // What waits in a long queue is late as well.
+    close(replicas(&format!("call = {{ tries = 1, hedge.enabled = false }}\n{most}")), all);
+    assert!((Loss::Excess { demand: 5.0 / 3.0 }.share(1) - 0.4).abs() < 1e-12);
+}
+
+#[test]
+fn requests_find_a_hang_sooner_than_slow_checks() {
+    let detection = |health: &str, call: &str, load| {
+        let fleet = fleet(&format!("desired_count = 2\n{health}{call}"));
+        let world = World { hangs_percent: 100.0, ..question(&fleet).world };
+        causes(&Question { load, world, ..question(&fleet) }).detection * MTTF
+    };
+    let passive = CHECKS.replace("passive.enabled = false", "passive.enabled = true");
+    close(detection(CHECKS, PLAIN, Some(100.0)), 9.5);
+    // Nobody knows how many requests come.
+    close(detection(&passive, PLAIN, None), 9.5);
+    // The fifth of 50 a second is the last that fails by its deadline, 2 s later.
+    let timeout = "call = { timeout = \"2s\", tries = 1, hedge.enabled = false }\n";
+    close(detection(&passive, timeout, Some(100.0)), 2.0 + 4.5 / 50.0);
+    // Overtaken for a second; only a tenth may not be hedged.
+    let hedged = 0.2 + 1.0 + 0.5 / 50.0;
+    close(detection(&passive, "", Some(100.0)), 0.1 * hedged);
+    // The budget of hedges is 100, 2 % of 4000 a second and one a second, for 1,800 a second.
+    let hedged = 0.2 + 1.0 + 0.5 / 2000.0;
+    let covered = (100.0 + 81.0 * hedged) / (1800.0 * hedged);
+    close(detection(&passive, "", Some(4000.0)), (1.0 - 0.9 * covered) * hedged);
+}
+
+#[test]
+fn who_is_sick_is_found_by_requests_or_by_people() {
+    let sick = |more: &str, load| {
+        let fleet = fleet(&format!("desired_count = 2\n{more}"));
+        let world = World { sick_percent: 10.0, ..question(&fleet).world };
+        let causes = causes(&Question { load, world, ..question(&fleet) });
+        causes.sick * MTTF / 0.1
+    };
+    close(sick(&format!("{CHECKS}{PLAIN}"), Some(10.0)), 900.0);
+    // Five of five a second.
+    close(sick(PLAIN, Some(10.0)), 1.0);
+    // All but what may not be sent twice is answered by the other task.
+    close(sick("", Some(10.0)), 0.1);
+}
+
+#[test]
+fn what_was_measured_takes_the_place_of_arithmetic() {
+    let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{PLAIN}"));
+    let report = r#"
+        schema = 1
+        simulated = false
+        [[cells]]
+        scale = 10.0
+        verdict = "as_expected"
+        replacements = []
+        detections = [{ fault = "hang", took_ms = 800.0 }]
+    "#;
+    let mut evidence = Evidence::default();
+    evidence.add(&toml::from_str(report).unwrap()).unwrap();
+    let world = World { hangs_percent: 100.0, ..question(&fleet).world };
+    let question = Question { world, evidence: Some(evidence), ..question(&fleet) };
+    let answer = ask(&question).unwrap();
+    let now = answer.now.unwrap().expected;
+    close(now.causes.detection * MTTF, 8.0);
+    assert_eq!((now.timing.detection, now.timing.checks), ((8.0, 8.0), (7.0, 12.0)));
+    // Other checks were not measured.
+    let quick = answer.buys.iter().find(|one| one.candidate.changes[0].starts_with("health = "));
+    close(quick.unwrap().expected.causes.detection * MTTF, 2.0);
+}
