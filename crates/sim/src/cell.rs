@@ -11,16 +11,18 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{Method, Planned};
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
-use seaworthy_core::experiment::{Cell, Configuration, Drill, Fault, Filling, Findings, Schedule};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
 use seaworthy_core::machine::soonest;
+use seaworthy_core::random::Stream;
 use seaworthy_core::record::Record;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
+use crate::distribution::Dice;
 use crate::machine::Machine;
 use crate::world::{Arrival, News, World};
 
-use faults::Lasting;
+use faults::{Coming, Lasting};
 pub use refusal::{Error, check};
 
 /// From the fleet's being whole to the first moment of the load.
@@ -36,6 +38,7 @@ const NOBODY: u64 = (1 << 63) - 1;
 struct Run<'a> {
     drill: &'a Drill,
     schedule: &'a Schedule,
+    machine: &'a Machine,
     configuration: &'a Configuration,
     world: World,
     course: Course,
@@ -43,7 +46,9 @@ struct Run<'a> {
     records: Vec<Record>,
     observed: usize,
     /// In order of time.
-    coming: Vec<Fault>,
+    coming: Vec<Coming>,
+    /// How late whoever does them is.
+    lateness: Dice,
     lasting: Vec<Lasting>,
     /// Met by a fault that ends tasks.
     doomed: Vec<TaskId>,
@@ -74,6 +79,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     let physics = machine.physics();
     let programs = machine.programs(&configuration.models, drill.load.entry());
     let planned = schedule.requests(&drill.load, seed);
+    let mut lateness = Dice::new(!seed, Stream::Machine);
     let mut run = Run {
         drill,
         schedule,
@@ -82,7 +88,9 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
-        coming: schedule.faults.clone(),
+        coming: Coming::of(schedule, physics.late, &mut lateness),
+        lateness,
+        machine,
         lasting: Vec::new(),
         doomed: Vec::new(),
         begin: Instant::EPOCH,

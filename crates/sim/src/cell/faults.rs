@@ -10,7 +10,14 @@ use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
 use super::{NOBODY, Run};
+use crate::distribution::{Dice, Distribution};
 use crate::world::{Arrival, Strain};
+
+/// A fault that is still to come, and how late whoever does it will be.
+pub(super) struct Coming {
+    fault: Fault,
+    late: Duration,
+}
 
 /// A fault that lasts.
 pub(super) struct Lasting {
@@ -34,18 +41,36 @@ fn effect(met: u64, nobody: &str) -> Result<(), String> {
     if met == 0 { Err(nobody.to_owned()) } else { Ok(()) }
 }
 
+// === impl Coming ===
+
+impl Coming {
+    /// All of a schedule.
+    pub(super) fn of(schedule: &Schedule, late: Distribution, dice: &mut Dice) -> Vec<Self> {
+        let one = |fault: &Fault| Self { fault: fault.clone(), late: dice.duration(late) };
+        schedule.faults.iter().map(one).collect()
+    }
+
+    /// When it is done, as far as that is known.
+    fn due(&self, course: &Course) -> Option<Instant> {
+        Some(course.due(&self.fault)? + self.late)
+    }
+}
+
+// === impl Run ===
+
 impl Run<'_> {
     /// When something is to be done next, as far as that is known.
     pub(super) fn due(&self) -> Option<Instant> {
         let over = self.lasting.iter().map(|lasting| lasting.over);
-        self.coming.iter().filter_map(|fault| self.course.due(fault)).chain(over).min()
+        self.coming.iter().filter_map(|coming| coming.due(&self.course)).chain(over).min()
     }
 
     pub(super) fn act(&mut self) {
         let now = self.world.now();
-        let is_due = |fault: &Fault, course: &Course| course.due(fault).is_some_and(|at| at <= now);
-        while let Some(next) = self.coming.iter().position(|fault| is_due(fault, &self.course)) {
-            let fault = self.coming.remove(next);
+        let is_due =
+            |coming: &Coming, course: &Course| coming.due(course).is_some_and(|at| at <= now);
+        while let Some(next) = self.coming.iter().position(|one| is_due(one, &self.course)) {
+            let Coming { fault, .. } = self.coming.remove(next);
             self.inflict(now, fault);
         }
         self.mend(now);
@@ -68,7 +93,7 @@ impl Run<'_> {
             }
             FaultKind::Task { service, tasks, fault: how } => {
                 let met = tasks.among(&self.course.in_rotation_of(service));
-                let over = self.begin + fault.end();
+                let over = self.over(&fault);
                 let number = self.course.inflict(now, fault, met.clone());
                 for task in &met {
                     self.world.disturb(*task, number as u32, how);
@@ -76,7 +101,7 @@ impl Run<'_> {
                 self.lasting.push(Lasting { over, number, what: Disturbed::Tasks(met) });
             }
             FaultKind::Link { to, fault: how } => {
-                let over = self.begin + fault.end();
+                let over = self.over(&fault);
                 let number = self.course.inflict(now, fault, Vec::new());
                 self.world.disturb_link(to, number as u32, how);
                 self.lasting.push(Lasting { over, number, what: Disturbed::Link(to) });
@@ -112,6 +137,11 @@ impl Run<'_> {
                 self.course.inflict(now, fault, Vec::new());
             }
         }
+    }
+
+    /// When somebody ends it.
+    fn over(&mut self, fault: &Fault) -> Instant {
+        self.begin + fault.end() + self.lateness.duration(self.machine.physics().late)
     }
 
     /// Ends what lasts until `now` at most.
