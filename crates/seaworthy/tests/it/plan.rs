@@ -87,7 +87,7 @@ fn too_few_tasks_for_the_load_are_refused() {
     let told = [
         "3 of its tasks must be up",
         "The file as it is cannot work: 2 x 120 requests a second are 240, and 300 come",
-        "The cheapest that meets 99.99 %, all times at their longest: 4 tasks, $60 a month",
+        "The cheapest that meets 99.99 %, all times at their longest: 3 tasks, $45 a month",
         "with 2 up and 3 needed, 2.0e-1 of the requests fail if a bulkhead",
     ];
     for told in told {
