@@ -181,8 +181,8 @@ impl Directory {
     }
 }
 
-/// Puts `content` into the file at `path`, wholly or not at all.
-pub(crate) fn write(path: &Path, content: &impl Serialize) -> Result<(), Error> {
+/// Puts `content` into the file at `path`, wholly or not at all: when this returns it is on the disk.
+pub fn write(path: &Path, content: &impl Serialize) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), what: "cannot be written", source };
     let formatted = Formatted { format: FORMAT, content };
     let json = serde_json::to_vec_pretty(&formatted).expect("what we keep is plain data");

@@ -29,6 +29,7 @@ pub struct Machine {
     /// and one in a hundred takes so many times as long.
     p99: f64,
     late: Distribution,
+    write: Distribution,
     stalls: Option<Stalls>,
     /// From the start of a process of the service by which users come in until it listens, if that was
     /// measured.
@@ -41,6 +42,7 @@ pub struct Calibration {
     median: Spread,
     p99: Spread,
     late: Distribution,
+    write: Distribution,
     /// Seconds for which it stands still at most, once in each
     stall: Spread,
     every: Duration,
@@ -73,7 +75,14 @@ pub struct Run {
 /// As the model says, and never late.
 impl Default for Machine {
     fn default() -> Self {
-        Self { median: 1.0, p99: 1.0, late: Distribution::default(), stalls: None, start: None }
+        Self {
+            median: 1.0,
+            p99: 1.0,
+            late: Distribution::default(),
+            write: Distribution::default(),
+            stalls: None,
+            start: None,
+        }
     }
 }
 
@@ -81,7 +90,7 @@ impl Machine {
     pub(crate) fn physics(&self) -> Physics {
         let physics = Physics::default();
         let hop = physics.hop.mul_f64(self.median);
-        Physics { hop, late: self.late, stalls: self.stalls, ..physics }
+        Physics { hop, late: self.late, write: self.write, stalls: self.stalls, ..physics }
     }
 
     /// What these programs are on it; users come in by the one at `entry`.
@@ -113,8 +122,11 @@ impl Machine {
 // === impl Calibration ===
 
 impl Calibration {
-    /// From [`FEWEST_RUNS`] runs at least.
-    pub fn of(runs: &[Run]) -> Self {
+    /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk.
+    pub fn of(runs: &[Run], mut writes: Vec<Duration>) -> Self {
+        writes.sort_unstable();
+        let median = writes.get(writes.len() / 2).copied().unwrap_or_default();
+        let slowest = writes.last().copied().unwrap_or_default();
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
@@ -125,6 +137,7 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
+            write: Distribution::LogNormal { median, p99: slowest },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
             late: exponential(lateness.sum::<Duration>() / runs.len() as u32),
@@ -139,6 +152,7 @@ impl Calibration {
             median: self.median.one_more(&mut dice),
             p99: self.p99.one_more(&mut dice),
             late: self.late,
+            write: self.write,
             stalls: Some(self.stalls(&mut dice)),
             start: Some(self.start),
         }

@@ -20,6 +20,9 @@ pub struct Physics {
     /// started, and a task whose calls have a timeout.
     #[serde(default)]
     pub late: Distribution,
+    /// How long it takes until something is on the disk: the agent acts on nothing before.
+    #[serde(default)]
+    pub write: Distribution,
     /// When nobody does anything, if that happens.
     #[serde(default)]
     pub stalls: Option<Stalls>,
@@ -59,6 +62,7 @@ impl Default for Physics {
                 loss: 0.0,
             },
             late: Distribution::default(),
+            write: Distribution::default(),
             stalls: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The way of control: the agent is told, and what it wants is done.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use seaworthy_core::cluster::reconciler::{self, Signal};
 use seaworthy_core::endpoints::{TaskId, Wanted};
@@ -9,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Local, News, World};
+use super::{Local, News, Physics, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -60,15 +61,16 @@ impl World {
         None
     }
 
-    /// What became of a process: the keeper sees it, and then the agent hears of it. None if that is later.
+    /// What became of a process: the keeper sees it, then the agent hears of it, and writes it down. None if
+    /// that is later.
     pub(super) fn by_keeper(
         &mut self,
         place: usize,
         event: reconciler::Event,
     ) -> Option<reconciler::Event> {
-        let late = self.physics.late;
-        let late = self.lateness.duration(late) + self.lateness.duration(late);
-        if late.is_zero() {
+        let Physics { late, write, .. } = self.physics;
+        let late = [late, late, write].map(|step| self.lateness.duration(step)).iter().sum();
+        if late == Duration::ZERO {
             return Some(event);
         }
         self.after(late, place, Local::Heard(Box::new(event)));
