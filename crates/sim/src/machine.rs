@@ -21,6 +21,9 @@ pub const FEWEST_RUNS: usize = 3;
 /// A shorter one is no matter, and logarithms have no zero.
 const SHORTEST_STALL: Duration = Duration::from_micros(100);
 
+/// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
+const FINEST: f64 = 0.01;
+
 /// One machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
@@ -209,7 +212,8 @@ impl Spread {
         let count = all.len().max(2);
         let mean = all.iter().sum::<f64>() / count as f64;
         let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
-        Self { mean, deviation: libm::sqrt(squares / (count - 1) as f64), count }
+        let deviation = libm::sqrt(squares / (count - 1) as f64);
+        Self { mean, deviation: deviation.max(FINEST), count }
     }
 
     /// The factor in the middle.

@@ -56,7 +56,7 @@ fn what_nobody_can_call_is_refused() {
         model.s.pool.queue = 0                                           | line 7, column 14: unknown field `queue`, expected one of `enabled`, `size`, `waiting`
         configuration = [{ title = "a", model.t.status = 500 }]          | configuration[1].model.t: `t` is no service; allowed is one of s
         configuration = [{ title = "a", model.s.calls.t = {} }]          | configuration[1].model.s.calls.t: `t` is no service; allowed is one of s
-        schedule: faults = [{ at = "5s", deploy = { model.calls.t = {} } }] | schedule[1].faults[1].deploy.model.calls: is not about a revision; allowed is that in [model.NAME], for all of them
-        configuration = [{ title = "a", model.s.status = 500 }]; schedule: faults = [{ at = "5s", deploy = { model.status = 500 } }] | configuration[1].model.s: stands beside a `model` of what is deployed; allowed is just one of them
+        schedule: faults = [{ at = "5s", deploy = { model.calls.t = {} } }] | schedule[1].faults[1].deploy.model.calls: is not changed by a fault; allowed is that in [model.NAME]
+        configuration = [{ title = "a", model.s.status = 500 }]; schedule: faults = [{ at = "5s", deploy = { model.status = 500 } }] | configuration[1].model.s: stands beside the `model` of a fault; allowed is just one of them
     "#]]);
 }
