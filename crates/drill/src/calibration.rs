@@ -1,7 +1,9 @@
 //! Before anything is predicted: what this machine is like, by runs in which nothing happens. They are never
 //! judged, and no cell is one of them.
 
+use std::io;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use seaworthy_agent::clock::now;
@@ -17,11 +19,11 @@ use crate::report::{Row, line};
 use crate::simulation;
 use crate::view::View;
 
-/// How long the load of each of them lasts.
-pub(crate) const LENGTH: Duration = Duration::from_secs(10);
+/// The load of each of them lasts no longer.
+const LONGEST: Duration = Duration::from_secs(10);
 
-/// After each of them so much is written to the disk.
-const WRITES: u32 = 20;
+/// After each of them something is written to the disk so often, and a process is started.
+const TIMES: u32 = 20;
 
 /// About as much as an agent writes down.
 #[derive(Serialize)]
@@ -36,8 +38,8 @@ pub(crate) async fn calibrate(
     directory: &Path,
     view: &mut View,
 ) -> Result<Calibration, Error> {
-    let job = calm(job);
-    let (mut good, mut writes) = (Vec::new(), Vec::new());
+    let (job, length) = (calm(job), length(job));
+    let (mut good, mut writes, mut spawns) = (Vec::new(), Vec::new(), Vec::new());
     let mut reason = String::new();
     for (repeat, cell) in (1..=runs).zip(job.cells.iter().copied().cycle()) {
         let configuration = &job.drill.configurations[cell.configuration];
@@ -47,6 +49,7 @@ pub(crate) async fn calibrate(
         let row = Row { cell, repeat, findings: measured };
         view.say(&line(&job, &row));
         writes.extend(times_of_writes(&own)?);
+        spawns.extend(times_of_spawns(&job.program)?);
         let Row { findings: measured, .. } = row;
         if measured.verdict == Verdict::Invalid {
             reason = measured.reasons.join("; ");
@@ -54,12 +57,18 @@ pub(crate) async fn calibrate(
         }
         let simulated = simulation::run(&job, cell, cell.seed(job.seed, repeat))?;
         let tasks = configuration.services()[job.drill.load.entry()].cluster.desired_count;
-        good.push(Run { measured, simulated, length: LENGTH, tasks });
+        good.push(Run { measured, simulated, length, tasks });
     }
     if good.len() < FEWEST_RUNS {
         return Err(Error::Calibration { good: good.len(), runs, reason });
     }
-    Ok(Calibration::of(&good, writes))
+    Ok(Calibration::of(&good, writes, spawns))
+}
+
+/// How long the load of each of them lasts: as long as that of a cell, but no longer than is needed.
+pub(crate) fn length(job: &Job) -> Duration {
+    let cells = job.cells.iter().map(|cell| job.drill.schedules[cell.schedule].duration);
+    cells.max().unwrap_or_default().min(LONGEST)
 }
 
 /// The same drill, of which just this is run: every configuration, and nothing happens. All ways are as in
@@ -70,7 +79,7 @@ fn calm(job: &Job) -> Job {
     job.drill.schedules.push(Schedule {
         name: "calibration".to_owned(),
         title: "nothing happens".to_owned(),
-        duration: LENGTH,
+        duration: length(&job),
         faults: Vec::new(),
         expect: vec![Expectation::Any; job.drill.configurations.len()],
     });
@@ -88,5 +97,18 @@ fn times_of_writes(directory: &Path) -> Result<Vec<Duration>, Error> {
         let written = seaworthy_agent::directory::write(&path, &Written { content: &content });
         written.map(|()| now().since(begin)).map_err(Error::Write)
     };
-    (0..WRITES).map(time).collect()
+    (0..TIMES).map(time).collect()
+}
+
+/// How long it takes each time to start this very program, as every process of a fleet is started.
+fn times_of_spawns(program: &Path) -> Result<Vec<Duration>, Error> {
+    let time = |_| {
+        let begin = now();
+        let mut command = Command::new(program);
+        let mut child = command.arg("--version").stdout(Stdio::null()).spawn()?;
+        let took = now().since(begin);
+        child.wait()?;
+        Ok(took)
+    };
+    (0..TIMES).map(time).collect::<io::Result<_>>().map_err(Error::Spawn)
 }

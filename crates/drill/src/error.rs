@@ -110,6 +110,9 @@ pub enum Error {
     /// Nothing can be written where the fleets write.
     #[error("how long it takes until something is on the disk cannot be learnt")]
     Write(#[source] seaworthy_agent::Error),
+    /// No process can be started.
+    #[error("how long it takes to start a process cannot be learnt")]
+    Spawn(#[source] io::Error),
     /// Too little is known of the machine.
     #[error(
         "{good} of {runs} calibrating runs were good, and 3 are needed, the last one was not: {reason}; end what else the machine does, or give --calibrate 0 to take the model as it is"

@@ -36,7 +36,9 @@ impl Plan {
             job.drill.schedules[cell.schedule].duration + fill + AROUND_A_CELL
         };
         let calibrate = match job.mode {
-            Mode::Compared { calibrate, .. } => (calibration::LENGTH + AROUND_A_CELL) * calibrate,
+            Mode::Compared { calibrate, .. } => {
+                (calibration::length(job) + AROUND_A_CELL) * calibrate
+            }
             Mode::Live | Mode::Simulated => Duration::ZERO,
         };
         Self { title: title(job), estimate: calibrate + job.turns().map(cell).sum::<Duration>() }

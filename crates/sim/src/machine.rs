@@ -33,6 +33,7 @@ pub struct Machine {
     p99: f64,
     late: Distribution,
     write: Distribution,
+    spawn: Distribution,
     stalls: Option<Stalls>,
     /// From the start of a process of the service by which users come in until it listens, if that was
     /// measured.
@@ -46,6 +47,7 @@ pub struct Calibration {
     p99: Spread,
     late: Distribution,
     write: Distribution,
+    spawn: Distribution,
     /// Seconds for which it stands still at most, once in each
     stall: Spread,
     every: Duration,
@@ -83,6 +85,7 @@ impl Default for Machine {
             p99: 1.0,
             late: Distribution::default(),
             write: Distribution::default(),
+            spawn: Distribution::default(),
             stalls: None,
             start: None,
         }
@@ -93,7 +96,8 @@ impl Machine {
     pub(crate) fn physics(&self) -> Physics {
         let physics = Physics::default();
         let hop = physics.hop.mul_f64(self.median);
-        Physics { hop, late: self.late, write: self.write, stalls: self.stalls, ..physics }
+        let Self { late, write, spawn, stalls, .. } = *self;
+        Physics { hop, late, write, spawn, stalls, ..physics }
     }
 
     /// What these programs are on it; users come in by the one at `entry`.
@@ -125,11 +129,9 @@ impl Machine {
 // === impl Calibration ===
 
 impl Calibration {
-    /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk.
-    pub fn of(runs: &[Run], mut writes: Vec<Duration>) -> Self {
-        writes.sort_unstable();
-        let median = writes.get(writes.len() / 2).copied().unwrap_or_default();
-        let slowest = writes.last().copied().unwrap_or_default();
+    /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk,
+    /// and until a process was started.
+    pub fn of(runs: &[Run], writes: Vec<Duration>, spawns: Vec<Duration>) -> Self {
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
@@ -140,7 +142,8 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
-            write: Distribution::LogNormal { median, p99: slowest },
+            write: log_normal(writes),
+            spawn: log_normal(spawns),
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
             late: exponential(lateness.sum::<Duration>() / runs.len() as u32),
@@ -156,6 +159,7 @@ impl Calibration {
             p99: self.p99.one_more(&mut dice),
             late: self.late,
             write: self.write,
+            spawn: self.spawn,
             stalls: Some(self.stalls(&mut dice)),
             start: Some(self.start),
         }
@@ -186,6 +190,17 @@ impl Run {
         let longer = silence(&self.measured).saturating_sub(silence(&self.simulated));
         longer.max(SHORTEST_STALL).as_secs_f64()
     }
+}
+
+/// About as spread as these.
+fn log_normal(mut times: Vec<Duration>) -> Distribution {
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
+    if median.is_zero() {
+        return Distribution::default();
+    }
+    Distribution::LogNormal { median, p99 }
 }
 
 /// With this 99th percentile.

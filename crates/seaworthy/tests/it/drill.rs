@@ -257,9 +257,9 @@ fn what_cannot_be_simulated_is_refused() {
         let told = words.contains("drill.toml: cell 1/some") && words.contains(why);
         assert!(told, "`{why}` is not in:\n{words}");
     }
-    let (code, words) = code_and_words(&world.run(&["drill", "together", "--compare"]));
+    let (code, words) = code_and_words(&world.run(&["drill", "drill.toml", "--compare"]));
     assert_eq!(code, Some(2), "{words}");
-    assert!(words.contains("calls between services are not modelled"), "{words}");
+    assert!(words.contains("deploy.model can say it"), "{words}");
     world.assert_nothing_is_left();
 }
 
@@ -267,11 +267,12 @@ fn what_cannot_be_simulated_is_refused() {
 fn what_is_measured_is_held_against_what_was_predicted() {
     let world = World::new();
     world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
-    let output =
-        world.judged("drill.toml", &["--compare", "--predict", "39", "--json", "out.json"]);
-    let (code, words) = code_and_words(&output);
+    let compare = ["--compare", "--calibrate", "3", "--predict", "39", "--json", "out.json"];
+    let (code, words) = code_and_words(&world.judged("drill.toml", &compare));
     let text = std::fs::read_to_string(world.path("out.json")).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["calibration"]["runs"], 3, "{text}");
+    assert_eq!(words.matches("[calibration ").count(), 3, "{words}");
     let all = report["comparison"].as_array().unwrap();
     let inside = all.iter().filter(|one| one["inside"] == 1).count();
     assert!(all.len() > 10 && words.contains("Predicted by 39 simulated runs"), "{words}");

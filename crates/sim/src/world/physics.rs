@@ -23,6 +23,9 @@ pub struct Physics {
     /// How long it takes until something is on the disk: the agent acts on nothing before.
     #[serde(default)]
     pub write: Distribution,
+    /// How long it takes to start a process, which is not its own start.
+    #[serde(default)]
+    pub spawn: Distribution,
     /// When nobody does anything, if that happens.
     #[serde(default)]
     pub stalls: Option<Stalls>,
@@ -63,6 +66,7 @@ impl Default for Physics {
             },
             late: Distribution::default(),
             write: Distribution::default(),
+            spawn: Distribution::default(),
             stalls: None,
         }
     }

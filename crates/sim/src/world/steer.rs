@@ -20,8 +20,11 @@ impl World {
         }
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for action in self.services[place].control.drive(self.now, event) {
-                events.extend(self.act(place, action).map(Some));
+            let actions = self.services[place].control.drive(self.now, event);
+            let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
+            let busy = self.busy(starts.count());
+            for action in actions {
+                events.extend(self.act(place, action, busy).map(Some));
             }
         }
         let service = &mut self.services[place];
@@ -31,7 +34,21 @@ impl World {
         self.news.push_back(News::Tasks(place));
     }
 
-    fn act(&mut self, place: usize, action: reconciler::Action) -> Option<reconciler::Event> {
+    /// How long the agent is busy before others notice that so many processes were to be started: it writes
+    /// that down first, and tells of them when they are there.
+    fn busy(&mut self, starts: usize) -> Duration {
+        let Physics { write, spawn, .. } = self.physics;
+        let spawns = std::iter::repeat_n(spawn, starts);
+        let steps = spawns.chain((starts > 0).then_some(write));
+        steps.map(|step| self.lateness.duration(step)).sum()
+    }
+
+    fn act(
+        &mut self,
+        place: usize,
+        action: reconciler::Action,
+        busy: Duration,
+    ) -> Option<reconciler::Event> {
         match action {
             reconciler::Action::Launch { task, revision, .. } => {
                 let service = &mut self.services[place];
@@ -39,7 +56,7 @@ impl World {
                 service.processes.insert(task, Process::new(program));
                 let start = service.starts.duration(program.start);
                 let late = self.lateness.duration(self.physics.late);
-                self.after(late + start, place, Local::Listens(task));
+                self.after(busy + late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
                 let launched = reconciler::Event::Launched(task);
                 return heard.then(|| self.by_keeper(place, launched)).flatten();
@@ -52,7 +69,7 @@ impl World {
                 if self.has(Planted::KilledAtOnce) {
                     drains.for_each(|one| self.signal(place, one.task, Signal::Kill));
                 }
-                self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
+                self.pass_on(place, busy, Local::Endpoints(Box::new(endpoints)));
             }
             reconciler::Action::Record(record) => {
                 self.news.push_back(News::Controlled(place, record));
@@ -61,15 +78,13 @@ impl World {
         None
     }
 
-    /// What became of a process: the keeper sees it, then the agent hears of it, and writes it down. None if
-    /// that is later.
+    /// What became of a process: the keeper sees it, and then the agent hears of it. None if that is later.
     pub(super) fn by_keeper(
         &mut self,
         place: usize,
         event: reconciler::Event,
     ) -> Option<reconciler::Event> {
-        let Physics { late, write, .. } = self.physics;
-        let late = [late, late, write].map(|step| self.lateness.duration(step)).iter().sum();
+        let late = [self.physics.late; 2].map(|step| self.lateness.duration(step)).iter().sum();
         if late == Duration::ZERO {
             return Some(event);
         }
