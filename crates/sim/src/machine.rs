@@ -146,7 +146,7 @@ impl Calibration {
             spawn: log_normal(spawns),
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
-            late: exponential(lateness.sum::<Duration>() / runs.len() as u32),
+            late: late(lateness.sum::<Duration>() / runs.len() as u32),
             start: starts(runs),
         }
     }
@@ -203,9 +203,11 @@ fn log_normal(mut times: Vec<Duration>) -> Distribution {
     Distribution::LogNormal { median, p99 }
 }
 
-/// With this 99th percentile.
-fn exponential(p99: Duration) -> Distribution {
-    Distribution::Exponential(p99.div_f64(libm::log(100.0)))
+/// Exponential, with this 99th percentile for who waits without pause. Whoever sleeps wakes up at the next whole
+/// millisecond, half of one later on average: no timer of ours is finer.
+fn late(p99: Duration) -> Distribution {
+    let rounded = Duration::from_micros(500);
+    Distribution::Exponential(p99.div_f64(libm::log(100.0)) + rounded)
 }
 
 /// Uniform. Of `n` uniform draws the least and the most are on average `1 / (n - 1)` of their distance from the
