@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
     predict: u32,
     /// With --compare, how many runs in which nothing happens show before how slow this machine is; 0: it is as
-    /// the drill's [model] says
+    /// the drill's model says
     #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = calibrating_runs)]
     calibrate: u32,
     /// How many times faster than life, as far as the drill allows; without it, what the file says

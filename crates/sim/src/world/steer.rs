@@ -34,8 +34,8 @@ impl World {
         self.news.push_back(News::Tasks(place));
     }
 
-    /// How long the agent is busy before others notice that so many processes were to be started: it writes
-    /// that down first, and tells of them when they are there.
+    /// How long it takes until so many processes are there that are to be started: the agent writes that down
+    /// first.
     fn busy(&mut self, starts: usize) -> Duration {
         let Physics { write, spawn, .. } = self.physics;
         let spawns = std::iter::repeat_n(spawn, starts);
@@ -59,7 +59,7 @@ impl World {
                 self.after(busy + late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
                 let launched = reconciler::Event::Launched(task);
-                return heard.then(|| self.by_keeper(place, launched)).flatten();
+                return heard.then(|| self.by_keeper(place, busy, launched)).flatten();
             }
             reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
             reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
@@ -69,7 +69,7 @@ impl World {
                 if self.has(Planted::KilledAtOnce) {
                     drains.for_each(|one| self.signal(place, one.task, Signal::Kill));
                 }
-                self.pass_on(place, busy, Local::Endpoints(Box::new(endpoints)));
+                self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
             }
             reconciler::Action::Record(record) => {
                 self.news.push_back(News::Controlled(place, record));
@@ -78,14 +78,17 @@ impl World {
         None
     }
 
-    /// What became of a process: the keeper sees it, and then the agent hears of it. None if that is later.
+    /// What became of a process, after `busy`: the keeper sees it, and then the agent hears of it. None
+    /// if that is later.
     pub(super) fn by_keeper(
         &mut self,
         place: usize,
+        busy: Duration,
         event: reconciler::Event,
     ) -> Option<reconciler::Event> {
-        let late = [self.physics.late; 2].map(|step| self.lateness.duration(step)).iter().sum();
-        if late == Duration::ZERO {
+        let late = [self.physics.late; 2].map(|step| self.lateness.duration(step));
+        let late = busy + late.into_iter().sum::<Duration>();
+        if late.is_zero() {
             return Some(event);
         }
         self.after(late, place, Local::Heard(Box::new(event)));

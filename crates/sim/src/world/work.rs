@@ -1,5 +1,7 @@
 //! What tasks do with requests.
 
+use std::time::Duration;
+
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
@@ -154,7 +156,8 @@ impl World {
             return;
         }
         self.news.push_back(News::Ended(task));
-        let exited = self.by_keeper(place, reconciler::Event::Exited(task, exit.into()));
+        let exited =
+            self.by_keeper(place, Duration::ZERO, reconciler::Event::Exited(task, exit.into()));
         if exited.is_some() {
             self.control(place, exited);
         }
