@@ -84,6 +84,7 @@ fn calm(job: &Job) -> Job {
         expect: vec![Expectation::Any; job.drill.configurations.len()],
     });
     job.cells.iter_mut().for_each(|cell| *cell = Cell { schedule, ..*cell });
+    job.cells.sort_unstable();
     job.cells.dedup();
     job
 }

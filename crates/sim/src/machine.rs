@@ -226,10 +226,10 @@ fn starts(runs: &[Run]) -> Distribution {
 impl Spread {
     fn of(factors: impl Iterator<Item = f64>) -> Self {
         let all: Vec<f64> = factors.map(libm::log).filter(|log| log.is_finite()).collect();
-        let count = all.len().max(2);
-        let mean = all.iter().sum::<f64>() / count as f64;
+        let count = all.len();
+        let mean = all.iter().sum::<f64>() / count.max(1) as f64;
         let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
-        let deviation = libm::sqrt(squares / (count - 1) as f64);
+        let deviation = libm::sqrt(squares / count.saturating_sub(1).max(1) as f64);
         Self { mean, deviation: deviation.max(FINEST), count }
     }
 
@@ -240,8 +240,8 @@ impl Spread {
 
     /// How far one more may be from the middle.
     fn one_more(&self, dice: &mut Dice) -> f64 {
-        let freedom = (self.count - 1) as u32;
-        let wider = libm::sqrt(1.0 + 1.0 / self.count as f64);
+        let freedom = self.count.saturating_sub(1).max(1) as u32;
+        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
         // Further out there is nothing to be learnt but how slow a simulation can be.
         let off = dice.student(freedom).clamp(-10.0, 10.0);
         libm::exp(self.mean + self.deviation * wider * off)

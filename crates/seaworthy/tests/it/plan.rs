@@ -60,7 +60,12 @@ fn starts_come_from_drills() {
     let simulated = report.replace("false", "true");
     let plan = ["plan", "fleet.toml", "--target", "99.95", "--drills", "drills"];
     let cases = [
-        ("drills/notes.txt", "not looked at", 2, "0 reports tell of no task that was replaced or hung"),
+        (
+            "drills/notes.txt",
+            "not looked at",
+            2,
+            "0 reports tell of no task that was replaced or hung",
+        ),
         ("drills/a.json", report, 0, "a process takes 61 ms to be ready: measured 1 times"),
         ("drills/a.json", report, 0, "one that ended is replaced  60 s to 95 s     83 s"),
         ("drills/a.json", report, 0, "a hang is found by checks   7.0 s to 12 s    9.1 s"),

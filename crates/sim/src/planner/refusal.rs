@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::policy::guard::Severity;
 
+use super::timing::Timing;
 use super::{Candidate, Question};
 
 /// Why a candidate cannot work; none if it can.
@@ -44,6 +45,13 @@ fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> 
 }
 
 fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let (mttf, window) = (question.world.mttf, Timing::new(question, candidate).window().1);
+    if mttf <= window {
+        return Some(format!(
+            "a task fails once in {mttf} s (--mttf), and until another one is there it takes up to {window:.0} s: \
+             no number of them would last"
+        ));
+    }
     let latency = Duration::from_secs_f64(question.world.latency);
     let timeout = candidate.route.guard.timeout.filter(|timeout| *timeout <= latency)?;
     Some(format!(

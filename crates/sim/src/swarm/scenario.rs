@@ -4,9 +4,11 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use seaworthy_core::call::Route;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::written::as_written;
-use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
+use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet, Service};
+use seaworthy_core::policy::bulkhead;
 use serde::{Deserialize, Serialize};
 
 use super::script::{flaw, is_default, timed};
@@ -141,9 +143,11 @@ impl Scenario {
         raw.try_into()
     }
 
-    /// Nothing but what people do on purpose, with good programs and a floor: then no request may fail.
+    /// Nothing but what people do on purpose, with good programs, a floor, and nothing that turns a burst away:
+    /// then no request may fail.
     pub fn is_calm(&self, fleet: &Fleet) -> bool {
         fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
+            && !fleet.services.iter().any(sheds_bursts)
             && self.happenings.iter().all(|(_, happening)| happening.is_planned())
             && self.services.iter().all(|member| member.rate <= CALM_RATE)
             && self.physics.link.loss == 0.0
@@ -152,6 +156,23 @@ impl Scenario {
 
 /// Requests a second that no fleet has trouble with.
 pub(super) const CALM_RATE: f64 = 12.0;
+
+/// Whether a few requests at once, or some that take their time, can be too many for its settings.
+fn sheds_bursts(service: &Service) -> bool {
+    let sheds = |route: &Route| {
+        let small = match route.guard.bulkhead {
+            None => false,
+            Some(bulkhead::Config::Fixed(size)) => size < BURST,
+            Some(bulkhead::Config::Adaptive(_)) => true,
+        };
+        small || route.guard.breaker.as_ref().is_some_and(|breaker| breaker.slow.is_some())
+    };
+    service.balancing.most_in_flight.is_some_and(|most| most < BURST)
+        || service.call.routes.iter().any(sheds)
+}
+
+/// So many requests are never there at once at [`CALM_RATE`], not by chance in a hundred thousand scenarios.
+const BURST: u32 = 20;
 
 fn name(place: usize) -> &'static str {
     ["a", "b", "c", "d"][place]
