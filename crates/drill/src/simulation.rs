@@ -61,9 +61,6 @@ mod tests {
     use crate::report::{self, Results};
     use crate::shipped;
 
-    /// These are about what a program remembers, and are for real ones.
-    const LIVE_ONLY: [&str; 2] = ["memory-leak", "stateful-cart"];
-
     fn simulate(name: &str) -> (Job, Results) {
         let mut job = job(Some(name), &[]);
         job.mode = Mode::Simulated;
@@ -78,8 +75,8 @@ mod tests {
 
     /// Verdicts and claims, as live.
     #[test]
-    fn every_drill_that_can_be_simulated_goes_as_it_says() {
-        for (name, _) in shipped::ALL.iter().filter(|(name, _)| !LIVE_ONLY.contains(name)) {
+    fn every_drill_goes_as_it_says() {
+        for (name, _) in shipped::ALL {
             let (job, results) = simulate(name);
             let said = report::text(&job, &results, 100);
             assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
