@@ -31,10 +31,8 @@ pub struct Machine {
     median: f64,
     /// and one in a hundred takes so many times as long.
     p99: f64,
-    late: Distribution,
-    write: Distribution,
-    spawn: Distribution,
-    stalls: Option<Stalls>,
+    /// All the rest; its hops are slowed like the work.
+    physics: Physics,
     /// From the start of a process of the service by which users come in until it listens, if that was
     /// measured.
     start: Option<Distribution>,
@@ -45,9 +43,8 @@ pub struct Machine {
 pub struct Calibration {
     median: Spread,
     p99: Spread,
-    late: Distribution,
-    write: Distribution,
-    spawn: Distribution,
+    /// But for its standstills, which differ from run to run.
+    physics: Physics,
     /// Seconds for which it stands still at most, once in each
     stall: Spread,
     every: Duration,
@@ -80,24 +77,13 @@ pub struct Run {
 /// As the model says, and never late.
 impl Default for Machine {
     fn default() -> Self {
-        Self {
-            median: 1.0,
-            p99: 1.0,
-            late: Distribution::default(),
-            write: Distribution::default(),
-            spawn: Distribution::default(),
-            stalls: None,
-            start: None,
-        }
+        Self { median: 1.0, p99: 1.0, physics: Physics::default(), start: None }
     }
 }
 
 impl Machine {
     pub(crate) fn physics(&self) -> Physics {
-        let physics = Physics::default();
-        let hop = physics.hop.mul_f64(self.median);
-        let Self { late, write, spawn, stalls, .. } = *self;
-        Physics { hop, late, write, spawn, stalls, ..physics }
+        Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
     }
 
     /// What these programs are on it; users come in by the one at `entry`.
@@ -142,11 +128,14 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
-            write: log_normal(writes),
-            spawn: log_normal(spawns),
+            physics: Physics {
+                late: late(lateness.sum::<Duration>() / runs.len() as u32),
+                write: log_normal(writes),
+                spawn: log_normal(spawns),
+                ..Physics::default()
+            },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
-            late: late(lateness.sum::<Duration>() / runs.len() as u32),
             start: starts(runs),
         }
     }
@@ -157,10 +146,7 @@ impl Calibration {
         Machine {
             median: self.median.one_more(&mut dice),
             p99: self.p99.one_more(&mut dice),
-            late: self.late,
-            write: self.write,
-            spawn: self.spawn,
-            stalls: Some(self.stalls(&mut dice)),
+            physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             start: Some(self.start),
         }
     }
