@@ -141,10 +141,10 @@ impl Run<'_> {
         while self.world.now() < until {
             let due = fate.next().map_or(until, |at| at.min(until));
             self.serve(due)?;
-            let to_load = fate.act(&mut self.world);
-            self.take_note()?;
-            for what in to_load {
-                self.happen_to_load(what)?;
+            while fate.next().is_some_and(|at| at <= self.world.now()) {
+                let to_load = fate.act(&mut self.world);
+                self.take_note()?;
+                to_load.map_or(Ok(()), |what| self.happen_to_load(what))?;
             }
         }
         Ok(())
