@@ -9,6 +9,23 @@ use seaworthy_core::time::Instant;
 /// 99 % of a normal distribution lie below so many standard deviations.
 const NINETY_NINE: f64 = 2.326_347_874_040_841;
 
+/// All but one in a billion lie below so many,
+const ALL_BUT_ONE: f64 = 5.997_807_015_007_686;
+/// and the logarithm of a billion, for what is exponential.
+const LN_BILLION: f64 = 20.723_265_836_946_41;
+
+/// More seconds than that are drawn once in a billion times at most.
+pub(crate) fn hardly_ever_above(distribution: Distribution) -> f64 {
+    match distribution {
+        Distribution::Constant(time) | Distribution::Uniform(_, time) => time.as_secs_f64(),
+        Distribution::Exponential(mean) => mean.as_secs_f64() * LN_BILLION,
+        Distribution::LogNormal { median, p99 } => {
+            let (median, p99) = (median.as_secs_f64(), p99.as_secs_f64());
+            median * libm::pow(p99 / median, ALL_BUT_ONE / NINETY_NINE)
+        }
+    }
+}
+
 /// Draws by seed and ordinal: the same on any machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dice {
@@ -88,6 +105,20 @@ mod tests {
         let mut all: Vec<_> = (0..100_000).map(|_| dice.duration(distribution)).collect();
         all.sort_unstable();
         all
+    }
+
+    #[test]
+    fn hardly_anything_is_above_what_hardly_ever_is() {
+        let millis = Duration::from_millis;
+        let near = |distribution, seconds: f64| {
+            let above = hardly_ever_above(distribution);
+            assert!((above / seconds - 1.0).abs() < 0.001, "{above} is not {seconds}");
+            assert!(sorted(distribution)[99_999].as_secs_f64() <= above);
+        };
+        near(Distribution::Constant(millis(3)), 0.003);
+        near(Distribution::Uniform(millis(60), millis(90)), 0.09);
+        near(Distribution::Exponential(millis(10)), 0.207_23);
+        near(Distribution::LogNormal { median: millis(100), p99: millis(400) }, 3.566);
     }
 
     /// The standard error of each figure here is below half a percent.

@@ -12,6 +12,7 @@ use seaworthy_core::policy::bulkhead;
 use serde::{Deserialize, Serialize};
 
 use super::script::{flaw, is_default, timed};
+use crate::distribution::hardly_ever_above;
 use crate::world::planted::Planted;
 use crate::world::{Physics, Program};
 
@@ -143,14 +144,27 @@ impl Scenario {
         raw.try_into()
     }
 
-    /// Nothing but what people do on purpose, with good programs, a floor, and nothing that turns a burst away:
-    /// then no request may fail.
+    /// Nothing but what people do on purpose, with good programs that take a burst and are waited for, a
+    /// floor, and nothing that turns a burst away: then no request may fail.
     pub fn is_calm(&self, fleet: &Fleet) -> bool {
-        fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
+        let takes_bursts = |of: &Member| of.rate <= CALM_RATE && of.program.concurrency >= BURST;
+        self.has_patience(fleet)
+            && fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
             && !fleet.services.iter().any(sheds_bursts)
             && self.happenings.iter().all(|(_, happening)| happening.is_planned())
-            && self.services.iter().all(|member| member.rate <= CALM_RATE)
+            && self.services.iter().all(takes_bursts)
             && self.physics.link.loss == 0.0
+    }
+
+    /// No request of a good program takes so long, once in a billion times at most, that its own timeout
+    /// or a drain cuts it off.
+    pub(super) fn has_patience(&self, fleet: &Fleet) -> bool {
+        let mut services = fleet.services.iter().zip(&self.services);
+        services.all(|(service, member)| {
+            let timeouts = service.call.routes.iter().filter_map(|route| route.guard.timeout);
+            let patience = timeouts.fold(service.cluster.deregistration_delay, Duration::min);
+            hardly_ever_above(member.program.work) < patience.as_secs_f64()
+        })
     }
 }
 
