@@ -205,7 +205,7 @@ impl Run<'_> {
 
     /// How all of them stand, one on each line.
     fn states(&mut self) -> String {
-        self.places().map(|place| format!("\n{}", self.state(place))).collect()
+        self.places().map(|place| self.state(place)).collect::<Vec<_>>().join("\n")
     }
 
     fn state(&mut self, place: usize) -> String {
