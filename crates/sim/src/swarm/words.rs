@@ -50,7 +50,8 @@ fn program_in_words(program: &Program) -> String {
 fn network_in_words(physics: &Physics) -> String {
     let Physics { hop, link, .. } = *physics;
     format!(
-        "{hop:?} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}",
+        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}",
+        Short(hop),
         in_words(link.latency),
         link.loss * 100.0,
         and_more(*physics != Physics { hop, link, ..Physics::default() }),
