@@ -152,8 +152,7 @@ fn summary(all: &[Compared]) -> String {
     let told = format!("{inside} of {values} measured values are inside, {share}");
     let meaning = if good { "" } else { ": the model or the code is wrong" };
     let narrow = all.iter().filter(|one| one.narrow).count();
-    let widths =
-        format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
+    let widths = format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
     format!("{}\n{widths}", paint(if good { GOOD } else { BAD }, &(told + meaning)))
 }
 
