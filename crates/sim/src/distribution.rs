@@ -32,13 +32,26 @@ pub(crate) struct Dice {
     seed: u64,
     stream: Stream,
     next: u64,
+    /// The last log-normal distribution that was drawn from: mostly it is the next one, too.
+    last: LogNormal,
+}
+
+/// What is reckoned with where logarithms are normal.
+#[derive(Clone, Copy, Debug, Default)]
+struct LogNormal {
+    median: Duration,
+    p99: Duration,
+    /// The median in nanoseconds,
+    nanos: f64,
+    /// and the deviation of the logarithms.
+    sigma: f64,
 }
 
 // === impl Dice ===
 
 impl Dice {
     pub(crate) fn new(seed: u64, stream: Stream) -> Self {
-        Self { seed, stream, next: 0 }
+        Self { seed, stream, next: 0, last: LogNormal::default() }
     }
 
     /// In `[0, 1)`.
@@ -63,8 +76,6 @@ impl Dice {
     }
 
     pub(crate) fn duration(&mut self, distribution: Distribution) -> Duration {
-        // Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
-        let nanos = |duration: Duration| (Instant::EPOCH + duration).as_nanos() as f64;
         match distribution {
             Distribution::Constant(duration) => duration,
             Distribution::Uniform(shortest, longest) => {
@@ -74,11 +85,16 @@ impl Dice {
             Distribution::Exponential(mean) => {
                 Duration::from_nanos((-libm::log(1.0 - self.unit()) * nanos(mean)) as u64)
             }
-            Distribution::LogNormal { median, p99 } => {
-                let sigma = libm::log(nanos(p99) / nanos(median)) / NINETY_NINE;
-                Duration::from_nanos((nanos(median) * libm::exp(sigma * self.normal())) as u64)
-            }
+            Distribution::LogNormal { median, p99 } => self.log_normal(median, p99),
         }
+    }
+
+    fn log_normal(&mut self, median: Duration, p99: Duration) -> Duration {
+        if (self.last.median, self.last.p99) != (median, p99) {
+            self.last = LogNormal::new(median, p99);
+        }
+        let LogNormal { nanos, sigma, .. } = self.last;
+        Duration::from_nanos((nanos * libm::exp(sigma * self.normal())) as u64)
     }
 
     /// Student's t with so many degrees of freedom, 1 at least: a normal draw over the root of the mean of so many
@@ -94,6 +110,20 @@ impl Dice {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }
+}
+
+// === impl LogNormal ===
+
+impl LogNormal {
+    fn new(median: Duration, p99: Duration) -> Self {
+        let sigma = libm::log(nanos(p99) / nanos(median)) / NINETY_NINE;
+        Self { median, p99, nanos: nanos(median), sigma }
+    }
+}
+
+/// Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
+fn nanos(duration: Duration) -> f64 {
+    (Instant::EPOCH + duration).as_nanos() as f64
 }
 
 #[cfg(test)]
