@@ -152,7 +152,8 @@ fn summary(all: &[Compared]) -> String {
     let told = format!("{inside} of {values} measured values are inside, {share}");
     let meaning = if good { "" } else { ": the model or the code is wrong" };
     let narrow = all.iter().filter(|one| one.narrow).count();
-    let widths = format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
+    let widths =
+        format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
     format!("{}\n{widths}", paint(if good { GOOD } else { BAD }, &(told + meaning)))
 }
 
@@ -166,7 +167,7 @@ fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
 
 /// Where both ends are infinite there is nothing between them.
 fn is_narrow([low, high]: [f64; 2]) -> bool {
-    low == high || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
+    low.is_infinite() || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
 }
 
 // === impl Compared ===
