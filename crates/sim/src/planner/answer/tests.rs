@@ -87,7 +87,7 @@ fn the_simulation_agrees() {
         let world = World { patience: 100.0, common_percent: 20.0, ..question(&fleet).world };
         let question = Question { world, ..question(&fleet) };
         let now = ask(&question).unwrap().now.unwrap();
-        let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question));
+        let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question).unwrap());
         assert!(simulated.relative().unwrap() < 0.06, "{simulated}");
         assert!(simulated.covers(closed), "{closed:e} of {simulated}: {raw}");
     }
@@ -152,6 +152,9 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     let total = |one: &Assessed| one.expected.causes.total();
     assert!(answer.steps.windows(2).all(|two| total(&two[1]) < total(&two[0])));
     assert_eq!(answer.steps[0].candidate.changes, Vec::<String>::new());
+    // What costs nothing comes first, and the third task buys more for its price than it and a fourth.
+    let prices: Vec<f64> = answer.steps.iter().map(|step| step.price).collect();
+    assert_eq!(prices, [30.0, 30.0, 30.0, 30.0, 45.0]);
     // What was taken over from a candidate like it is what it would have been.
     for one in &answer.buys {
         assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
