@@ -13,8 +13,11 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use seaworthy_core::fleet::Fleet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ use crate::{Error, clients, handover};
 const FORMAT: u32 = 1;
 /// Larger than this, a file of ours that is only added to begins anew.
 const LONGEST_LOG: u64 = 8 << 20;
+/// Longer than it takes from the start of a process until its program runs.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Where a fleet keeps what outlives its processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,16 +159,22 @@ impl Directory {
         Ok((directory, path))
     }
 
-    /// Has `name` for this process alone, as long as the lock lives; none if somebody else has it.
+    /// Has `name` for this process alone, as long as the lock lives; none if somebody else has it for longer
+    /// than a moment: until its program runs, a process that is being started has a copy of every lock of
+    /// its parent, also of one that the parent has let go or died with.
     pub(crate) fn lock(&self, name: &str) -> Result<Option<Lock>, Error> {
         let path = self.0.join(name);
         let failed = |source| Error::File { path: path.clone(), what: "cannot be locked", source };
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(failed(error.into())),
+        let deadline = Instant::now() + MOMENT;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(Lock(file))),
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(MOMENT / 100),
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(failed(error.into())),
+            }
         }
     }
 

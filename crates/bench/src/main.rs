@@ -7,6 +7,7 @@ mod backend;
 mod calls;
 mod child;
 mod client;
+mod compared;
 mod failover;
 mod figures;
 mod fleet;
@@ -76,6 +77,8 @@ enum Command {
         #[command(flatten)]
         args: fleet::idle::Args,
     },
+    /// Adds up how well drills were predicted: a row of a table for each
+    Compared(compared::Args),
     /// The backend of `failover` and of fleets
     #[command(hide = true)]
     Backend(backend::Args),
@@ -108,13 +111,14 @@ impl Drop for EndAll {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Backend(args) => backend::run(&args),
+        Command::Compared(args) => compared::run(&args),
         command => supervise(move |directory| match command {
             Command::Throughput { common, args } => throughput::run(&common, &args, directory),
             Command::Failover { common, args } => failover::run(&common, &args, directory),
             Command::Storm { common, args } => fleet::storm::run(&common, &args, directory),
             Command::Rollouts { common, args } => fleet::rollouts::run(&common, &args, directory),
             Command::Idle { common, args } => fleet::idle::run(&common, &args, directory),
-            Command::Backend(_) => unreachable!("it has been run"),
+            Command::Backend(_) | Command::Compared(_) => unreachable!("it has been run"),
         }),
     };
     match result {

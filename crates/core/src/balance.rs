@@ -164,13 +164,14 @@ impl Balancer {
 /// Whose turn it is, as a place in `open`. Everybody's claim grows by its weight, and whoever has the
 /// largest pays for all. A task that is not there neither gains nor loses.
 fn turn(targets: &mut [Target], open: &[usize]) -> usize {
-    let (mut sum, mut first) = (0, 0);
+    let (mut sum, mut first, mut most) = (0, 0, i64::MIN);
     for (n, &at) in open.iter().enumerate() {
-        let weight = i64::from(targets[at].weight()) * PARTS;
-        targets[at].claim += weight;
+        let target = &mut targets[at];
+        let weight = i64::from(target.weight()) * PARTS;
+        target.claim += weight;
         sum += weight;
-        if targets[at].claim > targets[open[first]].claim {
-            first = n;
+        if target.claim > most {
+            (first, most) = (n, target.claim);
         }
     }
     targets[open[first]].claim -= sum;

@@ -9,19 +9,49 @@ use seaworthy_core::time::Instant;
 /// 99 % of a normal distribution lie below so many standard deviations.
 const NINETY_NINE: f64 = 2.326_347_874_040_841;
 
+/// All but one in a billion lie below so many,
+const ALL_BUT_ONE: f64 = 5.997_807_015_007_686;
+/// and the logarithm of a billion, for what is exponential.
+const LN_BILLION: f64 = 20.723_265_836_946_41;
+
+/// More seconds than that are drawn once in a billion times at most.
+pub(crate) fn hardly_ever_above(distribution: Distribution) -> f64 {
+    match distribution {
+        Distribution::Constant(time) | Distribution::Uniform(_, time) => time.as_secs_f64(),
+        Distribution::Exponential(mean) => mean.as_secs_f64() * LN_BILLION,
+        Distribution::LogNormal { median, p99 } => {
+            let (median, p99) = (median.as_secs_f64(), p99.as_secs_f64());
+            median * libm::pow(p99 / median, ALL_BUT_ONE / NINETY_NINE)
+        }
+    }
+}
+
 /// Draws by seed and ordinal: the same on any machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dice {
     seed: u64,
     stream: Stream,
     next: u64,
+    /// The last log-normal distribution that was drawn from: mostly it is the next one, too.
+    last: LogNormal,
+}
+
+/// What is reckoned with where logarithms are normal.
+#[derive(Clone, Copy, Debug, Default)]
+struct LogNormal {
+    median: Duration,
+    p99: Duration,
+    /// The median in nanoseconds,
+    nanos: f64,
+    /// and the deviation of the logarithms.
+    sigma: f64,
 }
 
 // === impl Dice ===
 
 impl Dice {
     pub(crate) fn new(seed: u64, stream: Stream) -> Self {
-        Self { seed, stream, next: 0 }
+        Self { seed, stream, next: 0, last: LogNormal::default() }
     }
 
     /// In `[0, 1)`.
@@ -46,8 +76,6 @@ impl Dice {
     }
 
     pub(crate) fn duration(&mut self, distribution: Distribution) -> Duration {
-        // Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
-        let nanos = |duration: Duration| (Instant::EPOCH + duration).as_nanos() as f64;
         match distribution {
             Distribution::Constant(duration) => duration,
             Distribution::Uniform(shortest, longest) => {
@@ -57,11 +85,16 @@ impl Dice {
             Distribution::Exponential(mean) => {
                 Duration::from_nanos((-libm::log(1.0 - self.unit()) * nanos(mean)) as u64)
             }
-            Distribution::LogNormal { median, p99 } => {
-                let sigma = libm::log(nanos(p99) / nanos(median)) / NINETY_NINE;
-                Duration::from_nanos((nanos(median) * libm::exp(sigma * self.normal())) as u64)
-            }
+            Distribution::LogNormal { median, p99 } => self.log_normal(median, p99),
         }
+    }
+
+    fn log_normal(&mut self, median: Duration, p99: Duration) -> Duration {
+        if (self.last.median, self.last.p99) != (median, p99) {
+            self.last = LogNormal::new(median, p99);
+        }
+        let LogNormal { nanos, sigma, .. } = self.last;
+        Duration::from_nanos((nanos * libm::exp(sigma * self.normal())) as u64)
     }
 
     /// Student's t with so many degrees of freedom, 1 at least: a normal draw over the root of the mean of so many
@@ -79,6 +112,20 @@ impl Dice {
     }
 }
 
+// === impl LogNormal ===
+
+impl LogNormal {
+    fn new(median: Duration, p99: Duration) -> Self {
+        let sigma = libm::log(nanos(p99) / nanos(median)) / NINETY_NINE;
+        Self { median, p99, nanos: nanos(median), sigma }
+    }
+}
+
+/// Centuries are enough: a processor makes a float of 64 bits by itself, and of more it does not.
+fn nanos(duration: Duration) -> f64 {
+    (Instant::EPOCH + duration).as_nanos() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +135,20 @@ mod tests {
         let mut all: Vec<_> = (0..100_000).map(|_| dice.duration(distribution)).collect();
         all.sort_unstable();
         all
+    }
+
+    #[test]
+    fn hardly_anything_is_above_what_hardly_ever_is() {
+        let millis = Duration::from_millis;
+        let near = |distribution, seconds: f64| {
+            let above = hardly_ever_above(distribution);
+            assert!((above / seconds - 1.0).abs() < 0.001, "{above} is not {seconds}");
+            assert!(sorted(distribution)[99_999].as_secs_f64() <= above);
+        };
+        near(Distribution::Constant(millis(3)), 0.003);
+        near(Distribution::Uniform(millis(60), millis(90)), 0.09);
+        near(Distribution::Exponential(millis(10)), 0.207_23);
+        near(Distribution::LogNormal { median: millis(100), p99: millis(400) }, 3.566);
     }
 
     /// The standard error of each figure here is below half a percent.

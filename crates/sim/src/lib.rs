@@ -8,6 +8,7 @@ mod agenda;
 pub mod availability;
 pub mod cell;
 pub mod distribution;
+mod in_words;
 pub mod machine;
 pub mod metastable;
 pub mod planner;

@@ -11,6 +11,7 @@
 mod draw;
 mod fate;
 mod load;
+mod rule;
 mod run;
 mod scenario;
 mod script;
@@ -20,13 +21,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod words;
 
 pub use draw::scenario;
+pub use rule::{Rule, Violation};
 pub use run::{Outcome, run, traced};
 pub use scenario::{Flaw, Happening, Member, Scenario, ToService, ToTask};
 pub use shrink::shrink;
 pub use sometimes::{Reached, Sometimes};
 pub use tally::Tally;
-pub use watch::{Rule, Violation};
 
 pub use crate::world::planted::Planted;

@@ -215,6 +215,7 @@ mod tests {
     use std::fs::File;
     use std::os::unix::process::CommandExt;
     use std::process::{Child as Process, Command, Stdio};
+    use std::time::Instant;
 
     use seaworthy_core::fleet::RawFleet;
     use serde_json::json;
@@ -234,7 +235,14 @@ mod tests {
             let mut command = Command::new("sleep");
             command.stdin(stdin);
             command.arg("600").env(RUN, directory.path()).env(PART, name).process_group(0);
-            Self(command.spawn().unwrap())
+            let part = Self(command.spawn().unwrap());
+            // The kernel says that it was started a moment before it knows its environment.
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !of_fleet(directory.path()).iter().any(|one| one.identity.pid == part.0.id()) {
+                assert!(Instant::now() < deadline, "it is not seen");
+                std::thread::yield_now();
+            }
+            part
         }
 
         fn lives(&mut self) -> bool {

@@ -1,6 +1,7 @@
 //! Every call of one service that is not over.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::queue::Ticket;
@@ -17,8 +18,13 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<Option<Call>>,
-    wakes: BTreeSet<(Instant, u32)>,
+    /// The earliest first. Almost every call is over before: it leaves its place here when that comes
+    /// first, and the first one is always of a call that waits for it.
+    wakes: BinaryHeap<Reverse<(Instant, u32)>>,
 }
+
+/// So many wakes are no reason to look for those that nobody waits for.
+const FEW_WAKES: usize = 64;
 
 /// One call.
 #[derive(Debug)]
@@ -94,10 +100,9 @@ impl Calls {
     }
 
     pub(super) fn remove(&mut self, id: CallId) {
-        let Some(wakes) = self.get(id).map(|call| call.wakes) else { return };
-        self.calls[id.slot as usize] = None;
-        if let Some(at) = wakes {
-            self.wakes.remove(&(at, id.slot));
+        if self.get(id).is_some() {
+            self.calls[id.slot as usize] = None;
+            self.tidy();
         }
     }
 
@@ -109,25 +114,38 @@ impl Calls {
         if call.wakes.is_some_and(|noted| noted <= at) {
             return;
         }
-        if let Some(noted) = call.wakes.replace(at) {
-            self.wakes.remove(&(noted, id.slot));
+        call.wakes = Some(at);
+        self.wakes.push(Reverse((at, id.slot)));
+        if self.wakes.len() > FEW_WAKES.max(2 * self.calls.len()) {
+            self.wakes.retain(|wake| is_waited_for(&self.calls, wake));
         }
-        self.wakes.insert((at, id.slot));
     }
 
     /// A call for which the time is to be looked at.
     pub(super) fn due(&mut self, now: Instant) -> Option<CallId> {
-        let &(at, slot) = self.wakes.first().filter(|(at, _)| *at <= now)?;
-        self.wakes.remove(&(at, slot));
+        let &Reverse((_, slot)) = self.wakes.peek().filter(|Reverse((at, _))| *at <= now)?;
         let call = self.calls[slot as usize].as_mut()?;
         call.wakes = None;
-        Some(call.id)
+        let id = call.id;
+        self.tidy();
+        Some(id)
     }
 
     /// When the time is to be looked at next.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.wakes.first().map(|(at, _)| *at)
+        self.wakes.peek().map(|Reverse((at, _))| *at)
     }
+
+    /// Takes out what comes first and nobody waits for.
+    fn tidy(&mut self) {
+        while self.wakes.peek().is_some_and(|wake| !is_waited_for(&self.calls, wake)) {
+            self.wakes.pop();
+        }
+    }
+}
+
+fn is_waited_for(calls: &[Option<Call>], &Reverse((at, slot)): &Reverse<(Instant, u32)>) -> bool {
+    calls[slot as usize].as_ref().is_some_and(|call| call.wakes == Some(at))
 }
 
 // === impl Call ===

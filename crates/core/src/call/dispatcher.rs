@@ -134,8 +134,8 @@ impl Dispatcher {
         let others_wait = self.queue.len() > 0 && !self.loads.any_below(AT_ONCE);
         if others_wait || !self.go_on(now, id) {
             self.wait(now, id);
+            self.calls.wake(id);
         }
-        self.calls.wake(id);
     }
 
     /// Sends a call to a task, for the first time or again, or answers it; false if no task may get

@@ -100,8 +100,9 @@ impl Loads {
         }
         // Whoever is used to a task is used to its revision.
         let free = Choice { revision: None, on_trial: false, ..choice };
-        let used_to = |target: &&Target| Some(target.task()) == pick.preferred;
-        if let Some(target) = self.targets.iter().find(used_to).filter(|t| free.has(t)) {
+        if let Some(target) = pick.preferred.and_then(|task| self.target(task))
+            && free.has(target)
+        {
             return Some(target.task());
         }
         self.open(now, choice);
@@ -203,13 +204,15 @@ impl Loads {
     /// another one is there.
     fn open(&mut self, now: Instant, choice: Choice<'_>) {
         let slow_start = self.config.slow_start;
-        let present = self.targets.iter().filter(|target| target.in_rotation());
-        let weights = present.map(|target| u64::from(target.member().weight)).sum();
-        let places = |target: &(usize, &mut Target)| choice.has(target.1);
         self.open.clear();
-        for (at, target) in self.targets.iter_mut().enumerate().filter(places) {
-            if target.may_take(now, slow_start, weights) {
-                self.open.push(at);
+        if !slow_start.is_zero() {
+            let present = self.targets.iter().filter(|target| target.in_rotation());
+            let weights = present.map(|target| u64::from(target.member().weight)).sum();
+            let places = |target: &(usize, &mut Target)| choice.has(target.1);
+            for (at, target) in self.targets.iter_mut().enumerate().filter(places) {
+                if target.may_take(now, slow_start, weights) {
+                    self.open.push(at);
+                }
             }
         }
         if self.open.is_empty() {

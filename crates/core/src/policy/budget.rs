@@ -68,13 +68,12 @@ impl Budget {
 
     /// A call has succeeded.
     pub fn deposit(&mut self, now: Instant) {
-        self.advance(now);
-        self.add(u128::from(self.config.success_percent) * NANOS);
+        self.add(now, u128::from(self.config.success_percent) * NANOS);
     }
 
     /// Takes one retry out, if one is left.
     pub fn withdraw(&mut self, now: Instant) -> Result<(), Spent> {
-        self.advance(now);
+        self.add(now, 0);
         match self.balance.checked_sub(RETRY) {
             Some(rest) => self.balance = rest,
             None => return Err(Spent { left: self.whole(), cap: self.config.cap }),
@@ -84,18 +83,17 @@ impl Budget {
 
     /// Whole retries that are left.
     pub fn left(&mut self, now: Instant) -> u32 {
-        self.advance(now);
+        self.add(now, 0);
         self.whole()
     }
 
-    fn advance(&mut self, now: Instant) {
+    /// Adds this, and what the seconds until `now` have brought.
+    fn add(&mut self, now: Instant, amount: u128) {
         let passed: Duration = now.since(self.counted);
         self.counted = self.counted.max(now);
-        self.add(passed.as_nanos() * u128::from(self.config.per_second) * (RETRY / NANOS));
-    }
-
-    fn add(&mut self, amount: u128) {
-        self.balance = (self.balance + amount).min(u128::from(self.config.cap) * RETRY);
+        let brought = passed.as_nanos() * u128::from(self.config.per_second) * (RETRY / NANOS);
+        let cap = u128::from(self.config.cap) * RETRY;
+        self.balance = (self.balance + brought + amount).min(cap);
     }
 
     fn whole(&self) -> u32 {

@@ -45,8 +45,10 @@ const OF_A_FLOW: [(&str, Figure); 4] = [
 
 /// An interval is to hold this share of what is measured,
 const WITHIN: f64 = 0.95;
-/// which takes so many runs.
+/// which takes so many runs,
 pub const FEWEST_PREDICTED: u32 = 39;
+/// and says much if it is no wider than this share of its middle.
+const WIDEST: f64 = 0.25;
 
 /// A figure of a cell. Times are in seconds as measured; null is never.
 #[derive(Serialize)]
@@ -62,6 +64,8 @@ pub(super) struct Compared {
     measured: Vec<f64>,
     /// How many of them are.
     inside: usize,
+    /// Whether the interval is no wider than a quarter of its middle.
+    narrow: bool,
 }
 
 /// Every figure of every cell that was both predicted and measured.
@@ -147,7 +151,9 @@ fn summary(all: &[Compared]) -> String {
     let share = percent(inside as f64 / values as f64);
     let told = format!("{inside} of {values} measured values are inside, {share}");
     let meaning = if good { "" } else { ": the model or the code is wrong" };
-    paint(if good { GOOD } else { BAD }, &(told + meaning))
+    let narrow = all.iter().filter(|one| one.narrow).count();
+    let widths = format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
+    format!("{}\n{widths}", paint(if good { GOOD } else { BAD }, &(told + meaning)))
 }
 
 /// The ends of the interval that holds [`WITHIN`] of what else is drawn as these values were.
@@ -156,6 +162,11 @@ fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
     let beyond = ((values.len() + 1) as f64 * (1.0 - WITHIN) / 2.0 + 1e-9) as usize;
     let left_out = beyond.saturating_sub(1);
     Some([*values.get(left_out)?, *values.iter().nth_back(left_out)?])
+}
+
+/// Where both ends are infinite there is nothing between them.
+fn is_narrow([low, high]: [f64; 2]) -> bool {
+    low == high || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
 }
 
 // === impl Compared ===
@@ -183,6 +194,7 @@ impl Compared {
             figure: what,
             unit: place.figure.unit(),
             inside: measured.iter().filter(is_inside).count(),
+            narrow: is_narrow(predicted),
             predicted,
             measured,
         })
@@ -217,6 +229,13 @@ impl Compared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_is_narrow_beside_its_middle() {
+        let narrow = [[0.0, 0.0], [7.0, 9.0], [f64::INFINITY, f64::INFINITY]];
+        let wide = [[0.0, 0.1], [6.9, 9.0], [7.0, f64::INFINITY]];
+        assert!(narrow.into_iter().all(is_narrow) && !wide.into_iter().any(is_narrow));
+    }
 
     #[test]
     fn an_interval_leaves_out_as_many_at_each_end_as_it_may() {

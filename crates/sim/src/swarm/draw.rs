@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::fleet::Fleet;
 use seaworthy_core::random::Stream;
 
 use super::scenario::{CALM_RATE, Flaw, Happening, Member, Scenario, ToService, ToTask};
@@ -21,8 +22,12 @@ pub fn scenario(seed: u64) -> Scenario {
         let happenings = happenings(&mut dice, places, calm, length);
         let physics = physics(&mut dice, calm);
         let scenario = Scenario { seed, planted: None, length, happenings, physics, services };
-        // Some of what is drawn can never move, and the file is refused.
-        if scenario.fleet().is_ok() {
+        // Some of what is drawn can never move, and the file is refused; and some programs are too slow
+        // for their own settings, of which nobody could be blamed.
+        let is_fair = |fleet: &Fleet| {
+            if calm { scenario.is_calm(fleet) } else { scenario.has_patience(fleet) }
+        };
+        if scenario.fleet().is_ok_and(|fleet| is_fair(&fleet)) {
             return scenario;
         }
     }

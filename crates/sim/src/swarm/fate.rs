@@ -58,21 +58,18 @@ impl<'a> Fate<'a> {
         happens.into_iter().chain(ends).min()
     }
 
-    /// Does what is due; what is to be done to the load.
-    pub(super) fn act(&mut self, world: &mut World) -> Vec<ToLoad> {
+    /// Does the first thing that is due; what is to be done to the load. One at a time: what comes of it
+    /// is judged by what is desired then, and the next one may change that.
+    pub(super) fn act(&mut self, world: &mut World) -> Option<ToLoad> {
         let now = world.now();
-        while let Some(entry) = self.lasting.first_entry().filter(|entry| entry.key().0 <= now) {
+        if let Some(entry) = self.lasting.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((_, id), what) = entry.remove_entry();
             self.end(world, id, &what);
+            return None;
         }
-        let mut to_load = Vec::new();
-        while let Some((at, happening)) = self.scenario.happenings.get(self.happened)
-            && self.begin + *at <= now
-        {
-            self.happened += 1;
-            to_load.extend(self.happen(world, *happening));
-        }
-        to_load
+        let (_, happening) = *self.scenario.happenings.get(self.happened)?;
+        self.happened += 1;
+        self.happen(world, happening)
     }
 
     /// All is mended, and where something was deployed, a good revision is, without an alarm: that would

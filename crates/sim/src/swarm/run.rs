@@ -11,9 +11,10 @@ use seaworthy_core::time::Instant;
 
 use super::fate::{Fate, ToLoad};
 use super::load::{self, Load};
-use super::scenario::{Scenario, ToService};
+use super::rule::{Rule, Violation};
+use super::scenario::{Scenario, ToService, name};
 use super::sometimes::{Reached, Sometimes};
-use super::watch::{Rule, Violation, Watch};
+use super::watch::Watch;
 use crate::world::{News, Program, World};
 
 /// A fleet of good programs is whole by then.
@@ -127,8 +128,8 @@ impl Run<'_> {
         while !self.all_serve() {
             self.pass(until)?;
             if self.world.now() >= until {
-                let all: Vec<View> = self.places().flat_map(|n| self.world.views(n)).collect();
-                return self.fail(Rule::ComesUp, format!("{all:?}"));
+                let what = self.states();
+                return self.fail(Rule::ComesUp, what);
             }
         }
         Ok(())
@@ -141,10 +142,10 @@ impl Run<'_> {
         while self.world.now() < until {
             let due = fate.next().map_or(until, |at| at.min(until));
             self.serve(due)?;
-            let to_load = fate.act(&mut self.world);
-            self.take_note()?;
-            for what in to_load {
-                self.happen_to_load(what)?;
+            while fate.next().is_some_and(|at| at <= self.world.now()) {
+                let to_load = fate.act(&mut self.world);
+                self.take_note()?;
+                to_load.map_or(Ok(()), |what| self.happen_to_load(what))?;
             }
         }
         Ok(())
@@ -156,7 +157,7 @@ impl Run<'_> {
         self.loads.iter_mut().for_each(|load| load.calm_down(begin));
         while !self.is_as_desired() {
             if self.world.now() >= begin + CONVERGED_BY {
-                let what = self.places().map(|place| self.state(place)).collect();
+                let what = self.states();
                 return self.fail(Rule::Converges, what);
             }
             self.serve(self.world.now() + LOOK_EVERY)?;
@@ -202,15 +203,28 @@ impl Run<'_> {
             && self.places().all(|place| closed(&mut self.world, place))
     }
 
+    /// How all of them stand, one on each line.
+    fn states(&mut self) -> String {
+        self.places().map(|place| self.state(place)).collect::<Vec<_>>().join("\n")
+    }
+
     fn state(&mut self, place: usize) -> String {
         let standing = self.world.standing(place, RouteId(0));
-        let (world, told) = (&self.world, self.world.sightings(place).tasks);
-        let (desired, deployment) = (world.desired_count(place), world.deployment(place));
-        format!(
-            "service {place}: {desired} desired, {:?}; {:?}; {deployment:?}; {standing:?}; {told:?}\n",
-            world.views(place),
-            world.explain(place),
-        )
+        let breaker = standing.breaker.map(|state| format!("the breaker is {state}"));
+        let world = &self.world;
+        let (views, deployment) = (world.views(place), world.deployment(place));
+        let count = |is: fn(&View) -> bool| views.iter().filter(|view| is(view)).count();
+        let tasks = format!(
+            "{} tasks for {}, {} in rotation, {} on their way out",
+            views.len(),
+            world.desired_count(place),
+            count(View::is_in_rotation),
+            count(View::is_leaving)
+        );
+        let revision = format!("revision {} is {}", deployment.revision, deployment.state);
+        let backlog = format!("{} requests wait in tasks", world.backlog(place));
+        let all = [tasks, revision, backlog].into_iter().chain(breaker).chain(world.explain(place));
+        format!("`{}`: {}", name(place), all.collect::<Vec<_>>().join("; "))
     }
 
     fn fail<T>(&self, rule: Rule, what: String) -> Result<T, Violation> {
@@ -286,10 +300,15 @@ impl Run<'_> {
 
     fn note(&mut self, news: &News) -> Result<(), (Rule, String)> {
         match news {
-            News::Answered { ticket, status, task, .. } => {
-                let ticket = &mut self.tickets[*ticket as usize];
+            News::Answered { ticket: number, status, task, .. } => {
+                let ticket = &mut self.tickets[*number as usize];
+                let what = || {
+                    let status = status.map_or("cut short".to_owned(), |status| status.to_string());
+                    let by = task.map_or("the gateway".to_owned(), |task| task.to_string());
+                    format!("request {number} was answered by {by}: {status}")
+                };
                 if std::mem::replace(&mut ticket.over, true) {
-                    return Err((Rule::OneOutcome, format!("a second outcome: {news:?}")));
+                    return Err((Rule::OneOutcome, format!("{}, and once before", what())));
                 }
                 let success = status.is_some_and(|status| status < 500);
                 self.reached.add_if(status.is_none(), Sometimes::CutShort);
@@ -297,7 +316,7 @@ impl Run<'_> {
                 let watch = &mut self.watches[ticket.place];
                 watch.successes += u64::from(success);
                 if let (Some(rule), false) = (ticket.must, success) {
-                    return Err((rule, format!("{news:?}")));
+                    return Err((rule, what()));
                 }
                 task.map_or(Ok(()), |task| watch.answered(task))
             }

@@ -1,7 +1,7 @@
 //! A scenario: a fleet that a user could write, what its programs and its networks are like, and what
 //! happens to it.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use seaworthy_core::call::Route;
@@ -12,6 +12,7 @@ use seaworthy_core::policy::bulkhead;
 use serde::{Deserialize, Serialize};
 
 use super::script::{flaw, is_default, timed};
+use crate::distribution::hardly_ever_above;
 use crate::world::planted::Planted;
 use crate::world::{Physics, Program};
 
@@ -143,14 +144,27 @@ impl Scenario {
         raw.try_into()
     }
 
-    /// Nothing but what people do on purpose, with good programs, a floor, and nothing that turns a burst away:
-    /// then no request may fail.
+    /// Nothing but what people do on purpose, with good programs that take a burst and are waited for, a
+    /// floor, and nothing that turns a burst away: then no request may fail.
     pub fn is_calm(&self, fleet: &Fleet) -> bool {
-        fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
+        let takes_bursts = |of: &Member| of.rate <= CALM_RATE && of.program.concurrency >= BURST;
+        self.has_patience(fleet)
+            && fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
             && !fleet.services.iter().any(sheds_bursts)
             && self.happenings.iter().all(|(_, happening)| happening.is_planned())
-            && self.services.iter().all(|member| member.rate <= CALM_RATE)
+            && self.services.iter().all(takes_bursts)
             && self.physics.link.loss == 0.0
+    }
+
+    /// No request of a good program takes so long, once in a billion times at most, that its own timeout
+    /// or a drain cuts it off.
+    pub(super) fn has_patience(&self, fleet: &Fleet) -> bool {
+        let mut services = fleet.services.iter().zip(&self.services);
+        services.all(|(service, member)| {
+            let timeouts = service.call.routes.iter().filter_map(|route| route.guard.timeout);
+            let patience = timeouts.fold(service.cluster.deregistration_delay, Duration::min);
+            hardly_ever_above(member.program.work) < patience.as_secs_f64()
+        })
     }
 }
 
@@ -174,32 +188,9 @@ fn sheds_bursts(service: &Service) -> bool {
 /// So many requests are never there at once at [`CALM_RATE`], not by chance in a hundred thousand scenarios.
 const BURST: u32 = 20;
 
-fn name(place: usize) -> &'static str {
+/// Its name, by its place.
+pub(super) fn name(place: usize) -> &'static str {
     ["a", "b", "c", "d"][place]
-}
-
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.text())?;
-        if let Some(bug) = self.planted {
-            writeln!(f, "planted: {bug:?}")?;
-        }
-        for (place, member) in self.services.iter().enumerate() {
-            let Member { program, rate, posts, .. } = member;
-            writeln!(
-                f,
-                "`{}` gets {rate:.1} requests a second, {:.0} % of them POST",
-                name(place),
-                posts * 100.0
-            )?;
-            writeln!(f, "  its program: {program:?}")?;
-        }
-        writeln!(f, "network: {:?}", self.physics)?;
-        for (at, happening) in &self.happenings {
-            writeln!(f, "after {:>6.3} s: {happening}", at.as_secs_f64())?;
-        }
-        write!(f, "after {:>6.3} s: all is mended", self.length.as_secs_f64())
-    }
 }
 
 // === impl Happening ===
@@ -233,49 +224,6 @@ impl Happening {
             },
             Self::CrashAgent(_) | Self::Partition(_) => true,
             Self::CrashGateway => false,
-        }
-    }
-}
-
-impl fmt::Display for Happening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::ToTask(place, nth, what) => {
-                write!(f, "a task of `{}` (turn {nth}) ", name(place))?;
-                match what {
-                    ToTask::Kill => write!(f, "is killed"),
-                    ToTask::Stop => write!(f, "is stopped by hand"),
-                    ToTask::Drain => write!(f, "is drained by hand"),
-                    ToTask::Disturb(fault, lasts) => {
-                        write!(f, "goes on badly for {lasts:?}: {fault:?}")
-                    }
-                }
-            }
-            Self::ToService(place, what) => {
-                write!(f, "`{}` ", name(place))?;
-                match what {
-                    ToService::Disturb(fault, lasts) => {
-                        write!(f, "goes on badly with all its tasks for {lasts:?}: {fault:?}")
-                    }
-                    ToService::QueryOfDeath => write!(f, "gets a query of death"),
-                    ToService::Burst(times, lasts) => {
-                        write!(f, "gets {times} times as many requests for {lasts:?}")
-                    }
-                    ToService::Deploy(None) => write!(f, "is deployed anew"),
-                    ToService::Deploy(Some(flaw)) => {
-                        write!(f, "is deployed anew, and the program is bad: {flaw:?}")
-                    }
-                    ToService::Rollback => write!(f, "is rolled back by hand"),
-                    ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
-                }
-            }
-            Self::Partition(lasts) => {
-                write!(f, "agent and gateway do not hear each other for {lasts:?}")
-            }
-            Self::CrashAgent(lasts) => {
-                write!(f, "the agent crashes, and the next one comes after {lasts:?}")
-            }
-            Self::CrashGateway => write!(f, "the gateway crashes, and the next one knows nothing"),
         }
     }
 }

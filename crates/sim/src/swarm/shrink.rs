@@ -1,8 +1,8 @@
 //! Makes a scenario small that breaks a rule.
 
+use super::rule::{Rule, Violation};
 use super::run::run;
 use super::scenario::Scenario;
-use super::watch::{Rule, Violation};
 use crate::world::{Physics, Program};
 
 /// So many smaller ones are tried at most.

@@ -1,72 +1,57 @@
 //! Interesting states, each of which some scenarios must reach: else a swarm proves little.
 
-use std::fmt;
-
 use seaworthy_core::health::passive::Fault;
 use seaworthy_core::policy::breaker::State;
 use seaworthy_core::record::{Cause, Decision, Exit, Record};
 
-macro_rules! sometimes {
-    ($($name:ident: $words:literal,)*) => {
-        /// An interesting state.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Sometimes { $(#[doc = $words] $name,)* }
+use crate::in_words::in_words;
 
-        impl Sometimes {
-            /// One after the other.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-        }
-
-        impl fmt::Display for Sometimes {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$name => $words,)* })
-            }
-        }
-    };
-}
-
-sometimes! {
-    BreakerOpened: "a breaker opened",
-    BreakerOpenedAgain: "a half-open breaker opened again",
-    BreakerClosed: "a half-open breaker closed",
-    BulkheadFull: "a bulkhead was full",
-    Abandoned: "abandoned work held a place in a bulkhead",
-    QueueFull: "a queue was full",
-    Waited: "a call waited in a queue",
-    Retried: "a call was tried again",
-    Hedged: "a call was hedged",
-    HedgeWon: "a hedge had the answer",
-    Deadline: "a deadline passed",
-    CutShort: "an answer was cut short",
-    EjectedInARow: "a task was ejected for failures in a row",
-    EjectedByShare: "a task was ejected for its share of failures",
-    EjectedSlow: "a task was ejected for being slow",
-    TrialFailed: "a trial did not go well",
-    TrialPassed: "a trial went well",
-    FailOpen: "nobody was healthy and the gateway failed open",
-    NobodyListens: "a task was taken out because nobody listened",
-    Hold: "every task looked bad and none was retired for it",
-    SecondFailure: "a task died before an earlier one was replaced",
-    StartsFail: "starts failed and the next one waited",
-    StartTimeout: "a task did not work in time and was given up",
-    Drained: "a task was drained to the last request",
-    DrainDelayOver: "a deregistration delay was over with requests in flight",
-    Killed: "a task was killed after its stop timeout",
-    QueryOfDeath: "a query of death killed two tasks and no third",
-    Completed: "a second deployment was completed",
-    Superseded: "a deployment was superseded",
-    TooManyFailures: "a deployment failed by its circuit breaker",
-    Alarm: "a deployment failed by its alarm",
-    RolledBack: "a deployment was rolled back",
-    NoneToGoBackTo: "there was no revision to go back to",
-    CanaryBaked: "a canary was baked",
-    CanaryEjected: "a canary was ejected",
-    ScaledOut: "the autoscaler scaled out",
-    ScaledIn: "the autoscaler scaled in",
-    Replaced: "a drained task was replaced first",
-    Adopted: "an agent adopted tasks",
-    AdoptedWithLoss: "an agent found tasks gone",
-    Inherited: "a gateway inherited a verdict",
+in_words! {
+    /// An interesting state.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    Sometimes {
+        BreakerOpened: "a breaker opened",
+        BreakerOpenedAgain: "a half-open breaker opened again",
+        BreakerClosed: "a half-open breaker closed",
+        BulkheadFull: "a bulkhead was full",
+        Abandoned: "abandoned work held a place in a bulkhead",
+        QueueFull: "a queue was full",
+        Waited: "a call waited in a queue",
+        Retried: "a call was tried again",
+        Hedged: "a call was hedged",
+        HedgeWon: "a hedge had the answer",
+        Deadline: "a deadline passed",
+        CutShort: "an answer was cut short",
+        EjectedInARow: "a task was ejected for failures in a row",
+        EjectedByShare: "a task was ejected for its share of failures",
+        EjectedSlow: "a task was ejected for being slow",
+        TrialFailed: "a trial did not go well",
+        TrialPassed: "a trial went well",
+        FailOpen: "nobody was healthy and the gateway failed open",
+        NobodyListens: "a task was taken out because nobody listened",
+        Hold: "every task looked bad and none was retired for it",
+        SecondFailure: "a task died before an earlier one was replaced",
+        StartsFail: "starts failed and the next one waited",
+        StartTimeout: "a task did not work in time and was given up",
+        Drained: "a task was drained to the last request",
+        DrainDelayOver: "a deregistration delay was over with requests in flight",
+        Killed: "a task was killed after its stop timeout",
+        QueryOfDeath: "a query of death killed two tasks and no third",
+        Completed: "a second deployment was completed",
+        Superseded: "a deployment was superseded",
+        TooManyFailures: "a deployment failed by its circuit breaker",
+        Alarm: "a deployment failed by its alarm",
+        RolledBack: "a deployment was rolled back",
+        NoneToGoBackTo: "there was no revision to go back to",
+        CanaryBaked: "a canary was baked",
+        CanaryEjected: "a canary was ejected",
+        ScaledOut: "the autoscaler scaled out",
+        ScaledIn: "the autoscaler scaled in",
+        Replaced: "a drained task was replaced first",
+        Adopted: "an agent adopted tasks",
+        AdoptedWithLoss: "an agent found tasks gone",
+        Inherited: "a gateway inherited a verdict",
+    }
 }
 
 /// A set of them.

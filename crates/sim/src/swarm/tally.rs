@@ -1,8 +1,8 @@
 //! What many scenarios have shown together.
 
+use super::rule::Violation;
 use super::run::Outcome;
 use super::sometimes::Sometimes;
-use super::watch::Violation;
 
 /// What many scenarios have shown together.
 #[derive(Clone, Debug)]

@@ -77,6 +77,22 @@ fn a_script_stands_for_its_scenario() {
     assert_eq!(Scenario::read(&scenario.script()).expect_err("nobody").key, "happenings[0]");
 }
 
+/// It starts as many as may be before somebody wants fewer, and none after that.
+#[test]
+fn what_is_started_is_judged_by_what_is_desired_then() {
+    let script = r#"
+        seed = 91360
+        length = "8s"
+        happenings = [
+            ["8s", { to_service = [0, { deploy = "fails_checks" }] }],
+            ["8s", { to_service = [0, { scale = 3 }] }],
+        ]
+        services = [{ settings = ["desired_count = 5"], rate = 1.0, posts = 0.0 }]
+    "#;
+    let scenario = Scenario::read(script).expect("a scenario");
+    assert_eq!(run(&scenario).violation, None);
+}
+
 #[test]
 fn every_planted_bug_is_found() {
     let broken = |bug, seed| run(&Scenario { planted: Some(bug), ..scenario(seed) }).violation;

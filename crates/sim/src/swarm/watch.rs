@@ -1,7 +1,6 @@
-//! What must hold whatever happens.
+//! Whether the rules hold for one service.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use seaworthy_core::call::{Queue, RouteId};
 use seaworthy_core::cluster::{self, View};
@@ -9,60 +8,10 @@ use seaworthy_core::endpoints::{Health, Sighting, TaskId};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::policy::{budget, bulkhead};
 use seaworthy_core::record::{Cause, Decision, Record};
-use seaworthy_core::time::Instant;
 
+use super::rule::Rule;
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
 use crate::world::World;
-
-/// Something that must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// A fleet of good programs comes up.
-    ComesUp,
-    /// A request has one outcome.
-    OneOutcome,
-    /// Every request has an outcome in the end.
-    SomeOutcome,
-    /// No request fails of what people do on purpose.
-    PlannedIsHarmless,
-    /// Our own retirements leave the floor.
-    Floor,
-    /// Our own starts keep the ceiling.
-    Ceiling,
-    /// A number names one task.
-    OneTask,
-    /// A task that is told to go as drained has nothing in flight and gets nothing.
-    Drained,
-    /// No task answers before a check of it has passed.
-    FirstCheck,
-    /// A queue holds as many calls as it may.
-    Queue,
-    /// A bulkhead lets so many run.
-    Bulkhead,
-    /// Retries and hedges keep their budgets.
-    Budget,
-    /// A request that must not be repeated is not sent again after a task has seen it.
-    SentOnce,
-    /// A request kills two tasks at most, or as many as work on it at once where it may be hedged.
-    QueryOfDeath,
-    /// When faults have stopped, all is as desired again.
-    Converges,
-    /// And then requests succeed.
-    Works,
-    /// And nothing is held any more.
-    GivenBack,
-}
-
-/// A rule that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which one.
-    pub rule: Rule,
-    /// When.
-    pub at: Instant,
-    /// What was seen.
-    pub what: String,
-}
 
 /// Watches one service.
 #[derive(Debug)]
@@ -207,7 +156,8 @@ impl Watch {
         views: &[View],
     ) -> Result<(), (Rule, String)> {
         let Some(told) = world.told(self.place) else {
-            return Err((Rule::Floor, format!("{task} is retired unseen")));
+            let what = format!("{task} is retired, and the gateway has told nothing yet");
+            return Err((Rule::Floor, what));
         };
         let seen = told.of(task);
         // That it never answered well is why it goes, whichever gateway has seen it.
@@ -237,13 +187,12 @@ impl Watch {
     /// By what the gateway does: that is what the drain is for.
     fn drained(&self, world: &World, task: TaskId) -> Result<(), (Rule, String)> {
         match world.sightings(self.place).of(task) {
-            Some(seen) if seen.in_flight > 0 || seen.in_rotation => Err((
-                Rule::Drained,
-                format!(
-                    "{task} is told to go as drained with {} in flight; in rotation: {}",
-                    seen.in_flight, seen.in_rotation
-                ),
-            )),
+            Some(seen) if seen.in_flight > 0 || seen.in_rotation => {
+                let gets = if seen.in_rotation { "it may get more" } else { "it gets no more" };
+                let what =
+                    format!("{task} had {} in flight when told to go, and {gets}", seen.in_flight);
+                Err((Rule::Drained, what))
+            }
             _ => Ok(()),
         }
     }
@@ -261,7 +210,8 @@ impl Watch {
         self.reached.add_if(Some(standing.running) == standing.limit, Sometimes::BulkheadFull);
         self.reached.add_if(standing.abandoned > 0, Sometimes::Abandoned);
         if let Some(size) = self.bulkhead.filter(|size| standing.running > *size) {
-            return Err((Rule::Bulkhead, format!("{} run, allowed are {size}", standing.running)));
+            let what = format!("{} calls run, allowed are {size}", standing.running);
+            return Err((Rule::Bulkhead, what));
         }
         self.check_budgets(world)
     }
@@ -278,7 +228,7 @@ impl Watch {
             saved + earned + u64::from(budget.per_second) * seconds + 1
         };
         if tries.repeated > 0 {
-            return Err((Rule::SentOnce, format!("{} were sent twice", tries.repeated)));
+            return Err((Rule::SentOnce, format!("{} of them were", tries.repeated)));
         }
         for (what, spent, budget) in
             [("retries", tries.paid, &self.retries), ("hedges", tries.hedges, &self.hedges)]
@@ -299,19 +249,15 @@ impl Watch {
         if (standing.running, standing.abandoned, in_flight, queued) == (0, 0, 0, 0) {
             return Ok(());
         }
-        let what = format!("{standing:?}, {in_flight} in flight, {queued} wait");
+        let what = format!(
+            "{} calls hold a place in the bulkhead, {} of them abandoned; {in_flight} are in flight, \
+             {queued} wait",
+            standing.running, standing.abandoned
+        );
         Err((Rule::GivenBack, what))
     }
 }
 
 fn serves(seen: &Sighting) -> bool {
     seen.in_rotation && seen.health == Health::Healthy && seen.ejection.is_none()
-}
-
-// === impl Violation ===
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at {}: {}", self.rule, self.at, self.what)
-    }
 }

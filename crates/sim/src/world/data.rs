@@ -209,9 +209,10 @@ impl Data {
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
         let Arrival { method, target, preferred, affinity, fingerprint, deadly } = arrival;
         let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
-        let ask = Ask { repeatable: *method != "POST", deadline: None };
+        let (stores, reads) = (*method == "POST", *method == "GET");
+        let ask = Ask { repeatable: !stores, deadline: None };
         let mut request = Request::new(route, ask);
-        request.safe = *method == "GET";
+        request.safe = reads;
         (request.preferred, request.affinity) = (*preferred, *affinity);
         request.fingerprint = *fingerprint;
         let call = self.slots.take();
@@ -222,8 +223,8 @@ impl Data {
         let open = &mut self.open[slot];
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
-        (open.once, open.seen) = (*method == "POST", false);
-        open.what = Asked { what: *fingerprint, by: *affinity, writes: *method != "GET" };
+        (open.once, open.seen) = (stores, false);
+        open.what = Asked { what: *fingerprint, by: *affinity, writes: !reads };
         target_group::Input::Call(Input::Begin { call, request })
     }
 

@@ -8,55 +8,36 @@ use seaworthy_core::policy::bulkhead::Config::Fixed;
 use serde::{Deserialize, Serialize};
 
 use super::{Physics, Program, World};
+use crate::in_words::in_words;
 
-/// A bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Planted {
-    /// The end of an answer is not told: what was in flight stays so.
-    DoneIsLost,
-    /// A client gets two answers.
-    AnsweredTwice,
-    /// A client that is turned away is not told.
-    NeverAnswered,
-    /// The gateway acknowledges what the agent has only just sent (Kubernetes #43576).
-    AcknowledgedEarly,
-    /// The gateway says that nothing is in flight.
-    InFlightIsHidden,
-    /// It still sends requests to what is draining (HAProxy #2894).
-    DrainingStaysIn,
-    /// A task is killed when it begins to drain (ECS agent #2316).
-    KilledAtOnce,
-    /// SIGKILL does not come through.
-    KillIsLost,
-    /// Nobody notices that a task has died.
-    ExitIsLost,
-    /// Nobody hears that a task was started.
-    LaunchIsLost,
-    /// The next agent has forgotten which numbers were used.
-    NumbersAgain,
-    /// A lost connection is taken for one on which nothing was sent.
-    DeathCountsAsUnsent,
-    /// POST is taken for something that may be repeated.
-    PostIsRepeated,
-    /// The gateway is not told the time: deadlines pass unnoticed.
-    TimeIsForgotten,
-    /// A new task is taken for healthy before its first check (HAProxy #51, kamal-proxy).
-    HealthyUnseen,
-    /// Verdicts of the last gateway do not reach the agent: nothing is ever heard of it again.
-    NewGatewayIsSilent,
-    /// Deployments leave nothing.
-    NoFloor,
-    /// Starts go one beyond the ceiling.
-    HigherCeiling,
-    /// More calls wait than may.
-    LongerQueue,
-    /// More calls run than may.
-    LargerBulkhead,
-    /// Retries have no budget (Envoy mobile #811).
-    NoRetryBudget,
-    /// Hedges have none.
-    NoHedgeBudget,
+in_words! {
+    /// A bug.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    Planted {
+        DoneIsLost: "The end of an answer is not told: what was in flight stays so",
+        AnsweredTwice: "A client gets two answers",
+        NeverAnswered: "A client that is turned away is not told",
+        AcknowledgedEarly: "The gateway acknowledges what the agent has only just sent (Kubernetes #43576)",
+        InFlightIsHidden: "The gateway says that nothing is in flight",
+        DrainingStaysIn: "The gateway still sends requests to what is draining (HAProxy #2894)",
+        KilledAtOnce: "A task is killed when it begins to drain (ECS agent #2316)",
+        KillIsLost: "SIGKILL does not come through",
+        ExitIsLost: "Nobody notices that a task has died",
+        LaunchIsLost: "Nobody hears that a task was started",
+        NumbersAgain: "The next agent has forgotten which numbers were used",
+        DeathCountsAsUnsent: "A lost connection is taken for one on which nothing was sent",
+        PostIsRepeated: "POST is taken for something that may be repeated",
+        TimeIsForgotten: "The gateway is not told the time: deadlines pass unnoticed",
+        HealthyUnseen: "A new task is taken for healthy before its first check (HAProxy #51, kamal-proxy)",
+        NewGatewayIsSilent: "Verdicts of the last gateway do not reach the agent: nothing is ever heard of it again",
+        NoFloor: "Deployments leave nothing",
+        HigherCeiling: "Starts go beyond the ceiling",
+        LongerQueue: "More calls wait than may",
+        LargerBulkhead: "More calls run than may",
+        NoRetryBudget: "Retries have no budget (Envoy mobile #811)",
+        NoHedgeBudget: "Hedges have no budget",
+    }
 }
 
 impl World {
@@ -69,32 +50,6 @@ impl World {
 // === impl Planted ===
 
 impl Planted {
-    /// One after the other.
-    pub const ALL: [Self; 22] = [
-        Self::DoneIsLost,
-        Self::AnsweredTwice,
-        Self::NeverAnswered,
-        Self::AcknowledgedEarly,
-        Self::InFlightIsHidden,
-        Self::DrainingStaysIn,
-        Self::KilledAtOnce,
-        Self::KillIsLost,
-        Self::ExitIsLost,
-        Self::LaunchIsLost,
-        Self::NumbersAgain,
-        Self::DeathCountsAsUnsent,
-        Self::PostIsRepeated,
-        Self::TimeIsForgotten,
-        Self::HealthyUnseen,
-        Self::NewGatewayIsSilent,
-        Self::NoFloor,
-        Self::HigherCeiling,
-        Self::LongerQueue,
-        Self::LargerBulkhead,
-        Self::NoRetryBudget,
-        Self::NoHedgeBudget,
-    ];
-
     /// A world with it.
     pub(crate) fn world(self, fleet: &Fleet, programs: &[Program], physics: Physics) -> World {
         let mut fleet = fleet.clone();

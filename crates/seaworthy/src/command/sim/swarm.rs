@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use seaworthy_sim::swarm::{self, Outcome, Planted, Scenario, Tally, Violation};
 
 use super::super::say::{note, say};
@@ -43,8 +44,8 @@ pub(super) struct Args {
     /// Write the scripts of the first violations to this directory, which is made
     #[arg(long, value_name = "DIRECTORY")]
     save: Option<PathBuf>,
-    /// Plant a bug in the simulated Seaworthy, such as `done_is_lost`, to see that it is found
-    #[arg(long, value_name = "BUG", value_parser = bug)]
+    /// Plant a bug in the simulated Seaworthy, to see that it is found
+    #[arg(long, value_name = "BUG", value_parser = bug())]
     plant: Option<Planted>,
     /// Print what was found, as JSON
     #[arg(long)]
@@ -63,8 +64,14 @@ struct Shrunk {
     violation: Violation,
 }
 
-fn bug(name: &str) -> Result<Planted, serde_json::Error> {
-    serde_json::from_value(name.into())
+/// Named as in a script.
+fn bug() -> impl TypedValueParser<Value = Planted> {
+    let possible = |bug: &Planted| {
+        let name: Result<String, _> = serde_json::from_value(serde_json::json!(bug));
+        PossibleValue::new(name.expect("a bug has a name")).help(bug.to_string())
+    };
+    let all = PossibleValuesParser::new(Planted::ALL.iter().map(possible));
+    all.try_map(|name| serde_json::from_value(name.into()))
 }
 
 /// Runs the swarm that `args` describe.

@@ -1,0 +1,176 @@
+//! Adds up what `seaworthy drill --compare --json` has written, of as many drills as there are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::output::Table;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What `seaworthy drill DRILL --compare --json FILE` wrote
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// What is needed of a drill's figures.
+#[derive(Deserialize)]
+struct Report {
+    runs_planned: usize,
+    calibration: Option<Calibration>,
+    comparison: Vec<Compared>,
+    cells: Vec<Cell>,
+}
+
+/// How many times slower the machine was than the model says.
+#[derive(Deserialize)]
+struct Calibration {
+    median: f64,
+    p99: f64,
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    figure: String,
+    measured: Vec<Option<f64>>,
+    inside: usize,
+    narrow: bool,
+}
+
+#[derive(Deserialize)]
+struct Cell {
+    verdict: String,
+}
+
+/// How many of how many.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    of: usize,
+    all: usize,
+}
+
+/// What a row says.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    values: Share,
+    latencies: Share,
+    others: Share,
+    narrow: Share,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let columns =
+        ["drill", "runs", "slowness", "inside", "", "latencies", "others", "narrow intervals"];
+    let mut table = Table::new(&columns, 1);
+    let mut all = Sums::default();
+    for file in &args.files {
+        let report = Report::read(file)?;
+        let sums = report.sums();
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        table.row(&sums.row([name, report.valid_runs(), report.slowness()]));
+        all = all.and(sums);
+    }
+    table.row(&all.row(["all".to_owned(), String::new(), String::new()]));
+    print!("{}", table.into_text());
+    Ok(())
+}
+
+// === impl Report ===
+
+impl Report {
+    fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+        let report: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{}: not what `seaworthy drill --compare --json` writes", file.display())
+        })?;
+        anyhow::ensure!(!report.comparison.is_empty(), "{}: nothing is compared", file.display());
+        Ok(report)
+    }
+
+    fn sums(&self) -> Sums {
+        self.comparison.iter().map(Compared::sums).fold(Sums::default(), Sums::and)
+    }
+
+    /// `118 of 120`: those that are not INVALID, of all that were planned.
+    fn valid_runs(&self) -> String {
+        let valid = self.cells.iter().filter(|cell| cell.verdict != "invalid").count();
+        format!("{valid} of {}", self.runs_planned)
+    }
+
+    fn slowness(&self) -> String {
+        let told = |known: &Calibration| format!("{:.2}, {:.2}", known.median, known.p99);
+        self.calibration.as_ref().map_or("–".to_owned(), told)
+    }
+}
+
+// === impl Compared ===
+
+impl Compared {
+    fn sums(&self) -> Sums {
+        let values = Share { of: self.inside, all: self.measured.len() };
+        let narrow = Share { of: usize::from(self.narrow), all: 1 };
+        let sums = Sums { values, narrow, ..Sums::default() };
+        if self.figure.starts_with("latency") {
+            Sums { latencies: values, ..sums }
+        } else {
+            Sums { others: values, ..sums }
+        }
+    }
+}
+
+// === impl Sums ===
+
+impl Sums {
+    fn and(self, other: Self) -> Self {
+        Self {
+            values: self.values.and(other.values),
+            latencies: self.latencies.and(other.latencies),
+            others: self.others.and(other.others),
+            narrow: self.narrow.and(other.narrow),
+        }
+    }
+
+    fn row(self, words: [String; 3]) -> Vec<String> {
+        let Self { values, latencies, others, narrow } = self;
+        let inside = format!("{} of {}", values.of, values.all);
+        let shares = [values, latencies, others, narrow].map(Share::percent);
+        words.into_iter().chain([inside]).chain(shares).collect()
+    }
+}
+
+// === impl Share ===
+
+impl Share {
+    fn and(self, other: Self) -> Self {
+        Self { of: self.of + other.of, all: self.all + other.all }
+    }
+
+    fn percent(self) -> String {
+        match self.all {
+            0 => "–".to_owned(),
+            all => format!("{:.1} %", 100.0 * self.of as f64 / all as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_is_a_row() {
+        let text = r#"{
+            "runs_planned": 3, "calibration": null,
+            "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
+            "comparison": [
+                { "figure": "recovery", "measured": [1.0, null], "inside": 1, "narrow": true },
+                { "figure": "latency, p99", "measured": [1.0, 2.0], "inside": 2, "narrow": false }
+            ]
+        }"#;
+        let report: Report = serde_json::from_str(text).unwrap();
+        let row = report.sums().row(["one".to_owned(), report.valid_runs(), report.slowness()]);
+        assert_eq!(row.join(", "), "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %");
+    }
+}

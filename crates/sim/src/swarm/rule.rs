@@ -1,0 +1,51 @@
+//! What must hold whatever happens.
+
+use std::fmt;
+
+use seaworthy_core::time::Instant;
+
+use crate::in_words::in_words;
+
+in_words! {
+    /// Something that must hold.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    Rule {
+        ComesUp: "a fleet of good programs comes up",
+        OneOutcome: "a request has one outcome",
+        SomeOutcome: "every request has an outcome in the end",
+        PlannedIsHarmless: "no request fails of what people do on purpose",
+        Floor: "our own retirements keep the floor",
+        Ceiling: "our own starts keep the ceiling",
+        OneTask: "a number names one task",
+        Drained: "a task that is told to go as drained has nothing in flight and gets nothing",
+        FirstCheck: "no task answers before a check of it has passed",
+        Queue: "a queue holds no more calls than it may",
+        Bulkhead: "a bulkhead lets no more calls run than it may",
+        Budget: "retries and hedges keep their budgets",
+        SentOnce: "requests that must not be repeated are not sent again after a task has seen them",
+        QueryOfDeath: "a request kills two tasks at most, or as many as work on it at once where it may be hedged",
+        Converges: "when faults have stopped, all is as desired again",
+        Works: "when all is as desired again, requests succeed",
+        GivenBack: "when all is over, nothing is held any more",
+    }
+}
+
+/// A rule that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which one.
+    pub rule: Rule,
+    /// When.
+    pub at: Instant,
+    /// What was seen.
+    pub what: String,
+}
+
+// === impl Violation ===
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, at, what } = self;
+        write!(f, "At {at} it did not hold that {rule}: {what}")
+    }
+}

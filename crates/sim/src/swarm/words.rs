@@ -1,0 +1,138 @@
+//! A scenario in words, for people; its script tells the same to programs.
+
+use std::fmt;
+
+use seaworthy_core::experiment::model::Distribution;
+use seaworthy_core::time::Short;
+
+use super::scenario::{Flaw, Happening, Member, Scenario, ToService, ToTask, name};
+use crate::world::{Physics, Program};
+
+// === impl Scenario ===
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text())?;
+        if let Some(bug) = self.planted {
+            writeln!(f, "planted: {bug}")?;
+        }
+        for (place, member) in self.services.iter().enumerate() {
+            let Member { program, rate, posts, .. } = member;
+            writeln!(
+                f,
+                "`{}` gets {rate:.1} requests a second, {:.0} % of them POST",
+                name(place),
+                posts * 100.0
+            )?;
+            writeln!(f, "  its program {}", program_in_words(program))?;
+        }
+        writeln!(f, "network: {}", network_in_words(&self.physics))?;
+        for (at, happening) in &self.happenings {
+            writeln!(f, "after {:>6.3} s: {happening}", at.as_secs_f64())?;
+        }
+        write!(f, "after {:>6.3} s: all is mended", self.length.as_secs_f64())
+    }
+}
+
+/// What a swarm draws of it; whatever else somebody has written is in the script.
+fn program_in_words(program: &Program) -> String {
+    let Program { start, work, concurrency, stubborn, .. } = *program;
+    let drawn = Program { start, work, concurrency, stubborn, ..Program::default() };
+    format!(
+        "starts in {}, works {} on a request and on {concurrency} at once{}{}",
+        in_words(start),
+        in_words(work),
+        if stubborn { ", and ignores SIGTERM" } else { "" },
+        and_more(*program != drawn),
+    )
+}
+
+fn network_in_words(physics: &Physics) -> String {
+    let Physics { hop, link, .. } = *physics;
+    format!(
+        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}",
+        Short(hop),
+        in_words(link.latency),
+        link.loss * 100.0,
+        and_more(*physics != Physics { hop, link, ..Physics::default() }),
+    )
+}
+
+fn and_more(is_more: bool) -> &'static str {
+    if is_more { "; the script tells more of it" } else { "" }
+}
+
+fn in_words(times: Distribution) -> String {
+    match times {
+        Distribution::Constant(time) => format!("{}", Short(time)),
+        Distribution::Uniform(least, most) => format!("{} to {}", Short(least), Short(most)),
+        Distribution::Exponential(mean) => format!("{} on average", Short(mean)),
+        Distribution::LogNormal { median, p99 } => {
+            format!("{} (99 of 100 times at most {})", Short(median), Short(p99))
+        }
+    }
+}
+
+// === impl Happening ===
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ToTask(place, nth, what) => {
+                write!(f, "a task of `{}` (turn {nth}) ", name(place))?;
+                match what {
+                    ToTask::Kill => write!(f, "is killed"),
+                    ToTask::Stop => write!(f, "is stopped by hand"),
+                    ToTask::Drain => write!(f, "is drained by hand"),
+                    ToTask::Disturb(fault, lasts) => {
+                        write!(f, "goes on badly for {lasts:?}: {fault}")
+                    }
+                }
+            }
+            Self::ToService(place, what) => {
+                write!(f, "`{}` ", name(place))?;
+                match what {
+                    ToService::Disturb(fault, lasts) => {
+                        write!(f, "goes on badly with all its tasks for {lasts:?}: {fault}")
+                    }
+                    ToService::QueryOfDeath => write!(f, "gets a query of death"),
+                    ToService::Burst(times, lasts) => {
+                        write!(f, "gets {times} times as many requests for {lasts:?}")
+                    }
+                    ToService::Deploy(None) => write!(f, "is deployed anew"),
+                    ToService::Deploy(Some(flaw)) => {
+                        write!(f, "is deployed anew, and its program {flaw}")
+                    }
+                    ToService::Rollback => write!(f, "is rolled back by hand"),
+                    ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
+                }
+            }
+            Self::Partition(lasts) => {
+                write!(f, "agent and gateway do not hear each other for {lasts:?}")
+            }
+            Self::CrashAgent(lasts) => {
+                write!(f, "the agent crashes, and the next one comes after {lasts:?}")
+            }
+            Self::CrashGateway => write!(f, "the gateway crashes, and the next one knows nothing"),
+        }
+    }
+}
+
+// === impl Flaw ===
+
+/// What its program does.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverListens => write!(f, "never listens"),
+            Self::FailsChecks => write!(f, "answers its checks with 500"),
+            Self::FailsRequests => write!(f, "passes its checks and answers requests with 500"),
+            Self::FailsSome(percent) => {
+                write!(f, "passes its checks and answers {percent} of 100 requests with 500")
+            }
+            Self::Crashes(after) => write!(f, "crashes {after:?} after it has begun to listen"),
+            Self::Slow(work) => write!(f, "takes {work:?} for each request"),
+            Self::Stubborn => write!(f, "ignores SIGTERM"),
+        }
+    }
+}
