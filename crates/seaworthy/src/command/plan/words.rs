@@ -56,7 +56,7 @@ pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
     let say = |load| {
         format!(
             "nobody said what one task can bear, so any one is taken to bear all {load} requests a second; say it \
-             with --capacity, or with balancing.most_in_flight in the file"
+             with --capacity, or with `most_in_flight` in the file"
         )
     };
     unknown.map(say).into_iter().collect()
