@@ -4,19 +4,19 @@
 //! rate μ; `c` repairs go on at a time. That is the birth and death chain of every textbook (Trivedi,
 //! "Probability and statistics with reliability, queuing, and computer science applications",
 //! chapter 8), and [`Group`] has its closed forms. [`Model`] adds what decides in practice: causes that
-//! take all tasks at once, deployments, and repairs that take about as long each time. Its exact
-//! steady state for exponential times is [`Model::steady`], and [`chain`] simulates it.
+//! take all tasks at once, deployments, and repairs that take about as long each time. What it loses is
+//! [`Model::lost`] in closed form, and [`chain`] simulates it.
 //!
 //! Rates are per second and times in seconds, unless an item says otherwise.
 
 pub mod chain;
 mod estimate;
+mod lost;
 mod model;
-mod steady;
 
 pub use estimate::Interval;
+pub use lost::Lost;
 pub use model::{Deployments, Loss, Model, Repair, Span};
-pub use steady::Steady;
 
 /// Seconds of a year of 365 days.
 pub const YEAR: f64 = 365.0 * DAY;
@@ -109,11 +109,11 @@ pub fn failure_before_repair(others: u32, failure_rate: f64, repair_rate: f64) -
 }
 
 /// The share of requests that fail because they go to a task that is broken and not yet known to be,
-/// if none is tried again: `λ·T`, whatever the number of tasks, since `n` of them fail `n` times as
-/// often and each gets `1/n` of the requests. Another task does not buy this; earlier detection and
+/// if none is tried again: `λ·T / (1 + λ·T)`, whatever the number of tasks, since `n` of them fail `n` times
+/// as often and each gets `1/n` of the requests. Another task does not buy this; earlier detection and
 /// another try do.
 pub fn undetected_share(failure_rate: f64, detection: f64) -> f64 {
-    failure_rate * detection
+    failure_rate * detection / (1.0 + failure_rate * detection)
 }
 
 #[cfg(test)]

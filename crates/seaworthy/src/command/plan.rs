@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 use seaworthy_sim::availability::Span;
 use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
+use serde_json::{Map, Value};
 
 /// Says how many tasks, and which settings, keep the failed share of requests below a target, and what
 /// each change would buy
@@ -37,53 +38,53 @@ pub(crate) struct Args {
     /// The fleet file, as `seaworthy up` takes it
     file: PathBuf,
     /// The share of requests that must succeed, such as 99.95%
-    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     target: f64,
     /// Which service, if the file has more than one
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     /// Requests a second that come
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     load: Option<f64>,
     /// Requests a second that one task can bear; without it, what its `most_in_flight` allows, or any
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     capacity: Option<f64>,
     /// Time to the failure of one task, on average
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = mean, allow_hyphen_values = true)]
     mttf: Duration,
     /// What one task costs a month
-    #[arg(long, value_name = "PRICE", default_value_t = 15.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PRICE", default_value = "15", value_parser = number, allow_hyphen_values = true)]
     price: f64,
     /// Take starts, and how soon a hang is found, from the reports in this directory, as `seaworthy drill
     /// --json` writes them
     #[arg(long, value_name = "DIR")]
     drills: Option<PathBuf>,
     /// From the start of a process to its readiness, if no drill tells: a time or a span
-    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span, conflicts_with = "drills")]
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span, allow_hyphen_values = true, conflicts_with = "drills")]
     start: Span,
     /// How long an answer takes
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time, allow_hyphen_values = true)]
     latency: Duration,
     /// After so long an answer is too late
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time, allow_hyphen_values = true)]
     patience: Duration,
     /// Of all failures, those in which a task hangs instead of dying
-    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_hyphen_values = true)]
     hangs: f64,
     /// Of all failures, those in which a task fails its requests and passes its checks
-    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, allow_hyphen_values = true)]
     sick: f64,
     /// Until somebody stops such a task, if requests do not show it
-    #[arg(long, value_name = "TIME", default_value = "15min", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "15min", value_parser = time, allow_hyphen_values = true)]
     noticed: Duration,
     /// Of all failures of a task, those that take all tasks at once
-    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_hyphen_values = true)]
     common_cause: f64,
     /// Of all requests, those that may not be sent twice
-    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_hyphen_values = true)]
     writes: f64,
     /// Deployments a month
-    #[arg(long, value_name = "N", default_value_t = 20.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = number, allow_hyphen_values = true)]
     deployments: f64,
     /// Tell it as JSON
     #[arg(long)]
@@ -95,18 +96,31 @@ fn percent(text: &str) -> Result<f64, String> {
     number.parse().map_err(|_| "allowed is a percentage, such as 99.95%".to_owned())
 }
 
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "allowed is a number, such as 15 or 0.5".to_owned())
+}
+
 fn time(text: &str) -> Result<Duration, String> {
-    let allowed = "allowed is a time above 0, such as 30d, 90s or 100ms";
-    humantime::parse_duration(text).map_err(|error| format!("{error}; {allowed}"))
+    duration(text, "a time, such as 30d, 90s or 100ms")
+}
+
+fn mean(text: &str) -> Result<Duration, String> {
+    let allowed = "the time on average, such as 30d; it is exponential, as a failure is at any moment as \
+                   likely, and no other distribution is known";
+    duration(text, allowed)
 }
 
 fn span(text: &str) -> Result<Span, String> {
     let (low, high) = text.split_once("..").unwrap_or((text, text));
-    let one = |text| {
-        let allowed = "allowed is a time, or a span in which any time is as likely, such as 2s..5s";
-        humantime::parse_duration(text).map_err(|error| format!("{error}; {allowed}"))
-    };
-    Ok((one(low)?.as_secs_f64(), one(high)?.as_secs_f64()))
+    let allowed = "a time, or a span in which any time is as likely, such as 2s..5s; no other distribution \
+                   is known";
+    let one = |text| duration(text, allowed).map(|time| time.as_secs_f64());
+    Ok((one(low)?, one(high)?))
+}
+
+fn duration(text: &str, allowed: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("`{text}` is no time; allowed is {allowed}"))
 }
 
 /// Answers what `args` ask.
@@ -186,15 +200,17 @@ fn evidence(directory: &Path) -> anyhow::Result<Evidence> {
     for file in &files {
         let name = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("{name}"))?;
-        let report: Report = serde_json::from_str(&text)
+        // Read as a list, its fields would be taken in their order.
+        let report = serde_json::from_str::<Map<String, Value>>(&text)
+            .and_then(|fields| serde_json::from_value::<Report>(Value::Object(fields)))
             .with_context(|| format!("{name}: is no report of `seaworthy drill --json`, and --drills takes no other *.json"))?;
         evidence.add(&report).map_err(|problem| anyhow::anyhow!("{name}: {problem}"))?;
     }
     if evidence.is_empty() {
         bail!(
-            "--drills {place}: {} reports tell of no task that was replaced or hung; allowed are *.json files \
+            "--drills {place}: none of {} tells of a task that was replaced or hung; allowed are *.json files \
              that `seaworthy drill --json` wrote, of drills that stop, kill or hang tasks",
-            files.len()
+            amounts::many(files.len(), "report")
         );
     }
     Ok(evidence)

@@ -133,33 +133,46 @@ impl Loss {
 impl Repair {
     /// The mean, in seconds.
     pub fn mean(&self) -> f64 {
-        let middle = |(low, high): Span| f64::midpoint(low, high);
-        match *self {
-            Self::Exponential { mean } => mean,
-            Self::Constant { seconds } => seconds,
-            Self::Uniform(span) => middle(span),
-            Self::Mixed { share, first, second } => {
-                (1.0 - share) * middle(first) + share * middle(second)
-            }
-        }
+        self.of_spans(|mean| mean, |(low, high)| f64::midpoint(low, high))
     }
 
-    /// The time by which this share of many repairs that began together have ended: above 0, below 1.
-    pub fn quantile(&self, share: f64) -> f64 {
-        match *self {
-            Self::Exponential { mean } => -mean * libm::log1p(-share),
-            Self::Constant { seconds } => seconds,
-            Self::Uniform(span) => within(span, share),
-            Self::Mixed { share: later, first, second } => {
-                let ended = |by| (1.0 - later) * before(first, by) + later * before(second, by);
-                let (mut low, mut high) = (first.0.min(second.0), first.1.max(second.1));
-                // Until nothing is left between them.
-                for _ in 0..60 {
-                    let middle = f64::midpoint(low, high);
-                    if ended(middle) < share { low = middle } else { high = middle }
-                }
-                high
+    /// The chance that one takes longer than that.
+    pub(super) fn lasts(&self, time: f64) -> f64 {
+        self.of_spans(|mean| libm::exp(-time / mean), |span| 1.0 - before(span, time))
+    }
+
+    /// How many seconds one takes beyond that, on average over all.
+    pub(super) fn beyond(&self, time: f64) -> f64 {
+        let exponential = |mean: f64| mean * libm::exp(-time / mean);
+        self.of_spans(exponential, |(low, high)| {
+            if time <= low {
+                f64::midpoint(low, high) - time
+            } else {
+                let left = (high - time).max(0.0);
+                left * left / (2.0 * (high - low)).max(f64::MIN_POSITIVE)
             }
+        })
+    }
+
+    /// Times between which [`lasts`](Self::lasts) has no corner, in order; nothing of note is beyond.
+    pub(super) fn edges(&self) -> [f64; 4] {
+        let mut edges = match *self {
+            Self::Exponential { mean } => [0.1, 1.0, 5.0, 30.0].map(|times| times * mean),
+            Self::Constant { seconds } => [seconds; 4],
+            Self::Uniform((low, high)) => [low, low, high, high],
+            Self::Mixed { first, second, .. } => [first.0, first.1, second.0, second.1],
+        };
+        edges.sort_by(f64::total_cmp);
+        edges
+    }
+
+    /// What holds for a span, or for an exponential time of some mean; of two spans, on average.
+    fn of_spans(&self, exponential: impl Fn(f64) -> f64, of: impl Fn(Span) -> f64) -> f64 {
+        match *self {
+            Self::Exponential { mean } => exponential(mean),
+            Self::Constant { seconds } => of((seconds, seconds)),
+            Self::Uniform(span) => of(span),
+            Self::Mixed { share, first, second } => (1.0 - share) * of(first) + share * of(second),
         }
     }
 
@@ -169,7 +182,9 @@ impl Repair {
             // What is left of a number that has told the kind is uniform again.
             Self::Mixed { share, second, .. } if unit <= share => within(second, unit / share),
             Self::Mixed { share, first, .. } => within(first, (unit - share) / (1.0 - share)),
-            _ => self.quantile(1.0 - unit),
+            Self::Uniform(span) => within(span, 1.0 - unit),
+            Self::Exponential { mean } => -mean * libm::log1p(unit - 1.0),
+            Self::Constant { seconds } => seconds,
         }
     }
 }

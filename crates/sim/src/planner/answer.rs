@@ -3,9 +3,9 @@
 use seaworthy_core::fleet::ConfigError;
 
 use super::expected::{Expected, Known, model};
-use super::refusal::refusal;
+use super::refusal::{least_mttf, refusal};
 use super::staircase::staircase;
-use super::{Candidate, Question};
+use super::{Candidate, Question, World};
 use crate::availability::Interval;
 use crate::availability::chain::{Method, Until};
 
@@ -50,9 +50,15 @@ pub struct Answer {
     pub buys: Vec<Assessed>,
     /// Changes that alone would do nothing to the file.
     pub idle: Vec<String>,
+    /// If nothing can work because tasks fail too often: the shortest time to failure with which something
+    /// can, and the cheapest then.
+    pub eased: Option<(f64, Assessed)>,
     /// From the file, or the least that works, to the best there is: at each step the change that buys
-    /// most.
+    /// most for its price.
     pub steps: Vec<Assessed>,
+    /// If none meets the target: so many times as rarely failures would have to come for the nearest to
+    /// meet it, as the odds of each cause fall with them, or faster. None if no request succeeds.
+    pub rarer: Option<f64>,
     /// What cannot work, for each reason once.
     pub refused: Vec<Refused>,
     /// How many candidates there were.
@@ -61,6 +67,8 @@ pub struct Answer {
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
 pub(super) const WORTH: f64 = 0.01;
+/// With more tasks down on average nothing is simulated.
+const MOST_DOWN: f64 = 3.0;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -68,6 +76,7 @@ const SAME: f64 = 1e-9;
 pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     question.check()?;
     let all = Candidate::all(question);
+    let least = all.iter().filter_map(|one| least_mttf(question, one)).min_by(f64::total_cmp);
     let candidates = all.len();
     let (mut assessed, mut refused, mut known) = (Vec::new(), Vec::new(), Known::default());
     for candidate in all {
@@ -89,7 +98,18 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     });
     let cheapest = assessed.iter().find(|one| one.meets(question));
     let nearest = assessed.iter().min_by(|a, b| a.failed().total_cmp(&b.failed()));
+    let eased = least.filter(|_| assessed.is_empty()).and_then(|mttf| {
+        let world = World { mttf, ..question.world };
+        let answer = ask(&Question { world, ..question.clone() }).ok()?;
+        answer.cheapest.or(answer.nearest).map(|one| (mttf, one)).or(answer.eased)
+    });
+    let odds = |share: f64| share / (1.0 - share);
+    let rarer = nearest.filter(|_| cheapest.is_none());
+    let rarer = rarer.map(|one| (1.0 + WORTH) * odds(one.failed()) / odds(question.tolerated()));
+    let rarer = rarer.filter(|times| times.is_finite());
     Ok(Answer {
+        eased,
+        rarer,
         needed: question.needed(),
         cheapest: cheapest.cloned(),
         nearest: nearest.cloned(),
@@ -164,12 +184,15 @@ impl Assessed {
         self.failed() <= question.tolerated()
     }
 
-    /// The share of requests that fail because too few tasks are up, by the reduced simulation: repairs are
-    /// not exponential in it, and the first task that is back ends an outage of all.
-    pub fn simulate(&self, question: &Question<'_>) -> Interval {
+    /// The share of requests that fail because too few tasks are up, by the reduced simulation. None if
+    /// tasks are so many, and fail so often, that they are hardly ever all up: it goes from one such moment
+    /// to the next.
+    pub fn simulate(&self, question: &Question<'_>) -> Option<Interval> {
         let model = model(question, &self.candidate, &self.expected.timing);
-        let until = Until::HalfWidth { share: 0.05, most: 1_000_000 };
-        model.estimate(Method::Biased, question.seed, until).unavailability
+        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+        let until = Until::HalfWidth { share: 0.05, most: 100_000 };
+        let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
+        (down <= MOST_DOWN).then(simulated)
     }
 
     /// The failed share with no luck.

@@ -37,6 +37,8 @@ struct Choice<T> {
 
 /// As it is if the file does not say.
 const RETRIED: &str = "500,502-504";
+/// No bulkhead has more.
+const MOST_PERMITS: f64 = 1_000_000.0;
 /// Timeouts worth a look.
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)];
 
@@ -60,6 +62,7 @@ impl Candidate {
     pub(super) fn all(question: &Question<'_>) -> Vec<Self> {
         let now = Self::of(question.service);
         let needed = question.needed();
+        let latency = Duration::from_secs_f64(question.world.latency);
         let mut all = Vec::new();
         for tasks in counts(needed, now.tasks) {
             let same = tasks == now.tasks;
@@ -80,7 +83,7 @@ impl Candidate {
         });
         let statuses = statuses(&now.route, question);
         let all = spread(all, &statuses, |candidate, status| candidate.route.retry_status = status);
-        let all = spread(all, &timeouts(&now.route), |candidate, timeout| {
+        let all = spread(all, &timeouts(&now.route, latency), |candidate, timeout| {
             candidate.route.guard.timeout = timeout;
         });
         let breakers = toggle(now.route.guard.breaker.clone(), "breaker.enabled");
@@ -235,17 +238,22 @@ fn statuses(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>
     choices(now.retry_status.clone(), on)
 }
 
-fn timeouts(now: &Route) -> Vec<Choice<Option<Duration>>> {
+/// Shorter ones, and a longer one if no answer would come within the file's.
+fn timeouts(now: &Route, latency: Duration) -> Vec<Choice<Option<Duration>>> {
     let timeout = now.guard.timeout;
     let shorter = TIMEOUTS.into_iter().filter(|other| timeout.is_none_or(|now| *other < now));
-    let others = shorter.map(|other| (Some(other), format!("call.timeout = \"{}\"", say(other))));
-    choices(timeout, others)
+    let longer = timeout.filter(|timeout| *timeout <= latency).map(|_| latency * 2);
+    let others = shorter.chain(longer);
+    choices(
+        timeout,
+        others.map(|other| (Some(other), format!("call.timeout = \"{}\"", say(other)))),
+    )
 }
 
 /// As many as are under way at the load, twice, and room to breathe.
 fn bulkheads(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<bulkhead::Config>>> {
-    let size =
-        question.load.map_or(100, |load| (2.0 * load * question.world.latency).ceil() as u32 + 10);
+    let under_way = |load: f64| (2.0 * load * question.world.latency).ceil() + 10.0;
+    let size = question.load.map_or(100, |load| f64::min(under_way(load), MOST_PERMITS) as u32);
     let others = [
         (Some(bulkhead::Config::Fixed(size)), format!("bulkhead.size = {size}")),
         (None, "bulkhead.enabled = false".to_owned()),

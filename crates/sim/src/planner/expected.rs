@@ -6,7 +6,7 @@ use super::harm::harm;
 use super::overload::loss;
 use super::timing::Timing;
 use super::{Candidate, Question};
-use crate::availability::{Deployments, Interval, MONTH, Model, Span, failure_within};
+use crate::availability::{Deployments, Interval, Lost, MONTH, Model, Span, failure_within};
 
 /// Shares of all requests that fail, by what makes them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -50,9 +50,9 @@ pub(super) struct Known(Vec<(Model, Causes)>);
 // === impl Causes ===
 
 impl Causes {
-    /// All of them.
+    /// All of them; where they are so large that they overlap, no request fails twice.
     pub fn total(&self) -> f64 {
-        self.down() + self.detection + self.sick + self.cut
+        (self.down() + self.detection + self.sick + self.cut).min(1.0)
     }
 
     /// Those for which too few tasks are up: what the simulation counts.
@@ -74,21 +74,8 @@ impl Causes {
 
     /// What fails because too few tasks are up.
     fn of_tasks(model: &Model) -> Self {
-        let Model { tasks, needed, .. } = *model;
-        let undisturbed = Model { common_rate: 0.0, ..*model };
-        let replicas = Model { deployments: None, ..undisturbed }.steady().lost;
-        let deployments = match model.deployments {
-            Some(_) => (undisturbed.steady().lost - replicas).max(0.0),
-            None => 0.0,
-        };
-        // One after the other is back, until there are as many as are needed.
-        let back = |count: u32| match count {
-            0 => model.loss.waiting(),
-            _ => model.repair.quantile(f64::from(count) / f64::from(tasks + 1)),
-        };
-        let alone = |up| (back(up + 1) - back(up)).max(0.0) * model.loss.share(up);
-        let common_cause = model.common_rate * (0..needed).map(alone).sum::<f64>();
-        Self { replicas, common_cause, deployments, ..Self::default() }
+        let Lost { alone, together, deployments } = model.lost();
+        Self { replicas: alone, common_cause: together, deployments, ..Self::default() }
     }
 }
 

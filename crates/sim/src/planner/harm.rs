@@ -18,7 +18,7 @@ pub(super) fn harm(
     let rate = 1.0 / world.mttf;
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let spare = candidate.tasks > question.needed();
-    let sick = rate * sick * sickness(question, candidate, spare);
+    let sick = undetected_share(rate * sick, sickness(question, candidate, spare));
     if !spare {
         return Causes { sick, ..causes };
     }
@@ -67,7 +67,7 @@ fn sickness(question: &Question<'_>, candidate: &Candidate, spare: bool) -> f64 
     let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
     let found = rules.zip(candidate.each(question));
     let found = found.map(|(rules, each)| f64::from(rules.consecutive) / each);
-    let seconds = found.unwrap_or(question.world.noticed);
+    let seconds = found.unwrap_or(f64::INFINITY).min(question.world.noticed);
     let again = spare && candidate.tries_failures();
     seconds * lost(question, candidate, again, candidate.route.budget.as_ref(), seconds)
 }

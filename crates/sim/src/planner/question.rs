@@ -1,18 +1,19 @@
 //! What is asked, and of what world.
 
-use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use seaworthy_core::fleet::{ConfigError, Service};
 
 use super::Evidence;
-use crate::availability::Span;
+use crate::availability::{DAY, Span};
 
 /// What is asked of the planner.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
     /// As the fleet file has it.
     pub service: &'a Service,
-    /// The percentage of requests that must succeed: above 0 and below 100.
+    /// The percentage of requests that must succeed: 1 to 99.9999999.
     pub target: f64,
     /// Requests per second that come, if that is known.
     pub load: Option<f64>,
@@ -53,6 +54,14 @@ pub struct World {
     pub deployments: f64,
 }
 
+/// In percent: no fleet never fails.
+const TARGETS: RangeInclusive<f64> = 1.0..=99.999_999_9;
+/// Requests a second.
+const RATES: RangeInclusive<f64> = 0.000_001..=1_000_000.0;
+/// A microsecond.
+const SHORTEST: f64 = 0.000_001;
+/// A thousand years.
+const LONGEST: f64 = 1000.0 * 365.25 * DAY;
 /// No service has more tasks.
 pub(super) const MOST_TASKS: u32 = 100;
 
@@ -73,37 +82,63 @@ impl Question<'_> {
             start,
             deployments,
         } = self.world;
-        let target = |value: f64| value > 0.0 && value < 100.0;
-        within("--target", self.target, target, "above 0 % and below 100 %: no fleet never fails")?;
-        let count = f64::from(self.service.cluster.desired_count);
-        within("desired_count", count, |count| count > 0.0, "1 to 100, to reckon from")?;
-        let positive = |value: f64| value > 0.0;
-        let allowed = "a number above 0";
-        let rates = [("--load", self.load), ("--capacity", self.capacity)];
-        for (key, value) in rates.iter().filter_map(|(key, value)| Some((key, (*value)?))) {
-            within(key, value, positive, allowed)?;
+        self.check_target()?;
+        let tasks = 1.0..=f64::from(MOST_TASKS);
+        within(
+            "desired_count",
+            f64::from(self.service.cluster.desired_count),
+            tasks,
+            " to reckon from",
+        )?;
+        for (key, value) in [("--load", self.load), ("--capacity", self.capacity)] {
+            value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
         }
-        within("--mttf", mttf, positive, "any time above 0, such as 30d")?;
-        within("--latency", latency, positive, "any time above 0, such as 100ms")?;
-        let beyond = format_args!("any time longer than --latency, {latency} s");
-        within("--patience", patience, |value| value > latency, beyond)?;
-        within("--noticed", noticed, positive, "any time above 0, such as 15min")?;
-        let not_negative = |value: f64| value >= 0.0;
-        within("--price", self.price, not_negative, "0 or more")?;
-        within("--deployments", deployments, not_negative, "0 or more a month")?;
-        within("--start", start.0, |low| low <= start.1, "a time, or a span from short to long")?;
-        let percent = |value: f64| (0.0..=100.0).contains(&value);
+        for (key, value) in [("--mttf", mttf), ("--latency", latency), ("--noticed", noticed)] {
+            if !(SHORTEST..=LONGEST).contains(&value) {
+                let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+        if patience <= latency {
+            let problem = format!(
+                "every answer takes {latency} s, and after {patience} s it is too late; allowed is a --patience \
+                 longer than --latency, such as --patience {:?}",
+                Duration::from_secs_f64(2.0 * latency)
+            );
+            return Err(ConfigError::new("--latency and --patience", problem));
+        }
+        within("--price", self.price, 0.0..=1e6, "")?;
+        within("--deployments", deployments, 0.0..=1e6, " a month")?;
+        if start.0 > start.1 {
+            let problem = format!(
+                "{} s to {} s ends before it begins; allowed is a span from short to long, such as {1}s..{0}s",
+                start.0, start.1
+            );
+            return Err(ConfigError::new("--start", problem));
+        }
         for (key, value) in [
             ("--common-cause", common_percent),
             ("--hangs", hangs_percent),
             ("--sick", sick_percent),
             ("--writes", writes_percent),
+            ("--hangs and --sick together", hangs_percent + sick_percent),
         ] {
-            within(key, value, percent, "0 % to 100 %")?;
+            within(key, value, 0.0..=100.0, " %")?;
         }
-        let both = hangs_percent + sick_percent;
-        within("--hangs and --sick", both, percent, "0 % to 100 % together")?;
         self.check_load()
+    }
+
+    /// Nobody means a target below one percent: who says 0.9995 means 99.95 %.
+    fn check_target(&self) -> Result<(), ConfigError> {
+        let target = self.target;
+        if target > 0.0 && target < *TARGETS.start() {
+            let percent = (target * 1e9).round() / 1e7;
+            let problem = format!(
+                "{target} is a percentage, and too small; the share {target} is {percent}%"
+            );
+            return Err(ConfigError::new("--target", problem));
+        }
+        within("--target", target, TARGETS, " %")
     }
 
     fn check_load(&self) -> Result<(), ConfigError> {
@@ -155,11 +190,16 @@ impl Question<'_> {
 fn within(
     key: &str,
     value: f64,
-    allowed: impl Fn(f64) -> bool,
-    words: impl Display,
+    allowed: RangeInclusive<f64>,
+    unit: &str,
 ) -> Result<(), ConfigError> {
-    if value.is_finite() && allowed(value) {
+    if allowed.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::new(key, format_args!("{value} is out of range; allowed is {words}")))
+    let (low, high) = allowed.into_inner();
+    let nearest = if value > high { high } else { low };
+    let problem = format!(
+        "{value} is out of range; allowed is {low} to {high}{unit}, of which {nearest} is the nearest"
+    );
+    Err(ConfigError::new(key, problem))
 }

@@ -13,6 +13,7 @@ pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<
         .or_else(|| deployment(question, candidate))
         .or_else(|| times(question, candidate))
         .or_else(|| policies(question, candidate))
+        .or_else(|| failures(question, candidate))
 }
 
 fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
@@ -45,18 +46,30 @@ fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> 
 }
 
 fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let (mttf, window) = (question.world.mttf, Timing::new(question, candidate).window().1);
-    if mttf <= window {
-        return Some(format!(
-            "a task fails once in {mttf} s (--mttf), and until another one is there it takes up to {window:.0} s: \
-             no number of them would last"
-        ));
-    }
     let latency = Duration::from_secs_f64(question.world.latency);
     let timeout = candidate.route.guard.timeout.filter(|timeout| *timeout <= latency)?;
     Some(format!(
         "call.timeout of {timeout:?} is no longer than an answer takes, {latency:?}: every request would \
          fail"
+    ))
+}
+
+/// Above a tenth of a task's life, times in which tasks are bad overlap.
+const RARE: f64 = 10.0;
+
+/// The shortest time to failure with which a candidate can be reckoned, if that is not asked for.
+pub(super) fn least_mttf(question: &Question<'_>, candidate: &Candidate) -> Option<f64> {
+    let least = (RARE * Timing::new(question, candidate).window().1).ceil();
+    (question.world.mttf < least).then_some(least)
+}
+
+fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let least = least_mttf(question, candidate)?;
+    Some(format!(
+        "a task fails once in {} s (--mttf), and until another one is there it takes up to {:.0} s: what \
+         overlaps so much cannot be added up; allowed is --mttf {least}s or more",
+        question.world.mttf,
+        least / RARE
     ))
 }
 

@@ -1,6 +1,8 @@
 //! Amounts, as people read them.
 
-use seaworthy_sim::availability::Span;
+use std::fmt::Display;
+
+use seaworthy_sim::availability::{DAY, MONTH, Span};
 
 /// One time, or two.
 pub(super) fn span((low, high): Span) -> String {
@@ -12,12 +14,36 @@ pub(super) fn share(share: f64) -> String {
     if share == 0.0 { "0".to_owned() } else { format!("{share:.1e}") }
 }
 
-pub(super) fn tasks(count: u32) -> String {
-    format!("{count} task{}", if count == 1 { "" } else { "s" })
+/// One of them, or several.
+pub(super) fn many(count: impl Display, one: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {one}{plural}")
 }
 
 pub(super) fn money(amount: f64) -> String {
     if amount.fract() == 0.0 { format!("${amount}") } else { format!("${amount:.2}") }
+}
+
+/// A percentage that is a little lower, with as many nines and two digits more.
+pub(super) fn below(percent: f64) -> String {
+    let digits = (1.0 - (1.0 - percent / 100.0).log10()).clamp(1.0, 9.0).ceil();
+    let parts = 10_f64.powf(digits);
+    format!("{}%", (percent * parts).floor() / parts)
+}
+
+/// What is paid beyond that.
+pub(super) fn more(amount: f64) -> String {
+    format!("{}{}", sign(amount), money(amount.abs()))
+}
+
+/// What a share of all requests is of a month, more or less.
+pub(super) fn change(share: f64) -> String {
+    format!("{}{}", sign(share), seconds(share.abs() * MONTH))
+}
+
+fn sign(number: f64) -> char {
+    if number < 0.0 { '-' } else { '+' }
 }
 
 /// With two digits at least, in the unit in which that is short.
@@ -29,6 +55,7 @@ pub(super) fn seconds(seconds: f64) -> String {
         some if some < 9.5 => format!("{some:.1} s"),
         some if some < 600.0 => format!("{some:.0} s"),
         some if some < 36_000.0 => format!("{:.0} min", some / 60.0),
-        many => format!("{:.1} h", many / 3600.0),
+        many if many < 172_800.0 => format!("{:.1} h", many / 3600.0),
+        more => format!("{:.1} days", more / DAY),
     }
 }

@@ -1,9 +1,8 @@
 //! What an answer stands on, in plain words.
 
-use seaworthy_sim::availability::DAY;
 use seaworthy_sim::planner::{Answer, Question, World};
 
-use super::amounts::{seconds, share, span};
+use super::amounts::{many, seconds, share, span};
 
 /// Each with the option that says otherwise, if there is one.
 pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<String> {
@@ -11,7 +10,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         question.world;
     let World { sick_percent, noticed, deployments, .. } = question.world;
     let mut all = vec![
-        format!("each task fails once in {:.1} days on average, at any time as likely (--mttf)", mttf / DAY),
+        format!("each task fails once in {} on average, at any time as likely (--mttf)", seconds(mttf)),
         format!("{common_percent} % of these failures take all tasks at once (--common-cause); else they are independent"),
         format!("{hangs_percent} % of failures are hangs (--hangs), found by health checks or by requests; that a task has died is known at once"),
         sick(sick_percent, noticed),
@@ -19,9 +18,9 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         needed(question),
         overload(question, answer),
         format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
-        format!("{deployments} deployments a month (--deployments), in which as many tasks serve as the floor keeps, to their end"),
+        format!("{} a month (--deployments), in which as many tasks serve as the floor keeps, to their end", many(deployments, "deployment")),
         "a bad task gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
-        "failed share: in closed form, with exponential times; simulated: with times as they are, by importance sampling (failures are forced, and weights take that back), and a 95 % interval; both are only as good as what is taken for granted".to_owned(),
+        "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
     if question.load.is_none() {
@@ -43,7 +42,11 @@ fn sick(percent: f64, noticed: f64) -> String {
 fn start(question: &Question<'_>) -> String {
     let measured = question.evidence.as_ref().and_then(|evidence| {
         let starts = evidence.starts();
-        Some(format!("{} to be ready: measured {} times", span(starts.span()?), starts.count()))
+        Some(format!(
+            "{} to be ready: measured {}",
+            span(starts.span()?),
+            many(starts.count(), "time")
+        ))
     });
     let taken =
         || format!("{} to be ready (--start): nothing was measured", span(question.world.start));

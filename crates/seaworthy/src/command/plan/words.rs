@@ -2,27 +2,29 @@
 
 use std::fmt::Write;
 
-use seaworthy_sim::availability::{Interval, MONTH};
+use seaworthy_sim::availability::{DAY, Interval, MONTH};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{money, seconds, share, span, tasks};
+use super::amounts::{below, change, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
 /// No table of alternatives is longer.
 const MOST_ROWS: usize = 15;
+/// A difference below this share is none.
+const ROUNDED: f64 = 0.01;
 
 /// All of it.
 pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     let mut text = head(question, answer);
+    for told in warnings(question) {
+        let _ = writeln!(text, "WARNING: {told}");
+    }
     if !answer.pareto.is_empty() {
         text +=
             "\nWORTH CHOOSING: no other is better in price, failed share and number of changes\n";
         text += &pareto(question, answer);
-        let name = &question.service.name;
-        let _ =
-            writeln!(text, "Changes are keys of [service.{name}]; what they do not name stays.");
     }
     text += &verdict(question, answer);
     text += &causes(answer);
@@ -48,6 +50,18 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
     )
 }
 
+/// What an answer should not be believed without.
+pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
+    let unknown = question.load.filter(|_| question.demand().is_none());
+    let say = |load| {
+        format!(
+            "nobody said what one task can bear, so any one is taken to bear all {load} requests a second; say it \
+             with --capacity, or with `most_in_flight` in the file"
+        )
+    };
+    unknown.map(say).into_iter().collect()
+}
+
 fn pareto(question: &Question<'_>, answer: &Answer) -> String {
     let mut table = Table::new(&[
         "TASKS",
@@ -60,9 +74,18 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
         "SECOND FAILURE IN IT",
         "CHANGES",
     ]);
+    let mut beyond = Vec::new();
     for one in answer.pareto.iter().take(MOST_ROWS) {
         let expected = &one.expected;
         let failed = expected.causes.total();
+        let simulated = one.simulate(question).map(|down| expected.simulated(down));
+        let differs = |known: &Interval| {
+            let bound = known.half_width.map(|half| half.max(failed * ROUNDED));
+            bound.is_some_and(|bound| (known.value - failed).abs() > bound)
+        };
+        if let Some(known) = simulated.filter(differs) {
+            beyond.push(format!("{failed:.2e} and {known}"));
+        }
         let good = if one.meets(question) { GOOD } else { BAD };
         table.row([
             cell(PLAIN, one.candidate.tasks),
@@ -70,13 +93,29 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             cell(good, share(failed)),
             cell(good, seconds(failed * MONTH)),
             range(expected.range()),
-            cell(PLAIN, interval(expected.simulated(one.simulate(question)))),
+            cell(PLAIN, simulated.map_or("too crowded".to_owned(), interval)),
             cell(PLAIN, span(expected.window)),
             cell(PLAIN, share(expected.second_failure)),
             changes(one),
         ]);
     }
-    table.render()
+    let name = &question.service.name;
+    let mut text = table.render();
+    let _ = writeln!(
+        text,
+        "Changes are keys of [service.{name}]; what they do not name stays.\n\
+         SHORTEST TO LONGEST is of starts, replacements and detection alone: how often tasks fail, hang, are \
+         sick or fail together is as given (--mttf, --hangs, --sick, --common-cause)."
+    );
+    if !beyond.is_empty() {
+        let _ = writeln!(
+            text,
+            "FAILED SHARE and SIMULATED are two reckonings of the same, and differ by more than the interval, as one \
+             in twenty does by chance (and rows draw the same numbers): {}.",
+            beyond.join("; ")
+        );
+    }
+    text
 }
 
 fn verdict(question: &Question<'_>, answer: &Answer) -> String {
@@ -84,7 +123,7 @@ fn verdict(question: &Question<'_>, answer: &Answer) -> String {
         let failed = one.expected.causes.total();
         format!(
             "{}, {} a month, {:.5} % succeed, {} a month fail; {}",
-            tasks(one.candidate.tasks),
+            many(one.candidate.tasks, "task"),
             money(one.price),
             100.0 * (1.0 - failed),
             seconds(failed * MONTH),
@@ -100,15 +139,30 @@ fn verdict(question: &Question<'_>, answer: &Answer) -> String {
             )
         }
         (None, Some(nearest)) => {
-            let percent = 100.0 * (1.0 - nearest.expected.range().1);
+            let slow = &nearest.expected.slow;
+            let percent = 100.0 * (1.0 - slow.total());
+            let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
+            let rarer = answer.rarer.map(|rarer| {
+                let days = (question.world.mttf * rarer / DAY).ceil();
+                format!("failures that come {rarer:.1} times as rarely (--mttf {days}d)")
+            });
+            let would: Vec<String> = lower.into_iter().chain(rarer).collect();
             format!(
                 "\nNone of {} candidates meets {target} %. The nearest: {}; with all times at their longest \
-                 it meets {percent:.5} %\n",
+                 it meets {percent:.5} %, and most of what fails is of {}.\n\
+                 What would do: {}\n",
                 answer.candidates,
-                describe(nearest)
+                describe(nearest),
+                most_of(&Causes::default(), slow),
+                would.join(", or ")
             )
         }
-        (None, None) => format!("\nNone of {} candidates can work.\n", answer.candidates),
+        (None, None) => {
+            let eased = answer.eased.as_ref().map_or(String::new(), |(mttf, one)| {
+                format!(" The nearest that can, with --mttf {mttf}s: {}", describe(one))
+            });
+            format!("\nNone of {} candidates can work.{eased}\n", answer.candidates)
+        }
     }
 }
 
@@ -135,27 +189,32 @@ fn causes(answer: &Answer) -> String {
     format!("\nWHAT MAKES REQUESTS FAIL\n{}", table.render())
 }
 
-/// One change after the other, each the one that buys most.
+/// One change after the other, each with its own price.
 fn steps(question: &Question<'_>, answer: &Answer) -> String {
     let Some(first) = answer.steps.first() else { return String::new() };
-    let mut table = Table::new(&["SUCCEED", "NINES", "PRICE", "MOSTLY OF", "CHANGE"]);
+    let mut table =
+        Table::new(&["SUCCEED", "NINES", "BUYS", "FOR", "PRICE", "MOSTLY OF", "CHANGE"]);
     let mut before = first;
     for one in &answer.steps {
         let failed = one.expected.causes.total();
         let known = &before.candidate.changes;
         let own = one.candidate.changes.iter().find(|change| !known.contains(change));
         let style = if one.meets(question) { GOOD } else { BAD };
+        let of_step = |text: String| cell(PLAIN, own.map_or(String::new(), |_| text));
         table.row([
             cell(style, format!("{:.6} %", 100.0 * (1.0 - failed))),
             cell(style, format!("{:.1}", -failed.log10())),
+            of_step(change(failed - before.expected.causes.total())),
+            of_step(more(one.price - before.price)),
             cell(PLAIN, money(one.price)),
-            cell(PLAIN, own.map_or("", |_| most_of(&before.expected.causes, &one.expected.causes))),
+            of_step(most_of(&before.expected.causes, &one.expected.causes).to_owned()),
             own.map_or_else(|| changes(one), |change| cell(PLAIN, change)),
         ]);
         before = one;
     }
     format!(
-        "\nWHICH NINE IS BOUGHT BY WHAT: each line adds the change that buys most\n{}",
+        "\nWHICH NINE IS BOUGHT BY WHAT: each line adds one change, first those for nothing that buy most, \
+         then those that buy most for their price\n{}",
         table.render()
     )
 }
@@ -168,12 +227,10 @@ fn buys(answer: &Answer) -> String {
         let after = &one.expected.causes;
         let (from, to) = (before.total(), after.total());
         let style = if to < from { GOOD } else { BAD };
-        let more = one.price - now.price;
-        let sign = |number: f64| if number < 0.0 { "-" } else { "+" };
         table.row([
-            cell(PLAIN, format!("{}{}", sign(more), money(more.abs()))),
+            cell(PLAIN, more(one.price - now.price)),
             cell(style, format!("{} -> {}", share(from), share(to))),
-            cell(style, format!("{}{}", sign(to - from), seconds((to - from).abs() * MONTH))),
+            cell(style, change(to - from)),
             cell(PLAIN, most_of(before, after)),
             changes(one),
         ]);
@@ -202,7 +259,8 @@ fn refused(answer: &Answer) -> String {
     for refused in answer.refused.iter().take(MOST_ROWS) {
         let changes = refused.changes.join(", ");
         let changes = if changes.is_empty() { "as the file is" } else { &changes };
-        let _ = writeln!(text, "- {changes}: {} ({} candidates)", refused.why, refused.count);
+        let count = many(refused.count, "candidate");
+        let _ = writeln!(text, "- {changes}: {} ({count})", refused.why);
     }
     text
 }

@@ -1,7 +1,7 @@
 //! The simulation against the closed form. Every draw is by seed, so what holds once holds always.
 
 use super::*;
-use crate::availability::{DAY, Deployments, Group, Loss, Repair};
+use crate::availability::{DAY, Deployments, Group, Loss, Lost, Repair};
 
 const REPAIR: f64 = 120.0;
 
@@ -29,6 +29,12 @@ fn assert_covers(model: &Model, method: Method, cycles: u64, truth: f64, rate: f
         let mean = estimates.iter().map(|estimate| of(estimate).value).sum::<f64>() / 50.0;
         assert!(covered >= 42, "{covered} of 50 cover {truth:e}, {mean:e} on average: {model:?}");
     }
+}
+
+/// What it loses in closed form.
+fn all(model: &Model) -> f64 {
+    let Lost { alone, together, deployments } = model.lost();
+    alone + together + deployments
 }
 
 fn assert_covers_group(group: Group, method: Method, cycles: u64) {
@@ -67,11 +73,11 @@ fn repairs_may_take_any_time() {
 }
 
 #[test]
-fn common_causes_are_covered_by_the_steady_state() {
+fn common_causes_are_covered_by_the_closed_form() {
     let alone = model(group(30.0, 3, 1, 3), EXPONENTIAL);
     let common = Model { common_rate: alone.failure_rate / 100.0, ..alone };
-    let steady = common.steady();
-    assert_covers(&common, Method::Biased, 5_000, steady.unavailability, steady.outage_rate);
+    let rate = group(30.0, 3, 1, 3).outage_rate() + common.common_rate;
+    assert_covers(&common, Method::Biased, 5_000, all(&common), rate);
 }
 
 /// Ten deployments a day, of which each leaves just enough.
@@ -90,16 +96,23 @@ fn deployments_are_cheap_to_cover() {
     assert_covers(&deployed, Method::Biased, 4_000, truth, rate);
 }
 
+/// Whatever a repair takes.
 #[test]
 fn what_waits_and_what_is_not_too_much_does_not_fail() {
-    let two = model(group(30.0, 2, 1, 2), EXPONENTIAL);
-    let four = model(group(1.0, 6, 4, 6), EXPONENTIAL);
-    let waits = Model { loss: Loss::All { waiting: 30.0 }, ..two };
-    let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..four };
-    for model in [waits, excess] {
-        let steady = model.steady();
-        assert!(steady.lost < 0.7 * steady.unavailability);
-        assert_covers(&model, Method::Biased, 5_000, steady.lost, steady.outage_rate);
+    let (two, six) = (group(30.0, 2, 1, 2), group(1.0, 6, 4, 6));
+    let spans = Repair::Mixed { share: 0.3, first: (60.0, 120.0), second: (170.0, 210.0) };
+    for repair in [EXPONENTIAL, Repair::Constant { seconds: REPAIR }, spans] {
+        let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
+        let common = Model { common_rate: waits.failure_rate, ..waits };
+        let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..model(six, repair) };
+        for (model, rate) in [
+            (waits, two.outage_rate()),
+            (common, two.outage_rate() + common.common_rate),
+            (excess, six.outage_rate()),
+        ] {
+            assert!(all(&model) < 0.7 * all(&Model { loss: Loss::ALL, ..model }), "{model:?}");
+            assert_covers(&model, Method::Biased, 5_000, all(&model), rate);
+        }
     }
 }
 

@@ -1,0 +1,79 @@
+//! What a [`Model`] loses in closed form, by what makes it fail.
+//!
+//! All repairs go on side by side, so tasks that fail alone are down independently of each other. Whatever
+//! a repair takes, a task is down for `λm / (1 + λm)` of a long run, `m` being the mean; and of that, for
+//! longer than `w` before or after any moment, for `∫ S(t) dt / m` from `w` on, `S(t)` being the chance that
+//! a repair takes longer than `t` (the residual life of renewal theory). An outage that requests wait out
+//! for `w` fails them while all tasks have been down for `w`.
+
+use super::{Deployments, Model};
+
+/// Shares of all requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lost {
+    /// Too many tasks are down, each by a cause of its own.
+    pub alone: f64,
+    /// One cause took all.
+    pub together: f64,
+    /// A deployment has left too few of those that did not fail.
+    pub deployments: f64,
+}
+
+/// Between two edges, where what is summed up is smooth.
+const PIECES: u32 = 100;
+
+// === impl Model ===
+
+impl Model {
+    /// As long as all repairs go on side by side, exact for tasks that fail alone. Common causes and
+    /// deployments do not meet each other.
+    pub fn lost(&self) -> Lost {
+        let (mean, waiting) = (self.repair.mean(), self.loss.waiting());
+        let down = self.failure_rate * mean / (1.0 + self.failure_rate * mean);
+        // The chance that a task is down since then, and for longer than requests wait.
+        let since = |start| down * (self.repair.beyond(waiting) - self.repair.beyond(start)) / mean;
+        let all_up = libm::pow(1.0 - down, f64::from(self.tasks));
+        let deployments = self.deployments.map_or(0.0, |Deployments { rate, seconds, .. }| {
+            let lost = |at| self.too_few(self.left(), since(at));
+            integral(waiting, seconds, lost) / (1.0 / (rate * all_up) + seconds)
+        });
+        let mut edges = self.repair.edges().map(|edge| edge.max(waiting)).to_vec();
+        edges.insert(0, waiting);
+        // Those that are down already come back sooner.
+        let still =
+            |at: f64| (1.0 - down) * self.repair.lasts(at) + down * self.repair.beyond(at) / mean;
+        let lost = |at| self.too_few(self.tasks, still(at));
+        let pieces = edges.windows(2).map(|edges| integral(edges[0], edges[1], lost));
+        let together = self.common_rate * pieces.sum::<f64>();
+        Lost {
+            alone: self.too_few(self.tasks, since(f64::INFINITY)),
+            // None finds all up while all are down.
+            together: together / (1.0 + together),
+            deployments,
+        }
+    }
+
+    /// The share of requests that fail if each of so many tasks is down with this chance.
+    fn too_few(&self, count: u32, chance: f64) -> f64 {
+        let (mut ways, mut lost) = (1.0, 0.0);
+        for up in 0..self.needed.min(count + 1) {
+            let [ups, downs] = [up, count - up].map(f64::from);
+            let so_many = ways * libm::pow(chance, downs) * libm::pow(1.0 - chance, ups);
+            lost += so_many * self.loss.share(up);
+            ways *= downs / (ups + 1.0);
+        }
+        lost
+    }
+}
+
+/// By the middles of its pieces.
+fn integral(from: f64, to: f64, of: impl Fn(f64) -> f64) -> f64 {
+    let piece = (to - from).max(0.0) / f64::from(PIECES);
+    if piece == 0.0 {
+        return 0.0;
+    }
+    (0..PIECES).map(|n| of(from + (f64::from(n) + 0.5) * piece)).sum::<f64>() * piece
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Held against arithmetic by hand.
+
+use super::*;
+use crate::availability::{DAY, Group, Loss, Repair};
+
+const PLAIN: Model = Model {
+    tasks: 6,
+    needed: 4,
+    failure_rate: 1.0 / (30.0 * DAY),
+    common_rate: 0.0,
+    repair: Repair::Constant { seconds: 120.0 },
+    crews: 6,
+    deployments: None,
+    loss: Loss::ALL,
+};
+
+fn assert_close(found: f64, expected: f64, error: f64) {
+    assert!((found / expected - 1.0).abs() < error, "{found:e}, not {expected:e}");
+}
+
+#[test]
+fn without_more_it_is_the_closed_form_of_a_group() {
+    let Model { tasks, needed, failure_rate, crews, .. } = PLAIN;
+    let group = Group { tasks, needed, failure_rate, repair_rate: 1.0 / 120.0, crews };
+    assert_close(PLAIN.lost().alone, group.unavailability(), 1e-12);
+    // Nearly always three of four are up then: a quarter of 4 fails, a seventh of 3.5.
+    for (demand, share) in [(4.0, 0.25), (3.5, 1.0 / 7.0)] {
+        let excess = Model { loss: Loss::Excess { demand }, ..PLAIN };
+        assert_close(excess.lost().alone, group.unavailability() * share, 1e-3);
+    }
+}
+
+/// Of one task all but the seconds at the end of a repair fail; of two, the end of the first of two.
+#[test]
+fn what_waits_is_the_end_of_an_outage_and_not_its_beginning() {
+    let of = |tasks, repair, waiting| {
+        let loss = Loss::All { waiting };
+        let model = Model { tasks, needed: 1, repair, loss, ..PLAIN };
+        model.lost().alone / libm::pow(PLAIN.failure_rate, f64::from(tasks))
+    };
+    let constant = Repair::Constant { seconds: 120.0 };
+    assert_close(of(1, constant, 30.0), 90.0, 1e-4);
+    assert_close(of(2, constant, 30.0), 90.0 * 90.0, 1e-3);
+    assert!(of(1, constant, 120.0).abs() < 1e-9);
+    // A sixth of 60 to 120 s is beyond 110 s, and that by 5 s on average.
+    assert_close(of(1, Repair::Uniform((60.0, 120.0)), 110.0), 5.0 / 6.0, 1e-4);
+    let exponential = Repair::Exponential { mean: 120.0 };
+    assert_close(of(2, exponential, 60.0), 120.0 * 120.0 * libm::exp(-1.0), 1e-3);
+}
+
+/// One failure in a hundred takes all tasks.
+#[test]
+fn a_common_cause_is_a_floor_that_no_task_lifts() {
+    let together = |tasks, needed, repair, waiting| {
+        let loss = Loss::All { waiting };
+        let common_rate = PLAIN.failure_rate / 100.0;
+        Model { tasks, needed, repair, loss, common_rate, ..PLAIN }.lost().together / common_rate
+    };
+    let constant = Repair::Constant { seconds: 120.0 };
+    for tasks in [1, 2, 5] {
+        assert_close(together(tasks, 1, constant, 0.0), 120.0, 1e-3);
+        assert_close(together(tasks, 1, constant, 30.0), 90.0, 1e-3);
+    }
+    // The first of two, and the second of three, of any times from 60 to 120 s.
+    let span = Repair::Uniform((60.0, 120.0));
+    assert_close(together(2, 1, span, 0.0), 80.0, 1e-3);
+    assert_close(together(3, 2, span, 0.0), 90.0, 1e-3);
+    assert_close(together(2, 1, Repair::Exponential { mean: 120.0 }, 0.0), 60.0, 1e-3);
+}
+
+#[test]
+fn a_deployment_that_leaves_too_few_is_an_outage_of_our_own() {
+    let of = |away, seconds| {
+        let deployments = Some(Deployments { rate: 1.0 / DAY, seconds, away });
+        Model { deployments, ..PLAIN }.lost().deployments
+    };
+    assert_close(of(3, 86.4), 86.4 / (DAY + 86.4), 1e-3);
+    // One that leaves just enough is an outage from the first failure to its end, or to the end of a
+    // repair that is sooner.
+    let fail = 4.0 * PLAIN.failure_rate;
+    assert_close(of(2, 86.4), fail * 86.4 * 86.4 / 2.0 / DAY, 2e-3);
+    assert_close(of(2, 600.0), fail * (480.0 * 120.0 + 120.0 * 60.0) / DAY, 1e-2);
+}
