@@ -81,9 +81,9 @@ fn a_target_that_nobody_meets_shows_the_nearest() {
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains(" candidates meets 99.9999999 %. The nearest: "), "{words}");
     // What it says would do does.
-    let (_, would) = words.split_once("What would do: --target ").expect("it is said");
-    let (target, would) = would.split_once(", or ").expect("there are two");
-    let (_, mttf) = would.split_once("(--mttf ").expect("it is said");
+    let (_, remedy) = words.split_once("What would do: --target ").expect("it is said");
+    let (target, remedy) = remedy.split_once(", or ").expect("there are two");
+    let (_, mttf) = remedy.split_once("(--mttf ").expect("it is said");
     let (mttf, _) = mttf.split_once(')').expect("it ends");
     for arguments in
         [["--target", target, "--mttf", "30d"], ["--target", "99.9999999", "--mttf", mttf]]

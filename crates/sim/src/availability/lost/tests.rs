@@ -54,7 +54,7 @@ fn a_common_cause_is_a_floor_that_no_task_lifts() {
     let together = |tasks, needed, repair, waiting| {
         let loss = Loss::All { waiting };
         let common_rate = PLAIN.failure_rate / 100.0;
-        Model { tasks, needed, repair, loss, common_rate, ..PLAIN }.lost().together / common_rate
+        Model { tasks, needed, common_rate, repair, loss, ..PLAIN }.lost().together / common_rate
     };
     let constant = Repair::Constant { seconds: 120.0 };
     for tasks in [1, 2, 5] {
