@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
 use seaworthy_core::experiment::{Cell, Findings};
+use seaworthy_sim::cell::Error::NotUp;
 use seaworthy_sim::machine::{Calibration, Machine};
 
 use crate::Error;
@@ -13,6 +14,9 @@ use crate::report::Row;
 
 /// A cell is repeated at most so often.
 pub const MOST_REPEATS: u32 = 1000;
+
+/// If it comes up on none of so many machines, it never does.
+const MACHINES: u32 = 10;
 
 /// Runs a cell that draws from `seed`, on a machine that is as the model says.
 pub(crate) fn run(job: &Job, cell: Cell, seed: u64) -> Result<Findings, Error> {
@@ -25,7 +29,8 @@ fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Finding
 }
 
 /// Runs every cell so often, each time from a seed that no repetition draws from, and on one of the machines that
-/// this one may be. All cores have a part in it.
+/// this one may be. On one on which the fleet does not come up nothing would be measured, so another one is
+/// taken. All cores have a part in it.
 pub(crate) fn predict(
     job: &Job,
     runs: u32,
@@ -34,10 +39,17 @@ pub(crate) fn predict(
     let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
     let turns: Vec<(Cell, u32)> = turns.collect();
     let row = |(cell, repeat): (Cell, u32)| {
-        let seed = cell.seed(job.seed, MOST_REPEATS + repeat);
-        let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
-        let findings = run_on(job, cell, seed, &machine)?;
-        Ok(Row { cell, repeat, findings })
+        let mut turn = MOST_REPEATS + repeat;
+        loop {
+            let seed = cell.seed(job.seed, turn);
+            let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
+            match run_on(job, cell, seed, &machine) {
+                Err(error) if is_not_up(&error) && turn < MOST_REPEATS + MACHINES * runs => {
+                    turn += runs
+                }
+                found => return Ok(Row { cell, repeat, findings: found? }),
+            }
+        }
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
@@ -51,9 +63,16 @@ pub(crate) fn predict(
     })
 }
 
+fn is_not_up(error: &Error) -> bool {
+    matches!(error, Error::Simulation { source: NotUp { .. }, .. })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use seaworthy_core::experiment::expectation::Verdict;
+    use seaworthy_sim::machine::Run;
 
     use super::*;
     use crate::job::Mode;
@@ -81,6 +100,23 @@ mod tests {
             let said = report::text(&job, &results, 100);
             assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
         }
+    }
+
+    /// On some machines a task needs longer to start than it may.
+    #[test]
+    fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
+        let job = job(Some("bad-revisions"), &["1/good"]);
+        let simulated = run(&job, job.cells[0], 1).unwrap();
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(6));
+        let measured = Findings { starts: short..=long, ..simulated.clone() };
+        let calm = Run { measured, simulated, length: short, tasks: 2 };
+        let calibration = Calibration::of(&[calm.clone(), calm.clone(), calm], vec![], vec![]);
+        let on_first = |turn: u32| {
+            let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
+            run_on(&job, job.cells[0], seed, &calibration.machine(seed))
+        };
+        assert!((1..=10).map(on_first).any(|found| found.is_err_and(|error| is_not_up(&error))));
+        assert_eq!(predict(&job, 10, Some(&calibration)).unwrap().len(), 10);
     }
 
     /// The same seed, the same report: on any machine.

@@ -90,7 +90,11 @@ impl Machine {
     pub(crate) fn programs(&self, models: &[Program], entry: usize) -> Vec<Program> {
         let mut programs: Vec<Program> = models
             .iter()
-            .map(|model| Program { work: self.slowed(model.work), ..*model })
+            .map(|model| Program {
+                work: self.slowed(model.work),
+                cold: model.cold.map(|cold| self.slowed(cold)),
+                ..*model
+            })
             .collect();
         if let Some(start) = self.start {
             programs[entry].start = start;
@@ -101,7 +105,14 @@ impl Machine {
     fn slowed(&self, work: Distribution) -> Distribution {
         let median = |duration: Duration| duration.mul_f64(self.median);
         match work {
-            Distribution::Constant(duration) => Distribution::Constant(median(duration)),
+            Distribution::Constant(duration) if duration.is_zero() || self.p99 <= self.median => {
+                Distribution::Constant(median(duration))
+            }
+            // Nothing takes as long each time.
+            Distribution::Constant(duration) => Distribution::LogNormal {
+                median: median(duration),
+                p99: duration.mul_f64(self.p99),
+            },
             Distribution::Uniform(low, high) => Distribution::Uniform(median(low), median(high)),
             Distribution::Exponential(mean) => Distribution::Exponential(median(mean)),
             Distribution::LogNormal { median: half, p99 } => {
@@ -228,8 +239,9 @@ impl Spread {
     fn one_more(&self, dice: &mut Dice) -> f64 {
         let freedom = self.count.saturating_sub(1).max(1) as u32;
         let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
-        // Further out there is nothing to be learnt but how slow a simulation can be.
-        let off = dice.student(freedom).clamp(-10.0, 10.0);
+        // 95 of a hundred are nearer, also with the fewest runs. Further out there is nothing to be learnt but
+        // how slow a simulation can be.
+        let off = dice.student(freedom).clamp(-5.0, 5.0);
         libm::exp(self.mean + self.deviation * wider * off)
     }
 }
@@ -260,7 +272,8 @@ mod tests {
         let normal = Distribution::LogNormal { median: micros(100), p99: micros(1000) };
         let meant = Distribution::LogNormal { median: micros(200), p99: micros(3000) };
         assert_eq!(slowed(normal), meant);
-        assert_eq!(slowed(Distribution::Constant(micros(5))), Distribution::Constant(micros(10)));
+        let constant = Distribution::LogNormal { median: micros(10), p99: micros(15) };
+        assert_eq!(slowed(Distribution::Constant(micros(5))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
     }
 }

@@ -190,7 +190,8 @@ fn what_is_in_flight_is_counted_and_the_count_goes_back_to_nothing() {
 #[test]
 fn each_task_gets_its_share() {
     let tasks = [Task::good(1), Task::good(2), Task::good(3)];
-    let gateway = Gateway::of(&[&tasks[0], &tasks[1], &tasks[2]]);
+    let settings = json!({ "balancing": "round_robin", "call": { "hedge": { "enabled": false } } });
+    let gateway = Gateway::of_service(&settings, &[&tasks[0], &tasks[1], &tasks[2]]);
     let (clients, each) = (6, 200);
     thread::scope(|scope| {
         for _ in 0..clients {
@@ -205,8 +206,7 @@ fn each_task_gets_its_share() {
     let fair = clients * each / tasks.len();
     for task in &tasks {
         let count = task.requests().len();
-        // A moment in which the machine stands still makes one look slow, and costs it a few turns.
-        assert!(count.abs_diff(fair) * 5 <= fair, "{} got {count}, {fair} is fair", task.id);
+        assert!(count.abs_diff(fair) * 20 <= fair, "{} got {count}, {fair} is fair", task.id);
     }
 }
 
