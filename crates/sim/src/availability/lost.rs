@@ -6,7 +6,7 @@
 //! a repair takes longer than `t` (the residual life of renewal theory). An outage that requests wait out
 //! for `w` fails them while all tasks have been down for `w`.
 
-use super::{Deployments, Model};
+use super::{Deployments, Model, Repair};
 
 /// Shares of all requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,12 +39,16 @@ impl Model {
         });
         let mut edges = self.repair.edges().map(|edge| edge.max(waiting)).to_vec();
         edges.insert(0, waiting);
-        // Those that are down already come back sooner.
-        let still =
-            |at: f64| (1.0 - down) * self.repair.lasts(at) + down * self.repair.beyond(at) / mean;
-        let lost = |at| self.too_few(self.tasks, still(at));
-        let pieces = edges.windows(2).map(|edges| integral(edges[0], edges[1], lost));
-        let together = self.common_rate * pieces.sum::<f64>();
+        // Those that are down already come back sooner, and each is of a kind of its own.
+        let still = |kind: &Repair, at: f64| {
+            (1.0 - down) * kind.lasts(at) + down * self.repair.beyond(at) / mean
+        };
+        let outage = |kind: Repair| -> f64 {
+            let lost = |at| self.too_few(self.tasks, still(&kind, at));
+            edges.windows(2).map(|edges| integral(edges[0], edges[1], lost)).sum()
+        };
+        let kinds = self.repair.kinds().map(|(share, kind)| share * outage(kind));
+        let together = self.common_rate * kinds.iter().sum::<f64>();
         Lost {
             alone: self.too_few(self.tasks, since(f64::INFINITY)),
             // None finds all up while all are down.

@@ -12,7 +12,7 @@ pub struct Model {
     /// Failures of one task by causes of its own, per second. Times between them are exponential.
     pub failure_rate: f64,
     /// Causes that take every task that is up, per second, exponential as well. Zero if there are
-    /// none.
+    /// none. One cause fails all of them in the same way.
     pub common_rate: f64,
     /// How long the repair of one task takes.
     pub repair: Repair,
@@ -134,6 +134,16 @@ impl Repair {
     /// The mean, in seconds.
     pub fn mean(&self) -> f64 {
         self.of_spans(|mean| mean, |(low, high)| f64::midpoint(low, high))
+    }
+
+    /// Of which kinds a failure may be: the share of each, and the repair of one of it.
+    pub(super) fn kinds(&self) -> [(f64, Self); 2] {
+        match *self {
+            Self::Mixed { share, first, second } => {
+                [(1.0 - share, Self::Uniform(first)), (share, Self::Uniform(second))]
+            }
+            only => [(1.0, only), (0.0, only)],
+        }
     }
 
     /// The chance that one takes longer than that.

@@ -1,8 +1,10 @@
 //! One cycle: from all up to all up again.
 
+use std::collections::VecDeque;
+
 use seaworthy_core::random::{Stream, unit};
 
-use crate::availability::{Deployments, Model};
+use crate::availability::{Deployments, Model, Repair};
 
 /// A biased cycle makes a failure happen with this chance, before the next thing that is sure to
 /// happen. A half, so that neither what is forced nor what is not gets a large weight.
@@ -16,8 +18,8 @@ pub(super) struct Simulation<'a> {
     /// When the repairs under way end, counted from the first failure; the next one last.
     repairs: Vec<f64>,
     now: f64,
-    /// Tasks whose repair waits for a crew.
-    waiting: u32,
+    /// How long the repairs take that wait for a crew.
+    waiting: VecDeque<f64>,
     /// Tasks that are up, and that may be: fewer in a deployment.
     up: u32,
     count: u32,
@@ -60,7 +62,7 @@ impl<'a> Simulation<'a> {
             draws: 0,
             repairs,
             now: 0.0,
-            waiting: 0,
+            waiting: VecDeque::new(),
             up: tasks,
             count: tasks,
             deployed,
@@ -156,8 +158,12 @@ impl<'a> Simulation<'a> {
     fn happen(&mut self, what: Chance, cycle: &mut Cycle) {
         let was_up = self.is_enough();
         match what {
-            Chance::Alone => self.fail(),
-            Chance::Common => (0..self.up).for_each(|_| self.fail()),
+            Chance::Alone => self.fail(&self.model.repair),
+            Chance::Common => {
+                let [(share, one), (_, other)] = self.model.repair.kinds();
+                let kind = if self.draw() <= share { one } else { other };
+                (0..self.up).for_each(|_| self.fail(&kind));
+            }
             Chance::Deployment => self.deploy(),
         }
         if was_up && !self.is_enough() {
@@ -166,12 +172,13 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn fail(&mut self) {
+    fn fail(&mut self, repair: &Repair) {
         self.up -= 1;
+        let seconds = repair.draw(self.draw());
         if self.repairs.len() < self.model.crews as usize {
-            self.repair();
+            self.repair(seconds);
         } else {
-            self.waiting += 1;
+            self.waiting.push_back(seconds);
         }
     }
 
@@ -182,8 +189,8 @@ impl<'a> Simulation<'a> {
         self.up = self.count;
     }
 
-    fn repair(&mut self) {
-        let end = self.now + self.model.repair.draw(self.draw());
+    fn repair(&mut self, seconds: f64) {
+        let end = self.now + seconds;
         let place = self.repairs.partition_point(|other| *other > end);
         self.repairs.insert(place, end);
     }
@@ -197,9 +204,8 @@ impl<'a> Simulation<'a> {
         }
         self.repairs.pop();
         self.up += 1;
-        if self.waiting > 0 {
-            self.waiting -= 1;
-            self.repair();
+        if let Some(seconds) = self.waiting.pop_front() {
+            self.repair(seconds);
         }
     }
 

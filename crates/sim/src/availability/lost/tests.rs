@@ -66,6 +66,12 @@ fn a_common_cause_is_a_floor_that_no_task_lifts() {
     assert_close(together(2, 1, span, 0.0), 80.0, 1e-3);
     assert_close(together(3, 2, span, 0.0), 90.0, 1e-3);
     assert_close(together(2, 1, Repair::Exponential { mean: 120.0 }, 0.0), 60.0, 1e-3);
+    // All die, or all hang: many tasks do not make it the quicker kind.
+    let kinds = Repair::Mixed { share: 0.25, first: (60.0, 60.0), second: (100.0, 100.0) };
+    for tasks in [1, 2, 20] {
+        assert_close(together(tasks, 1, kinds, 0.0), 70.0, 2e-3);
+        assert_close(together(tasks, 1, kinds, 80.0), 5.0, 2e-3);
+    }
 }
 
 #[test]
