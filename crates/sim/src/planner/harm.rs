@@ -2,12 +2,21 @@
 
 use seaworthy_core::policy::budget;
 
+use super::overload::loss;
 use super::timing::Timing;
 use super::{Candidate, Causes, Question};
-use crate::availability::undetected_share;
+use crate::availability::{Span, undetected_share};
+
+/// For how many seconds a task that hangs keeps everybody out.
+struct Shut {
+    /// While it gets requests.
+    before: f64,
+    /// When it gets none any more.
+    after: f64,
+}
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
-/// its first moment, and there is nothing to add.
+/// its first moment, and only those are added whom the others would answer in it.
 pub(super) fn harm(
     causes: Causes,
     question: &Question<'_>,
@@ -19,15 +28,19 @@ pub(super) fn harm(
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let spare = candidate.tasks > question.needed();
     let sick = undetected_share(rate * sick, sickness(question, candidate, spare));
+    let Shut { before, after } = shut(question, candidate, timing);
+    let (all, others) = (f64::from(candidate.tasks), f64::from(candidate.tasks - 1));
     if !spare {
-        return Causes { sick, ..causes };
+        let answered = 1.0 - loss(question, candidate).share(candidate.tasks - 1);
+        let detection = undetected_share(rate * hangs, all * answered * (before + after));
+        return Causes { detection, sick, ..causes };
     }
-    let detection = f64::midpoint(timing.detection.0, timing.detection.1);
-    let flooded = f64::from(candidate.tasks - 1) * flooded(question, candidate, detection);
+    let detection = middle(timing.detection);
     let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
     let late = lost(question, candidate, candidate.hedges(), hedges, detection);
     let budget = candidate.route.budget.as_ref();
     let cut = lost(question, candidate, candidate.tries_again(), budget, world.latency);
+    let flooded = others * before + all * after;
     Causes {
         detection: late * undetected_share(rate * hangs, detection + flooded),
         cut: cut * undetected_share(rate * (1.0 - hangs), world.latency),
@@ -72,29 +85,49 @@ fn sickness(question: &Question<'_>, candidate: &Candidate, spare: bool) -> f64 
     seconds * lost(question, candidate, again, candidate.route.budget.as_ref(), seconds)
 }
 
-/// For how many seconds one task that hangs keeps everybody out: a breaker for all takes the failures
-/// of one for those of all, or its calls take the last permits of the bulkhead.
-fn flooded(question: &Question<'_>, candidate: &Candidate, detection: f64) -> f64 {
+/// A breaker for all takes the failures of one task that hangs for those of all, or its calls take the
+/// last permits of the bulkhead.
+fn shut(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Shut {
     if candidate.hedges() {
-        return 0.0;
+        return Shut { before: 0.0, after: 0.0 };
     }
     let guard = &candidate.route.guard;
+    let detection = middle(timing.detection);
     let timeout = guard.timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-    let tasks = f64::from(candidate.tasks);
-    let opens = |percent: u32| f64::from(percent) * tasks <= 100.0;
+    let opens = |percent: u32| f64::from(percent) * f64::from(candidate.tasks) <= 100.0;
     let open = match &guard.breaker {
         Some(breaker) if opens(breaker.failure_percent) => (detection - timeout).max(0.0),
         _ => 0.0,
     };
-    let full = match (&guard.bulkhead, question.load) {
-        (Some(bulkhead), Some(load)) => {
-            let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
-            let full_after = spare * tasks / load;
-            if full_after < timeout { (detection - full_after).max(0.0) } else { 0.0 }
-        }
-        _ => 0.0,
+    // A call keeps its permit until it, or its work, is given up, or its task is killed: when it has been
+    // replaced.
+    let cluster = candidate.cluster(question.service);
+    let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
+    let killed = middle(timing.checks) + middle(timing.replacement) + retired;
+    let held = timeout.max(candidate.route.outlasts.as_secs_f64()).min(killed);
+    let full = full(question, candidate, detection, held);
+    Shut { before: open.max(full.before), after: full.after }
+}
+
+/// A bulkhead is full when a task that hangs has got all that is to spare. As its calls took their
+/// permits, they give them back, and if it still gets requests, it takes them again.
+fn full(question: &Question<'_>, candidate: &Candidate, detection: f64, held: f64) -> Shut {
+    let (Some(bulkhead), Some(load), Some(each)) =
+        (&candidate.route.guard.bulkhead, question.load, candidate.each(question))
+    else {
+        return Shut { before: 0.0, after: 0.0 };
     };
-    f64::max(open, full)
+    let fills = (f64::from(bulkhead.largest()) - load * question.world.latency) / each;
+    if fills >= detection.min(held) {
+        return Shut { before: 0.0, after: 0.0 };
+    }
+    let times = ((detection - fills) / held).ceil();
+    let after = (times * held - detection).max(0.0);
+    Shut { before: times * (held - fills) - after, after }
+}
+
+fn middle((low, high): Span) -> f64 {
+    f64::midpoint(low, high)
 }
 
 #[cfg(test)]

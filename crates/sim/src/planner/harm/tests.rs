@@ -103,6 +103,38 @@ fn requests_find_a_hang_sooner_than_slow_checks() {
     close(detection(&passive, "", Some(4000.0)), (1.0 - 0.9 * covered) * hedged);
 }
 
+/// 20 permits are to spare, and the task that hangs for 9.5 s gets 50 requests a second.
+#[test]
+fn calls_to_a_task_that_hangs_keep_their_permits() {
+    let detection = |more: &str, load, capacity| {
+        let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{more}"));
+        let world = World { hangs_percent: 100.0, ..question(&fleet).world };
+        let causes = causes(&Question { load: Some(load), capacity, world, ..question(&fleet) });
+        // In seconds of the whole load.
+        causes.detection * MTTF / 2.0
+    };
+    let with = |call: &str, size: u32| {
+        format!(
+            "call = {{ tries = 1, hedge.enabled = false, queue.enabled = false{call} }}\nbulkhead.size = {size}\n"
+        )
+    };
+    // For a minute, and at first half of them have another task.
+    close(detection(&with("", 30), 100.0, None), 0.4 / 2.0 + 59.6);
+    // Less than it takes to fill it up.
+    close(detection(&with("", 1000), 100.0, None), 9.5 / 2.0);
+    // Every 4 s for 3.6 s: three times, the last of which ends 2.5 s after it was found.
+    let thrice = 3.0 * 3.6 - 2.5;
+    close(detection(&with(", timeout = \"4s\"", 30), 100.0, None), (9.5 + thrice) / 2.0 + 2.5);
+    // Without a spare one three of five were answered.
+    close(detection(&with("", 50), 200.0, Some(120.0)), 0.6 * 59.7);
+    // Found after 9.5 s, replaced 62.5 s later, drained and killed 2 s after that.
+    let killed = format!(
+        "deregistration_delay = \"1s\"\nstop_timeout = \"1s\"\n{}",
+        with(", timeout = \"120s\"", 30)
+    );
+    close(detection(&killed, 100.0, None), 0.4 / 2.0 + 74.0 - 0.4);
+}
+
 #[test]
 fn who_is_sick_is_found_by_requests_or_by_people() {
     let sick = |more: &str, load| {
