@@ -63,7 +63,7 @@ impl Model {
         for up in 0..self.needed.min(count + 1) {
             let [ups, downs] = [up, count - up].map(f64::from);
             let so_many = ways * libm::pow(chance, downs) * libm::pow(1.0 - chance, ups);
-            lost += so_many * self.loss.share(up);
+            lost += so_many * self.loss.share(up, self.tasks);
             ways *= downs / (ups + 1.0);
         }
         lost

@@ -33,6 +33,12 @@ pub enum Loss {
         /// helps nobody.
         waiting: f64,
     },
+    /// All, and as nothing turns any away, also those that come until all tasks together have worked off
+    /// what has gathered.
+    Backlog {
+        /// What comes, in what one task can bear: above 1.
+        demand: f64,
+    },
     /// Those beyond what is up: the others are answered as ever.
     Excess {
         /// What comes, in what one task can bear: above 1.
@@ -81,6 +87,9 @@ pub struct Deployments {
     pub away: u32,
 }
 
+/// What all tasks can bear beyond what comes, in what one can, is hardly ever less: no load is so even.
+const LEAST_LEFT: f64 = 0.01;
+
 // === impl Model ===
 
 impl Model {
@@ -111,11 +120,16 @@ impl Loss {
     /// All fail.
     pub const ALL: Self = Self::All { waiting: 0.0 };
 
-    /// The share of requests that fail while so many tasks are up, and that is too few.
-    pub(crate) fn share(self, up: u32) -> f64 {
+    /// The share of requests that fail while so many of all tasks are up, and that is too few. Above 1
+    /// if more fail later.
+    pub(crate) fn share(self, up: u32, tasks: u32) -> f64 {
+        let [working, all] = [up, tasks].map(f64::from);
         match self {
             Self::All { .. } => 1.0,
-            Self::Excess { demand } => (1.0 - f64::from(up) / demand).max(0.0),
+            // Without a task nothing gathers.
+            Self::Backlog { .. } if up == 0 => 1.0,
+            Self::Backlog { demand } => 1.0 + (demand - working) / (all - demand).max(LEAST_LEFT),
+            Self::Excess { demand } => (1.0 - working / demand).max(0.0),
         }
     }
 
@@ -123,7 +137,7 @@ impl Loss {
     pub(crate) fn waiting(self) -> f64 {
         match self {
             Self::All { waiting } => waiting,
-            Self::Excess { .. } => 0.0,
+            Self::Backlog { .. } | Self::Excess { .. } => 0.0,
         }
     }
 }

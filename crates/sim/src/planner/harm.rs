@@ -31,7 +31,8 @@ pub(super) fn harm(
     let Shut { before, after } = shut(question, candidate, timing);
     let (all, others) = (f64::from(candidate.tasks), f64::from(candidate.tasks - 1));
     if !spare {
-        let answered = 1.0 - loss(question, candidate).share(candidate.tasks - 1);
+        let fail = loss(question, candidate).share(candidate.tasks - 1, candidate.tasks);
+        let answered = (1.0 - fail).max(0.0);
         let detection = undetected_share(rate * hangs, all * answered * (before + after));
         return Causes { detection, sick, ..causes };
     }

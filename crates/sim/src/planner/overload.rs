@@ -6,14 +6,17 @@ use super::{Candidate, Question};
 use crate::availability::Loss;
 
 /// Where one task is enough, requests wait for it. Where more are needed, those that are up answer what
-/// they can if the rest is turned away in time; else all are late.
+/// they can if the rest is turned away in time; else all are late, and if nothing bounds how many wait, also
+/// afterwards.
 pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     match question.demand() {
         Some(demand) if demand > 1.0 => {
             if sheds(question, candidate) {
                 Loss::Excess { demand }
-            } else {
+            } else if bounded(question, candidate) {
                 Loss::ALL
+            } else {
+                Loss::Backlog { demand }
             }
         }
         _ => Loss::All { waiting: waiting(question, candidate) },
@@ -27,6 +30,12 @@ fn waiting(question: &Question<'_>, candidate: &Candidate) -> f64 {
     let patience = (candidate.patience(question) - question.world.latency).max(0.0);
     let room = question.load.map_or(f64::INFINITY, |load| queue.most_calls as f64 / load);
     patience.min(room)
+}
+
+/// Whether there is a bound on what is under way: what has gathered is soon worked off then.
+fn bounded(question: &Question<'_>, candidate: &Candidate) -> bool {
+    let most = question.service.balancing.most_in_flight;
+    candidate.route.guard.bulkhead.is_some() || most.is_some()
 }
 
 /// Whether what is under way, and waits, is answered while somebody waits for it, however few tasks are

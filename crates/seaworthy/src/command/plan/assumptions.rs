@@ -81,7 +81,8 @@ fn overload(question: &Question<'_>, answer: &Answer) -> String {
     match question.demand().filter(|_| few > 0) {
         Some(demand) => format!(
             "with {few} up and {} needed, {} of the requests fail if a bulkhead or most_in_flight turns \
-             away what is too much before it is late, and all if nothing does",
+             away what is too much before it is late, and all if nothing does; if nothing bounds how many wait \
+             either, all go on to fail until all tasks together have worked off what has gathered",
             answer.needed,
             share(1.0 - f64::from(few) / demand)
         ),

@@ -215,7 +215,8 @@ impl<'a> Simulation<'a> {
             // An outage shorter than that costs nothing, and each other one so much less.
             let good = self.made_good.min(until - self.now);
             self.made_good -= good;
-            cycle.down += (until - self.now - good) * self.model.loss.share(self.up);
+            let share = self.model.loss.share(self.up, self.model.tasks);
+            cycle.down += (until - self.now - good) * share;
         }
         self.now = until;
     }

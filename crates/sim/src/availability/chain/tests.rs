@@ -105,6 +105,8 @@ fn what_waits_and_what_is_not_too_much_does_not_fail() {
         let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
         let common = Model { common_rate: waits.failure_rate, ..waits };
         let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..model(six, repair) };
+        let backlog = Model { loss: Loss::Backlog { demand: 3.5 }, ..excess };
+        assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
         for (model, rate) in [
             (waits, two.outage_rate()),
             (common, two.outage_rate() + common.common_rate),
