@@ -208,6 +208,22 @@ fn a_deployment_that_takes_too_many_away_costs_what_it_takes() {
     assert!(simulated.covers(now.expected.causes.down()), "{simulated}");
 }
 
+#[test]
+fn what_is_suggested_works() {
+    let fleet = fleet("");
+    let mut question = question(&fleet);
+    (question.target, question.world.mttf) = (99.999, 600.0);
+    let eased = ask(&question).unwrap().eased.unwrap();
+    let meets = eased.meets.unwrap();
+    assert!(eased.mttf < meets, "{meets}");
+    assert!(ask(&question.with_mttf(eased.mttf)).unwrap().cheapest.is_none());
+    assert!(ask(&question.with_mttf(meets)).unwrap().cheapest.is_some());
+    // That would be every few thousand years.
+    (question.target, question.world) =
+        (99.999_999_9, World { common_percent: 100.0, mttf: 3600.0, ..question.world });
+    assert_eq!(ask(&question).unwrap().rarer, None);
+}
+
 /// What cannot work is told with its reason, and all else with what it buys, if it is nothing as well.
 #[test]
 fn every_setting_is_tried() {
