@@ -43,12 +43,12 @@ pub(crate) fn predict(
         loop {
             let seed = cell.seed(job.seed, turn);
             let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
-            match run_on(job, cell, seed, &machine) {
-                Err(error) if is_not_up(&error) && turn < MOST_REPEATS + MACHINES * runs => {
-                    turn += runs
-                }
-                found => return Ok(Row { cell, repeat, findings: found? }),
+            let found = run_on(job, cell, seed, &machine);
+            if found.as_ref().is_err_and(is_not_up) && turn < MOST_REPEATS + MACHINES * runs {
+                turn += runs;
+                continue;
             }
+            return Ok(Row { cell, repeat, findings: found? });
         }
     };
     let cores = thread::available_parallelism().map_or(1, NonZero::get);

@@ -29,6 +29,8 @@ pub struct Search {
 /// How large a trigger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
+    /// Nothing happens: what is down then was so before.
+    Nothing,
     /// It lasts for so long.
     Lasts(Duration),
     /// So many tasks are ended.
@@ -114,15 +116,17 @@ impl Search {
         Ok(Boundary { smallest: all[0], median: all[last / 2], largest: all[last] })
     }
 
-    /// From the smallest to the largest trigger.
+    /// From none to the largest trigger.
     fn sizes(&self, configuration: usize, longest: Duration) -> Vec<Size> {
+        let mut sizes = vec![Size::Nothing];
         match self.trigger().kind {
             FaultKind::End { service, .. } => {
                 let services = self.drill.configurations[configuration].services();
-                (1..=services[service].cluster.desired_count).map(Size::Tasks).collect()
+                sizes.extend((1..=services[service].cluster.desired_count).map(Size::Tasks));
             }
-            _ => (1..=STEPS).map(|step| Size::Lasts(longest * step / STEPS)).collect(),
+            _ => sizes.extend((1..=STEPS).map(|step| Size::Lasts(longest * step / STEPS))),
         }
+        sizes
     }
 
     fn boundary_of(
@@ -152,6 +156,7 @@ impl Search {
         let schedule = &mut drill.schedules[self.schedule];
         let trigger = &mut schedule.faults[0];
         match (size, &mut trigger.kind) {
+            (Size::Nothing, kind) => *kind = FaultKind::Spike(1),
             (Size::Lasts(lasts), _) => trigger.lasts = lasts,
             (Size::Tasks(count), FaultKind::End { tasks, .. }) => *tasks = Which::Oldest(count),
             (Size::Tasks(_), _) => {}
@@ -169,6 +174,7 @@ impl Search {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Nothing => f.write_str("no trigger"),
             Self::Lasts(time) => write!(f, "{:.2} s", time.as_secs_f64()),
             Self::Tasks(count) => write!(f, "{}", Which::Oldest(*count)),
         }

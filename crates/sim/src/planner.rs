@@ -22,7 +22,7 @@ mod refusal;
 mod staircase;
 mod timing;
 
-pub use answer::{Answer, Assessed, Refused, ask};
+pub use answer::{Answer, Assessed, Eased, Refused, ask};
 pub use candidate::Candidate;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};

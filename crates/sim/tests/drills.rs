@@ -1,6 +1,8 @@
 //! Drill files that ship with Seaworthy, in virtual time.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+use std::time::Duration;
+
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::{Cell, Drill, Findings, RawDrill};
 use seaworthy_sim::cell;
@@ -52,6 +54,15 @@ fn a_spike_is_outlasted_by_what_it_leaves_behind_unless_that_is_bounded() {
             assert!(!stays_down(1, spike * 2), "a long spike, with the cure, seed {seed}");
         }
     }
+}
+
+/// It needs no trigger for that.
+#[test]
+fn a_service_with_more_load_than_it_can_bear_is_down() {
+    let text = include_str!("../../../drills/metastable.toml");
+    let search = Search::new(drill(text)).unwrap().with_load(1000);
+    let boundary = search.boundary(0, Duration::from_secs(1), 1).unwrap();
+    assert_eq!(boundary.median, Some(Size::Nothing));
 }
 
 #[test]

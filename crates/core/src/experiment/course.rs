@@ -5,6 +5,7 @@ mod detection;
 mod life;
 mod replacement;
 mod rollout;
+mod strays;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use super::{Ending, Fault, FaultKind, Which};
 use crate::cluster::{Numbers, View};
 use crate::endpoints::TaskId;
-use crate::record::{Cause, Record};
+use crate::record::Record;
 use crate::time::Instant;
 
 pub use detection::Detection;
@@ -299,31 +300,6 @@ impl Course {
             let (left, _) = life.left_since(at)?;
             (*left <= at + QUERY_MARGIN).then_some(task)
         })
-    }
-
-    /// Tasks that left the rotation although no fault met them and nobody decided that there should be
-    /// fewer of them. `scaled` are the services whose desired count follows the load.
-    pub fn strays(&self, scaled: &[usize]) -> Vec<String> {
-        let met = |task| {
-            self.inflicted.iter().any(|inflicted| {
-                let query = matches!(inflicted.fault.kind, FaultKind::QueryOfDeath { .. });
-                inflicted.tasks.contains(&task)
-                    || (query && self.died_after(inflicted.at).any(|other| other == task))
-                    // A command may do anything to anybody.
-                    || matches!(inflicted.fault.kind, FaultKind::Exec(_))
-            })
-        };
-        let stray = |(task, life): (TaskId, &Life)| {
-            let begin = self.begin?;
-            let (at, cause) = life.left_since(begin)?;
-            let at = at.since(begin);
-            let meant = self.deployed_away(task, life)
-                || (matches!(cause, Cause::Surplus { .. })
-                    && scaled.iter().any(|place| self.is_of(task, *place)));
-            (!met(task) && !meant)
-                .then(|| format!("{task} went at {at:.1?} without a fault: {cause}"))
-        };
-        self.lives().filter_map(stray).collect()
     }
 }
 

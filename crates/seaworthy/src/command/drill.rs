@@ -1,5 +1,6 @@
 //! `seaworthy drill`: breaks a fleet under load and shows what its users would have seen.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use seaworthy_core::experiment::Selection;
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
-use super::say::note;
+use super::say::{Unread, note};
 
 /// Fewer runs say nothing of how they differ, and more say little more.
 const FEWEST_CALIBRATING: u32 = 3;
@@ -74,7 +75,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let program = std::env::current_exe().context("this program cannot be found")?;
     let options = Options { file, mode, scale, repeat, seed, cells, json, dry_run, program };
-    Ok(match seaworthy_drill::run(&options)? {
+    let ending = match seaworthy_drill::run(&options) {
+        Err(seaworthy_drill::Error::Print(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            return Err(Unread.into());
+        }
+        ending => ending?,
+    };
+    Ok(match ending {
         Ending::Described | Ending::Judged(Verdict::AsExpected) => ExitCode::SUCCESS,
         Ending::Judged(Verdict::Deviates) => ExitCode::from(1),
         Ending::Judged(Verdict::Invalid) => ExitCode::from(3),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 use seaworthy_sim::availability::Span;
 use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
@@ -147,7 +147,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         evidence: args.drills.as_deref().map(evidence).transpose()?,
         seed: fleet.seed,
     };
-    let answer = ask(&question)?;
+    let answer = ask(&question).map_err(|error| match error.key.starts_with("service.") {
+        true => anyhow!("{}: {error}", args.file.display()),
+        false => error.into(),
+    })?;
     let text = if args.json {
         serde_json::to_string_pretty(&figures::figures(&question, &answer))? + "\n"
     } else {

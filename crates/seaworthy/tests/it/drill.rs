@@ -241,12 +241,18 @@ fn what_cannot_be_simulated_is_refused() {
     let target = fleet.replace("[fleet.service.store]", "target = \"http://127.0.0.1:1\"\n[x]");
     let (before, after) = target.split_once("[x]").unwrap();
     let target = before.to_owned() + &after[after.find("[load]").unwrap()..];
+    let scaling = "[fleet.service.store.autoscaling]\nmaximum = 4\ncpu_percent = 50\n[load]";
+    let scaled = file("", "up").replace("[load]", scaling);
     let cases = [
         (target.replace(exec, ""), "has a target in place of a fleet"),
         (fleet, "what a command does is known to the command only"),
         (
             file(ask, "up"),
             "what the program makes of it is not known; `model = { … }` beside it can say it",
+        ),
+        (
+            scaled,
+            "autoscaling.cpu_percent cannot be simulated, only run live: nobody says how much",
         ),
         (file(deploy, "up"), "what another program does is not known; deploy.model can say it"),
     ];

@@ -37,6 +37,11 @@ fn the_reports_question_is_answered() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["tasks_needed"], &answer["cheapest"]["tasks"]), (&2.into(), &3.into()));
     assert_eq!(answer["cheapest"]["price"], 45.0);
+    let asked = &answer["asked"];
+    assert_eq!(
+        (&asked["load_per_second"], &asked["mttf_seconds"]),
+        (&200.0.into(), &2_592_000.0.into())
+    );
     world.assert_nothing_is_left();
 }
 
@@ -99,14 +104,25 @@ fn a_target_that_nobody_meets_shows_the_nearest() {
 fn where_nothing_can_work_the_nearest_that_can_is_shown() {
     let world = World::new();
     world.write("fleet.toml", FLEET);
-    let output = world.run(&["plan", "fleet.toml", "--target", "50%", "--mttf", "5min"]);
-    let (code, words) = code_and_words(&output);
+    let plan = ["plan", "fleet.toml", "--target"];
+    let (code, words) =
+        code_and_words(&world.run(&[&plan[..], &["50%", "--mttf", "5min"]].concat()));
     assert_eq!(code, Some(1), "{words}");
     let told = [
         "can work. The nearest that can, with --mttf 937s: 1 task, $15 a month",
         "The file as it is cannot work: a task fails once in 300 s (--mttf)",
     ];
     assert!(told.iter().all(|told| words.contains(told)), "{words}");
+
+    // What works then does not meet every target, and what does is said.
+    let (_, words) =
+        code_and_words(&world.run(&[&plan[..], &["99.95%", "--mttf", "5min"]].concat()));
+    let (_, meets) =
+        words.split_once("it works, and meets 99.95 % with --mttf ").expect("it is said");
+    let mttf = meets.lines().next().expect("it ends");
+    let (code, words) =
+        code_and_words(&world.run(&[&plan[..], &["99.95%", "--mttf", mttf]].concat()));
+    assert_eq!(code, Some(0), "{words}");
 }
 
 #[test]
@@ -178,8 +194,10 @@ fn too_few_tasks_for_the_load_are_refused() {
 fn what_cannot_be_meant_is_refused_by_name() {
     let world = World::new();
     world.write("fleet.toml", FLEET);
+    let none = FLEET.replace("command", "desired_count = 0\ncommand");
+    world.write("none-wanted.toml", &none);
     world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
-    let cases: [(&str, &[&str], &str); 22] = [
+    let cases: [(&str, &[&str], &str); 23] = [
         (
             "fleet.toml",
             &["--target", "101%"],
@@ -189,7 +207,16 @@ fn what_cannot_be_meant_is_refused_by_name() {
         ("fleet.toml", &["--target", "0%"], "99.9999999 %, of which 1 is the nearest"),
         ("fleet.toml", &["--target", "0.9995"], "too small; the share 0.9995 is 99.95%"),
         ("fleet.toml", &["--target", "most"], "allowed is a percentage, such as 99.95%"),
-        ("fleet.toml", &["--target", "NaN"], "--target: NaN is out of range"),
+        (
+            "fleet.toml",
+            &["--target", "NaN"],
+            "--target: NaN is no number; allowed is 1 to 99.9999999 %",
+        ),
+        (
+            "none-wanted.toml",
+            &["--target", "99"],
+            "none-wanted.toml: service.store.desired_count: 0 is out of range; allowed is 1 to 100",
+        ),
         (
             "fleet.toml",
             &["--target", "99", "--load", "-5"],

@@ -66,8 +66,9 @@ fn the_boundary_beyond_which_a_service_stays_down_is_found() {
 fn what_cannot_be_meant_is_said() {
     let world = World::new();
     world.write("unknown.toml", "seed = 1\nsurprise = 2\n");
-    let cases: [(&[&str], &str); 8] = [
-        (&["swarm", "--seeds", "0"], "number would be zero"),
+    let cases: [(&[&str], &str); 9] = [
+        (&["swarm", "--seeds", "-3"], "-3 is not in 1..=4294967295"),
+        (&["metastable", "--load", "-50"], "-50 is not in 1..=1000"),
         (
             &["swarm", "--from", "9223372036854775807", "--seeds", "2"],
             "the last seed is at most 92",

@@ -1,7 +1,8 @@
 //! What of a drill cannot be simulated.
 
+use seaworthy_core::cluster::autoscaler::Target;
 use seaworthy_core::experiment::{Cell, Drill, Fault, FaultKind};
-use seaworthy_core::fleet::Fleet;
+use seaworthy_core::fleet::{Fleet, Service};
 
 /// Why a cell cannot be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,18 @@ pub enum Error {
         /// What is missing.
         why: &'static str,
     },
+    /// A setting asks for what a simulation does not know.
+    #[error("cell {cell}: service {service}: {key} cannot be simulated, only run live: {why}")]
+    Setting {
+        /// Its name.
+        cell: String,
+        /// The service's.
+        service: String,
+        /// Of the setting.
+        key: &'static str,
+        /// What is missing.
+        why: &'static str,
+    },
     /// The fleet does not come up.
     #[error("cell {cell}: the simulated fleet does not come up: {why}")]
     NotUp {
@@ -37,6 +50,15 @@ pub fn check(drill: &Drill, cell: Cell) -> Result<&Fleet, Error> {
     let name = || cell.name(drill);
     let fleet = drill.configurations[cell.configuration].fleet.as_ref();
     let fleet = fleet.ok_or_else(|| Error::Target { cell: name() })?;
+    let scales_by_cpu = |service: &&Service| {
+        let targets = service.cluster.autoscaling.iter().flat_map(|config| &config.targets);
+        targets.into_iter().any(|target| matches!(target, Target::Cpu(_)))
+    };
+    if let Some(service) = fleet.services.iter().find(scales_by_cpu) {
+        let (service, key) = (service.name.clone(), "autoscaling.cpu_percent");
+        let why = "nobody says how much processor time a request takes";
+        return Err(Error::Setting { cell: name(), service, key, why });
+    }
     for fault in &drill.schedules[cell.schedule].faults {
         let refusal = |why| Error::Fault { cell: name(), fault: fault.to_string(), why };
         check_fault(drill, cell, fault).map_err(refusal)?;

@@ -3,9 +3,10 @@
 use seaworthy_core::fleet::ConfigError;
 
 use super::expected::{Expected, Known, model};
+use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::staircase::staircase;
-use super::{Candidate, Question, World};
+use super::{Candidate, Question};
 use crate::availability::Interval;
 use crate::availability::chain::{Method, Until};
 
@@ -31,6 +32,17 @@ pub struct Refused {
     pub count: usize,
 }
 
+/// What works if tasks fail more rarely than asked for.
+#[derive(Clone, Debug)]
+pub struct Eased {
+    /// The shortest time to failure with which something works, in seconds,
+    pub mttf: f64,
+    /// and what does: the cheapest that meets the target, or else the nearest.
+    pub one: Assessed,
+    /// The time to failure with which the target is met, if there is one.
+    pub meets: Option<f64>,
+}
+
 /// Everything there is to say.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -50,14 +62,13 @@ pub struct Answer {
     pub buys: Vec<Assessed>,
     /// Changes that alone would do nothing to the file.
     pub idle: Vec<String>,
-    /// If nothing can work because tasks fail too often: the shortest time to failure with which something
-    /// can, and the cheapest then.
-    pub eased: Option<(f64, Assessed)>,
+    /// If nothing can work because tasks fail too often: from when on something can.
+    pub eased: Option<Eased>,
     /// From the file, or the least that works, to the best there is: at each step the change that buys
     /// most for its price.
     pub steps: Vec<Assessed>,
     /// If none meets the target: so many times as rarely failures would have to come for the nearest to
-    /// meet it, as the odds of each cause fall with them, or faster. None if no request succeeds.
+    /// meet it. None if it then does not either, or nobody can ask for a failure so rare.
     pub rarer: Option<f64>,
     /// What cannot work, for each reason once.
     pub refused: Vec<Refused>,
@@ -69,6 +80,8 @@ pub struct Answer {
 pub(super) const WORTH: f64 = 0.01;
 /// With more tasks down on average nothing is simulated.
 const MOST_DOWN: f64 = 3.0;
+/// Who is not right by then is not getting there.
+const GUESSES: u32 = 10;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -98,15 +111,8 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     });
     let cheapest = assessed.iter().find(|one| one.meets(question));
     let nearest = assessed.iter().min_by(|a, b| a.failed().total_cmp(&b.failed()));
-    let eased = least.filter(|_| assessed.is_empty()).and_then(|mttf| {
-        let world = World { mttf, ..question.world };
-        let answer = ask(&Question { world, ..question.clone() }).ok()?;
-        answer.cheapest.or(answer.nearest).map(|one| (mttf, one)).or(answer.eased)
-    });
-    let odds = |share: f64| share / (1.0 - share);
-    let rarer = nearest.filter(|_| cheapest.is_none());
-    let rarer = rarer.map(|one| (1.0 + WORTH) * odds(one.failed()) / odds(question.tolerated()));
-    let rarer = rarer.filter(|times| times.is_finite());
+    let eased = least.filter(|_| assessed.is_empty()).and_then(|mttf| ease(question, mttf));
+    let rarer = nearest.filter(|_| cheapest.is_none()).and_then(|one| rarer(question, one));
     Ok(Answer {
         eased,
         rarer,
@@ -121,6 +127,30 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         refused,
         candidates,
     })
+}
+
+/// So many times as rarely failures must come for `nearest` to meet the target. The odds of most causes fall
+/// with them, so the first guess is nearly right; what deployments take away by themselves does not.
+fn rarer(question: &Question<'_>, nearest: &Assessed) -> Option<f64> {
+    let odds = |share: f64| share / (1.0 - share);
+    let (mut times, mut one) = (1.0, nearest.clone());
+    for _ in 0..GUESSES {
+        times *= (1.0 + WORTH) * odds(one.failed()) / odds(question.tolerated());
+        let mttf = Some(question.world.mttf * times).filter(|mttf| *mttf <= LONGEST)?;
+        one = Assessed::new(&question.with_mttf(mttf), one.candidate, &mut Known::default());
+        if one.meets(question) {
+            return Some(times);
+        }
+    }
+    None
+}
+
+/// What works with such a time to failure, which is the shortest with which anything may.
+fn ease(question: &Question<'_>, mttf: f64) -> Option<Eased> {
+    let answer = ask(&question.with_mttf(mttf)).ok()?;
+    let meets = if answer.cheapest.is_some() { Some(1.0) } else { answer.rarer };
+    let meets = meets.map(|times| times * mttf);
+    answer.cheapest.or(answer.nearest).map(|one| Eased { mttf, one, meets }).or(answer.eased)
 }
 
 /// What single changes do to the file. Those that do nothing are left out.

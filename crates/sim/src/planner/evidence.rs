@@ -47,6 +47,8 @@ pub struct Evidence {
 
 /// The only one there is.
 const SCHEMA: u32 = 1;
+/// No drill takes longer than a day.
+const MOST_MS: f64 = 86_400_000.0;
 /// How a report calls a task that stands still.
 const HANG: &str = "hang";
 
@@ -106,8 +108,8 @@ impl Cell {
     fn check(&self) -> Result<(), String> {
         let replaced = self.replacements.iter().flat_map(|r| [r.own_start_ms, r.window_ms]);
         let times = replaced.chain(self.detections.iter().map(|detection| detection.took_ms));
-        if let Some(time) = times.flatten().find(|time| *time < 0.0) {
-            return Err(format!("{time} ms were measured; allowed is 0 or more"));
+        if let Some(time) = times.flatten().find(|time| !(0.0..=MOST_MS).contains(time)) {
+            return Err(format!("{time} ms were measured; allowed is 0 to {MOST_MS} (a day)"));
         }
         if self.scale < 1.0 {
             return Err(format!("a cell's scale is {}; allowed is 1 or more", self.scale));
@@ -181,7 +183,11 @@ mod tests {
         let mut before = cell(1.0, "as_expected");
         before.replacements[0].window_ms = Some(-1.0);
         let wrong = add(&mut evidence, vec![before]);
-        assert_eq!(wrong, Err("-1 ms were measured; allowed is 0 or more".to_owned()));
+        assert_eq!(wrong, Err("-1 ms were measured; allowed is 0 to 86400000 (a day)".to_owned()));
+        let mut endless = cell(1.0, "as_expected");
+        endless.replacements[0].own_start_ms = Some(1e8);
+        let wrong = add(&mut evidence, vec![endless]).unwrap_err();
+        assert!(wrong.starts_with("100000000 ms were measured"), "{wrong}");
         let wrong = add(&mut evidence, vec![cell(0.0, "deviates")]);
         assert_eq!(wrong, Err("a cell's scale is 0; allowed is 1 or more".to_owned()));
         assert!(evidence.is_empty());

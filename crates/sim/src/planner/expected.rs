@@ -15,7 +15,7 @@ pub struct Causes {
     pub replicas: f64,
     /// One cause took all tasks: only a quicker replacement, or fewer such causes, buy this.
     pub common_cause: f64,
-    /// Deployments leave so few that one failure is too many: the floor buys this.
+    /// Deployments leave too few, or so few that one failure is too many: the floor buys this.
     pub deployments: f64,
     /// A task hangs and still gets requests: checks and another try buy this.
     pub detection: f64,
@@ -39,7 +39,7 @@ pub struct Expected {
     /// From the end of a task to its replacement in rotation, detection included: the shortest and
     /// the longest, in seconds.
     pub window: Span,
-    /// The chance that another task fails within a window of middle length.
+    /// The chance that another task fails within a window of mean length.
     pub second_failure: f64,
 }
 
@@ -100,7 +100,6 @@ impl Expected {
     pub(super) fn new(question: &Question<'_>, candidate: &Candidate, known: &mut Known) -> Self {
         let timing = Timing::new(question, candidate);
         let window = timing.window();
-        let middle = f64::midpoint(window.0, window.1);
         let mut causes = |timing: Timing| {
             let tasks = known.of(model(question, candidate, &timing));
             harm(tasks, question, candidate, &timing)
@@ -111,7 +110,11 @@ impl Expected {
             slow: causes(timing.at(|span| span.1)),
             timing,
             window,
-            second_failure: failure_within(candidate.tasks - 1, 1.0 / question.world.mttf, middle),
+            second_failure: failure_within(
+                candidate.tasks - 1,
+                1.0 / question.world.mttf,
+                timing.repair().mean(),
+            ),
         }
     }
 

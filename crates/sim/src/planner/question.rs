@@ -61,7 +61,7 @@ const RATES: RangeInclusive<f64> = 0.000_001..=1_000_000.0;
 /// A microsecond.
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
-const LONGEST: f64 = 1000.0 * 365.25 * DAY;
+pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
 /// No service has more tasks.
 pub(super) const MOST_TASKS: u32 = 100;
 
@@ -85,7 +85,7 @@ impl Question<'_> {
         self.check_target()?;
         let tasks = 1.0..=f64::from(MOST_TASKS);
         within(
-            "desired_count",
+            &format!("service.{}.desired_count", self.service.name),
             f64::from(self.service.cluster.desired_count),
             tasks,
             " to reckon from",
@@ -159,6 +159,11 @@ impl Question<'_> {
         Err(ConfigError::new("--load", problem))
     }
 
+    /// The same, if tasks fail once in so many seconds.
+    pub(super) fn with_mttf(&self, mttf: f64) -> Self {
+        Self { world: World { mttf, ..self.world }, ..self.clone() }
+    }
+
     /// Tasks that the load needs.
     pub fn needed(&self) -> u32 {
         self.demand().map_or(1, |demand| (demand.ceil() as u32).max(1))
@@ -197,6 +202,10 @@ fn within(
         return Ok(());
     }
     let (low, high) = allowed.into_inner();
+    if value.is_nan() {
+        let problem = format!("{value} is no number; allowed is {low} to {high}{unit}");
+        return Err(ConfigError::new(key, problem));
+    }
     let nearest = if value > high { high } else { low };
     let problem = format!(
         "{value} is out of range; allowed is {low} to {high}{unit}, of which {nearest} is the nearest"

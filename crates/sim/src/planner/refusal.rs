@@ -10,6 +10,7 @@ use super::{Candidate, Question};
 /// Why a candidate cannot work; none if it can.
 pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     load(question, candidate)
+        .or_else(|| start(question, candidate))
         .or_else(|| deployment(question, candidate))
         .or_else(|| times(question, candidate))
         .or_else(|| policies(question, candidate))
@@ -25,17 +26,26 @@ fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     })
 }
 
+/// A task is given up if it has not passed a check by then, whatever it is about to do.
+fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let (limit, longest) = (question.service.cluster.start_timeout, question.start().1);
+    let ready = longest + candidate.health.fast_interval.as_secs_f64();
+    (ready >= limit.as_secs_f64()).then(|| {
+        format!(
+            "a task takes up to {:?} to be ready and up to {:?} (health.fast_interval) to its next check, and \
+             without a passed check it is given up after {limit:?}: no replacement is sure to come up; allowed is \
+             start_timeout = \"{}s\" or more",
+            Duration::from_secs_f64(longest),
+            candidate.health.fast_interval,
+            ready.floor() + 1.0
+        )
+    })
+}
+
 fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let cluster = candidate.cluster(question.service);
-    let (tasks, needed) = (candidate.tasks, question.needed());
+    let Candidate { tasks, minimum_healthy_percent: percent, .. } = *candidate;
     let (floor, ceiling) = (cluster.floor(), cluster.ceiling());
-    let percent = candidate.minimum_healthy_percent;
-    if floor < needed {
-        return Some(format!(
-            "minimum_healthy_percent {percent} of {tasks} leaves {floor} in a deployment, and {needed} \
-             must be up: each deployment would be an outage"
-        ));
-    }
     (floor >= tasks && ceiling <= tasks).then(|| {
         format!(
             "minimum_healthy_percent {percent} of {tasks} keeps {floor}, and maximum_percent {} allows \

@@ -16,8 +16,10 @@ pub struct Timing {
     pub detection: Span,
     /// From the end of a task to its replacement in rotation.
     pub replacement: Span,
-    /// From the start of a deployment to its end.
+    /// For how long tasks are away in a deployment: in each of so many waves, until those that replace them
+    /// get requests. Until they have settled nobody else goes.
     pub(super) deployment: f64,
+    waves: f64,
     /// The share of failures that are hangs.
     hangs: f64,
 }
@@ -36,14 +38,12 @@ impl Timing {
         // New tasks start beyond those that stay, as many at a time as the ceiling lets in.
         let at_once = (cluster.ceiling() - cluster.floor()).max(1);
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
-        let wave =
-            f64::midpoint(replacement.0, replacement.1) + cluster.deployment.settle.as_secs_f64();
-        let checks = by_checks(&candidate.health);
         Self {
-            checks,
-            detection: detection(question, candidate, checks),
+            checks: by_checks(&candidate.health),
+            detection: detection(question, candidate),
             replacement,
-            deployment: waves * wave,
+            deployment: waves * mean(replacement),
+            waves,
             hangs: question.world.hangs_percent / 100.0,
         }
     }
@@ -70,21 +70,32 @@ impl Timing {
             checks: fixed(self.checks),
             detection: fixed(self.detection),
             replacement: fixed(self.replacement),
+            deployment: self.waves * luck(self.replacement),
             ..self
         }
     }
 }
 
-/// How long a task that hangs gets requests: as drills have measured it with the file's own checks,
-/// or by arithmetic.
-fn detection(question: &Question<'_>, candidate: &Candidate, checks: Span) -> Span {
-    let measured = question.evidence.as_ref().map(Evidence::detections);
-    let own = candidate.health == question.service.health;
-    if let Some(span) = measured.filter(|_| own).and_then(Measured::span) {
-        return span;
-    }
+/// How long a task that hangs gets requests: by arithmetic; or, if drills have measured it for the file, that
+/// time, as much longer or shorter as arithmetic has it for the candidate. So no setting buys what is only
+/// the difference between arithmetic and a drill.
+fn detection(question: &Question<'_>, candidate: &Candidate) -> Span {
+    let reckoned = by_arithmetic(question, candidate);
+    let measured = question.evidence.as_ref().map(Evidence::detections).and_then(Measured::span);
+    let Some((low, high)) = measured else { return reckoned };
+    let of_file = by_arithmetic(question, &Candidate::of(question.service));
+    let times = mean(reckoned) / mean(of_file);
+    (low * times, high * times)
+}
+
+fn by_arithmetic(question: &Question<'_>, candidate: &Candidate) -> Span {
+    let checks = by_checks(&candidate.health);
     let requests = by_requests(question, candidate).unwrap_or(checks);
     (checks.0.min(requests.0), checks.1.min(requests.1))
+}
+
+fn mean((low, high): Span) -> f64 {
+    f64::midpoint(low, high)
 }
 
 /// A steady task is checked once an interval, and it hangs at any moment of it. Each check then fails

@@ -154,6 +154,28 @@ fn a_task_that_goes_by_itself_is_a_stray() {
     assert_eq!(course.strays(&[]), [stray]);
 }
 
+/// What a fault meets comes back when it is over, and another one has been started by then.
+#[test]
+fn who_is_one_too_many_for_one_that_came_back_is_no_stray() {
+    use State::{Draining, InRotation};
+    let hang = Fault {
+        lasts: Duration::from_secs(3),
+        kind: FaultKind::Task { service: 0, fault: TaskFault::Hang, tasks: Which::Oldest(1) },
+        ..STOP
+    };
+    let with = |met: Vec<TaskId>| {
+        let mut course = Course::of(1);
+        course.observe(at(0), &views(&[(1, InRotation), (2, InRotation)]), &[]);
+        course.begin(at(0));
+        course.inflict(at(1000), hang.clone(), met);
+        let retire = record(6000, 3, Decision::Retire, Cause::Surplus { have: 3, want: 2 });
+        let there = views(&[(1, InRotation), (2, InRotation), (3, Draining)]);
+        course.observe(at(6000), &there, &[retire]);
+        course.strays(&[]).len()
+    };
+    assert_eq!((with(vec![TaskId(1)]), with(vec![])), (0, 1));
+}
+
 fn disturbance() -> Fault {
     let fault = super::super::LinkFault::Latency(Duration::from_secs(30));
     Fault { lasts: Duration::from_secs(2), kind: FaultKind::Link { to: 0, fault }, ..STOP }

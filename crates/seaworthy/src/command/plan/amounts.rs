@@ -25,11 +25,22 @@ pub(super) fn money(amount: f64) -> String {
     if amount.fract() == 0.0 { format!("${amount}") } else { format!("${amount:.2}") }
 }
 
+/// What succeeds if that share fails: with so many digits that it does not look like all.
+pub(super) fn success(failed: f64) -> String {
+    let digits = (-failed.log10() - 1.0).ceil().clamp(5.0, 13.0) as usize;
+    format!("{:.digits$} %", 100.0 * (1.0 - failed))
+}
+
 /// A percentage that is a little lower, with as many nines and two digits more.
 pub(super) fn below(percent: f64) -> String {
     let digits = (1.0 - (1.0 - percent / 100.0).log10()).clamp(1.0, 9.0).ceil();
     let parts = 10_f64.powf(digits);
     format!("{}%", (percent * parts).floor() / parts)
+}
+
+/// A time at least so long, as `--mttf` takes it.
+pub(super) fn days(seconds: f64) -> String {
+    format!("{}d", (seconds / DAY).ceil())
 }
 
 /// What is paid beyond that.

@@ -15,10 +15,11 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         format!("{hangs_percent} % of failures are hangs (--hangs), found by health checks or by requests; that a task has died is known at once"),
         sick(sick_percent, noticed),
         start(question),
+        detection(question),
         needed(question),
         overload(question, answer),
         format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
-        format!("{} a month (--deployments), in which as many tasks serve as the floor keeps, to their end", many(deployments, "deployment")),
+        format!("{} a month (--deployments), in which as many tasks serve as the floor keeps until the others are replaced, wave by wave; while those are fewer than needed, requests fail", many(deployments, "deployment")),
         "a bad task gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
         "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
@@ -51,6 +52,20 @@ fn start(question: &Question<'_>) -> String {
     let taken =
         || format!("{} to be ready (--start): nothing was measured", span(question.world.start));
     format!("a process takes {}", measured.unwrap_or_else(taken))
+}
+
+fn detection(question: &Question<'_>) -> String {
+    let found = question.evidence.as_ref().and_then(|evidence| evidence.detections().span());
+    let found = found.map(|found| {
+        format!(
+            "a task that hangs got requests for {}: measured with the settings of the file; with others as much \
+             longer or shorter as arithmetic has it",
+            span(found)
+        )
+    });
+    found.unwrap_or(
+        "how long a task that hangs gets requests is reckoned: nothing was measured".to_owned(),
+    )
 }
 
 fn needed(question: &Question<'_>) -> String {

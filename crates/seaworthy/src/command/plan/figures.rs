@@ -1,7 +1,7 @@
 //! The answer for programs.
 
 use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Evidence, Measured, Question, Refused};
+use seaworthy_sim::planner::{Answer, Assessed, Evidence, Measured, Question, Refused, World};
 use serde_json::{Value, json};
 
 /// All of it. Shares are shares of requests, times are in seconds.
@@ -13,6 +13,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "service": question.service.name,
         "target_percent": question.target,
         "tolerated_share": question.tolerated(),
+        "asked": asked(question),
         "tasks_needed": answer.needed,
         "candidates": answer.candidates,
         "now": answer.now.as_ref().ok().map(one),
@@ -20,7 +21,8 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "cheapest": answer.cheapest.as_ref().map(one),
         "nearest": answer.nearest.as_ref().map(one),
         "failures_to_be_rarer_by": answer.rarer,
-        "works_from_mttf_seconds": answer.eased.as_ref().map(|eased| eased.0),
+        "works_from_mttf_seconds": answer.eased.as_ref().map(|eased| eased.mttf),
+        "meets_from_mttf_seconds": answer.eased.as_ref().and_then(|eased| eased.meets),
         "pareto": answer.pareto.iter().map(one).collect::<Vec<_>>(),
         "buys": answer.buys.iter().map(one).collect::<Vec<_>>(),
         "buy_nothing": answer.idle,
@@ -29,6 +31,39 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
         "warnings": super::words::warnings(question),
         "assumptions": super::assumptions::assumptions(question, answer),
+    })
+}
+
+/// The command line in numbers, options that were not given included.
+fn asked(question: &Question<'_>) -> Value {
+    let World {
+        mttf,
+        common_percent,
+        hangs_percent,
+        sick_percent,
+        noticed,
+        writes_percent,
+        latency,
+        patience,
+        start,
+        deployments,
+    } = question.world;
+    json!({
+        "target_percent": question.target,
+        "load_per_second": question.load,
+        "capacity_per_second": question.capacity,
+        "price": question.price,
+        "mttf_seconds": mttf,
+        "common_cause_percent": common_percent,
+        "hangs_percent": hangs_percent,
+        "sick_percent": sick_percent,
+        "noticed_seconds": noticed,
+        "writes_percent": writes_percent,
+        "latency_seconds": latency,
+        "patience_seconds": patience,
+        "start_seconds": start,
+        "deployments_a_month": deployments,
+        "seed": question.seed,
     })
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use seaworthy_sim::availability::{DAY, Interval, MONTH};
-use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
+use seaworthy_sim::availability::{Interval, MONTH};
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Question};
 
-use super::amounts::{below, change, many, money, more, seconds, share, span};
+use super::amounts::{below, change, days, many, money, more, seconds, share, span, success};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
@@ -122,10 +122,10 @@ fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     let describe = |one: &Assessed| {
         let failed = one.expected.causes.total();
         format!(
-            "{}, {} a month, {:.5} % succeed, {} a month fail; {}",
+            "{}, {} a month, {} succeed, {} a month fail; {}",
             many(one.candidate.tasks, "task"),
             money(one.price),
-            100.0 * (1.0 - failed),
+            success(failed),
             seconds(failed * MONTH),
             say_changes(one)
         )
@@ -143,26 +143,44 @@ fn verdict(question: &Question<'_>, answer: &Answer) -> String {
             let percent = 100.0 * (1.0 - slow.total());
             let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
             let rarer = answer.rarer.map(|rarer| {
-                let days = (question.world.mttf * rarer / DAY).ceil();
-                format!("failures that come {rarer:.1} times as rarely (--mttf {days}d)")
+                let mttf = days(question.world.mttf * rarer);
+                format!("failures that come {rarer:.1} times as rarely (--mttf {mttf})")
             });
             let would: Vec<String> = lower.into_iter().chain(rarer).collect();
+            let would = if would.is_empty() {
+                "nothing that can be asked for".to_owned()
+            } else {
+                would.join(", or ")
+            };
             format!(
                 "\nNone of {} candidates meets {target} %. The nearest: {}; with all times at their longest \
-                 it meets {percent:.5} %, and most of what fails is of {}.\n\
+                 it meets {}, and most of what fails is of {}.\n\
                  What would do: {}\n",
                 answer.candidates,
                 describe(nearest),
+                success(slow.total()),
                 most_of(&Causes::default(), slow),
-                would.join(", or ")
+                would
             )
         }
         (None, None) => {
-            let eased = answer.eased.as_ref().map_or(String::new(), |(mttf, one)| {
-                format!(" The nearest that can, with --mttf {mttf}s: {}", describe(one))
+            let eased = answer.eased.as_ref().map_or(String::new(), |eased| {
+                nearest_that_can(target, eased, &describe(&eased.one))
             });
             format!("\nNone of {} candidates can work.{eased}\n", answer.candidates)
         }
+    }
+}
+
+/// It may work and still miss the target.
+fn nearest_that_can(target: f64, Eased { mttf, meets, .. }: &Eased, described: &str) -> String {
+    let can = format!(" The nearest that can, with --mttf {mttf}s: {described}");
+    match meets {
+        Some(meets) if meets <= mttf => format!("{can}; it meets {target} %"),
+        Some(meets) => {
+            format!("{can}; it works, and meets {target} % with --mttf {}", days(*meets))
+        }
+        None => format!("{can}; it works, and no --mttf up to 1000years meets {target} %"),
     }
 }
 

@@ -34,13 +34,13 @@ pub(super) struct Args {
     #[arg(value_name = "FILE", default_values = ["metastable", "metastable-retries", "metastable-cold"])]
     files: Vec<PathBuf>,
     /// How much load, in percent of what the file says; several with commas
-    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     load: Vec<u32>,
     /// The longest trigger that is tried, if it is one that lasts
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     longest: Duration,
     /// So many seeds
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 }
 
@@ -59,8 +59,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         search(args, file)?;
     }
     say(format_args!(
-        "STAYS DOWN AFTER: the trigger that half of {} seeds do not recover from; beside it those of \
-         the first and the last of them",
+        "STAYS DOWN AFTER: the trigger that half of {} seeds do not recover from, or none, if the load \
+         alone is too much; beside it those of the first and the last of them",
         args.seeds
     ))?;
     Ok(ExitCode::SUCCESS)

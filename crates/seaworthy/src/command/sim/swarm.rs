@@ -30,14 +30,14 @@ use super::super::table::{BAD, PLAIN, Table, cell};
   2  the command line is wrong, or the same seed told two stories")]
 pub(super) struct Args {
     /// So many scenarios
-    #[arg(long, value_name = "N", default_value = "1000")]
-    seeds: NonZero<u64>,
+    #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: u32,
     /// The seed of the first one; the others follow
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true)]
     from: u64,
     /// So many threads [default: one for each processor]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Let each one happen twice, and compare everything that came of it
     #[arg(long)]
     twice: bool,
@@ -78,7 +78,7 @@ fn bug() -> impl TypedValueParser<Value = Planted> {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     // A fleet file knows no higher number.
-    let last = args.from.checked_add(args.seeds.get() - 1);
+    let last = args.from.checked_add(u64::from(args.seeds) - 1);
     let is_known = last.is_some_and(|last| i64::try_from(last).is_ok());
     ensure!(is_known, "--from, --seeds: the last seed is at most {}", i64::MAX);
     let tally = args.run()?;
@@ -98,16 +98,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 impl Args {
     fn run(&self) -> anyhow::Result<Tally> {
-        let threads = self.threads.or(thread::available_parallelism().ok());
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = self.threads.map_or_else(cores, usize::from);
         let next = AtomicU64::new(0);
         let (report, reports) = mpsc::channel();
         thread::scope(|scope| {
-            for _ in 0..threads.map_or(1, NonZero::get) {
+            for _ in 0..threads {
                 let (next, report) = (&next, report.clone());
                 scope.spawn(move || {
                     let mut take = || next.fetch_add(1, Ordering::Relaxed);
                     let ordinals = std::iter::repeat_with(&mut take);
-                    for ordinal in ordinals.take_while(|ordinal| *ordinal < self.seeds.get()) {
+                    for ordinal in ordinals.take_while(|ordinal| *ordinal < u64::from(self.seeds)) {
                         let seed = self.from + ordinal;
                         // Whoever receives has gone only if it has failed.
                         let _ = report.send((seed, self.examine(seed)));
@@ -117,7 +118,7 @@ impl Args {
             drop(report);
             let result = self.collect(&reports);
             // Nobody needs the rest.
-            next.store(self.seeds.get(), Ordering::Relaxed);
+            next.store(u64::from(self.seeds), Ordering::Relaxed);
             result
         })
     }

@@ -3,8 +3,8 @@
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
 use super::*;
-use crate::availability::DAY;
-use crate::planner::World;
+use crate::availability::{DAY, MONTH};
+use crate::planner::{Evidence, World};
 
 /// The report's: two tasks, provisioned within 60 to 90 s, checked every 5 s.
 const FILE: &str = r#"
@@ -56,7 +56,7 @@ fn each_cause_is_what_a_pencil_says() {
     close(causes.common_cause, rate * 0.01 * (0.9 * 72.667 + 0.1 * 81.333), 1e-4);
     close(causes.replicas, libm::pow(0.99 * rate * repair, 2.0), 1e-3);
     assert_eq!((causes.deployments, window), (0.0, (61.0, 108.0)));
-    close(second_failure, rate * 84.5, 1e-3);
+    close(second_failure, rate * repair, 1e-3);
     let range = now.expected.range();
     assert!(range.0 < causes.total() && causes.total() < range.1, "{range:?}");
 }
@@ -160,6 +160,69 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     for one in &answer.buys {
         assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
     }
+}
+
+/// Without checks that pass in time no task comes up, whatever is bought.
+#[test]
+fn a_start_that_takes_longer_than_it_may_is_refused_with_the_time_that_works() {
+    let why = |more: &str, longest: f64| {
+        let fleet = fleet(more);
+        let world = World { start: (1.0, longest), ..question(&fleet).world };
+        ask(&Question { world, ..question(&fleet) }).unwrap().now.err()
+    };
+    let short = "start_timeout = \"10s\"\n";
+    assert_eq!(why(short, 4.9), None);
+    let told = why(short, 60.0).unwrap();
+    assert!(told.starts_with("a task takes up to 60s to be ready and up to 5s"), "{told}");
+    assert!(told.ends_with("allowed is start_timeout = \"66s\" or more"), "{told}");
+    assert_eq!(why("start_timeout = \"66s\"\n", 60.0), None);
+}
+
+/// Drills found hangs later than arithmetic does on average: with or without another setting.
+#[test]
+fn what_drills_measured_is_worth_nothing_by_itself() {
+    let fleet = fleet("");
+    let mut question = question(&fleet);
+    let report = r#"
+schema = 1
+simulated = false
+cells = [{ scale = 1.0, verdict = "as_expected", replacements = [], detections = [{ fault = "hang", took_ms = 11400.0 }] }]
+"#;
+    let mut evidence = Evidence::default();
+    evidence.add(&toml::from_str(report).unwrap()).unwrap();
+    question.evidence = Some(evidence);
+    let answer = ask(&question).unwrap();
+    let detection = |one: &Assessed| one.expected.timing.detection;
+    assert_eq!(detection(&answer.now.unwrap()), (11.4, 11.4));
+    assert!(answer.idle.contains(&"health.passive.enabled = true".to_owned()), "{:?}", answer.idle);
+}
+
+/// All of one task, for as long as another one takes to be there: 61 to 96 s, and 20 times a month.
+#[test]
+fn a_deployment_that_takes_too_many_away_costs_what_it_takes() {
+    let fleet = fleet("desired_count = 1\nminimum_healthy_percent = 0\nmaximum_percent = 100\n");
+    let question = question(&fleet);
+    let now = ask(&question).unwrap().now.unwrap();
+    close(now.expected.causes.deployments, 20.0 * 78.5 / MONTH, 1e-2);
+    close(now.expected.slow.deployments, 20.0 * 96.0 / MONTH, 1e-2);
+    let simulated = now.simulate(&question).unwrap();
+    assert!(simulated.covers(now.expected.causes.down()), "{simulated}");
+}
+
+#[test]
+fn what_is_suggested_works() {
+    let fleet = fleet("");
+    let mut question = question(&fleet);
+    (question.target, question.world.mttf) = (99.999, 600.0);
+    let eased = ask(&question).unwrap().eased.unwrap();
+    let meets = eased.meets.unwrap();
+    assert!(eased.mttf < meets, "{meets}");
+    assert!(ask(&question.with_mttf(eased.mttf)).unwrap().cheapest.is_none());
+    assert!(ask(&question.with_mttf(meets)).unwrap().cheapest.is_some());
+    // That would be every few thousand years.
+    (question.target, question.world) =
+        (99.999_999_9, World { common_percent: 100.0, mttf: 3600.0, ..question.world });
+    assert_eq!(ask(&question).unwrap().rarer, None);
 }
 
 /// What cannot work is told with its reason, and all else with what it buys, if it is nothing as well.

@@ -171,7 +171,7 @@ fn what_was_measured_takes_the_place_of_arithmetic() {
     let now = answer.now.unwrap().expected;
     close(now.causes.detection * MTTF, 8.0);
     assert_eq!((now.timing.detection, now.timing.checks), ((8.0, 8.0), (7.0, 12.0)));
-    // Other checks were not measured.
+    // Other checks find it as much sooner as arithmetic has it.
     let quick = answer.buys.iter().find(|one| one.candidate.changes[0].starts_with("health = "));
-    close(quick.unwrap().expected.causes.detection * MTTF, 2.0);
+    close(quick.unwrap().expected.causes.detection * MTTF, 8.0 * 2.0 / 9.5);
 }
