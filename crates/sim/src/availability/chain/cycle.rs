@@ -18,8 +18,8 @@ pub(super) struct Simulation<'a> {
     /// When the repairs under way end, counted from the first failure; the next one last.
     repairs: Vec<f64>,
     now: f64,
-    /// How long the repairs take that wait for a crew.
-    waiting: VecDeque<f64>,
+    /// The repairs that wait for a crew.
+    waiting: VecDeque<Repair>,
     /// Tasks that are up, and that may be: fewer in a deployment.
     up: u32,
     count: u32,
@@ -158,11 +158,11 @@ impl<'a> Simulation<'a> {
     fn happen(&mut self, what: Chance, cycle: &mut Cycle) {
         let was_up = self.is_enough();
         match what {
-            Chance::Alone => self.fail(&self.model.repair),
+            Chance::Alone => self.fail(self.model.repair),
             Chance::Common => {
                 let [(share, one), (_, other)] = self.model.repair.kinds();
                 let kind = if self.draw() <= share { one } else { other };
-                (0..self.up).for_each(|_| self.fail(&kind));
+                (0..self.up).for_each(|_| self.fail(kind));
             }
             Chance::Deployment => self.deploy(),
         }
@@ -172,13 +172,12 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn fail(&mut self, repair: &Repair) {
+    fn fail(&mut self, repair: Repair) {
         self.up -= 1;
-        let seconds = repair.draw(self.draw());
         if self.repairs.len() < self.model.crews as usize {
-            self.repair(seconds);
+            self.repair(repair);
         } else {
-            self.waiting.push_back(seconds);
+            self.waiting.push_back(repair);
         }
     }
 
@@ -189,8 +188,8 @@ impl<'a> Simulation<'a> {
         self.up = self.count;
     }
 
-    fn repair(&mut self, seconds: f64) {
-        let end = self.now + seconds;
+    fn repair(&mut self, repair: Repair) {
+        let end = self.now + repair.draw(self.draw());
         let place = self.repairs.partition_point(|other| *other > end);
         self.repairs.insert(place, end);
     }
@@ -204,8 +203,8 @@ impl<'a> Simulation<'a> {
         }
         self.repairs.pop();
         self.up += 1;
-        if let Some(seconds) = self.waiting.pop_front() {
-            self.repair(seconds);
+        if let Some(repair) = self.waiting.pop_front() {
+            self.repair(repair);
         }
     }
 
