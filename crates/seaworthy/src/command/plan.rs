@@ -147,9 +147,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         evidence: args.drills.as_deref().map(evidence).transpose()?,
         seed: fleet.seed,
     };
-    let answer = ask(&question).map_err(|error| match error.key.starts_with("service.") {
-        true => anyhow!("{}: {error}", args.file.display()),
-        false => error.into(),
+    let answer = ask(&question).map_err(|error| {
+        let of_file = error.key.starts_with("service.");
+        if of_file { anyhow!("{}: {error}", args.file.display()) } else { error.into() }
     })?;
     let text = if args.json {
         serde_json::to_string_pretty(&figures::figures(&question, &answer))? + "\n"
