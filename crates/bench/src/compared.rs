@@ -51,10 +51,9 @@ struct Share {
     all: usize,
 }
 
-/// What a row says.
+/// What a row says: how many values are inside, and how many intervals are narrow.
 #[derive(Clone, Copy, Default)]
 struct Sums {
-    values: Share,
     latencies: Share,
     others: Share,
     narrow: Share,
@@ -111,12 +110,10 @@ impl Compared {
     fn sums(&self) -> Sums {
         let values = Share { of: self.inside, all: self.measured.len() };
         let narrow = Share { of: usize::from(self.narrow), all: 1 };
-        let sums = Sums { values, narrow, ..Sums::default() };
-        if self.figure.starts_with("latency") {
-            Sums { latencies: values, ..sums }
-        } else {
-            Sums { others: values, ..sums }
-        }
+        let none = Share::default();
+        let is_latency = self.figure.starts_with("latency");
+        let (latencies, others) = if is_latency { (values, none) } else { (none, values) };
+        Sums { latencies, others, narrow }
     }
 }
 
@@ -125,7 +122,6 @@ impl Compared {
 impl Sums {
     fn and(self, other: Self) -> Self {
         Self {
-            values: self.values.and(other.values),
             latencies: self.latencies.and(other.latencies),
             others: self.others.and(other.others),
             narrow: self.narrow.and(other.narrow),
@@ -133,7 +129,8 @@ impl Sums {
     }
 
     fn row(self, words: [String; 3]) -> Vec<String> {
-        let Self { values, latencies, others, narrow } = self;
+        let Self { latencies, others, narrow } = self;
+        let values = latencies.and(others);
         let inside = format!("{} of {}", values.of, values.all);
         let shares = [values, latencies, others, narrow].map(Share::percent);
         words.into_iter().chain([inside]).chain(shares).collect()
