@@ -3,9 +3,9 @@
 use seaworthy_core::policy::budget;
 
 use super::overload::loss;
-use super::timing::Timing;
+use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
-use crate::availability::{Span, undetected_share};
+use crate::availability::undetected_share;
 
 /// For how many seconds a task that hangs keeps everybody out.
 struct Shut {
@@ -36,7 +36,7 @@ pub(super) fn harm(
         let detection = undetected_share(rate * hangs, all * answered * (before + after));
         return Causes { detection, sick, ..causes };
     }
-    let detection = middle(timing.detection);
+    let detection = mean(timing.detection);
     let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
     let late = lost(question, candidate, candidate.hedges(), hedges, detection);
     let budget = candidate.route.budget.as_ref();
@@ -93,7 +93,7 @@ fn shut(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Shut
         return Shut { before: 0.0, after: 0.0 };
     }
     let guard = &candidate.route.guard;
-    let detection = middle(timing.detection);
+    let detection = mean(timing.detection);
     let timeout = guard.timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
     let opens = |percent: u32| f64::from(percent) * f64::from(candidate.tasks) <= 100.0;
     let open = match &guard.breaker {
@@ -104,7 +104,7 @@ fn shut(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Shut
     // replaced.
     let cluster = candidate.cluster(question.service);
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
-    let killed = middle(timing.checks) + middle(timing.replacement) + retired;
+    let killed = mean(timing.checks) + mean(timing.replacement) + retired;
     let held = timeout.max(candidate.route.outlasts.as_secs_f64()).min(killed);
     let full = full(question, candidate, detection, held);
     Shut { before: open.max(full.before), after: full.after }
@@ -125,10 +125,6 @@ fn full(question: &Question<'_>, candidate: &Candidate, detection: f64, held: f6
     let times = ((detection - fills) / held).ceil();
     let after = (times * held - detection).max(0.0);
     Shut { before: times * (held - fills) - after, after }
-}
-
-fn middle((low, high): Span) -> f64 {
-    f64::midpoint(low, high)
 }
 
 #[cfg(test)]

@@ -94,7 +94,8 @@ fn by_arithmetic(question: &Question<'_>, candidate: &Candidate) -> Span {
     (checks.0.min(requests.0), checks.1.min(requests.1))
 }
 
-fn mean((low, high): Span) -> f64 {
+/// Of times that are each as likely.
+pub(super) fn mean((low, high): Span) -> f64 {
     f64::midpoint(low, high)
 }
 
