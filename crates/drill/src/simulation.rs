@@ -110,7 +110,7 @@ mod tests {
         let (short, long) = (Duration::from_secs(1), Duration::from_secs(6));
         let measured = Findings { starts: short..=long, ..simulated.clone() };
         let calm = Run { measured, simulated, length: short, tasks: 2 };
-        let calibration = Calibration::of(&[calm.clone(), calm.clone(), calm], vec![], vec![]);
+        let calibration = Calibration::of(&[calm.clone(), calm.clone(), calm], &[], &[]);
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
             run_on(&job, job.cells[0], seed, &calibration.machine(seed))
