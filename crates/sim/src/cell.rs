@@ -10,6 +10,7 @@ use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{Method, Planned};
+use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
 use seaworthy_core::machine::soonest;
@@ -77,7 +78,9 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
     let physics = machine.physics();
-    let programs = machine.programs(&configuration.models, drill.load.entry());
+    let models = configuration.models.iter().enumerate();
+    let programs: Vec<Program> =
+        models.map(|(place, model)| machine.program(*model, place == drill.load.entry())).collect();
     let planned = schedule.requests(&drill.load, seed);
     let mut lateness = Dice::new(!seed, Stream::Machine);
     let mut run = Run {

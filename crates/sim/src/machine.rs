@@ -91,20 +91,14 @@ impl Machine {
         Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
     }
 
-    /// What these programs are on it; users come in by the one at `entry`.
-    pub(crate) fn programs(&self, models: &[Program], entry: usize) -> Vec<Program> {
-        let mut programs: Vec<Program> = models
-            .iter()
-            .map(|model| Program {
-                work: self.slowed(model.work),
-                cold: model.cold.map(|cold| self.slowed(cold)),
-                ..*model
-            })
-            .collect();
-        if let Some(start) = self.start {
-            programs[entry].start = start;
+    /// What a program is on it, and whether that is one whose starts were measured.
+    pub(crate) fn program(&self, model: Program, starts_as_measured: bool) -> Program {
+        Program {
+            start: self.start.filter(|_| starts_as_measured).unwrap_or(model.start),
+            work: self.slowed(model.work),
+            cold: model.cold.map(|cold| self.slowed(cold)),
+            ..model
         }
-        programs
     }
 
     fn slowed(&self, work: Distribution) -> Distribution {
