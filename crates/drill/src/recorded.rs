@@ -6,8 +6,7 @@ use std::path::Path;
 
 use seaworthy_core::experiment::Cell;
 use seaworthy_sim::machine::Calibration;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Error;
 use crate::job::Job;
@@ -20,8 +19,8 @@ pub(crate) struct Recorded {
     /// How many runs were to be done.
     pub(crate) runs_planned: usize,
     calibration: Option<Known>,
-    /// Each run, as it is written.
-    pub(crate) cells: Vec<Box<RawValue>>,
+    /// Each run, with what is needed to judge it again.
+    pub(crate) cells: Vec<Run>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -40,19 +39,22 @@ pub(crate) struct Reading {
     pub(crate) flows: Vec<BTreeMap<String, f64>>,
 }
 
-/// A run; null is never.
-#[derive(Deserialize)]
-struct Run {
+/// A run of a cell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
     configuration: usize,
     schedule: String,
     verdict: String,
-    figures: BTreeMap<String, Option<f64>>,
+    #[serde(deserialize_with = "with_null_for_never")]
+    figures: BTreeMap<String, f64>,
     flows: Vec<Flow>,
 }
 
-#[derive(Deserialize)]
+/// One flow of its load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Flow {
-    figures: BTreeMap<String, Option<f64>>,
+    #[serde(deserialize_with = "with_null_for_never")]
+    figures: BTreeMap<String, f64>,
 }
 
 // === impl Recorded ===
@@ -83,22 +85,24 @@ impl Recorded {
 
     /// Every run of a cell of this job that measured something.
     pub(crate) fn readings(&self, job: &Job) -> Vec<Reading> {
-        let read = |run: &RawValue| {
-            let run: Run = serde_json::from_str(run.get()).ok()?;
+        let reading = |run: &Run| {
             let is_run = |cell: &&Cell| {
                 cell.configuration + 1 == run.configuration
                     && job.drill.schedules[cell.schedule].name == run.schedule
             };
             let cell = *job.cells.iter().find(is_run)?;
-            let flows = run.flows.into_iter().map(|flow| finite(flow.figures)).collect();
-            let reading = Reading { cell, whole: finite(run.figures), flows };
+            let flows = run.flows.iter().map(|flow| flow.figures.clone()).collect();
+            let reading = Reading { cell, whole: run.figures.clone(), flows };
             (run.verdict != "invalid").then_some(reading)
         };
-        self.cells.iter().filter_map(|run| read(run)).collect()
+        self.cells.iter().filter_map(reading).collect()
     }
 }
 
-fn finite(figures: BTreeMap<String, Option<f64>>) -> BTreeMap<String, f64> {
-    let value = |(name, value): (String, Option<f64>)| (name, value.unwrap_or(f64::INFINITY));
-    figures.into_iter().map(value).collect()
+/// JSON has no word for what is infinite.
+fn with_null_for_never<'de, D: Deserializer<'de>>(
+    figures: D,
+) -> Result<BTreeMap<String, f64>, D::Error> {
+    let figures = BTreeMap::<String, Option<f64>>::deserialize(figures)?;
+    Ok(figures.into_iter().map(|(name, it)| (name, it.unwrap_or(f64::INFINITY))).collect())
 }

@@ -13,12 +13,12 @@ use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
 use seaworthy_core::experiment::{Calls, Configuration, Findings};
 use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::comparison::{Compared, compare, figures};
 use super::figures::Figures;
 use super::{Results, Row};
 use crate::job::{Job, Mode};
+use crate::recorded::Run;
 
 /// Changes when a key changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -42,17 +42,17 @@ struct Report<'a> {
     calibration: Option<CalibrationReport>,
     /// What was predicted beside what was measured so far; nothing if nothing was predicted.
     comparison: Vec<Compared>,
-    cells: Vec<Run<'a>>,
+    cells: Vec<RunReport<'a>>,
 }
 
 /// A run of a cell.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Run<'a> {
+enum RunReport<'a> {
     /// Just measured.
     Measured(Box<CellReport<'a>>),
-    /// As an earlier report has it.
-    Recorded(&'a RawValue),
+    /// Of an earlier report: just what is needed to judge it again.
+    Recorded(&'a Run),
 }
 
 /// How many times slower the machine is than the model says, by runs in which nothing happened.
@@ -193,8 +193,8 @@ pub(crate) enum Target {
 pub(crate) fn render(job: &Job, results: &Results) -> String {
     let rows = &results.rows;
     let recorded = results.recorded.iter().flat_map(|recorded| &recorded.cells);
-    let measured = rows.iter().map(|row| Run::Measured(Box::new(cell(job, row))));
-    let cells: Vec<Run> = measured.chain(recorded.map(|run| Run::Recorded(run))).collect();
+    let measured = rows.iter().map(|row| RunReport::Measured(Box::new(cell(job, row))));
+    let cells: Vec<RunReport> = measured.chain(recorded.map(RunReport::Recorded)).collect();
     let runs_planned = results.recorded.as_ref().map_or(job.turns().count(), |it| it.runs_planned);
     let runs_done = cells.len();
     let report = Report {
