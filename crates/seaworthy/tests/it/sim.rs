@@ -59,6 +59,15 @@ fn the_boundary_beyond_which_a_service_stays_down_is_found() {
         .map(|line| line.contains("never"))
         .collect();
     assert_eq!(boundaries, [true, true, false, true], "{words}");
+    let output = world.run(&[&search[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = told["files"][0]["boundaries"].as_array().unwrap();
+    let stays = found.iter().map(|one| one["stays_down_after"].as_f64());
+    let stays: Vec<bool> = stays.map(|after| after.is_some()).collect();
+    assert_eq!(
+        (&told["files"][0]["unit"], stays),
+        (&"seconds".into(), vec![false, false, true, false])
+    );
     world.assert_nothing_is_left();
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use seaworthy_core::experiment::FaultKind;
 use seaworthy_sim::metastable::{Boundary, Search, Size};
+use serde_json::{Value, json};
 
 use super::super::say::say;
 use super::super::table::{BAD, GOOD, PLAIN, Table, cell};
@@ -42,6 +43,23 @@ pub(super) struct Args {
     /// So many seeds
     #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
+    /// Tell it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was searched in one file.
+struct Found {
+    search: Search,
+    rows: Vec<Row>,
+}
+
+/// One configuration with one load.
+struct Row {
+    percent: u32,
+    rate: u32,
+    setting: String,
+    boundary: Boundary,
 }
 
 /// Longer ones are no triggers, but another load.
@@ -55,8 +73,15 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.json {
+        let found = args.files.iter().map(|file| Ok(search(args, file)?.json(args, file)));
+        let files = found.collect::<anyhow::Result<Vec<_>>>()?;
+        let all = json!({ "schema": 1, "seeds": args.seeds, "files": files });
+        say(format_args!("{all:#}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     for file in &args.files {
-        search(args, file)?;
+        say(search(args, file)?.words(args))?;
     }
     say(format_args!(
         "STAYS DOWN AFTER: the trigger that half of {} seeds do not recover from, or none, if the load \
@@ -66,41 +91,87 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn search(args: &Args, file: &Path) -> anyhow::Result<()> {
-    let drill = seaworthy_drill::life_size(file)?;
-    let title = drill.title.clone();
-    let search = Search::new(drill).with_context(|| {
+fn search(args: &Args, file: &Path) -> anyhow::Result<Found> {
+    let search = Search::new(seaworthy_drill::life_size(file)?).with_context(|| {
         let file = file.display();
         format!(
             "{file}: no schedule has just one fault, which ends tasks, or lasts and is over before \
              the load is"
         )
     })?;
-    let trigger = &search.trigger().kind;
-    let (calm, longest) = (Size::Lasts(search.calm()), Size::Lasts(args.longest));
-    let trigger = match trigger {
-        FaultKind::End { how, .. } => format!("{how} of any number of tasks"),
-        _ => format!("{trigger}, of any length up to {longest}"),
-    };
-    say(format_args!("{title}\n{trigger}; it stays down if it has not recovered {calm} later\n"))?;
-    let mut table =
-        Table::new(&["LOAD", "A SECOND", "STAYS DOWN AFTER", "SMALLEST TO LARGEST", "SETTING"]);
+    let mut rows = Vec::new();
     for percent in &args.load {
         let search = search.with_load(*percent);
-        let drill = search.drill();
-        for (n, configuration) in drill.configurations.iter().enumerate() {
+        for (n, configuration) in search.drill().configurations.iter().enumerate() {
             let boundary = search.boundary(n, args.longest, args.seeds)?;
+            let setting = configuration.title.clone();
+            rows.push(Row { percent: *percent, rate: search.rate(), setting, boundary });
+        }
+    }
+    Ok(Found { search, rows })
+}
+
+// === impl Found ===
+
+impl Found {
+    fn words(&self, args: &Args) -> String {
+        let trigger = &self.search.trigger().kind;
+        let (calm, longest) = (Size::Lasts(self.search.calm()), Size::Lasts(args.longest));
+        let trigger = match trigger {
+            FaultKind::End { how, .. } => format!("{how} of any number of tasks"),
+            _ => format!("{trigger}, of any length up to {longest}"),
+        };
+        let mut table =
+            Table::new(&["LOAD", "A SECOND", "STAYS DOWN AFTER", "SMALLEST TO LARGEST", "SETTING"]);
+        for Row { percent, rate, setting, boundary } in &self.rows {
             let style = if boundary.smallest.is_some() { BAD } else { GOOD };
             table.row([
                 cell(PLAIN, format_args!("{percent} %")),
-                cell(PLAIN, search.rate()),
+                cell(PLAIN, rate),
                 cell(style, size(boundary.median)),
-                cell(PLAIN, span(&boundary)),
-                cell(PLAIN, &configuration.title),
+                cell(PLAIN, span(boundary)),
+                cell(PLAIN, setting),
             ]);
         }
+        let title = &self.search.drill().title;
+        format!(
+            "{title}\n{trigger}; it stays down if it has not recovered {calm} later\n\n{}",
+            table.render()
+        )
     }
-    say(table.render())
+
+    /// A trigger is as large as it lasts in seconds, or in tasks; null if none is large enough.
+    fn json(&self, args: &Args, file: &Path) -> Value {
+        let trigger = &self.search.trigger().kind;
+        let ends = matches!(trigger, FaultKind::End { .. });
+        let rows = self.rows.iter().map(|Row { percent, rate, setting, boundary }| {
+            json!({
+                "load_percent": percent,
+                "load_per_second": rate,
+                "setting": setting,
+                "stays_down_after": boundary.median.map(number),
+                "smallest": boundary.smallest.map(number),
+                "largest": boundary.largest.map(number),
+            })
+        });
+        json!({
+            "file": file,
+            "title": self.search.drill().title,
+            "trigger": trigger.to_string(),
+            "unit": if ends { "tasks" } else { "seconds" },
+            "longest_seconds": args.longest.as_secs_f64(),
+            "recovers_within_seconds": self.search.calm().as_secs_f64(),
+            "boundaries": rows.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn number(size: Size) -> f64 {
+    match size {
+        Size::Nothing => 0.0,
+        Size::Lasts(time) => time.as_secs_f64(),
+        Size::Tasks(count) => count.into(),
+    }
 }
 
 fn span(Boundary { smallest, largest, .. }: &Boundary) -> String {
