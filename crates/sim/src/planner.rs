@@ -19,10 +19,11 @@ mod harm;
 mod overload;
 mod question;
 mod refusal;
+mod shut;
 mod staircase;
 mod timing;
 
-pub use answer::{Answer, Assessed, Eased, Refused, ask};
+pub use answer::{Answer, Assessed, Eased, Rarer, Refused, ask};
 pub use candidate::Candidate;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};

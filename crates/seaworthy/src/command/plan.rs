@@ -4,6 +4,7 @@ mod amounts;
 mod assumptions;
 mod beside;
 mod figures;
+mod verdict;
 mod words;
 
 use std::fs;
@@ -12,10 +13,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 use seaworthy_sim::availability::Span;
 use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
 use serde_json::{Map, Value};
+
+use super::say::say;
 
 /// Says how many tasks, and which settings, keep the failed share of requests below a target, and what
 /// each change would buy
@@ -43,9 +47,15 @@ pub(crate) struct Args {
     /// Which service, if the file has more than one
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
-    /// Requests a second that come
+    /// Which of its routes, if they have policies of their own; `default` is what no other is for
+    #[arg(long, value_name = "NAME")]
+    route: Option<String>,
+    /// Requests a second that come to the service
     #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     load: Option<f64>,
+    /// Of all requests, those that come by the route
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = percent, allow_hyphen_values = true)]
+    share: f64,
     /// Requests a second that one task can bear; without it, what its `most_in_flight` allows, or any
     #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     capacity: Option<f64>,
@@ -126,10 +136,13 @@ fn duration(text: &str, allowed: &str) -> Result<Duration, String> {
 /// Answers what `args` ask.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let fleet = read(&args.file)?;
+    let service = choose(&fleet, args)?;
     let question = Question {
-        service: choose(&fleet, args)?,
+        service,
+        route: choose_route(service, args)?,
         target: args.target,
         load: args.load,
+        route_percent: args.share,
         capacity: args.capacity,
         price: args.price,
         world: World {
@@ -152,11 +165,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if of_file { anyhow!("{}: {error}", args.file.display()) } else { error.into() }
     })?;
     let text = if args.json {
-        serde_json::to_string_pretty(&figures::figures(&question, &answer))? + "\n"
+        serde_json::to_string_pretty(&figures::figures(&question, &answer))?
     } else {
         words::words(&question, &answer)
     };
-    anstream::print!("{text}");
+    say(text.trim_end())?;
     Ok(if answer.cheapest.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -171,22 +184,38 @@ fn read(file: &Path) -> anyhow::Result<Fleet> {
 }
 
 fn choose<'a>(fleet: &'a Fleet, args: &Args) -> anyhow::Result<&'a Service> {
-    let chosen = match &args.service {
-        Some(name) => fleet.service(name),
-        None => fleet.services.first().filter(|_| fleet.services.len() == 1),
-    };
-    chosen.with_context(|| {
-        let names: Vec<&str> = fleet.services.iter().map(|service| service.name.as_str()).collect();
-        let given = args
-            .service
-            .as_deref()
-            .map_or("is missing".to_owned(), |n| format!("`{n}` is not there"));
-        format!(
-            "{}: --service {given}; allowed is one of {}",
-            args.file.display(),
-            names.join(", ")
-        )
-    })
+    let only = fleet.services.first().filter(|_| fleet.services.len() == 1);
+    let names = fleet.services.iter().map(|service| &service.name[..]);
+    let chosen = args.service.as_ref().map_or(only, |name| fleet.service(name));
+    chosen.with_context(|| missing(args, "--service", args.service.as_deref(), names))
+}
+
+/// The requests of one route: another one's have other deadlines, tries, breakers and bulkheads.
+fn choose_route<'a>(service: &'a Service, args: &Args) -> anyhow::Result<&'a Route> {
+    let routes = &service.call.routes;
+    let default =
+        routes.last().filter(|default| routes.iter().all(|route| is_like(route, default)));
+    let find = |name: &String| routes.iter().find(|route| route.name == *name);
+    let chosen = args.route.as_ref().map_or(default, find);
+    let names = routes.iter().map(|route| &route.name[..]);
+    chosen.with_context(|| missing(args, "--route", args.route.as_deref(), names))
+}
+
+/// Whether the requests of two routes go alike.
+fn is_like(one: &Route, other: &Route) -> bool {
+    let Route { name, matches, weights, .. } = other.clone();
+    Route { name, matches, weights, ..one.clone() } == *other
+}
+
+fn missing<'a>(
+    args: &Args,
+    option: &str,
+    given: Option<&str>,
+    names: impl Iterator<Item = &'a str>,
+) -> String {
+    let given = given.map_or("is missing".to_owned(), |name| format!("`{name}` is not there"));
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!("{}: {option} {given}; allowed is one of {names}", args.file.display())
 }
 
 /// What the reports in `directory` tell.

@@ -1,5 +1,7 @@
 //! `seaworthy plan`: the report's question, what cannot be meant, and exit codes.
 
+use std::os::unix::fs::symlink;
+
 use expect_test::expect_file;
 use serde_json::Value;
 
@@ -13,6 +15,9 @@ provisioning = "60s..90s"
 health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2 }
 call = { tries = 1, hedge = { enabled = false } }
 "#;
+
+const ROUTE: &str =
+    "[[service.store.route]]\nname = \"search\"\npath = \"/search\"\nbulkhead.size = 5\n";
 
 #[test]
 fn the_reports_question_is_answered() {
@@ -45,8 +50,8 @@ fn the_reports_question_is_answered() {
     world.assert_nothing_is_left();
 }
 
-/// What docs/choosing-settings.md shows of plans without drills is what they say. `UPDATE_EXPECT=1`
-/// rewrites that; read the difference, and the page's own words, before you believe it.
+/// What docs/choosing-settings.md shows of plans is what they say. `UPDATE_EXPECT=1` rewrites that; read the
+/// difference, and the page's own words, before you believe it.
 #[test]
 fn the_page_shows_what_is_said() {
     let page = expect_file!["../../../../docs/choosing-settings.md"];
@@ -55,24 +60,34 @@ fn the_page_shows_what_is_said() {
     let world = World::new();
     let file = blocks.iter().find_map(|block| block.strip_prefix("toml\n"));
     world.write("fleet.toml", file.expect("the page has a fleet"));
+    // Of drills that were run.
+    let records = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/choosing-settings/drills.d");
+    symlink(records, world.path("drills.d")).unwrap();
     for block in &mut blocks {
         let Some(command) =
             block.strip_prefix("\n$ seaworthy ").and_then(|rest| rest.lines().next())
         else {
             continue;
         };
-        if !command.starts_with("plan fleet.toml") || command.contains("--drills") {
+        if !command.starts_with("plan fleet.toml") {
             continue;
         }
         let (_, words) = code_and_words(&world.run(&command.split(' ').collect::<Vec<_>>()));
-        let words = words.trim_end();
-        // One that is cut ends with the first that is refused.
-        let cut = block.ends_with("\n…\n").then(|| {
+        let words = words.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        let shown = if command.contains("--drills") {
+            let part = |title: &str| words.split("\n\n").find(|part| part.starts_with(title));
+            let [verdict, causes, beside] = ["The cheapest ", "WHAT MAKES ", "BESIDE "].map(part);
+            let [verdict, causes, beside] = [verdict, causes, beside].map(Option::unwrap);
+            format!("…\n{verdict}\n\n{causes}\n…\n{beside}\n…")
+        } else if block.ends_with("\n…\n") {
+            // It ends with the first that is refused.
             let refused = words.find("\nREFUSED\n- ").expect("something is refused");
             let end = words[refused..].match_indices('\n').nth(2).expect("a line after it").0;
             format!("{}\n…", &words[..refused + end])
-        });
-        *block = format!("\n$ seaworthy {command}\n{}\n", cut.as_deref().unwrap_or(words));
+        } else {
+            words
+        };
+        *block = format!("\n$ seaworthy {command}\n{shown}\n");
     }
     page.assert_eq(&blocks.join("```"));
 }
@@ -171,6 +186,32 @@ fn starts_come_from_drills() {
     }
 }
 
+/// Twelve a second come to search, and 48 to all others, which have no bulkhead.
+#[test]
+fn a_route_is_asked_for_by_itself() {
+    let world = World::new();
+    let route =
+        "[[service.store.route]]\nname = \"search\"\npath = \"/search\"\nbulkhead.size = 5\n";
+    world.write("fleet.toml", &format!("{FLEET}\n{route}"));
+    let plan = ["plan", "fleet.toml", "--target", "99", "--capacity", "100", "--load", "60"];
+    let ask = |more: &[&str]| code_and_words(&world.run(&[&plan[..], more].concat())).1;
+    let search = ask(&["--route", "search", "--share", "20"]);
+    let told = [
+        "store, route search: 99 % of requests",
+        "those of `call`, `breaker` and `bulkhead` of its route `search`",
+        "of the requests by the route `search`, 20 % of all (--share); not of those by default",
+    ];
+    assert!(told.iter().all(|told| search.contains(told)), "{search}");
+    assert!(!search.contains("WARNING") && !search.contains("cannot work"), "{search}");
+    let all = ask(&["--route", "search"]);
+    let told = [
+        "are taken to come by the route `search`; say which share",
+        "60 requests a second of 100ms each are 6 under way",
+    ];
+    assert!(told.iter().all(|told| all.contains(told)), "{all}");
+    assert!(!ask(&["--route", "default"]).contains("cannot work"));
+}
+
 /// What the load needs is more than the file has: it says so, and what would do.
 #[test]
 fn too_few_tasks_for_the_load_are_refused() {
@@ -196,8 +237,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
     world.write("fleet.toml", FLEET);
     let none = FLEET.replace("command", "desired_count = 0\ncommand");
     world.write("none-wanted.toml", &none);
-    world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
-    let cases: [(&str, &[&str], &str); 23] = [
+    let cases: [(&str, &[&str], &str); 21] = [
         (
             "fleet.toml",
             &["--target", "101%"],
@@ -261,11 +301,6 @@ fn what_cannot_be_meant_is_refused_by_name() {
             &["--target", "99", "--load", "1000", "--capacity", "1"],
             "need 1000 tasks, and a service has at most 100; allowed is up to 100 a second",
         ),
-        (
-            "two.toml",
-            &["--target", "99"],
-            "two.toml: --service is missing; allowed is one of orders, store",
-        ),
         ("none.toml", &["--target", "99"], "none.toml: No such file"),
         (
             "fleet.toml",
@@ -277,14 +312,41 @@ fn what_cannot_be_meant_is_refused_by_name() {
             &["--target", "99", "--hangs", "60", "--sick", "50"],
             "--hangs and --sick together: 110 is out of range; allowed is 0 to 100 %",
         ),
+    ];
+    assert_refused(&world, &cases);
+}
+
+#[test]
+fn whose_requests_are_meant_is_said_by_name() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
+    world.write("routes.toml", &format!("{FLEET}\n{ROUTE}"));
+    let target = ["--target", "99"];
+    let cases: [(&str, &[&str], &str); 6] = [
+        ("two.toml", &[], "two.toml: --service is missing; allowed is one of orders, store"),
         (
             "two.toml",
-            &["--target", "99", "--service", "carts"],
-            "two.toml: --service `carts` is not there; allowed is one of orders, store",
+            &["--service", "carts"],
+            "--service `carts` is not there; allowed is one of orders, store",
         ),
+        ("routes.toml", &[], "routes.toml: --route is missing; allowed is one of search, default"),
+        (
+            "routes.toml",
+            &["--route", "x"],
+            "--route `x` is not there; allowed is one of search, default",
+        ),
+        ("fleet.toml", &["--load", "9", "--share", "0"], "--share: 0 is out of range; allowed is"),
+        ("fleet.toml", &["--share", "5"], "--share: means nothing without --load"),
     ];
     for (file, arguments, problem) in cases {
-        let (code, words) = code_and_words(&world.run(&[&["plan", file], arguments].concat()));
+        assert_refused(&world, &[(file, &[&target[..], arguments].concat(), problem)]);
+    }
+}
+
+fn assert_refused(world: &World, cases: &[(&str, &[&str], &str)]) {
+    for (file, arguments, problem) in cases {
+        let (code, words) = code_and_words(&world.run(&[&["plan", file], *arguments].concat()));
         assert_eq!(code, Some(2), "{words}");
         assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
     }

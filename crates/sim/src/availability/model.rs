@@ -33,11 +33,15 @@ pub enum Loss {
         /// helps nobody.
         waiting: f64,
     },
-    /// All, and as nothing turns any away, also those that come until all tasks together have worked off
-    /// what has gathered.
+    /// All who come too late, as nothing turns any away in time: during the outage, and after it until all
+    /// tasks together have worked off what has gathered.
     Backlog {
         /// What comes, in what one task can bear: above 1.
         demand: f64,
+        /// Who waits longer than so many seconds is late.
+        patience: f64,
+        /// Not more than this gathers, in seconds of one task's work; without end if nothing bounds it.
+        most: f64,
     },
     /// Those beyond what is up: the others are answered as ever.
     Excess {
@@ -45,6 +49,10 @@ pub enum Loss {
         demand: f64,
     },
 }
+
+/// A share of all requests that fail from an age of an outage on, in seconds. One that goes on to fail
+/// after the outage counts for the second that made it.
+pub(super) type Part = (f64, f64);
 
 /// How long a repair takes, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,24 +128,35 @@ impl Loss {
     /// All fail.
     pub const ALL: Self = Self::All { waiting: 0.0 };
 
-    /// The share of requests that fail while so many of all tasks are up, and that is too few. Above 1
-    /// if more fail later.
-    pub(crate) fn share(self, up: u32, tasks: u32) -> f64 {
+    /// What fails while so many of all tasks are up, and that is too few.
+    pub(super) fn parts(self, up: u32, tasks: u32) -> [Part; 3] {
+        const NONE: Part = (0.0, 0.0);
         let [working, all] = [up, tasks].map(f64::from);
         match self {
-            Self::All { .. } => 1.0,
+            // Those who wait are as many as if the first were spared.
+            Self::All { waiting } => [(1.0, waiting), NONE, NONE],
             // Without a task nothing gathers.
-            Self::Backlog { .. } if up == 0 => 1.0,
-            Self::Backlog { demand } => 1.0 + (demand - working) / (all - demand).max(LEAST_LEFT),
-            Self::Excess { demand } => (1.0 - working / demand).max(0.0),
+            Self::Backlog { .. } if up == 0 => [(1.0, 0.0), NONE, NONE],
+            Self::Backlog { demand, patience, most } => {
+                let gathers = demand - working;
+                let later = gathers / (all - demand).max(LEAST_LEFT);
+                // What all of them answer in time makes nobody late.
+                let spared = patience * all;
+                [
+                    (1.0, patience * working / gathers),
+                    (later, spared / gathers),
+                    (-later, most.max(spared) / gathers),
+                ]
+            }
+            Self::Excess { demand } => [((1.0 - working / demand).max(0.0), 0.0), NONE, NONE],
         }
     }
 
-    /// For how many seconds before the end of an outage requests do not fail.
-    pub(crate) fn waiting(self) -> f64 {
+    /// The share of requests that are answered as ever while so many tasks are up, and that is too few.
+    pub(crate) fn answered(self, up: u32) -> f64 {
         match self {
-            Self::All { waiting } => waiting,
-            Self::Backlog { .. } | Self::Excess { .. } => 0.0,
+            Self::All { .. } | Self::Backlog { .. } => 0.0,
+            Self::Excess { demand } => (f64::from(up) / demand).min(1.0),
         }
     }
 }

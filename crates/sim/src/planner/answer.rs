@@ -39,8 +39,17 @@ pub struct Eased {
     pub mttf: f64,
     /// and what does: the cheapest that meets the target, or else the nearest.
     pub one: Assessed,
-    /// The time to failure with which the target is met, if there is one.
-    pub meets: Option<f64>,
+    /// From when on one meets the target, if any does.
+    pub meets: Option<Rarer>,
+}
+
+/// What meets the target if tasks fail more rarely than asked for.
+#[derive(Clone, Debug)]
+pub struct Rarer {
+    /// The shortest time to failure with which any candidate does, in seconds,
+    pub mttf: f64,
+    /// and which one.
+    pub one: Assessed,
 }
 
 /// Everything there is to say.
@@ -67,9 +76,9 @@ pub struct Answer {
     /// From the file, or the least that works, to the best there is: at each step the change that buys
     /// most for its price.
     pub steps: Vec<Assessed>,
-    /// If none meets the target: so many times as rarely failures would have to come for the nearest to
-    /// meet it. None if it then does not either, or nobody can ask for a failure so rare.
-    pub rarer: Option<f64>,
+    /// If some work and none meets the target: from when on one does. None if nobody can ask for failures so
+    /// rare.
+    pub rarer: Option<Rarer>,
     /// What cannot work, for each reason once.
     pub refused: Vec<Refused>,
     /// How many candidates there were.
@@ -80,8 +89,6 @@ pub struct Answer {
 pub(super) const WORTH: f64 = 0.01;
 /// With more tasks down on average nothing is simulated.
 const MOST_DOWN: f64 = 3.0;
-/// Who is not right by then is not getting there.
-const GUESSES: u32 = 10;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -89,68 +96,87 @@ const SAME: f64 = 1e-9;
 pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     question.check()?;
     let all = Candidate::all(question);
-    let least = all.iter().filter_map(|one| least_mttf(question, one)).min_by(f64::total_cmp);
-    let candidates = all.len();
-    let (mut assessed, mut refused, mut known) = (Vec::new(), Vec::new(), Known::default());
-    for candidate in all {
-        if let Some(why) = refusal(question, &candidate) {
-            note(&mut refused, &candidate, why);
-            continue;
-        }
-        assessed.push(Assessed::new(question, candidate, &mut known));
-    }
-    let file = Candidate::of(question.service);
+    let (assessed, refused) = assess(question, &all);
+    let file = Candidate::of(question);
     let now = match refusal(question, &file) {
         Some(why) => Err(why),
-        None => Ok(Assessed::new(question, file, &mut known)),
+        None => Ok(Assessed::new(question, file, &mut Known::default())),
     };
-    assessed.sort_by(|a, b| {
-        let changes = |one: &Assessed| one.candidate.changes.len();
-        let by_price = a.price.total_cmp(&b.price).then(a.candidate.tasks.cmp(&b.candidate.tasks));
-        by_price.then(changes(a).cmp(&changes(b))).then(a.failed().total_cmp(&b.failed()))
-    });
-    let cheapest = assessed.iter().find(|one| one.meets(question));
-    let nearest = assessed.iter().min_by(|a, b| a.failed().total_cmp(&b.failed()));
-    let eased = least.filter(|_| assessed.is_empty()).and_then(|mttf| ease(question, mttf));
-    let rarer = nearest.filter(|_| cheapest.is_none()).and_then(|one| rarer(question, one));
+    let cheapest = cheapest(question, &assessed);
+    let eased = if assessed.is_empty() { ease(question, &all) } else { None };
+    let missed = cheapest.is_none() && !assessed.is_empty();
     Ok(Answer {
         eased,
-        rarer,
+        rarer: if missed { rarer(question, &all) } else { None },
         needed: question.needed(),
-        cheapest: cheapest.cloned(),
-        nearest: nearest.cloned(),
+        cheapest,
+        nearest: nearest(&assessed),
         buys: buys(&assessed, &now),
         idle: idle(&assessed, &now),
         steps: staircase(&assessed),
         now,
         pareto: pareto(&assessed),
         refused,
-        candidates,
+        candidates: all.len(),
     })
 }
 
-/// So many times as rarely failures must come for `nearest` to meet the target. The odds of most causes fall
-/// with them, so the first guess is nearly right; what deployments take away by themselves does not.
-fn rarer(question: &Question<'_>, nearest: &Assessed) -> Option<f64> {
-    let odds = |share: f64| share / (1.0 - share);
-    let (mut times, mut one) = (1.0, nearest.clone());
-    for _ in 0..GUESSES {
-        times *= (1.0 + WORTH) * odds(one.failed()) / odds(question.tolerated());
-        let mttf = Some(question.world.mttf * times).filter(|mttf| *mttf <= LONGEST)?;
-        one = Assessed::new(&question.with_mttf(mttf), one.candidate, &mut Known::default());
-        if one.meets(question) {
-            return Some(times);
+/// What is known of those that can work, the cheapest and those with the fewest changes first, and why others
+/// cannot.
+fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Refused>) {
+    let (mut assessed, mut refused, mut known) = (Vec::new(), Vec::new(), Known::default());
+    for candidate in all {
+        match refusal(question, candidate) {
+            Some(why) => note(&mut refused, candidate, why),
+            None => assessed.push(Assessed::new(question, candidate.clone(), &mut known)),
         }
     }
-    None
+    assessed.sort_by(|a, b| {
+        let changes = |one: &Assessed| one.candidate.changes.len();
+        let by_price = a.price.total_cmp(&b.price).then(a.candidate.tasks.cmp(&b.candidate.tasks));
+        by_price.then(changes(a).cmp(&changes(b))).then(a.failed().total_cmp(&b.failed()))
+    });
+    (assessed, refused)
 }
 
-/// What works with such a time to failure, which is the shortest with which anything may.
-fn ease(question: &Question<'_>, mttf: f64) -> Option<Eased> {
-    let answer = ask(&question.with_mttf(mttf)).ok()?;
-    let meets = if answer.cheapest.is_some() { Some(1.0) } else { answer.rarer };
-    let meets = meets.map(|times| times * mttf);
-    answer.cheapest.or(answer.nearest).map(|one| Eased { mttf, one, meets }).or(answer.eased)
+/// The first that meets the target.
+fn cheapest(question: &Question<'_>, sorted: &[Assessed]) -> Option<Assessed> {
+    sorted.iter().find(|one| one.meets(question)).cloned()
+}
+
+/// The one with the smallest failed share.
+fn nearest(assessed: &[Assessed]) -> Option<Assessed> {
+    assessed.iter().min_by(|a, b| a.failed().total_cmp(&b.failed())).cloned()
+}
+
+/// From when on any of `all` meets the target: found by halving, for each of them gets better as failures
+/// get rarer.
+fn rarer(question: &Question<'_>, all: &[Candidate]) -> Option<Rarer> {
+    let meets = |mttf| {
+        let question = question.with_mttf(mttf);
+        let one = nearest(&assess(&question, all).0).filter(|one| one.meets(&question))?;
+        Some(Rarer { mttf, one })
+    };
+    let (mut misses, mut found) = (question.world.mttf, meets(LONGEST)?);
+    while found.mttf > misses * (1.0 + WORTH) {
+        let between = (misses * found.mttf).sqrt();
+        match meets(between) {
+            Some(sooner) => found = sooner,
+            None => misses = between,
+        }
+    }
+    Some(found)
+}
+
+/// What works with the shortest time to failure with which any of `all` does.
+fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
+    let least = all.iter().filter_map(|one| least_mttf(question, one));
+    let mttf = least.min_by(f64::total_cmp).filter(|mttf| *mttf <= LONGEST)?;
+    let question = question.with_mttf(mttf);
+    let (assessed, _) = assess(&question, all);
+    let cheapest = cheapest(&question, &assessed);
+    let meets = cheapest.clone().map(|one| Rarer { mttf, one }).or_else(|| rarer(&question, all));
+    cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { mttf, one, meets })
 }
 
 /// What single changes do to the file. Those that do nothing are left out.
@@ -185,7 +211,7 @@ fn note(refused: &mut Vec<Refused>, candidate: &Candidate, why: String) {
     }
 }
 
-/// Those of `sorted` that no other beats, the cheapest and those with the fewest changes first.
+/// Those of `sorted` that no other beats.
 fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
     let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {

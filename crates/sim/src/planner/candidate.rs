@@ -19,11 +19,13 @@ pub struct Candidate {
     pub tasks: u32,
     /// As the fleet file has it.
     pub minimum_healthy_percent: u32,
+    /// The same.
+    pub maximum_percent: u32,
     /// How tasks are checked, and judged by their requests.
     pub health: health::Config,
     /// Where requests wait while no task may get them.
     pub queue: Option<Queue>,
-    /// Deadline, tries, breaker and bulkhead of the service's default route.
+    /// Deadline, tries, breaker and bulkhead of the route.
     pub route: Route,
     /// What is to be changed in the table of the service, as it is written there.
     pub changes: Vec<String>,
@@ -39,6 +41,8 @@ struct Choice<T> {
 const RETRIED: &str = "500,502-504";
 /// No bulkhead has more.
 const MOST_PERMITS: f64 = 1_000_000.0;
+/// Of all tasks, in a deployment: the others stay until as many new ones are there.
+const ALL_AT_ONCE: u32 = 200;
 /// Timeouts worth a look.
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)];
 
@@ -46,21 +50,21 @@ const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)
 
 impl Candidate {
     /// The file as it is.
-    pub(super) fn of(service: &Service) -> Self {
-        let route = service.call.routes.last().expect("there is at least one");
+    pub(super) fn of(Question { service, route, .. }: &Question<'_>) -> Self {
         Self {
             tasks: service.cluster.desired_count,
             minimum_healthy_percent: service.cluster.minimum_healthy_percent,
+            maximum_percent: service.cluster.maximum_percent,
             health: service.health.clone(),
             queue: service.call.queue,
-            route: route.clone(),
+            route: (*route).clone(),
             changes: Vec::new(),
         }
     }
 
     /// All of them, with fewer tasks first.
     pub(super) fn all(question: &Question<'_>) -> Vec<Self> {
-        let now = Self::of(question.service);
+        let now = Self::of(question);
         let needed = question.needed();
         let latency = Duration::from_secs_f64(question.world.latency);
         let mut all = Vec::new();
@@ -68,10 +72,13 @@ impl Candidate {
             let same = tasks == now.tasks;
             let change = (!same).then(|| format!("desired_count = {tasks}"));
             let one = Self { tasks, ..now.clone() }.with(change);
-            let percents = percents(tasks, needed, now.minimum_healthy_percent);
-            all.extend(percents.into_iter().map(|choice| {
-                Self { minimum_healthy_percent: choice.value, ..one.clone() }.with(choice.change)
-            }));
+            for choice in percents(tasks, needed, now.minimum_healthy_percent) {
+                let one = Self { minimum_healthy_percent: choice.value, ..one.clone() };
+                let one = one.with(choice.change);
+                all.extend(one.maxima(question.service).into_iter().map(|choice| {
+                    Self { maximum_percent: choice.value, ..one.clone() }.with(choice.change)
+                }));
+            }
         }
         let all = spread(all, &checks(&now.health), |candidate, health| candidate.health = health);
         let passive = switch(now.health.passive, "health.passive.enabled");
@@ -100,8 +107,18 @@ impl Candidate {
         cluster::Config {
             desired_count: self.tasks,
             minimum_healthy_percent: self.minimum_healthy_percent,
+            maximum_percent: self.maximum_percent,
             ..service.cluster.clone()
         }
+    }
+
+    /// Twice as many tasks at a time let a deployment replace all at once: which matters if it takes any away,
+    /// or could not move.
+    fn maxima(&self, service: &Service) -> Vec<Choice<u32>> {
+        let cluster = self.cluster(service);
+        let moves = cluster.floor() >= self.tasks && cluster.ceiling() > self.tasks;
+        let all = (!moves && self.maximum_percent < ALL_AT_ONCE).then_some(ALL_AT_ONCE);
+        choices(self.maximum_percent, all.map(|all| (all, format!("maximum_percent = {all}"))))
     }
 
     /// Whether a request that fails, or is late, is sent to another task.
@@ -253,7 +270,8 @@ fn timeouts(now: &Route, latency: Duration) -> Vec<Choice<Option<Duration>>> {
 /// As many as are under way at the load, twice, and room to breathe.
 fn bulkheads(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<bulkhead::Config>>> {
     let under_way = |load: f64| (2.0 * load * question.world.latency).ceil() + 10.0;
-    let size = question.load.map_or(100, |load| f64::min(under_way(load), MOST_PERMITS) as u32);
+    let size =
+        question.by_route().map_or(100, |load| f64::min(under_way(load), MOST_PERMITS) as u32);
     let others = [
         (Some(bulkhead::Config::Fixed(size)), format!("bulkhead.size = {size}")),
         (None, "bulkhead.enabled = false".to_owned()),

@@ -3,17 +3,10 @@
 use seaworthy_core::policy::budget;
 
 use super::overload::loss;
+use super::shut::Shut;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
 use crate::availability::undetected_share;
-
-/// For how many seconds a task that hangs keeps everybody out.
-struct Shut {
-    /// While it gets requests.
-    before: f64,
-    /// When it gets none any more.
-    after: f64,
-}
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
 /// its first moment, and only those are added whom the others would answer in it.
@@ -28,12 +21,11 @@ pub(super) fn harm(
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let spare = candidate.tasks > question.needed();
     let sick = undetected_share(rate * sick, sickness(question, candidate, spare));
-    let Shut { before, after } = shut(question, candidate, timing);
-    let (all, others) = (f64::from(candidate.tasks), f64::from(candidate.tasks - 1));
+    let shut = Shut::by_hang(question, candidate, timing);
     if !spare {
-        let fail = loss(question, candidate).share(candidate.tasks - 1, candidate.tasks);
-        let answered = (1.0 - fail).max(0.0);
-        let detection = undetected_share(rate * hangs, all * answered * (before + after));
+        let answered = loss(question, candidate).answered(candidate.tasks - 1);
+        let all = f64::from(candidate.tasks);
+        let detection = undetected_share(rate * hangs, all * answered * (shut.before + shut.after));
         return Causes { detection, sick, ..causes };
     }
     let detection = mean(timing.detection);
@@ -41,7 +33,7 @@ pub(super) fn harm(
     let late = lost(question, candidate, candidate.hedges(), hedges, detection);
     let budget = candidate.route.budget.as_ref();
     let cut = lost(question, candidate, candidate.tries_again(), budget, world.latency);
-    let flooded = others * before + all * after;
+    let flooded = shut.seconds(candidate.tasks);
     Causes {
         detection: late * undetected_share(rate * hangs, detection + flooded),
         cut: cut * undetected_share(rate * (1.0 - hangs), world.latency),
@@ -63,8 +55,9 @@ fn lost(
         return 1.0;
     }
     let safe = 1.0 - question.world.writes_percent / 100.0;
-    let covered = match (budget, question.load, candidate.each(question)) {
-        (Some(budget), Some(load), Some(each)) => {
+    let covered = match (budget, question.by_route()) {
+        (Some(budget), Some(load)) => {
+            let each = load / f64::from(candidate.tasks);
             // Full at first, and filled up by each success and each second.
             let successes = f64::from(budget.success_percent) / 100.0 * load;
             let more = (successes + f64::from(budget.per_second)) * seconds;
@@ -75,56 +68,18 @@ fn lost(
     1.0 - safe * covered
 }
 
-/// For how many seconds, in all, a task that is sick fails what it gets: until its requests have told, or
-/// somebody looks.
+/// For how many seconds, in all, a task that is sick fails what it gets, and what others would: until its
+/// requests have told, or somebody looks.
 fn sickness(question: &Question<'_>, candidate: &Candidate, spare: bool) -> f64 {
     let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
     let found = rules.zip(candidate.each(question));
     let found = found.map(|(rules, each)| f64::from(rules.consecutive) / each);
     let seconds = found.unwrap_or(f64::INFINITY).min(question.world.noticed);
     let again = spare && candidate.tries_failures();
-    seconds * lost(question, candidate, again, candidate.route.budget.as_ref(), seconds)
-}
-
-/// A breaker for all takes the failures of one task that hangs for those of all, or its calls take the
-/// last permits of the bulkhead.
-fn shut(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Shut {
-    if candidate.hedges() {
-        return Shut { before: 0.0, after: 0.0 };
-    }
-    let guard = &candidate.route.guard;
-    let detection = mean(timing.detection);
-    let timeout = guard.timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-    let opens = |percent: u32| f64::from(percent) * f64::from(candidate.tasks) <= 100.0;
-    let open = match &guard.breaker {
-        Some(breaker) if opens(breaker.failure_percent) => (detection - timeout).max(0.0),
-        _ => 0.0,
-    };
-    // A call keeps its permit until it, or its work, is given up, or its task is killed: when it has been
-    // replaced.
-    let cluster = candidate.cluster(question.service);
-    let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
-    let killed = mean(timing.checks) + mean(timing.replacement) + retired;
-    let held = timeout.max(candidate.route.outlasts.as_secs_f64()).min(killed);
-    let full = full(question, candidate, detection, held);
-    Shut { before: open.max(full.before), after: full.after }
-}
-
-/// A bulkhead is full when a task that hangs has got all that is to spare. As its calls took their
-/// permits, they give them back, and if it still gets requests, it takes them again.
-fn full(question: &Question<'_>, candidate: &Candidate, detection: f64, held: f64) -> Shut {
-    let (Some(bulkhead), Some(load), Some(each)) =
-        (&candidate.route.guard.bulkhead, question.load, candidate.each(question))
-    else {
-        return Shut { before: 0.0, after: 0.0 };
-    };
-    let fills = (f64::from(bulkhead.largest()) - load * question.world.latency) / each;
-    if fills >= detection.min(held) {
-        return Shut { before: 0.0, after: 0.0 };
-    }
-    let times = ((detection - fills) / held).ceil();
-    let after = (times * held - detection).max(0.0);
-    Shut { before: times * (held - fills) - after, after }
+    let budget = candidate.route.budget.as_ref();
+    let fails = lost(question, candidate, again, budget, seconds);
+    let shut = Shut::by_sick(question, candidate, fails, seconds);
+    seconds * fails + shut.seconds(candidate.tasks)
 }
 
 #[cfg(test)]

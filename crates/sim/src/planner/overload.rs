@@ -6,53 +6,50 @@ use super::{Candidate, Question};
 use crate::availability::Loss;
 
 /// Where one task is enough, requests wait for it. Where more are needed, those that are up answer what
-/// they can if the rest is turned away in time; else all are late, and if nothing bounds how many wait, also
-/// afterwards.
+/// they can if the rest is turned away in time; else all are late, and also afterwards, until what has
+/// gathered is worked off.
 pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
-    match question.demand() {
-        Some(demand) if demand > 1.0 => {
-            if sheds(question, candidate) {
-                Loss::Excess { demand }
-            } else if bounded(question, candidate) {
-                Loss::ALL
-            } else {
-                Loss::Backlog { demand }
-            }
-        }
-        _ => Loss::All { waiting: waiting(question, candidate) },
-    }
+    let known = question.demand().zip(question.bears());
+    let Some((demand, bears)) = known.filter(|(demand, _)| *demand > 1.0) else {
+        return Loss::All { waiting: waiting(question, candidate) };
+    };
+    let few = 1..question.needed();
+    let late = few.map(f64::from).filter_map(|up| {
+        let most = under_way(question, candidate, up) / bears;
+        (most / up > candidate.patience(question)).then_some(most)
+    });
+    let patience = patience(question, candidate);
+    let late = late.max_by(f64::total_cmp);
+    late.map_or(Loss::Excess { demand }, |most| Loss::Backlog { demand, patience, most })
 }
 
 /// For how long before a task comes back requests wait for it and are answered in time: as many as the
 /// queue has room for.
 fn waiting(question: &Question<'_>, candidate: &Candidate) -> f64 {
     let Some(queue) = candidate.queue else { return 0.0 };
-    let patience = (candidate.patience(question) - question.world.latency).max(0.0);
     let room = question.load.map_or(f64::INFINITY, |load| queue.most_calls as f64 / load);
-    patience.min(room)
+    patience(question, candidate).min(room)
 }
 
-/// Whether there is a bound on what is under way: what has gathered is soon worked off then.
-fn bounded(question: &Question<'_>, candidate: &Candidate) -> bool {
-    let most = question.service.balancing.most_in_flight;
-    candidate.route.guard.bulkhead.is_some() || most.is_some()
+/// For how long a request may wait and still be answered in time.
+fn patience(question: &Question<'_>, candidate: &Candidate) -> f64 {
+    (candidate.patience(question) - question.world.latency).max(0.0)
 }
 
-/// Whether what is under way, and waits, is answered while somebody waits for it, however few tasks are
-/// up (Little). A queue comes before the bulkhead, and is used when all tasks have as many as they may.
-fn sheds(question: &Question<'_>, candidate: &Candidate) -> bool {
-    let Some(capacity) = question.bears() else { return false };
-    let permits = match &candidate.route.guard.bulkhead {
+/// How many requests are under way, and wait, at most while so many tasks are up: if that is more than they
+/// answer while somebody waits, all are late (Little). A queue comes before the bulkhead, and is used when all
+/// tasks have as many as they may; who has had enough leaves it.
+fn under_way(question: &Question<'_>, candidate: &Candidate, up: f64) -> f64 {
+    // Other routes' requests need none of its permits.
+    let bulkhead = candidate.route.guard.bulkhead.as_ref().filter(|_| !question.is_part());
+    let permits = match bulkhead {
         None => f64::INFINITY,
         Some(bulkhead::Config::Fixed(size)) => f64::from(*size),
         // It keeps as little under way as its latency bears.
         Some(bulkhead::Config::Adaptive(_)) => 0.0,
     };
-    let most = question.service.balancing.most_in_flight.map_or(f64::INFINITY, f64::from);
-    let queued = candidate.queue.map_or(0.0, |queue| queue.most_calls as f64);
-    (1..question.needed()).map(f64::from).all(|up| {
-        let busy = most * up;
-        let under_way = if busy < permits { busy + queued } else { permits };
-        under_way / (up * capacity) <= candidate.patience(question)
-    })
+    let busy = question.service.balancing.most_in_flight.map_or(f64::INFINITY, f64::from) * up;
+    let patient = question.load.map_or(f64::INFINITY, |load| load * candidate.patience(question));
+    let queued = candidate.queue.map_or(0.0, |queue| patient.min(queue.most_calls as f64));
+    if busy < permits { busy + queued } else { permits }
 }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{ConfigError, Service};
 
 use super::Evidence;
@@ -13,10 +14,14 @@ use crate::availability::{DAY, Span};
 pub struct Question<'a> {
     /// As the fleet file has it.
     pub service: &'a Service,
+    /// The one of its routes whose requests are asked for.
+    pub route: &'a Route,
     /// The percentage of requests that must succeed: 1 to 99.9999999.
     pub target: f64,
     /// Requests per second that come, if that is known.
     pub load: Option<f64>,
+    /// The percentage of them that come by the route.
+    pub route_percent: f64,
     /// Requests per second that one task can bear, if that is known.
     pub capacity: Option<f64>,
     /// What one task costs a month, in whatever is paid.
@@ -58,6 +63,8 @@ pub struct World {
 const TARGETS: RangeInclusive<f64> = 1.0..=99.999_999_9;
 /// Requests a second.
 const RATES: RangeInclusive<f64> = 0.000_001..=1_000_000.0;
+/// In percent, of all requests.
+const LEAST_SHARE: f64 = 0.000_1;
 /// A microsecond.
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
@@ -70,18 +77,6 @@ pub(super) const MOST_TASKS: u32 = 100;
 impl Question<'_> {
     /// Says what of it cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let World {
-            mttf,
-            common_percent,
-            hangs_percent,
-            sick_percent,
-            noticed,
-            writes_percent,
-            latency,
-            patience,
-            start,
-            deployments,
-        } = self.world;
         self.check_target()?;
         let tasks = 1.0..=f64::from(MOST_TASKS);
         within(
@@ -90,41 +85,8 @@ impl Question<'_> {
             tasks,
             " to reckon from",
         )?;
-        for (key, value) in [("--load", self.load), ("--capacity", self.capacity)] {
-            value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
-        }
-        for (key, value) in [("--mttf", mttf), ("--latency", latency), ("--noticed", noticed)] {
-            if !(SHORTEST..=LONGEST).contains(&value) {
-                let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
-                return Err(ConfigError::new(key, problem));
-            }
-        }
-        if patience <= latency {
-            let problem = format!(
-                "every answer takes {latency} s, and after {patience} s it is too late; allowed is a --patience \
-                 longer than --latency, such as --patience {:?}",
-                Duration::from_secs_f64(2.0 * latency)
-            );
-            return Err(ConfigError::new("--latency and --patience", problem));
-        }
         within("--price", self.price, 0.0..=1e6, "")?;
-        within("--deployments", deployments, 0.0..=1e6, " a month")?;
-        if start.0 > start.1 {
-            let problem = format!(
-                "{} s to {} s ends before it begins; allowed is a span from short to long, such as {1}s..{0}s",
-                start.0, start.1
-            );
-            return Err(ConfigError::new("--start", problem));
-        }
-        for (key, value) in [
-            ("--common-cause", common_percent),
-            ("--hangs", hangs_percent),
-            ("--sick", sick_percent),
-            ("--writes", writes_percent),
-            ("--hangs and --sick together", hangs_percent + sick_percent),
-        ] {
-            within(key, value, 0.0..=100.0, " %")?;
-        }
+        self.world.check()?;
         self.check_load()
     }
 
@@ -142,9 +104,17 @@ impl Question<'_> {
     }
 
     fn check_load(&self) -> Result<(), ConfigError> {
+        for (key, value) in [("--load", self.load), ("--capacity", self.capacity)] {
+            value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
+        }
+        within("--share", self.route_percent, LEAST_SHARE..=100.0, " %")?;
         let Some(load) = self.load else {
+            let useless = [("--capacity", self.capacity.is_some()), ("--share", self.is_part())];
             let problem = "means nothing without --load; allowed is both";
-            return self.capacity.map_or(Ok(()), |_| Err(ConfigError::new("--capacity", problem)));
+            return match useless.into_iter().find(|(_, given)| *given) {
+                Some((key, _)) => Err(ConfigError::new(key, problem)),
+                None => Ok(()),
+            };
         };
         let Some(needed) = self.demand() else { return Ok(()) };
         if needed.ceil() <= f64::from(MOST_TASKS) {
@@ -180,6 +150,16 @@ impl Question<'_> {
         self.capacity.or_else(|| in_flight.map(|most| f64::from(most) / self.world.latency))
     }
 
+    /// Requests per second that come by the route, if that is known.
+    pub fn by_route(&self) -> Option<f64> {
+        self.load.map(|load| load * self.route_percent / 100.0)
+    }
+
+    /// Whether other requests come as well.
+    pub(super) fn is_part(&self) -> bool {
+        self.route_percent < 100.0
+    }
+
     /// The share of requests that may fail.
     pub fn tolerated(&self) -> f64 {
         1.0 - self.target / 100.0
@@ -189,6 +169,52 @@ impl Question<'_> {
     pub(super) fn start(&self) -> Span {
         let measured = self.evidence.as_ref().and_then(|evidence| evidence.starts().span());
         measured.unwrap_or(self.world.start)
+    }
+}
+
+// === impl World ===
+
+impl World {
+    fn check(&self) -> Result<(), ConfigError> {
+        let Self { mttf, latency, patience, start, deployments, .. } = *self;
+        for (key, value) in [("--mttf", mttf), ("--latency", latency), ("--noticed", self.noticed)]
+        {
+            if !(SHORTEST..=LONGEST).contains(&value) {
+                let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+        if patience <= latency {
+            let problem = format!(
+                "every answer takes {latency} s, and after {patience} s it is too late; allowed is a --patience \
+                 longer than --latency, such as --patience {:?}",
+                Duration::from_secs_f64(2.0 * latency)
+            );
+            return Err(ConfigError::new("--latency and --patience", problem));
+        }
+        within("--deployments", deployments, 0.0..=1e6, " a month")?;
+        if start.0 > start.1 {
+            let problem = format!(
+                "{} s to {} s ends before it begins; allowed is a span from short to long, such as {1}s..{0}s",
+                start.0, start.1
+            );
+            return Err(ConfigError::new("--start", problem));
+        }
+        self.check_percentages()
+    }
+
+    fn check_percentages(&self) -> Result<(), ConfigError> {
+        let Self { common_percent, hangs_percent, sick_percent, writes_percent, .. } = *self;
+        for (key, value) in [
+            ("--common-cause", common_percent),
+            ("--hangs", hangs_percent),
+            ("--sick", sick_percent),
+            ("--writes", writes_percent),
+            ("--hangs and --sick together", hangs_percent + sick_percent),
+        ] {
+            within(key, value, 0.0..=100.0, " %")?;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_core::policy::breaker::Mode;
 use seaworthy_core::policy::guard::Severity;
 
 use super::timing::Timing;
@@ -9,12 +10,16 @@ use super::{Candidate, Question};
 
 /// Why a candidate cannot work; none if it can.
 pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    never(question, candidate).or_else(|| failures(question, candidate))
+}
+
+/// Why it cannot, however rarely tasks fail.
+fn never(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     load(question, candidate)
         .or_else(|| start(question, candidate))
         .or_else(|| deployment(question, candidate))
         .or_else(|| times(question, candidate))
         .or_else(|| policies(question, candidate))
-        .or_else(|| failures(question, candidate))
 }
 
 fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
@@ -50,7 +55,7 @@ fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> 
         format!(
             "minimum_healthy_percent {percent} of {tasks} keeps {floor}, and maximum_percent {} allows \
              {ceiling} in all: a deployment could never move",
-            cluster.maximum_percent
+            candidate.maximum_percent
         )
     })
 }
@@ -67,14 +72,17 @@ fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
 /// Above a tenth of a task's life, times in which tasks are bad overlap.
 const RARE: f64 = 10.0;
 
-/// The shortest time to failure with which a candidate can be reckoned, if that is not asked for.
+/// The shortest time to failure with which a candidate can be reckoned, if there is one.
 pub(super) fn least_mttf(question: &Question<'_>, candidate: &Candidate) -> Option<f64> {
-    let least = (RARE * Timing::new(question, candidate).window().1).ceil();
-    (question.world.mttf < least).then_some(least)
+    never(question, candidate).is_none().then(|| least(question, candidate))
+}
+
+fn least(question: &Question<'_>, candidate: &Candidate) -> f64 {
+    (RARE * Timing::new(question, candidate).window().1).ceil()
 }
 
 fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let least = least_mttf(question, candidate)?;
+    let least = Some(least(question, candidate)).filter(|least| question.world.mttf < *least)?;
     Some(format!(
         "a task fails once in {} s (--mttf), and until another one is there it takes up to {:.0} s: what \
          overlaps so much cannot be added up; allowed is --mttf {least}s or more",
@@ -84,14 +92,18 @@ fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
 }
 
 fn policies(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let findings = candidate.route.findings(question.load);
+    let breaker = candidate.route.guard.breaker.as_ref();
+    if breaker.is_some_and(|breaker| breaker.mode == Mode::ForcedOpen) {
+        return Some("breaker.mode is \"forced_open\": every request would fail".to_owned());
+    }
+    let findings = candidate.route.findings(question.by_route());
     let refused = findings.iter().find(|finding| finding.severity() == Severity::Refused);
     refused.map(ToString::to_string).or_else(|| full(question, candidate))
 }
 
 /// More is under way than there are permits, and nobody is ill.
 fn full(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let (load, latency) = (question.load?, question.world.latency);
+    let (load, latency) = (question.by_route()?, question.world.latency);
     let permits = candidate.route.guard.bulkhead.as_ref()?.largest();
     let under_way = load * latency;
     (under_way > f64::from(permits)).then(|| {

@@ -83,7 +83,7 @@ fn detection(question: &Question<'_>, candidate: &Candidate) -> Span {
     let reckoned = by_arithmetic(question, candidate);
     let measured = question.evidence.as_ref().map(Evidence::detections).and_then(Measured::span);
     let Some((low, high)) = measured else { return reckoned };
-    let of_file = by_arithmetic(question, &Candidate::of(question.service));
+    let of_file = by_arithmetic(question, &Candidate::of(question));
     let times = mean(reckoned) / mean(of_file);
     (low * times, high * times)
 }

@@ -38,9 +38,10 @@ pub(super) fn below(percent: f64) -> String {
     format!("{}%", (percent * parts).floor() / parts)
 }
 
-/// A time at least so long, as `--mttf` takes it.
-pub(super) fn days(seconds: f64) -> String {
-    format!("{}d", (seconds / DAY).ceil())
+/// A time at least so long, as `--mttf` takes it, and hardly longer.
+pub(super) fn mttf(seconds: f64) -> String {
+    let days = seconds / DAY;
+    if days < 10.0 { format!("{}s", seconds.ceil()) } else { format!("{}d", days.ceil()) }
 }
 
 /// What is paid beyond that.

@@ -3,6 +3,7 @@
 use seaworthy_sim::planner::{Answer, Question, World};
 
 use super::amounts::{many, seconds, share, span};
+use super::words::others;
 
 /// Each with the option that says otherwise, if there is one.
 pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<String> {
@@ -22,8 +23,17 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         format!("{} a month (--deployments), in which as many tasks serve as the floor keeps until the others are replaced, wave by wave; while those are fewer than needed, requests fail", many(deployments, "deployment")),
         "a bad task gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
         "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
-        "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
+        "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, answers from a fallback, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
+    let routes = others(question);
+    if !routes.is_empty() {
+        all.push(format!(
+            "of the requests by the route `{}`, {} % of all (--share); not of those by {}: ask for each (--route)",
+            question.route.name,
+            question.route_percent,
+            routes.join(", ")
+        ));
+    }
     if question.load.is_none() {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
@@ -96,8 +106,8 @@ fn overload(question: &Question<'_>, answer: &Answer) -> String {
     match question.demand().filter(|_| few > 0) {
         Some(demand) => format!(
             "with {few} up and {} needed, {} of the requests fail if a bulkhead or most_in_flight turns \
-             away what is too much before it is late, and all if nothing does; if nothing bounds how many wait \
-             either, all go on to fail until all tasks together have worked off what has gathered",
+             away what is too much before it is late; if nothing does, all who come too late fail, also \
+             afterwards, until all tasks together have worked off what has gathered",
             answer.needed,
             share(1.0 - f64::from(few) / demand)
         ),

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
     let one = |one: &Assessed| assessed(question, one);
     let refused = |Refused { changes, why, count }: &Refused| json!({ "changes": changes, "why": why, "candidates": count });
+    let eased = answer.eased.as_ref();
     json!({
         "schema": 1,
         "service": question.service.name,
+        "route": question.route.name,
         "target_percent": question.target,
         "tolerated_share": question.tolerated(),
         "asked": asked(question),
@@ -20,9 +22,10 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "now_refused": answer.now.as_ref().err(),
         "cheapest": answer.cheapest.as_ref().map(one),
         "nearest": answer.nearest.as_ref().map(one),
-        "failures_to_be_rarer_by": answer.rarer,
-        "works_from_mttf_seconds": answer.eased.as_ref().map(|eased| eased.mttf),
-        "meets_from_mttf_seconds": answer.eased.as_ref().and_then(|eased| eased.meets),
+        "failures_to_be_rarer_by": answer.rarer.as_ref().map(|rarer| rarer.mttf / question.world.mttf),
+        "changes_if_rarer": answer.rarer.as_ref().map(|rarer| &rarer.one.candidate.changes),
+        "works_from_mttf_seconds": eased.map(|eased| eased.mttf),
+        "meets_from_mttf_seconds": eased.and_then(|eased| Some(eased.meets.as_ref()?.mttf)),
         "pareto": answer.pareto.iter().map(one).collect::<Vec<_>>(),
         "buys": answer.buys.iter().map(one).collect::<Vec<_>>(),
         "buy_nothing": answer.idle,
@@ -51,6 +54,7 @@ fn asked(question: &Question<'_>) -> Value {
     json!({
         "target_percent": question.target,
         "load_per_second": question.load,
+        "share_percent": question.route_percent,
         "capacity_per_second": question.capacity,
         "price": question.price,
         "mttf_seconds": mttf,
@@ -74,6 +78,7 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
     json!({
         "tasks": one.candidate.tasks,
         "minimum_healthy_percent": one.candidate.minimum_healthy_percent,
+        "maximum_percent": one.candidate.maximum_percent,
         "changes": one.candidate.changes,
         "price": one.price,
         "meets_target": one.meets(question),

@@ -3,13 +3,16 @@
 use std::fmt::Write;
 
 use seaworthy_sim::availability::{Interval, MONTH};
-use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Question};
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{below, change, days, many, money, more, seconds, share, span, success};
+use super::amounts::{change, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
+use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
+/// The route that is for everything no other is for.
+const DEFAULT: &str = "default";
 /// No table of alternatives is longer.
 const MOST_ROWS: usize = 15;
 /// A difference below this share is none.
@@ -41,8 +44,12 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
 
 fn head(question: &Question<'_>, answer: &Answer) -> String {
     let tolerated = question.tolerated() * MONTH;
+    let route = match question.route.name.as_str() {
+        DEFAULT => String::new(),
+        name => format!(", route {name}"),
+    };
     format!(
-        "{}: {} % of requests are to succeed, which tolerates {} a month; {} of its tasks must be up\n",
+        "{}{route}: {} % of requests are to succeed, which tolerates {} a month; {} of its tasks must be up\n",
         question.service.name,
         question.target,
         seconds(tolerated),
@@ -52,14 +59,28 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
 
 /// What an answer should not be believed without.
 pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
-    let unknown = question.load.filter(|_| question.demand().is_none());
-    let say = |load| {
+    let Some(load) = question.load else { return Vec::new() };
+    let unknown = question.demand().is_none().then(|| {
         format!(
             "nobody said what one task can bear, so any one is taken to bear all {load} requests a second; say it \
              with --capacity, or with `most_in_flight` in the file"
         )
-    };
-    unknown.map(say).into_iter().collect()
+    });
+    let name = &question.route.name;
+    let by_others = question.route_percent >= 100.0 && !others(question).is_empty();
+    let all = by_others.then(|| {
+        format!(
+            "all {load} requests a second are taken to come by the route `{name}`; say which share does with \
+             --share"
+        )
+    });
+    unknown.into_iter().chain(all).collect()
+}
+
+/// Other routes of the service.
+pub(super) fn others<'a>(question: &Question<'a>) -> Vec<&'a str> {
+    let names = question.service.call.routes.iter().map(|route| &route.name[..]);
+    names.filter(|name| *name != question.route.name).collect()
 }
 
 fn pareto(question: &Question<'_>, answer: &Answer) -> String {
@@ -79,11 +100,7 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
         let expected = &one.expected;
         let failed = expected.causes.total();
         let simulated = one.simulate(question).map(|down| expected.simulated(down));
-        let differs = |known: &Interval| {
-            let bound = known.half_width.map(|half| half.max(failed * ROUNDED));
-            bound.is_some_and(|bound| (known.value - failed).abs() > bound)
-        };
-        if let Some(known) = simulated.filter(differs) {
+        if let Some(known) = simulated.filter(|known| differs(failed, known)) {
             beyond.push(format!("{failed:.2e} and {known}"));
         }
         let good = if one.meets(question) { GOOD } else { BAD };
@@ -99,13 +116,32 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             changes(one),
         ]);
     }
-    let name = &question.service.name;
-    let mut text = table.render();
-    let _ = writeln!(
-        text,
-        "Changes are keys of [service.{name}]; what they do not name stays.\n\
+    table.render() + &notes(question, &beyond)
+}
+
+/// Whether a simulation is beyond its interval, and by more than rounding.
+fn differs(failed: f64, known: &Interval) -> bool {
+    let bound = known.half_width.map(|half| half.max(failed * ROUNDED));
+    bound.is_some_and(|bound| (known.value - failed).abs() > bound)
+}
+
+/// What to know of the table above, of which some pairs of reckonings are `beyond` an interval.
+fn notes(question: &Question<'_>, beyond: &[String]) -> String {
+    let (name, route) = (&question.service.name, &question.route.name);
+    let of_route = match (route.as_str(), others(question).is_empty()) {
+        (DEFAULT, true) => String::new(),
+        (DEFAULT, false) => {
+            " (those of `call`, `breaker` and `bulkhead` are also for routes that leave them out)"
+                .to_owned()
+        }
+        _ => format!(
+            " (but for `call.queue`, those of `call`, `breaker` and `bulkhead` of its route `{route}`)"
+        ),
+    };
+    let mut text = format!(
+        "Changes are keys of [service.{name}]{of_route}; what they do not name stays.\n\
          SHORTEST TO LONGEST is of starts, replacements and detection alone: how often tasks fail, hang, are \
-         sick or fail together is as given (--mttf, --hangs, --sick, --common-cause)."
+         sick or fail together is as given (--mttf, --hangs, --sick, --common-cause).\n"
     );
     if !beyond.is_empty() {
         let _ = writeln!(
@@ -116,72 +152,6 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
         );
     }
     text
-}
-
-fn verdict(question: &Question<'_>, answer: &Answer) -> String {
-    let describe = |one: &Assessed| {
-        let failed = one.expected.causes.total();
-        format!(
-            "{}, {} a month, {} succeed, {} a month fail; {}",
-            many(one.candidate.tasks, "task"),
-            money(one.price),
-            success(failed),
-            seconds(failed * MONTH),
-            say_changes(one)
-        )
-    };
-    let target = question.target;
-    match (&answer.cheapest, &answer.nearest) {
-        (Some(cheapest), _) => {
-            format!(
-                "\nThe cheapest that meets {target} %, all times at their longest: {}\n",
-                describe(cheapest)
-            )
-        }
-        (None, Some(nearest)) => {
-            let slow = &nearest.expected.slow;
-            let percent = 100.0 * (1.0 - slow.total());
-            let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
-            let rarer = answer.rarer.map(|rarer| {
-                let mttf = days(question.world.mttf * rarer);
-                format!("failures that come {rarer:.1} times as rarely (--mttf {mttf})")
-            });
-            let would: Vec<String> = lower.into_iter().chain(rarer).collect();
-            let would = if would.is_empty() {
-                "nothing that can be asked for".to_owned()
-            } else {
-                would.join(", or ")
-            };
-            format!(
-                "\nNone of {} candidates meets {target} %. The nearest: {}; with all times at their longest \
-                 it meets {}, and most of what fails is of {}.\n\
-                 What would do: {}\n",
-                answer.candidates,
-                describe(nearest),
-                success(slow.total()),
-                most_of(&Causes::default(), slow),
-                would
-            )
-        }
-        (None, None) => {
-            let eased = answer.eased.as_ref().map_or(String::new(), |eased| {
-                nearest_that_can(target, eased, &describe(&eased.one))
-            });
-            format!("\nNone of {} candidates can work.{eased}\n", answer.candidates)
-        }
-    }
-}
-
-/// It may work and still miss the target.
-fn nearest_that_can(target: f64, Eased { mttf, meets, .. }: &Eased, described: &str) -> String {
-    let can = format!(" The nearest that can, with --mttf {mttf}s: {described}");
-    match meets {
-        Some(meets) if meets <= mttf => format!("{can}; it meets {target} %"),
-        Some(meets) => {
-            format!("{can}; it works, and meets {target} % with --mttf {}", days(*meets))
-        }
-        None => format!("{can}; it works, and no --mttf up to 1000years meets {target} %"),
-    }
 }
 
 /// What is left of each cause.
@@ -261,7 +231,7 @@ fn buys(answer: &Answer) -> String {
 }
 
 /// The cause that changes most.
-fn most_of(before: &Causes, after: &Causes) -> &'static str {
+pub(super) fn most_of(before: &Causes, after: &Causes) -> &'static str {
     let gains = before.named().into_iter().zip(after.named()).map(|(b, a)| (b.0, b.1 - a.1));
     gains.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).map_or("", |gain| gain.0)
 }
@@ -288,7 +258,7 @@ fn changes(one: &Assessed) -> Cell {
     cell(style, say_changes(one))
 }
 
-fn say_changes(one: &Assessed) -> String {
+pub(super) fn say_changes(one: &Assessed) -> String {
     match one.candidate.changes.join(", ") {
         none if none.is_empty() => "as the file is".to_owned(),
         changes => changes,

@@ -25,8 +25,8 @@ pub(super) struct Simulation<'a> {
     count: u32,
     /// When the deployment ends, if one goes on.
     deployed: f64,
-    /// So many seconds of this outage are still made good at its end.
-    made_good: f64,
+    /// When this outage began.
+    began: f64,
 }
 
 /// What came of a cycle.
@@ -66,7 +66,7 @@ impl<'a> Simulation<'a> {
             up: tasks,
             count: tasks,
             deployed,
-            made_good: 0.0,
+            began: 0.0,
         }
     }
 
@@ -168,7 +168,7 @@ impl<'a> Simulation<'a> {
         }
         if was_up && !self.is_enough() {
             cycle.outages += 1.0;
-            self.made_good = self.model.loss.waiting();
+            self.began = self.now;
         }
     }
 
@@ -211,11 +211,9 @@ impl<'a> Simulation<'a> {
     /// Time passes without an event.
     fn pass(&mut self, until: f64, cycle: &mut Cycle) {
         if !self.is_enough() {
-            // An outage shorter than that costs nothing, and each other one so much less.
-            let good = self.made_good.min(until - self.now);
-            self.made_good -= good;
-            let share = self.model.loss.share(self.up, self.model.tasks);
-            cycle.down += (until - self.now - good) * share;
+            for (share, age) in self.model.loss.parts(self.up, self.model.tasks) {
+                cycle.down += share * (until - self.now.max(self.began + age)).max(0.0);
+            }
         }
         self.now = until;
     }

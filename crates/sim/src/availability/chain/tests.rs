@@ -105,8 +105,12 @@ fn what_waits_and_what_is_not_too_much_does_not_fail() {
         let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
         let common = Model { common_rate: waits.failure_rate, ..waits };
         let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..model(six, repair) };
-        let backlog = Model { loss: Loss::Backlog { demand: 3.5 }, ..excess };
-        assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
+        // All of it, and what is bounded.
+        for most in [f64::INFINITY, 40.0] {
+            let loss = Loss::Backlog { demand: 3.5, patience: 2.0, most };
+            let backlog = Model { loss, ..excess };
+            assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
+        }
         for (model, rate) in [
             (waits, two.outage_rate()),
             (common, two.outage_rate() + common.common_rate),

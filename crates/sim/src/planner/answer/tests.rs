@@ -34,7 +34,18 @@ fn question(fleet: &Fleet) -> Question<'_> {
     };
     let (target, price) = (99.95, 15.0);
     let service = &fleet.services[0];
-    Question { service, target, load: None, capacity: None, price, world, evidence: None, seed: 1 }
+    Question {
+        service,
+        route: &service.call.routes[0],
+        target,
+        load: None,
+        route_percent: 100.0,
+        capacity: None,
+        price,
+        world,
+        evidence: None,
+        seed: 1,
+    }
 }
 
 fn close(found: f64, expected: f64, error: f64) {
@@ -210,19 +221,38 @@ fn a_deployment_that_takes_too_many_away_costs_what_it_takes() {
 }
 
 #[test]
-fn what_is_suggested_works() {
+fn what_is_suggested_works_and_nothing_nearer_does() {
     let fleet = fleet("");
     let mut question = question(&fleet);
+    let meets =
+        |question: &Question<'_>, mttf| ask(&question.with_mttf(mttf)).unwrap().cheapest.is_some();
     (question.target, question.world.mttf) = (99.999, 600.0);
     let eased = ask(&question).unwrap().eased.unwrap();
-    let meets = eased.meets.unwrap();
-    assert!(eased.mttf < meets, "{meets}");
-    assert!(ask(&question.with_mttf(eased.mttf)).unwrap().cheapest.is_none());
-    assert!(ask(&question.with_mttf(meets)).unwrap().cheapest.is_some());
+    let works = |mttf| ask(&question.with_mttf(mttf)).unwrap().nearest.is_some();
+    assert!(works(eased.mttf) && !works(eased.mttf - 1.0), "{}", eased.mttf);
+    let mttf = eased.meets.unwrap().mttf;
+    assert!(eased.mttf < mttf, "{mttf}");
+    assert!(meets(&question, mttf) && !meets(&question, mttf * 0.98), "{mttf}");
+    // Two with what hangs found soon are nearer at first, and three with fewer failures.
+    (question.target, question.world.mttf) = (99.999_99, DAY);
+    let rarer = ask(&question).unwrap().rarer.unwrap();
+    assert!(rarer.one.meets(&question.with_mttf(rarer.mttf)));
+    assert!(!meets(&question, rarer.mttf * 0.98), "{}", rarer.mttf);
     // That would be every few thousand years.
     (question.target, question.world) =
         (99.999_999_9, World { common_percent: 100.0, mttf: 3600.0, ..question.world });
-    assert_eq!(ask(&question).unwrap().rarer, None);
+    assert!(ask(&question).unwrap().rarer.is_none());
+}
+
+/// Half of four tasks are away, and two start at a time: two rounds, or one with more.
+#[test]
+fn more_at_a_time_shorten_a_deployment() {
+    let fleet = fleet("desired_count = 4\nminimum_healthy_percent = 50\nmaximum_percent = 100\n");
+    let (load, capacity) = (Some(40.0), Some(13.0));
+    let answer = ask(&Question { load, capacity, ..question(&fleet) }).unwrap();
+    let one = answer.buys.iter().find(|one| one.candidate.changes == ["maximum_percent = 200"]);
+    let deployments = |one: &Assessed| one.expected.causes.deployments;
+    close(deployments(&answer.now.unwrap()) / deployments(one.unwrap()), 2.0, 0.1);
 }
 
 /// What cannot work is told with its reason, and all else with what it buys, if it is nothing as well.

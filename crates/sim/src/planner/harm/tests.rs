@@ -2,7 +2,7 @@
 
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
-use crate::availability::{DAY, Loss};
+use crate::availability::DAY;
 use crate::planner::{Causes, Evidence, Question, World, ask};
 
 const MTTF: f64 = 30.0 * DAY;
@@ -29,7 +29,18 @@ fn question(fleet: &Fleet) -> Question<'_> {
     };
     let (target, price) = (99.0, 15.0);
     let service = &fleet.services[0];
-    Question { service, target, load: None, capacity: None, price, world, evidence: None, seed: 1 }
+    Question {
+        service,
+        route: &service.call.routes[0],
+        target,
+        load: None,
+        route_percent: 100.0,
+        capacity: None,
+        price,
+        world,
+        evidence: None,
+        seed: 1,
+    }
 }
 
 fn causes(question: &Question<'_>) -> Causes {
@@ -66,19 +77,23 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     let replicas = |more: &str| {
         let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{more}"));
         let (load, capacity) = (Some(200.0), Some(120.0));
-        causes(&Question { load, capacity, ..question(&fleet) }).replicas
+        // In seconds of the whole load, of each of two that fail.
+        causes(&Question { load, capacity, ..question(&fleet) }).replicas * MTTF / 2.0
     };
-    let all = 2.0 * 62.5 / MTTF;
-    // 80 too many a second gather in an outage, and are worked off by 40 a second after it.
-    close(replicas(PLAIN), 3.0 * all);
-    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 50 }}\n")), 0.4 * all);
-    // 300 under way take one task 2.5 s, and nobody waits so long.
-    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 300 }}\n")), all);
+    // 80 a second too many are late when 228 wait, for 1.9 s.
+    let late = 62.5 - 228.0 / 80.0;
+    // After it all but 456 are worked off by 40 a second.
+    let after = |gathered: f64| (gathered - 456.0) / 40.0;
+    close(replicas(PLAIN), late + after(80.0 * 62.5));
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 50 }}\n")), 0.4 * 62.5);
+    // 300 under way take one task 2.5 s, and nobody waits so long; two do more in time.
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 300 }}\n")), late);
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 2000 }}\n")), late + after(2000.0));
+    close(replicas(&format!("{PLAIN}most_in_flight = 1000\n")), late + after(1000.0));
     let most = "most_in_flight = 30\n";
-    close(replicas(&format!("{PLAIN}{most}")), 0.4 * all);
-    // What waits in a long queue is late as well.
-    close(replicas(&format!("call = {{ tries = 1, hedge.enabled = false }}\n{most}")), all);
-    assert!((Loss::Excess { demand: 5.0 / 3.0 }.share(1, 2) - 0.4).abs() < 1e-12);
+    close(replicas(&format!("{PLAIN}{most}")), 0.4 * 62.5);
+    // What waits in a long queue is late as well, and leaves it.
+    close(replicas(&format!("call = {{ tries = 1, hedge.enabled = false }}\n{most}")), late);
 }
 
 #[test]
@@ -123,9 +138,14 @@ fn calls_to_a_task_that_hangs_keep_their_permits() {
     close(detection(&with("", 30), 100.0, None), 0.4 / 2.0 + 59.6);
     // Less than it takes to fill it up.
     close(detection(&with("", 1000), 100.0, None), 9.5 / 2.0);
-    // Every 4 s for 3.6 s: three times, the last of which ends 2.5 s after it was found.
-    let before = 9.5 + 3.0 * 3.6 - 2.5;
-    close(detection(&with(", timeout = \"4s\"", 30), 100.0, None), before / 2.0 + 2.5);
+    // Every 4 s for 3.6 s: twice if it is found before 8.4 s, else three times.
+    let often = (12.0 - 8.4) / 5.0;
+    let times = 2.0 + often;
+    // The last one ends so long after it was found, on average.
+    let after = 4.0 * times - 9.5;
+    let before = 3.6 * times - after;
+    let all = 9.5 / 2.0 + before / 2.0 + after;
+    close(detection(&with(", timeout = \"4s\"", 30), 100.0, None), all);
     // Without a spare one three of five were answered.
     close(detection(&with("", 50), 200.0, Some(120.0)), 0.6 * 59.7);
     // Found after 9.5 s, replaced 62.5 s later, drained and killed 2 s after that.
@@ -134,6 +154,31 @@ fn calls_to_a_task_that_hangs_keep_their_permits() {
         with(", timeout = \"120s\"", 30)
     );
     close(detection(&killed, 100.0, None), 0.4 / 2.0 + 74.0 - 0.4);
+}
+
+/// Of two tasks one hangs for 7 to 12 s, and its calls fail for as long, 2 s later each.
+#[test]
+fn a_breaker_stays_open_when_what_opened_it_is_gone() {
+    let detection = |tasks: u32, breaker: &str| {
+        let timeout = "call = { timeout = \"2s\", tries = 1, hedge.enabled = false }\n";
+        let fleet = fleet(&format!("desired_count = {tasks}\n{CHECKS}{timeout}{breaker}"));
+        let world = World { hangs_percent: 100.0, ..question(&fleet).world };
+        let causes = causes(&Question { load: Some(100.0), world, ..question(&fleet) });
+        // In seconds of the whole load.
+        causes.detection * MTTF / f64::from(tasks)
+    };
+    let alone = 9.5 / 2.0;
+    close(detection(2, ""), alone);
+    // Half of the window has failed when all that counts is younger than the first failure: 9 s after it, if
+    // it is not found out before 11 s. Then it is open for 4.5 s, and calls come back in 10 s, from a tenth.
+    let opens = |found: f64| (found - 11.0).max(0.0);
+    let after = 11.0 + 4.5 - 11.5 + 4.5;
+    let once = (opens(11.5) / 2.0 + after) / 5.0;
+    let found = detection(2, "breaker = {}\n");
+    assert!((found - alone - once).abs() < 0.02, "{found}");
+    close(detection(2, "breaker = { mode = \"metrics_only\" }\n"), alone);
+    // One of three is no half.
+    close(detection(3, "breaker = {}\n"), 9.5 / 3.0);
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! What to choose, or how far that is.
+
+use seaworthy_sim::availability::MONTH;
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Question, Rarer};
+
+use super::amounts::{self, below, many, money, seconds, success};
+use super::words::{most_of, say_changes};
+
+/// The cheapest that meets the target, or the nearest and what would meet it.
+pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
+    let target = question.target;
+    match (&answer.cheapest, &answer.nearest) {
+        (Some(cheapest), _) => {
+            format!(
+                "\nThe cheapest that meets {target} %, all times at their longest: {}\n",
+                describe(cheapest)
+            )
+        }
+        (None, Some(nearest)) => missed(question, answer, nearest),
+        (None, None) => {
+            let eased = answer.eased.as_ref();
+            let eased = eased.map_or(String::new(), |eased| nearest_that_can(target, eased));
+            format!("\nNone of {} candidates can work.{eased}\n", answer.candidates)
+        }
+    }
+}
+
+fn describe(one: &Assessed) -> String {
+    let failed = one.expected.causes.total();
+    format!(
+        "{}, {} a month, {} succeed, {} a month fail; {}",
+        many(one.candidate.tasks, "task"),
+        money(one.price),
+        success(failed),
+        seconds(failed * MONTH),
+        say_changes(one)
+    )
+}
+
+/// How far `nearest` is from the target, and what would meet it.
+fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> String {
+    let slow = &nearest.expected.slow;
+    let percent = 100.0 * (1.0 - slow.total());
+    let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
+    let rarer = answer.rarer.as_ref().map(|Rarer { mttf, one }| {
+        let same = one.candidate == nearest.candidate;
+        let other = if same { String::new() } else { format!(" with {}", say_changes(one)) };
+        let times = mttf / question.world.mttf;
+        format!(
+            "failures that come {times:.1} times as rarely (--mttf {}){other}",
+            amounts::mttf(*mttf)
+        )
+    });
+    let would: Vec<String> = lower.into_iter().chain(rarer).collect();
+    let would = if would.is_empty() {
+        "nothing that can be asked for".to_owned()
+    } else {
+        would.join(", or ")
+    };
+    format!(
+        "\nNone of {} candidates meets {} %. The nearest: {}; with all times at their longest it meets {}, and \
+         most of what fails is of {}.\n\
+         What would do: {would}\n",
+        answer.candidates,
+        question.target,
+        describe(nearest),
+        success(slow.total()),
+        most_of(&Causes::default(), slow),
+    )
+}
+
+/// It may work and still miss the target.
+fn nearest_that_can(target: f64, Eased { mttf, one, meets }: &Eased) -> String {
+    let can = format!(" The nearest that can, with --mttf {mttf}s: {}", describe(one));
+    match meets {
+        Some(meets) if meets.mttf <= *mttf => format!("{can}; it meets {target} %"),
+        Some(Rarer { mttf, one: other }) => {
+            let same = other.candidate == one.candidate;
+            let other = if same { String::new() } else { format!("{} ", say_changes(other)) };
+            format!(
+                "{can}; it works, and {other}meets {target} % with --mttf {}",
+                amounts::mttf(*mttf)
+            )
+        }
+        None => format!("{can}; it works, and no --mttf up to 1000years meets {target} %"),
+    }
+}

@@ -1,0 +1,170 @@
+//! How a bad task keeps everybody out: a breaker before all tasks takes its failures for those of all, or its
+//! calls take the last permits of the bulkhead.
+
+use seaworthy_core::call::Route;
+use seaworthy_core::policy::breaker::{self, Mode, Window};
+
+use super::timing::{Timing, mean};
+use super::{Candidate, Question};
+
+/// For how many seconds nobody else gets through.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Shut {
+    /// While the task gets requests.
+    pub(super) before: f64,
+    /// When it gets none any more.
+    pub(super) after: f64,
+}
+
+/// A share of all calls that fails for a while.
+#[derive(Clone, Copy)]
+struct Bad {
+    share: f64,
+    /// Each of them fails so many seconds after it began: at once, or by its timeout.
+    late: f64,
+    /// How long they go on to begin.
+    seconds: f64,
+}
+
+/// So many times of a span stand for all of it.
+const TIMES: u32 = 100;
+/// So many moments are looked at for the one at which a breaker opens.
+const MOMENTS: u32 = 100;
+/// A window slides in tenths: so much of it counts at least.
+const COUNTS: f64 = 0.9;
+
+// === impl Shut ===
+
+impl Shut {
+    /// By a task that hangs, on average over all times until that is found out.
+    pub(super) fn by_hang(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
+        if candidate.hedges() {
+            return Self::default();
+        }
+        let (low, high) = timing.detection;
+        let piece = (high - low) / f64::from(TIMES);
+        (0..TIMES).fold(Self::default(), |mut all, n| {
+            let found = low + (f64::from(n) + 0.5) * piece;
+            let open = by_breaker(question, candidate, &Bad::hangs(candidate, found));
+            let full = by_bulkhead(question, candidate, timing, found);
+            all.before += open.before.max(full.before) / f64::from(TIMES);
+            all.after += open.after.max(full.after) / f64::from(TIMES);
+            all
+        })
+    }
+
+    /// By a task that fails such a share of its requests, at once, for so long.
+    pub(super) fn by_sick(
+        question: &Question<'_>,
+        candidate: &Candidate,
+        share: f64,
+        seconds: f64,
+    ) -> Self {
+        let share = share / f64::from(candidate.tasks);
+        by_breaker(question, candidate, &Bad { share, late: 0.0, seconds })
+    }
+
+    /// What it adds up to for all tasks but, as long as it gets requests, the bad one.
+    pub(super) fn seconds(self, tasks: u32) -> f64 {
+        f64::from(tasks - 1) * self.before + f64::from(tasks) * self.after
+    }
+}
+
+// === impl Bad ===
+
+impl Bad {
+    /// One of all tasks hangs, and nobody waits for it longer than the timeout.
+    fn hangs(candidate: &Candidate, seconds: f64) -> Self {
+        let timeout = candidate.route.guard.timeout;
+        let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
+        Self { share: 1.0 / f64::from(candidate.tasks), late, seconds }
+    }
+
+    /// When failures are so large a share of a window of so many seconds: at one of them.
+    fn outweighs(&self, share: f64, window: f64) -> Option<f64> {
+        let Self { share: own, late, seconds } = *self;
+        let outweighs = |failing: &f64| {
+            let now = late + failing;
+            // Those that have not failed yet are missing in the window, until others get them.
+            let missing = seconds.min(now) - (now - window).max(0.0);
+            let failed = own * failing.min(window);
+            failed * (1.0 - share) >= share * (window - own * missing.max(0.0))
+        };
+        let moments = (1..=MOMENTS).map(|n| seconds * f64::from(n) / f64::from(MOMENTS));
+        // From then on nothing in it is older than the first failure.
+        let moments = moments.chain([window]).filter(|moment| *moment <= seconds);
+        let first = moments.filter(outweighs).min_by(f64::total_cmp);
+        first.map(|failing| late + failing)
+    }
+}
+
+/// A breaker opens when enough calls have failed, again and again as long as its trials do, and lets a growing
+/// share through when they do not.
+fn by_breaker(question: &Question<'_>, candidate: &Candidate, bad: &Bad) -> Shut {
+    let Some(breaker) = &candidate.route.guard.breaker else { return Shut::default() };
+    let Some(opened) = opens(breaker, question.by_route(), bad) else { return Shut::default() };
+    let breaker::Opening { first, longest, jitter_percent } = breaker.open;
+    let [first, longest] = [first, longest].map(|time| time.as_secs_f64());
+    let lasts = |full: f64| full * (1.0 - f64::from(jitter_percent) / 200.0);
+    let (mut length, mut closes) = (first, opened + lasts(first));
+    while closes < bad.seconds && length < longest {
+        length = (2.0 * length).min(longest);
+        closes += bad.late + lasts(length);
+    }
+    let again = bad.late + lasts(longest);
+    closes += ((bad.seconds - closes).max(0.0) / again).ceil() * again;
+    let breaker::Ramp { length, floor_percent } = breaker.ramp;
+    let ramp = length.as_secs_f64() * (1.0 - f64::from(floor_percent) / 100.0) / 2.0;
+    Shut { before: (bad.seconds - opened).max(0.0), after: closes - opened.max(bad.seconds) + ramp }
+}
+
+/// When it opens first, if it does.
+fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> Option<f64> {
+    if breaker.mode != Mode::Normal || bad.late.is_infinite() {
+        return None;
+    }
+    // What ends by its timeout is slow as well.
+    let slow = breaker.slow.filter(|_| bad.late > 0.0).map_or(100, |slow| slow.percent);
+    let share = f64::from(breaker.failure_percent.min(slow)) / 100.0;
+    if share > bad.share {
+        return None;
+    }
+    match breaker.window {
+        Window::Time(length) => bad.outweighs(share, COUNTS * length.as_secs_f64()),
+        Window::Calls(calls) => {
+            // At once, if nobody knows how many come.
+            let failures = share * f64::from(calls);
+            let failing = rate.map_or(0.0, |rate| failures / (rate * bad.share));
+            (failing <= bad.seconds).then_some(bad.late + failing)
+        }
+    }
+}
+
+/// A bulkhead is full when a task that hangs has got all that is to spare. As its calls took their permits,
+/// they give them back, and if it still gets requests, it takes them again.
+fn by_bulkhead(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    found: f64,
+) -> Shut {
+    let Route { guard, outlasts, .. } = &candidate.route;
+    let (Some(bulkhead), Some(load)) = (&guard.bulkhead, question.by_route()) else {
+        return Shut::default();
+    };
+    // A call keeps its permit until it, or its work, is given up, or its task is killed: when it has been
+    // replaced.
+    let cluster = candidate.cluster(question.service);
+    let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
+    let killed = mean(timing.checks) + mean(timing.replacement) + retired;
+    let late = Bad::hangs(candidate, found).late;
+    let held = late.max(outlasts.as_secs_f64()).min(killed);
+    let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
+    let fills = spare / (load / f64::from(candidate.tasks));
+    if fills >= found.min(held) {
+        return Shut::default();
+    }
+    let times = ((found - fills) / held).ceil();
+    let after = (times * held - found).max(0.0);
+    Shut { before: times * (held - fills) - after, after }
+}
