@@ -10,6 +10,7 @@
 
 mod draw;
 mod fate;
+mod ledger;
 mod load;
 mod rule;
 mod run;

@@ -21,7 +21,7 @@ in_words! {
         FirstCheck: "no task answers before a check of it has passed",
         Queue: "a queue holds no more calls than it may",
         Bulkhead: "a bulkhead lets no more calls run than it may",
-        Budget: "retries and hedges keep their budgets",
+        Budget: "the budgets of retries and hedges hold what they must",
         SentOnce: "requests that must not be repeated are not sent again after a task has seen them",
         QueryOfDeath: "a request kills two tasks at most, or as many as work on it at once where it may be hedged",
         Converges: "when faults have stopped, all is as desired again",

@@ -85,10 +85,11 @@ fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<Str
     let fleet = scenario.fleet().expect("a scenario has a proper fleet");
     let programs: Vec<Program> = scenario.services.iter().map(|member| member.program).collect();
     let physics = scenario.physics;
-    let world = match scenario.planted {
+    let mut world = match scenario.planted {
         Some(bug) => bug.world(&fleet, &programs, physics),
         None => World::new(&fleet, &programs, physics),
     };
+    world.overhear();
     let members = || scenario.services.iter().enumerate();
     let scaled = |place| {
         let mut happenings = scenario.happenings.iter().filter_map(|(_, h)| h.to_service(place));
@@ -143,9 +144,10 @@ impl Run<'_> {
             let due = fate.next().map_or(until, |at| at.min(until));
             self.serve(due)?;
             while fate.next().is_some_and(|at| at <= self.world.now()) {
-                let to_load = fate.act(&mut self.world);
+                if let Some(what) = fate.act(&mut self.world) {
+                    self.happen_to_load(what)?;
+                }
                 self.take_note()?;
-                to_load.map_or(Ok(()), |what| self.happen_to_load(what))?;
             }
         }
         Ok(())
@@ -268,7 +270,7 @@ impl Run<'_> {
     fn happen_to_load(&mut self, what: ToLoad) -> Result<(), Violation> {
         match what {
             ToLoad::Burst { place, times, until } => self.loads[place].burst(until, times),
-            ToLoad::NewGateway => self.watches.iter_mut().for_each(|watch| watch.gateways += 1),
+            ToLoad::NewGateway => self.watches.iter_mut().for_each(Watch::begin_anew),
             ToLoad::QueryOfDeath(place) => {
                 self.watches[place].queries_of_death += 1;
                 // Nobody else asks for this.
@@ -284,8 +286,12 @@ impl Run<'_> {
         self.take_note()
     }
 
-    /// Of all that has come of it.
+    /// Of all that was said, and of all that has come of it.
     fn take_note(&mut self) -> Result<(), Violation> {
+        for (at, place, said) in self.world.overheard() {
+            let noted = self.watches[place].overheard(at, &said);
+            noted.map_err(|(rule, what)| Violation { rule, at, what })?;
+        }
         while let Some(news) = self.world.poll_news() {
             if let Some(trace) = &mut self.trace {
                 let _ = writeln!(trace, "{} {news:?}", self.world.now().as_nanos());
@@ -313,12 +319,10 @@ impl Run<'_> {
                 let success = status.is_some_and(|status| status < 500);
                 self.reached.add_if(status.is_none(), Sometimes::CutShort);
                 self.reached.add_if(*status == Some(504), Sometimes::Deadline);
-                let watch = &mut self.watches[ticket.place];
-                watch.successes += u64::from(success);
                 if let (Some(rule), false) = (ticket.must, success) {
                     return Err((rule, what()));
                 }
-                task.map_or(Ok(()), |task| watch.answered(task))
+                task.map_or(Ok(()), |task| self.watches[ticket.place].answered(task))
             }
             News::Controlled(place, record) => self.watches[*place].controlled(&self.world, record),
             News::Served(place, record) => {

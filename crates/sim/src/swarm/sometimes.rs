@@ -20,6 +20,8 @@ in_words! {
         Retried: "a call was tried again",
         Hedged: "a call was hedged",
         HedgeWon: "a hedge had the answer",
+        RetriesSpent: "a budget of retries was spent",
+        HedgesSpent: "a budget of hedges was spent",
         Deadline: "a deadline passed",
         CutShort: "an answer was cut short",
         EjectedInARow: "a task was ejected for failures in a row",

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use seaworthy_core::call::{Queue, RouteId};
+use seaworthy_core::call::{Queue, RouteId, Standing};
 use seaworthy_core::cluster::{self, View};
 use seaworthy_core::endpoints::{Health, Sighting, TaskId};
 use seaworthy_core::fleet::Service;
-use seaworthy_core::policy::{budget, bulkhead};
+use seaworthy_core::policy::bulkhead;
 use seaworthy_core::record::{Cause, Decision, Record};
+use seaworthy_core::time::Instant;
 
+use super::ledger::{Ledger, Overdrawn};
 use super::rule::Rule;
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
-use crate::world::World;
+use crate::world::{Said, Tries, World};
 
 /// Watches one service.
 #[derive(Debug)]
@@ -22,8 +24,7 @@ pub(super) struct Watch {
     queue: Option<Queue>,
     /// The size of its bulkhead, if that stays.
     bulkhead: Option<u32>,
-    retries: Option<budget::Config>,
-    hedges: Option<budget::Config>,
+    ledger: Ledger,
     /// Numbers that were given out.
     numbers: BTreeSet<TaskId>,
     /// Tasks that have been let in by some gateway.
@@ -36,8 +37,6 @@ pub(super) struct Watch {
     /// A deployment is under way.
     deploys: bool,
     pub(super) queries_of_death: u32,
-    pub(super) successes: u64,
-    pub(super) gateways: u32,
     pub(super) reached: Reached,
 }
 
@@ -54,8 +53,7 @@ impl Watch {
                 bulkhead::Config::Fixed(size) => Some(*size),
                 bulkhead::Config::Adaptive(_) => None,
             }),
-            retries: route.budget,
-            hedges: route.hedge.map(|hedge| hedge.budget),
+            ledger: Ledger::new(&service.call.routes),
             numbers: BTreeSet::new(),
             let_in: BTreeSet::new(),
             died_of_requests: 0,
@@ -63,8 +61,6 @@ impl Watch {
             by_hand,
             deploys: false,
             queries_of_death: 0,
-            successes: 0,
-            gateways: 1,
             reached: Reached::default(),
         }
     }
@@ -75,6 +71,17 @@ impl Watch {
         if let (Some(task), Decision::EnterRotation) = (record.task, record.decision) {
             self.let_in.insert(task);
         }
+    }
+
+    /// Another gateway is there, which knows nothing.
+    pub(super) fn begin_anew(&mut self) {
+        self.ledger.begin_anew();
+    }
+
+    /// Core and the gateway have said this at that moment.
+    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        let overdrawn = |Overdrawn(what)| (Rule::Budget, format!("a {what} was not to be had"));
+        self.ledger.hear(at, said).map_err(overdrawn)
     }
 
     /// A request was answered by this task.
@@ -213,32 +220,37 @@ impl Watch {
             let what = format!("{} calls run, allowed are {size}", standing.running);
             return Err((Rule::Bulkhead, what));
         }
-        self.check_budgets(world)
+        self.check_budgets(world.now(), &standing)?;
+        self.check_tries(&world.tries(self.place))
     }
 
-    fn check_budgets(&mut self, world: &World) -> Result<(), (Rule, String)> {
-        let tries = world.tries(self.place);
-        self.reached.add_if(tries.retries > 0, Sometimes::Retried);
-        self.reached.add_if(tries.hedges > 0, Sometimes::Hedged);
-        self.reached.add_if(tries.won > 0, Sometimes::HedgeWon);
-        let seconds = world.now().as_nanos().div_ceil(1_000_000_000);
-        let most = |budget: &budget::Config| {
-            let saved = u64::from(budget.cap) * u64::from(self.gateways);
-            let earned = self.successes * u64::from(budget.success_percent) / 100;
-            saved + earned + u64::from(budget.per_second) * seconds + 1
-        };
-        if tries.repeated > 0 {
-            return Err((Rule::SentOnce, format!("{} of them were", tries.repeated)));
-        }
-        for (what, spent, budget) in
-            [("retries", tries.paid, &self.retries), ("hedges", tries.hedges, &self.hedges)]
+    /// They hold what they must, neither less nor more.
+    fn check_budgets(
+        &mut self,
+        now: Instant,
+        standing: &Standing,
+    ) -> Result<(), (Rule, String)> {
+        let (retries, hedges) = self.ledger.left(now, 0);
+        self.reached.add_if(retries == Some(0), Sometimes::RetriesSpent);
+        self.reached.add_if(hedges == Some(0), Sometimes::HedgesSpent);
+        for (what, left, must) in
+            [("retries", standing.retries_left, retries), ("hedges", standing.hedges_left, hedges)]
         {
-            let most = budget.as_ref().map_or(u64::MAX, most);
-            if spent > most {
-                return Err((Rule::Budget, format!("{spent} {what}, the budget allows {most}")));
+            if left != must {
+                return Err((Rule::Budget, format!("{left:?} {what} are left and not {must:?}")));
             }
         }
         Ok(())
+    }
+
+    fn check_tries(&mut self, tries: &Tries) -> Result<(), (Rule, String)> {
+        self.reached.add_if(tries.retries > 0, Sometimes::Retried);
+        self.reached.add_if(tries.hedges > 0, Sometimes::Hedged);
+        self.reached.add_if(tries.won > 0, Sometimes::HedgeWon);
+        match tries.repeated {
+            0 => Ok(()),
+            repeated => Err((Rule::SentOnce, format!("{repeated} of them were"))),
+        }
     }
 
     /// What was held is given back.

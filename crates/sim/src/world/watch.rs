@@ -14,9 +14,9 @@ impl World {
         self.overheard = Some(Vec::new());
     }
 
-    /// What was kept, and nothing more is.
+    /// What was kept since this was last asked.
     pub fn overheard(&mut self) -> Vec<Overheard> {
-        self.overheard.take().unwrap_or_default()
+        self.overheard.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The tasks of the service at `place` that are not gone.
