@@ -3,10 +3,10 @@
 
 use seaworthy_core::call::{Action, Attempt, CallId, Input, Reason, Route};
 use seaworthy_core::health::Matcher;
-use seaworthy_core::policy::budget;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
+use super::purse::Purse;
 use crate::world::Said;
 
 /// The budgets before all routes of a service.
@@ -35,22 +35,9 @@ struct Called {
     heads: Vec<(Attempt, u16)>,
 }
 
-/// A budget, as its definition has it.
-#[derive(Clone, Copy, Debug)]
-struct Purse {
-    config: budget::Config,
-    /// In parts of a hundredth of a retry, each of which a nanosecond may bring.
-    holds: u128,
-    /// Until when the seconds are counted.
-    at: Instant,
-}
-
 /// What was paid for that cannot have been.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Overdrawn(pub(super) &'static str);
-
-const PERCENT: u128 = 1_000_000_000;
-const WHOLE: u128 = 100 * PERCENT;
 
 // === impl Ledger ===
 
@@ -68,7 +55,7 @@ impl Ledger {
     pub(super) fn begin_anew(&mut self) {
         self.calls.clear();
         let purses = self.books.iter_mut().flat_map(|book| [&mut book.retries, &mut book.hedges]);
-        purses.flatten().for_each(|purse| *purse = Purse::full(purse.config));
+        purses.flatten().for_each(Purse::fill);
     }
 
     /// Retries and hedges before a route for which something is left.
@@ -149,40 +136,5 @@ impl Book {
             let purses = [&mut self.retries, &mut self.hedges];
             purses.into_iter().flatten().for_each(|purse| purse.succeed(at));
         }
-    }
-}
-
-// === impl Purse ===
-
-impl Purse {
-    fn full(config: budget::Config) -> Self {
-        Self { config, holds: u128::from(config.cap) * WHOLE, at: Instant::EPOCH }
-    }
-
-    fn earn(&mut self, amount: u128) {
-        self.holds = (self.holds + amount).min(u128::from(self.config.cap) * WHOLE);
-    }
-
-    fn wait(&mut self, until: Instant) {
-        let nanos = until.since(std::mem::replace(&mut self.at, until)).as_nanos();
-        self.earn(nanos * 100 * u128::from(self.config.per_second));
-    }
-
-    fn succeed(&mut self, now: Instant) {
-        self.wait(now);
-        self.earn(u128::from(self.config.success_percent) * PERCENT);
-    }
-
-    /// Whether it can.
-    fn pay(&mut self, now: Instant) -> bool {
-        self.wait(now);
-        let rest = self.holds.checked_sub(WHOLE);
-        self.holds = rest.unwrap_or(self.holds);
-        rest.is_some()
-    }
-
-    fn left(&mut self, now: Instant) -> u32 {
-        self.wait(now);
-        (self.holds / WHOLE) as u32
     }
 }

@@ -22,6 +22,8 @@ in_words! {
         Queue: "a queue holds no more calls than it may",
         Bulkhead: "a bulkhead lets no more calls run than it may",
         Budget: "the budgets of retries and hedges hold what they must",
+        Pool: "a pool has no more calls than it may",
+        Cookie: "a client goes to the task that it is used to",
         SentOnce: "requests that must not be repeated are not sent again after a task has seen them",
         QueryOfDeath: "a request kills two tasks at most, or as many as work on it at once where it may be hedged",
         Converges: "when faults have stopped, all is as desired again",

@@ -38,6 +38,9 @@ in_words! {
         NoRetryBudget: "Retries have no budget (Envoy mobile #811)",
         NoHedgeBudget: "Hedges have no budget",
         DearSuccesses: "Where a success brings a part of a retry, it brings a whole one (tower's budget: 0.6 was 1)",
+        CallersRetryForFree: "Ten retries of a call between services come of one success",
+        CallsAreLost: "What comes back of a call between services does not reach its task",
+        CookieIsLost: "Nobody knows which task a client is used to",
         QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }
