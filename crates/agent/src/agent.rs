@@ -78,6 +78,8 @@ struct Agent {
     processes: BTreeMap<TaskId, Identity>,
     resources: Resources,
     parts: Parts,
+    /// When core was last told something, which is when things came to stand as they do.
+    decided: Instant,
     /// When the output was last looked at, and what tasks use.
     looked: Instant,
     sampled: Instant,
@@ -275,7 +277,8 @@ impl Agent {
 
     /// Tells core about the service at `place`, and does what it wants.
     fn drive(&mut self, place: usize, event: Option<Event>) {
-        for action in self.services[place].drive(now(), event) {
+        self.decided = now();
+        for action in self.services[place].drive(self.decided, event) {
             self.carry_out(place, action);
         }
     }
@@ -285,7 +288,7 @@ impl Agent {
         let views = self.services.iter().flat_map(|managed| managed.views(&self.processes));
         let mut views: Vec<_> = views.collect();
         views.sort_unstable_by_key(|task| task.view.task);
-        self.clients.tell(now(), views);
+        self.clients.tell(self.decided, views);
     }
 
     fn carry_out(&mut self, place: usize, action: Action) {

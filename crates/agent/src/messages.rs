@@ -142,7 +142,7 @@ pub enum Command {
 /// Agent to client, a line at every change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Update {
-    /// When.
+    /// Since when things are so.
     pub at: Instant,
     /// Every task that is not gone.
     pub tasks: Vec<TaskView>,

@@ -29,7 +29,7 @@ pub use failure::{Failure, FailureKind, Refusal};
 pub use gate::Standing;
 pub use loads::{Loads, Pick};
 pub use queue::Config as Queue;
-pub use request::Request;
+pub use request::{Request, is_idempotent, is_safe};
 pub(crate) use route::path;
 pub use route::{FieldMatch, HostMatch, Match, PathMatch, Route, RouteId};
 pub use seen::{FailedHow, How, Seen};

@@ -1,5 +1,5 @@
-//! Before anything is predicted: what this machine is like, by runs in which nothing happens. They are never
-//! judged, and no cell is one of them.
+//! What this machine is like, by runs in which nothing happens. They lie evenly among the others, as a machine is
+//! not the same for long; they are never judged, and no cell is one of them.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::cell;
-use crate::job::Job;
+use crate::job::{Job, Mode};
 use crate::report::{Row, line};
 use crate::simulation;
 use crate::view::View;
@@ -31,38 +31,95 @@ struct Written<'a> {
     content: &'a str,
 }
 
-/// Does so many runs in `directory`, of one configuration after the other.
-pub(crate) async fn calibrate(
-    job: &Job,
+/// The runs in which nothing happens, as far as they are done.
+pub(crate) struct Calibrating<'a> {
+    /// Of nothing but them.
+    job: Job,
+    /// So many are to be done,
     runs: u32,
-    directory: &Path,
-    view: &mut View,
-) -> Result<Calibration, Error> {
-    let (job, length) = (calm(job), length(job));
-    let (mut good, mut writes, mut spawns) = (Vec::new(), Vec::new(), Vec::new());
-    let mut reason = String::new();
-    for (repeat, cell) in (1..=runs).zip(job.cells.iter().copied().cycle()) {
+    /// and so many are.
+    done: u32,
+    directory: &'a Path,
+    good: Vec<Run>,
+    writes: Vec<Duration>,
+    spawns: Vec<Duration>,
+    /// What was the matter with the last one that was not good.
+    reason: String,
+}
+
+// === impl Calibrating ===
+
+impl<'a> Calibrating<'a> {
+    /// All that `job` asks for, in `directory`.
+    pub(crate) fn of(job: &Job, directory: &'a Path) -> Self {
+        let runs = match job.mode {
+            Mode::Compared { calibrate, .. } => calibrate,
+            Mode::Live | Mode::Simulated => 0,
+        };
+        Self {
+            job: calm(job),
+            runs,
+            done: 0,
+            directory,
+            good: Vec::new(),
+            writes: Vec::new(),
+            spawns: Vec::new(),
+            reason: String::new(),
+        }
+    }
+
+    /// Does all that are due after `turns` of `all` turns of the job itself.
+    pub(crate) async fn catch_up(
+        &mut self,
+        turns: usize,
+        all: usize,
+        view: &mut View,
+    ) -> Result<(), Error> {
+        // Each of them in the middle of its share of all turns.
+        while self.done < self.runs
+            && (2 * self.done as usize + 1) * all < (2 * turns + 1) * self.runs as usize
+        {
+            self.one(view).await?;
+        }
+        Ok(())
+    }
+
+    /// One more, of the configuration whose turn it is.
+    async fn one(&mut self, view: &mut View) -> Result<(), Error> {
+        let (job, runs) = (&self.job, self.runs);
+        let cell = job.cells[self.done as usize % job.cells.len()];
+        self.done += 1;
+        let repeat = self.done;
         let configuration = &job.drill.configurations[cell.configuration];
         view.cell(format!("[calibration {repeat}/{runs}] {}", configuration.title));
-        let own = directory.join(format!("calibration-{repeat}"));
-        let measured = cell::run(&job, cell, repeat, &own, view).await?;
-        let row = Row { cell, repeat, findings: measured };
-        view.say(&line(&job, &row));
-        writes.extend(times_of_writes(&own)?);
-        spawns.extend(times_of_spawns(&job.program)?);
+        let own = self.directory.join(format!("calibration-{repeat}"));
+        let findings = cell::run(job, cell, repeat, &own, view).await?;
+        let row = Row { cell, repeat, findings };
+        view.say(&line(job, &row));
+        self.writes.extend(times_of_writes(&own)?);
+        self.spawns.extend(times_of_spawns(&job.program)?);
         let Row { findings: measured, .. } = row;
         if measured.verdict == Verdict::Invalid {
-            reason = measured.reasons.join("; ");
-            continue;
+            self.reason = measured.reasons.join("; ");
+            return Ok(());
         }
-        let simulated = simulation::run(&job, cell, cell.seed(job.seed, repeat))?;
+        let simulated = simulation::run(job, cell, cell.seed(job.seed, repeat))?;
         let tasks = configuration.services()[job.drill.load.entry()].cluster.desired_count;
-        good.push(Run { measured, simulated, length, tasks });
+        self.good.push(Run { measured, simulated, length: length(job), tasks });
+        Ok(())
     }
-    if good.len() < FEWEST_RUNS {
-        return Err(Error::Calibration { good: good.len(), runs, reason });
+
+    /// What the machine is like, by all runs so far: none if it is as the model says.
+    pub(crate) fn known(&self) -> Result<Option<Calibration>, Error> {
+        let (good, runs) = (self.good.len(), self.runs);
+        if runs == 0 {
+            return Ok(None);
+        }
+        if good < FEWEST_RUNS {
+            return Err(Error::Calibration { good, runs, reason: self.reason.clone() });
+        }
+        Ok(Some(Calibration::of(&self.good, &self.writes, &self.spawns)))
     }
-    Ok(Calibration::of(&good, writes, spawns))
 }
 
 /// How long the load of each of them lasts: as long as that of a cell, but no longer than is needed.

@@ -68,6 +68,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// `--measured` names nothing that can be held against this drill.
+    #[error("--measured {}: {why}", path.display())]
+    Measured {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The run's own temporary directory.
     #[error("a temporary directory cannot be had")]
     Directory(#[source] io::Error),

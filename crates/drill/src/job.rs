@@ -31,6 +31,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Which cells; all if there are none.
     pub cells: Vec<Selection>,
+    /// Figures of an earlier comparison, which are held against what is predicted now; nothing is run then.
+    pub measured: Option<PathBuf>,
     /// Where the figures go as JSON; `-` is standard output.
     pub json: Option<PathBuf>,
     /// Only say what would be done.
@@ -103,9 +105,10 @@ impl Job {
         })
     }
 
-    /// Every cell as often as it is run, with the number of the repetition, in order.
+    /// Every cell as often as it is run, with the number of the repetition: in rounds, so that what the machine
+    /// does meanwhile is no matter of the cell.
     pub(crate) fn turns(&self) -> impl Iterator<Item = (Cell, u32)> {
-        self.cells.iter().flat_map(|cell| (1..=self.repeat).map(|repeat| (*cell, repeat)))
+        (1..=self.repeat).flat_map(|repeat| self.cells.iter().map(move |cell| (*cell, repeat)))
     }
 
     /// What is run before the first cell.
@@ -203,6 +206,7 @@ pub(crate) mod tests {
             repeat: 1,
             seed: None,
             cells: cells.iter().map(|cell| cell.parse().unwrap()).collect(),
+            measured: None,
             json: None,
             dry_run: false,
             program: "/bin/seaworthy".into(),

@@ -19,6 +19,7 @@ pub mod load;
 mod output;
 mod paper;
 mod plan;
+mod recorded;
 pub mod relay;
 mod report;
 mod run;

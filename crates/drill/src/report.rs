@@ -17,6 +17,7 @@ use seaworthy_sim::machine::Calibration;
 
 use crate::job::Job;
 use crate::plan::title;
+use crate::recorded::Recorded;
 use crate::style::{FAINT, HEAD, of, paint};
 use crate::words::{percent, rough};
 use figures::Figures;
@@ -41,8 +42,10 @@ pub(crate) struct Results {
     pub(crate) calibration: Option<Calibration>,
     /// Simulated runs, if the others are held against them.
     pub(crate) predicted: Vec<Row>,
-    /// What is judged.
+    /// What is judged,
     pub(crate) rows: Vec<Row>,
+    /// or what was measured earlier, and is only held against what is predicted.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 /// The worst of all verdicts, of what the claims come to, and of what the comparison does.
@@ -71,8 +74,12 @@ pub(crate) fn line(job: &Job, row: &Row) -> String {
 /// The whole report; no line of prose or of a table is longer than `width`, if it can be helped.
 pub(crate) fn text(job: &Job, results: &Results, width: usize) -> String {
     let figures = Figures::of(job, &results.rows);
+    let title = paint(HEAD, &title(job)) + "\n";
+    if results.recorded.is_some() {
+        return format!("\n{title}{}", comparison::render(job, results, width));
+    }
     let mut parts = vec![
-        paint(HEAD, &title(job)) + "\n" + &matrix::render(&figures, width),
+        title + &matrix::render(&figures, width),
         details::render(&figures, width),
         flows::render(&figures, width),
         flows::calls(&figures, width),

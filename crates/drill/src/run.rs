@@ -11,12 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use crate::Error;
-use crate::calibration;
+use crate::calibration::Calibrating;
 use crate::cell;
 use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
 use crate::plan::{Plan, describe};
+use crate::recorded::Recorded;
 use crate::report::{self, Results, Row, json};
 use crate::simulation;
 use crate::view::View;
@@ -68,15 +69,18 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         return Ok(Ending::Described);
     }
     let mut results = Results::default();
-    let ended = match job.mode {
-        Mode::Simulated => simulate(&job, paper, &mut results).map(|()| None),
-        Mode::Live | Mode::Compared { .. } => {
+    let ended = match (job.mode, &options.measured) {
+        (Mode::Simulated, _) => simulate(&job, paper, &mut results).map(|()| None),
+        (Mode::Compared { predict, .. }, Some(path)) => {
+            judge_again(&job, predict, path, &mut results).map(|()| None)
+        }
+        (Mode::Live | Mode::Compared { .. }, _) => {
             live(job.clone(), paper, figures.as_ref(), &mut results)
         }
     };
     // However it ended, what was measured is kept.
-    let kept =
-        figures.filter(|_| !results.rows.is_empty()).map(|figures| figures.write(&job, &results));
+    let is_something = !results.rows.is_empty() || results.recorded.is_some();
+    let kept = figures.filter(|_| is_something).map(|figures| figures.write(&job, &results));
     let interrupt = ended?;
     kept.transpose()?;
     if let Some(interrupt) = interrupt {
@@ -98,17 +102,18 @@ fn simulate(job: &Job, paper: Paper, results: &mut Results) -> Result<(), Error>
     Ok(())
 }
 
-/// What is predicted is fixed before anything of it is measured.
-async fn predict(
-    job: &Job,
-    directory: &Path,
-    view: &mut View,
-    results: &mut Results,
-) -> Result<(), Error> {
-    let Mode::Compared { calibrate, predict } = job.mode else { return Ok(()) };
-    if calibrate > 0 {
-        results.calibration = Some(calibration::calibrate(job, calibrate, directory, view).await?);
-    }
+/// What the report at `path` measured, on the machine that it knew, beside so many runs predicted now.
+fn judge_again(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
+    let recorded = Recorded::read(path, job)?;
+    results.calibration = recorded.calibration();
+    results.predicted = simulation::predict(job, runs, results.calibration.as_ref())?;
+    results.recorded = Some(recorded);
+    Ok(())
+}
+
+/// What is predicted knows nothing of what it is held against: only what the machine is like.
+async fn predict(job: &Job, view: &mut View, results: &mut Results) -> Result<(), Error> {
+    let Mode::Compared { predict, .. } = job.mode else { return Ok(()) };
     let cells = job.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
     view.say(&format!("simulates {cells} cell{plural} {predict} times"));
@@ -169,8 +174,10 @@ async fn all_cells(
         let prepared = runner.run(command).await;
         prepared.map_err(|why| Error::Prepare { file: job.file.clone(), why })?;
     }
-    predict(job, directory, &mut view, results).await?;
+    let (mut calibrating, turns) = (Calibrating::of(job, directory), job.turns().count());
     for (n, (cell, repeat)) in job.turns().enumerate() {
+        calibrating.catch_up(n, turns, &mut view).await?;
+        results.calibration = calibrating.known().unwrap_or_default();
         view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));
         let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
@@ -181,7 +188,9 @@ async fn all_cells(
             figures.write(job, results)?;
         }
     }
-    Ok(())
+    calibrating.catch_up(turns, turns, &mut view).await?;
+    results.calibration = calibrating.known()?;
+    predict(job, &mut view, results).await
 }
 
 /// `[2/12] 1/one  two tasks: one task stopped`

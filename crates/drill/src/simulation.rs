@@ -71,6 +71,7 @@ fn is_not_up(error: &Error) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use seaworthy_core::experiment::course::Replacement;
     use seaworthy_core::experiment::expectation::Verdict;
     use seaworthy_sim::machine::Run;
 
@@ -102,15 +103,32 @@ mod tests {
         }
     }
 
+    /// By three runs of the first cell on which tasks took so long to start.
+    fn calibrated(job: &Job, least: Duration, most: Duration) -> Calibration {
+        let simulated = run(job, job.cells[0], 1).unwrap();
+        let measured = Findings { starts: least..=most, ..simulated.clone() };
+        let calm = Run { measured, simulated, length: Duration::from_secs(1), tasks: 2 };
+        Calibration::of(&[calm.clone(), calm.clone(), calm], &[], &[])
+    }
+
+    /// The next revision, too, unless its model says how it starts.
+    #[test]
+    fn tasks_start_as_slowly_as_the_machine_does() {
+        let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
+        let (least, most) = (Duration::from_millis(300), Duration::from_millis(310));
+        let machine = calibrated(&job, least, most).machine(1);
+        let ran = |cell| run_on(&job, cell, 1, &machine).unwrap();
+        let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
+        let window = dies.replacements.iter().filter_map(Replacement::window).min();
+        assert!(window.is_some_and(|window| window > least), "{window:?}");
+        assert_eq!(never.rollouts[0].kept, 2);
+    }
+
     /// On some machines a task needs longer to start than it may.
     #[test]
     fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
         let job = job(Some("bad-revisions"), &["1/good"]);
-        let simulated = run(&job, job.cells[0], 1).unwrap();
-        let (short, long) = (Duration::from_secs(1), Duration::from_secs(6));
-        let measured = Findings { starts: short..=long, ..simulated.clone() };
-        let calm = Run { measured, simulated, length: short, tasks: 2 };
-        let calibration = Calibration::of(&[calm.clone(), calm.clone(), calm], vec![], vec![]);
+        let calibration = calibrated(&job, Duration::from_secs(1), Duration::from_secs(6));
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
             run_on(&job, job.cells[0], seed, &calibration.machine(seed))

@@ -10,6 +10,7 @@ use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{Method, Planned};
+use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
 use seaworthy_core::machine::soonest;
@@ -47,7 +48,7 @@ struct Run<'a> {
     observed: usize,
     /// In order of time.
     coming: Vec<Coming>,
-    /// How late whoever does them is.
+    /// How late whoever does them is, and who has waited long enough.
     lateness: Dice,
     lasting: Vec<Lasting>,
     /// Met by a fault that ends tasks.
@@ -57,6 +58,8 @@ struct Run<'a> {
     planned: Vec<Planned>,
     /// Who has had enough unless there is a right answer by then, and how often it has asked.
     patience: Agenda<(usize, u32)>,
+    /// How often each request was sent, and until when its client waits after the last time.
+    waiting: Vec<(u32, Duration)>,
     /// The task that each user is used to: flows share what a user was given.
     used_to: BTreeMap<u32, TaskId>,
     /// Of what nobody counts, so much is not answered.
@@ -77,7 +80,9 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
     let physics = machine.physics();
-    let programs = machine.programs(&configuration.models, drill.load.entry());
+    let models = configuration.models.iter().enumerate();
+    let programs: Vec<Program> =
+        models.map(|(place, model)| machine.program(*model, place == drill.load.entry())).collect();
     let planned = schedule.requests(&drill.load, seed);
     let mut lateness = Dice::new(!seed, Stream::Machine);
     let mut run = Run {
@@ -95,6 +100,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         doomed: Vec::new(),
         begin: Instant::EPOCH,
         samples: planned.iter().map(unanswered).collect(),
+        waiting: vec![(0, Duration::ZERO); planned.len()],
         planned,
         patience: Agenda::new(),
         used_to: BTreeMap::new(),
@@ -248,8 +254,11 @@ impl Run<'_> {
     fn send(&mut self, number: usize, asked: u32) {
         let planned = self.planned[number];
         let flow = &self.drill.load.flows[planned.flow];
-        let at = self.begin + self.waits_until(number, asked) + self.hop;
-        self.patience.add(at, (number, asked + 1));
+        // Nobody wakes up in the very moment that was meant.
+        let late = self.lateness.duration(self.machine.physics().late);
+        let until = self.waits_until(number, asked) + late;
+        self.waiting[number] = (asked, until);
+        self.patience.add(self.begin + until + self.hop, (number, asked + 1));
         let arrival = self.arrival(&planned);
         self.world.send(flow.service, self.ticket(number, asked), &arrival);
     }
@@ -279,7 +288,7 @@ impl Run<'_> {
         u64::from(asked) * self.planned.len() as u64 + number as u64
     }
 
-    /// Until when a client that had `asked` so often before waits for an answer.
+    /// Until when a client that had `asked` so often before means to wait for an answer.
     fn waits_until(&self, number: usize, asked: u32) -> Duration {
         let Planned { intended, flow, .. } = self.planned[number];
         let patience = self.drill.load.flows[flow].patience(self.drill.objective.latency);
@@ -300,9 +309,9 @@ impl Run<'_> {
         let requests = self.planned.len() as u64;
         let (number, asked) = ((ticket % requests) as usize, (ticket / requests) as u32);
         let completed = (self.world.now() + self.hop).since(self.begin);
-        // Whoever sent it has given up by then.
-        let in_time = completed <= self.waits_until(number, asked);
-        if let (Some(status), true) = (status, in_time) {
+        let (last, until) = self.waiting[number];
+        let is_awaited = asked == last && completed <= until;
+        if let (Some(status), true) = (status, is_awaited) {
             let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
             let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
 use seaworthy_core::experiment::model::{Distribution, Program};
+use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
+use serde::{Deserialize, Serialize};
 
 use crate::distribution::Dice;
 use crate::world::{Physics, Stalls};
@@ -39,7 +41,8 @@ pub struct Machine {
 }
 
 /// What is known of a machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Calibration {
     median: Spread,
     p99: Spread,
@@ -47,12 +50,14 @@ pub struct Calibration {
     physics: Physics,
     /// Seconds for which it stands still at most, once in each
     stall: Spread,
+    #[serde(with = "as_written")]
     every: Duration,
     start: Distribution,
 }
 
 /// Logarithms of factors: how they are spread.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spread {
     mean: f64,
     deviation: f64,
@@ -86,20 +91,14 @@ impl Machine {
         Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
     }
 
-    /// What these programs are on it; users come in by the one at `entry`.
-    pub(crate) fn programs(&self, models: &[Program], entry: usize) -> Vec<Program> {
-        let mut programs: Vec<Program> = models
-            .iter()
-            .map(|model| Program {
-                work: self.slowed(model.work),
-                cold: model.cold.map(|cold| self.slowed(cold)),
-                ..*model
-            })
-            .collect();
-        if let Some(start) = self.start {
-            programs[entry].start = start;
+    /// What a program is on it, and whether that is one whose starts were measured.
+    pub(crate) fn program(&self, model: Program, starts_as_measured: bool) -> Program {
+        Program {
+            start: self.start.filter(|_| starts_as_measured).unwrap_or(model.start),
+            work: self.slowed(model.work),
+            cold: model.cold.map(|cold| self.slowed(cold)),
+            ..model
         }
-        programs
     }
 
     fn slowed(&self, work: Distribution) -> Distribution {
@@ -128,7 +127,7 @@ impl Machine {
 impl Calibration {
     /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk,
     /// and until a process was started.
-    pub fn of(runs: &[Run], writes: Vec<Duration>, spawns: Vec<Duration>) -> Self {
+    pub fn of(runs: &[Run], writes: &[Duration], spawns: &[Duration]) -> Self {
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
@@ -190,7 +189,8 @@ impl Run {
 }
 
 /// About as spread as these.
-fn log_normal(mut times: Vec<Duration>) -> Distribution {
+fn log_normal(times: &[Duration]) -> Distribution {
+    let mut times = times.to_vec();
     times.sort_unstable();
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
     let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();

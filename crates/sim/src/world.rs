@@ -309,7 +309,9 @@ impl World {
             Local::GiveUp(task, job) => self.give_up(place, task, job),
             Local::Closed(task, call, attempt) => self.close(place, task, call, attempt),
             Local::Reply(task, job, reply) => {
-                if let Some(input) = self.services[place].data.reply(task, job, reply) {
+                if let Some((gateway, probe)) = job.check() {
+                    self.happen_at(place, Local::Probed(gateway, probe, reply.of_check()));
+                } else if let Some(input) = self.services[place].data.reply(task, job, reply) {
                     self.data(place, input);
                 }
             }

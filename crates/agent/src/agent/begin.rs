@@ -72,6 +72,7 @@ impl Agent {
             processes: running.clone(),
             resources: Resources::new(&directory, limited),
             parts: Parts::default(),
+            decided: now(),
             looked: now(),
             sampled: now(),
             journal: Journal::new(wall, &directory.events()),

@@ -24,6 +24,20 @@ pub struct Request {
     pub bytes: usize,
 }
 
+/// Whether a request with this method changes nothing.
+///
+/// Source: RFC 9110, section 9.2.1.
+pub fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+}
+
+/// Whether one more of it changes no more than the first.
+///
+/// Source: RFC 9110, section 9.2.2.
+pub fn is_idempotent(method: &str) -> bool {
+    is_safe(method) || matches!(method, "PUT" | "DELETE")
+}
+
 // === impl Request ===
 
 impl Request {

@@ -24,8 +24,11 @@ pub struct Program {
     pub status: u16,
     /// It answers so many of 100 requests with 500 instead.
     pub failing_percent: u32,
-    /// It answers checks with this status.
+    /// It answers checks with this status,
     pub check_status: u16,
+    /// and only when it has come to them, as to any request; otherwise at once, however much it has to do.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub checks_wait: bool,
     /// It crashes so long after it has begun to listen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crashes_after: Option<Duration>,
@@ -122,6 +125,7 @@ impl Default for Program {
             status: 200,
             failing_percent: 0,
             check_status: 200,
+            checks_wait: false,
             crashes_after: None,
             stubborn: false,
             cold: None,

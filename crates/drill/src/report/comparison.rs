@@ -1,5 +1,6 @@
 //! What was predicted, held against what was measured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::experiment::expectation::Verdict;
@@ -12,6 +13,7 @@ use super::figures::{Figures, Runs};
 use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
+use crate::recorded::Reading;
 use crate::style::{BAD, FAINT, GOOD, HEAD, PLAIN, paint};
 use crate::words::{exact, percent, span, wrap};
 
@@ -72,16 +74,27 @@ pub(super) struct Compared {
 pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
     // What measured nothing is not to be held against anything.
     let valid = |row: &&Row| row.findings.verdict != Verdict::Invalid;
-    let measured: Vec<Row> = results.rows.iter().filter(valid).cloned().collect();
-    let (predicted, measured) = (Figures::of(job, &results.predicted), Figures::of(job, &measured));
+    let mut measured: Vec<Reading> = results.rows.iter().filter(valid).map(Reading::of).collect();
+    measured.extend(results.recorded.iter().flat_map(|recorded| recorded.readings(job)));
+    let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
-    for (cell, measured) in measured.cells() {
-        let Some(predicted) = predicted.runs(cell) else { continue };
-        let places = places(job, cell);
-        let one = |(what, place)| Compared::of(what, place, predicted, measured);
-        all.extend(places.into_iter().filter_map(one));
+    for (cell, predicted) in predicted.cells() {
+        let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
+        if !measured.is_empty() {
+            let one = |(what, place)| Compared::of(what, place, predicted, &measured);
+            all.extend(places(job, cell).into_iter().filter_map(one));
+        }
     }
     all
+}
+
+/// What can be compared of a run, or of one flow of it, in the unit of each figure.
+pub(super) fn figures(findings: &Findings, flow: Option<usize>) -> BTreeMap<String, f64> {
+    let all = if flow.is_some() { &OF_A_FLOW[..] } else { &OF_A_CELL };
+    let value = |(what, figure): &(&str, Figure)| {
+        Some(((*what).to_owned(), findings.figure(flow, *figure)?[1]))
+    };
+    all.iter().filter_map(value).collect()
 }
 
 /// Every figure with its name.
@@ -105,8 +118,12 @@ fn is_good((all, inside): (usize, usize)) -> bool {
 
 /// What a comparison makes of a drill.
 pub(super) fn verdict(job: &Job, results: &Results) -> Verdict {
-    let good = is_good(count(&compare(job, results)));
-    if good { Verdict::AsExpected } else { Verdict::Deviates }
+    let counted = count(&compare(job, results));
+    match counted {
+        (0, _) if !results.predicted.is_empty() => Verdict::Invalid,
+        _ if is_good(counted) => Verdict::AsExpected,
+        _ => Verdict::Deviates,
+    }
 }
 
 /// The table, and what it comes to; nothing if nothing was predicted.
@@ -170,24 +187,41 @@ fn is_narrow([low, high]: [f64; 2]) -> bool {
     low.is_infinite() || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
 }
 
+// === impl Reading ===
+
+impl Reading {
+    fn of(row: &Row) -> Self {
+        let Row { cell, findings, .. } = row;
+        let flows = (0..findings.flows.len()).map(|flow| figures(findings, Some(flow))).collect();
+        Self { cell: *cell, whole: figures(findings, None), flows }
+    }
+
+    fn figures(&self, flow: Option<usize>) -> Option<&BTreeMap<String, f64>> {
+        flow.map_or(Some(&self.whole), |flow| self.flows.get(flow))
+    }
+}
+
 // === impl Compared ===
 
 impl Compared {
     /// None if a run does not have the figure.
-    fn of(what: &'static str, place: Place, predicted: Runs, measured: Runs) -> Option<Self> {
-        let job = measured.job;
-        let values = |runs: Runs| -> Option<Vec<f64>> {
-            let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
-            runs.all.iter().map(value).collect()
-        };
-        let [low, high] = interval(values(predicted)?)?;
+    fn of(
+        what: &'static str,
+        place: Place,
+        predicted: Runs,
+        measured: &[&Reading],
+    ) -> Option<Self> {
+        let job = predicted.job;
+        let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
+        let [low, high] = interval(predicted.all.iter().map(value).collect::<Option<_>>()?)?;
         // Finer than that no gap is known.
         let known_to = match place.figure {
             Figure::Gap => job.drill.load.spacing().as_secs_f64(),
             _ => 0.0,
         };
         let predicted = [(low - known_to).max(0.0), high + known_to];
-        let measured = values(measured)?;
+        let value = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
+        let measured: Vec<f64> = measured.iter().map(value).collect::<Option<_>>()?;
         let is_inside = |value: &&f64| (predicted[0]..=predicted[1]).contains(*value);
         Some(Self {
             cell: place.cell.name(&job.drill),

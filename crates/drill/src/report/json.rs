@@ -10,15 +10,15 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::claim::{Claim, Judged};
 use seaworthy_core::experiment::course::{Detection, Replacement, Rollout};
 use seaworthy_core::experiment::expectation::{Expectation, Outcome, Verdict};
-use seaworthy_core::experiment::load::Flow;
-use seaworthy_core::experiment::numbers::Numbers;
-use seaworthy_core::experiment::{Calls, Configuration};
+use seaworthy_core::experiment::{Calls, Configuration, Findings};
+use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
-use super::comparison::{Compared, compare};
+use super::comparison::{Compared, compare, figures};
 use super::figures::Figures;
 use super::{Results, Row};
 use crate::job::{Job, Mode};
+use crate::recorded::Run;
 
 /// Changes when a key changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -42,7 +42,17 @@ struct Report<'a> {
     calibration: Option<CalibrationReport>,
     /// What was predicted beside what was measured so far; nothing if nothing was predicted.
     comparison: Vec<Compared>,
-    cells: Vec<CellReport<'a>>,
+    cells: Vec<RunReport<'a>>,
+}
+
+/// A run of a cell.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RunReport<'a> {
+    /// Just measured.
+    Measured(Box<CellReport<'a>>),
+    /// Of an earlier report: just what is needed to judge it again.
+    Recorded(&'a Run),
 }
 
 /// How many times slower the machine is than the model says, by runs in which nothing happened.
@@ -51,6 +61,8 @@ struct CalibrationReport {
     runs: usize,
     median: f64,
     p99: f64,
+    /// All that is known.
+    machine: Calibration,
 }
 
 /// A promise, by the medians of all runs so far.
@@ -74,6 +86,7 @@ struct FlowReport<'a> {
     longest_gap_ms: f64,
     latency_p50_ms: f64,
     latency_p99_ms: f64,
+    figures: BTreeMap<String, f64>,
 }
 
 /// Calls to a service that was disturbed.
@@ -124,6 +137,8 @@ struct CellReport<'a> {
     /// and the most at once.
     most_tasks: u32,
     rollouts: Vec<RolloutReport>,
+    /// All that can be compared, with what is not above. Times are in seconds; null is never.
+    figures: BTreeMap<String, f64>,
     expected: Expectation,
     outcome: Outcome,
     verdict: Verdict,
@@ -177,7 +192,11 @@ pub(crate) enum Target {
 /// All rows so far as one document, which says whether more are to come.
 pub(crate) fn render(job: &Job, results: &Results) -> String {
     let rows = &results.rows;
-    let (runs_planned, runs_done) = (job.turns().count(), rows.len());
+    let recorded = results.recorded.iter().flat_map(|recorded| &recorded.cells);
+    let measured = rows.iter().map(|row| RunReport::Measured(Box::new(cell(job, row))));
+    let cells: Vec<RunReport> = measured.chain(recorded.map(RunReport::Recorded)).collect();
+    let runs_planned = results.recorded.as_ref().map_or(job.turns().count(), |it| it.runs_planned);
+    let runs_done = cells.len();
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
@@ -190,10 +209,10 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
         claims: claims(job, rows),
         calibration: results.calibration.as_ref().map(|known| {
             let [median, p99] = known.slowness().map(|spread| spread.middle());
-            CalibrationReport { runs: known.runs(), median, p99 }
+            CalibrationReport { runs: known.runs(), median, p99, machine: *known }
         }),
         comparison: compare(job, results),
-        cells: rows.iter().map(|row| cell(job, row)).collect(),
+        cells,
     };
     serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"
 }
@@ -226,13 +245,14 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         lateness_p99_ms: millis(numbers.lateness_p99),
         latency_p50_ms: millis(numbers.latency_p50),
         latency_p99_ms: millis(numbers.latency_p99),
-        flows: job.drill.load.flows.iter().zip(&findings.flows).map(flow).collect(),
+        flows: (0..job.drill.load.flows.len()).map(|n| flow(job, findings, n)).collect(),
         calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
         replacements: findings.replacements.iter().map(replacement).collect(),
         detections: findings.detections.iter().map(detection).collect(),
         fewest_in_rotation: findings.fewest,
         most_tasks: findings.most,
         rollouts: findings.rollouts.iter().map(rollout).collect(),
+        figures: figures(findings, None),
         expected: schedule.expect[row.cell.configuration],
         outcome: findings.outcome,
         verdict: findings.verdict,
@@ -250,7 +270,9 @@ fn claims<'a>(job: &'a Job, rows: &'a [Row]) -> Vec<ClaimReport<'a>> {
     super::claims::judge(&Figures::of(job, rows)).into_iter().map(report).collect()
 }
 
-fn flow<'a>((flow, numbers): (&'a Flow, &Numbers)) -> FlowReport<'a> {
+fn flow<'a>(job: &'a Job, findings: &Findings, flow: usize) -> FlowReport<'a> {
+    let (figures, numbers) = (figures(findings, Some(flow)), &findings.flows[flow]);
+    let flow = &job.drill.load.flows[flow];
     FlowReport {
         flow: &flow.name,
         requests: numbers.requests,
@@ -260,6 +282,7 @@ fn flow<'a>((flow, numbers): (&'a Flow, &Numbers)) -> FlowReport<'a> {
         longest_gap_ms: millis(numbers.longest_gap),
         latency_p50_ms: millis(numbers.latency_p50),
         latency_p99_ms: millis(numbers.latency_p99),
+        figures,
     }
 }
 

@@ -101,7 +101,7 @@ fn some_cells_some_repetitions_and_surprises() {
     job.cells =
         vec![Cell { configuration: 0, schedule: 1 }, Cell { configuration: 1, schedule: 1 }];
     let mut rows = rows(&job);
-    let surprise = &mut rows[4].findings;
+    let surprise = &mut rows[3].findings;
     surprise.numbers.longest_gap = MS(900);
     surprise.numbers.recovery = None;
     surprise.outcome = Outcome::Down;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use httparse::{Header, Status};
 use seaworthy_core::balance::Affinity;
-use seaworthy_core::call::{self, RouteId};
+use seaworthy_core::call::{self, RouteId, is_idempotent, is_safe};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::http::Config;
 
@@ -228,9 +228,6 @@ impl Head<'_> {
         (desync, id): (Reason, Id),
         terms: Terms<'_>,
     ) -> Request {
-        // Source: RFC 9110, sections 9.2.1 and 9.2.2.
-        let safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
-        let idempotent = safe || matches!(self.method, "PUT" | "DELETE");
         let framing = said.framing;
         let host = target.authority.or(said.host.and_then(|host| str::from_utf8(host).ok()));
         let has = |name: &str, value: Option<&str>| {
@@ -245,8 +242,8 @@ impl Head<'_> {
             framing,
             head_only: self.method == "HEAD",
             // What has begun in another protocol cannot begin again.
-            repeatable: !upgrade && (idempotent || said.idempotency_key),
-            safe: !upgrade && safe && framing == Framing::None,
+            repeatable: !upgrade && (is_idempotent(self.method) || said.idempotency_key),
+            safe: !upgrade && is_safe(self.method) && framing == Framing::None,
             http_11: self.http_11,
             fingerprint: fingerprint(&[self.method, target.path]),
             keep_alive: persistent && !desync.ends_client_connection(terms.http.desync),

@@ -44,6 +44,10 @@ pub(crate) struct Args {
     /// the drill's model says
     #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = calibrating_runs)]
     calibrate: u32,
+    /// With --compare, run nothing: hold what an earlier comparison wrote to FILE with --json against what is
+    /// predicted now
+    #[arg(long, value_name = "FILE", requires = "compare", conflicts_with_all = ["calibrate", "repeat", "dry_run"])]
+    measured: Option<PathBuf>,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
     #[arg(long, value_name = "N")]
     scale: Option<u32>,
@@ -66,15 +70,28 @@ pub(crate) struct Args {
 
 /// Does the drill that `args` describe.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file, sim, compare, predict, calibrate, scale, repeat, seed, cells, json, dry_run } =
-        args;
+    let Args {
+        file,
+        sim,
+        compare,
+        predict,
+        calibrate,
+        measured,
+        scale,
+        repeat,
+        seed,
+        cells,
+        json,
+        dry_run,
+    } = args;
     let mode = match (sim, compare) {
         (true, _) => Mode::Simulated,
         (false, true) => Mode::Compared { calibrate, predict },
         (false, false) => Mode::Live,
     };
     let program = std::env::current_exe().context("this program cannot be found")?;
-    let options = Options { file, mode, scale, repeat, seed, cells, json, dry_run, program };
+    let options =
+        Options { file, mode, scale, repeat, seed, cells, measured, json, dry_run, program };
     let ending = match seaworthy_drill::run(&options) {
         Err(seaworthy_drill::Error::Print(error)) if error.kind() == ErrorKind::BrokenPipe => {
             return Err(Unread.into());

@@ -287,6 +287,14 @@ fn what_is_measured_is_held_against_what_was_predicted() {
     // Whether the model is right about this machine is another matter.
     let good = inside as f64 >= all.len() as f64 * 0.95;
     assert_eq!(code, Some(i32::from(!good)), "{words}");
+    // Once more without a process, with the same outcome; of another drill it says nothing.
+    let again = ["drill", "drill.toml", "--compare", "--predict", "39", "--measured", "out.json"];
+    let output = world.run(&[&again[..], &["--json", "-"]].concat());
+    let once_more: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let same = ["calibration", "comparison", "runs_done"].map(|key| once_more[key] == report[key]);
+    assert_eq!((output.status.code(), same), (code, [true; 3]), "{once_more}");
+    let (code, words) = code_and_words(&world.run(&[&again[..], &["--scale", "2"]].concat()));
+    assert!(code == Some(2) && words.contains("this is of another drill"), "{words}");
     world.assert_nothing_is_left();
 }
 

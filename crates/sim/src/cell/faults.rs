@@ -6,6 +6,7 @@ use std::time::Duration;
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
+use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
@@ -121,10 +122,12 @@ impl Run<'_> {
             FaultKind::Deploy { service, definition } => {
                 self.course.inflict(now, fault, Vec::new());
                 let cluster = self.configuration.services()[service].cluster.clone();
-                self.world.deploy(service, cluster, definition.model);
+                let program = definition.model.map(|model| self.on_machine(service, model));
+                self.world.deploy(service, cluster, program);
             }
             FaultKind::Ask { service, tasks, model: Some(program), .. } => {
                 let met = tasks.among(&self.course.in_rotation_of(service));
+                let program = self.on_machine(service, program);
                 for task in &met {
                     self.world.become_like(*task, program, Strain::default());
                 }
@@ -137,6 +140,14 @@ impl Run<'_> {
                 self.course.inflict(now, fault, Vec::new());
             }
         }
+    }
+
+    /// What another program of a service is on this machine: it starts as the usual one does, unless its model
+    /// says something else.
+    fn on_machine(&self, service: usize, model: Program) -> Program {
+        let usual = self.configuration.models[service].start;
+        let is_measured = service == self.drill.load.entry() && model.start == usual;
+        self.machine.program(model, is_measured)
     }
 
     /// When somebody ends it.

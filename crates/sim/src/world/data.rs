@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use seaworthy_core::call::{
     Action, Attempt, CallId, Failure, FailureKind, Input, Reason, Request, RouteId, Slots,
+    is_idempotent, is_safe,
 };
 use seaworthy_core::endpoints::{Endpoints, TaskId, Wanted};
 use seaworthy_core::fleet::Service;
@@ -207,8 +208,8 @@ impl Data {
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
         let Arrival { method, target, preferred, affinity, fingerprint, deadly } = arrival;
         let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
-        let (stores, reads) = (*method == "POST", *method == "GET");
-        let ask = Ask { repeatable: !stores, deadline: None };
+        let (repeatable, reads) = (is_idempotent(method), is_safe(method));
+        let ask = Ask { repeatable, deadline: None };
         let mut request = Request::new(route, ask);
         request.safe = reads;
         (request.preferred, request.affinity) = (*preferred, *affinity);
@@ -221,7 +222,7 @@ impl Data {
         let open = &mut self.open[slot];
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
-        (open.once, open.seen) = (stores, false);
+        (open.once, open.seen) = (!repeatable, false);
         open.what = Asked { what: *fingerprint, by: *affinity, writes: !reads };
         target_group::Input::Call(Input::Begin { call, request })
     }

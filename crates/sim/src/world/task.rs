@@ -7,6 +7,7 @@ use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler::Signal;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::{Distribution, Program};
+use seaworthy_core::health::ProbeId;
 use seaworthy_core::time::Instant;
 
 use super::caller::{Calls, Word};
@@ -24,6 +25,9 @@ pub(crate) struct Job {
     pub(crate) status: u16,
     pub(crate) asked: Asked,
 }
+
+/// No call has this slot: it is that of all checks.
+const CHECK: u32 = u32::MAX;
 
 /// What a program sees of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +85,23 @@ pub(crate) enum Effect {
     End,
 }
 
+// === impl Job ===
+
+impl Job {
+    /// A check by this gateway: no try of any call.
+    pub(crate) fn of_check(gateway: u32, ProbeId(probe): ProbeId) -> Self {
+        let call = CallId { slot: CHECK, generation: gateway };
+        let asked = Asked { what: probe, ..Asked::default() };
+        Self { call, attempt: Attempt(1), deadly: false, status: 0, asked }
+    }
+
+    /// The check that it is, if it is one, and whose.
+    pub(crate) fn check(&self) -> Option<(u32, ProbeId)> {
+        let CallId { slot, generation } = self.call;
+        (slot == CHECK).then_some((generation, ProbeId(self.asked.what)))
+    }
+}
+
 // === impl Process ===
 
 impl Process {
@@ -119,15 +140,21 @@ impl Process {
         self.waiting.len()
     }
 
-    /// What such a request will be answered with, if it comes now.
-    pub(crate) fn status(&mut self, now: Instant, asked: Asked) -> u16 {
+    /// What it will be answered with, if it comes now.
+    pub(crate) fn status(&mut self, now: Instant, job: Job) -> u16 {
+        if job.check().is_some() {
+            return self.program.check_status;
+        }
         let in_hand = self.in_hand() + 1;
-        self.strain.status(now, &mut self.meter, in_hand, asked.what, self.program.status)
+        self.strain.status(now, &mut self.meter, in_hand, job.asked.what, self.program.status)
     }
 
-    /// How long it takes for this if nothing else is to be done.
-    pub(crate) fn work_on(&self, asked: Asked) -> Distribution {
-        self.program.cold.filter(|_| !self.memory.has(asked)).unwrap_or(self.program.work)
+    /// How long it takes for this if nothing else is to be done: for a check no time.
+    pub(crate) fn work_on(&self, job: Job) -> Distribution {
+        if job.check().is_some() {
+            return Distribution::default();
+        }
+        self.program.cold.filter(|_| !self.memory.has(job.asked)).unwrap_or(self.program.work)
     }
 
     /// It takes memory from now on, if its program does.
@@ -141,8 +168,11 @@ impl Process {
     }
 
     /// What is answered in place of `status`, with what it remembers.
-    pub(crate) fn answer(&mut self, asked: Asked, status: u16) -> u16 {
-        self.memory.answer(&self.program, asked, status)
+    pub(crate) fn answer(&mut self, job: Job, status: u16) -> u16 {
+        if job.check().is_some() {
+            return status;
+        }
+        self.memory.answer(&self.program, job.asked, status)
     }
 
     fn in_hand(&self) -> u32 {
@@ -157,7 +187,9 @@ impl Process {
 
     /// Its own work on a request is done. Whether others have to do theirs now, and that goes on.
     pub(crate) fn has_to_call(&mut self, now: Instant, job: Job) -> bool {
-        let Some(calls) = &mut self.calls else { return false };
+        let Some(calls) = self.calls.as_mut().filter(|_| job.check().is_none()) else {
+            return false;
+        };
         !self.hangs && self.working.contains(&job) && calls.begin(now, job)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seaworthy_core::call;
+use seaworthy_core::call::{self, FailureKind};
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Failing, ProbeId, Probed};
@@ -12,7 +12,8 @@ use seaworthy_core::time::Instant;
 
 use super::data::Done;
 use super::planted::Planted;
-use super::{Arrival, Event, Local, Network, News, Said, Service, World};
+use super::task::Job;
+use super::{Arrival, Event, Local, Network, News, Reply, Said, Service, World};
 
 impl World {
     /// A request reaches the gateway. Its ticket is below 2^63.
@@ -126,7 +127,12 @@ impl World {
     }
 
     fn probe(&mut self, place: usize, probe: ProbeId, task: TaskId, deadline: Instant) {
+        let late = self.lateness.duration(self.physics.late);
         let process = self.services[place].processes.get(&task);
+        if process.is_some_and(|process| process.listens() && process.program.checks_wait) {
+            let job = Job::of_check(self.gateways, probe);
+            return self.after(self.physics.hop + late, place, Local::Reach(task, job));
+        }
         let there_and_back = 2 * self.physics.hop;
         let (delay, result) = match process {
             Some(process) if process.hangs => {
@@ -137,7 +143,6 @@ impl World {
             }
             _ => (there_and_back, Probed::Failed(Failing::Refused)),
         };
-        let late = self.lateness.duration(self.physics.late);
         self.after(delay + late, place, Local::Probed(self.gateways, probe, result));
     }
 
@@ -169,5 +174,20 @@ impl World {
         let arrives = &mut self.services[place].arrivals[way];
         *arrives = due.max(*arrives);
         self.agenda.add(*arrives, Event::At(place, message));
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// What it says of a check.
+    pub(super) fn of_check(self) -> Probed {
+        match self {
+            Self::Whole(status, _) => Probed::Status(status),
+            Self::Failed(failure) if failure.kind == FailureKind::Refused => {
+                Probed::Failed(Failing::Refused)
+            }
+            Self::Half(_) | Self::Failed(_) => Probed::Failed(Failing::Closed),
+        }
     }
 }

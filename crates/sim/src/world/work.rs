@@ -28,11 +28,12 @@ impl World {
             TaskFault::Reset => Some(data::closed()),
             TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
         });
+        let at_once = at_once.filter(|_| job.check().is_none());
         let busy = process.is_full().then_some(Reply::Whole(503, None));
         if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
-        let job = Job { status: process.status(self.now, job.asked), ..job };
+        let job = Job { status: process.status(self.now, job), ..job };
         if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
             let seed = seed.wrapping_add(task.0.into());
             let tells = self.overheard.is_some();
@@ -65,7 +66,7 @@ impl World {
         }
         let service = &mut self.services[place];
         let process = &service.processes[&task];
-        let work = process.stretch(self.now, service.work.duration(process.work_on(job.asked)));
+        let work = process.stretch(self.now, service.work.duration(process.work_on(job)));
         self.after(work, place, Local::Finish(task, job));
     }
 
@@ -114,13 +115,14 @@ impl World {
         if !process.finish(job) {
             return;
         }
-        if work.chance(f64::from(process.program.failing_percent) / 100.0) {
+        let is_call = job.check().is_none();
+        if is_call && work.chance(f64::from(process.program.failing_percent) / 100.0) {
             status = 500;
         }
-        status = process.answer(job.asked, status);
+        status = process.answer(job, status);
         let mut reply = Reply::Whole(status, degraded);
         let mut delay = self.physics.hop;
-        for (_, fault) in &process.faults {
+        for (_, fault) in process.faults.iter().filter(|_| is_call) {
             match fault {
                 TaskFault::Slow(latency) => delay += *latency,
                 TaskFault::HalfAnswer => reply = Reply::Half(status),

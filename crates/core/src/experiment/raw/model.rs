@@ -23,6 +23,7 @@ pub(super) struct RawModel {
     waiting: Option<Number>,
     status: Option<Number>,
     check_status: Option<Number>,
+    checks_wait: Option<bool>,
     crashes_after: Option<Written>,
     stubborn: Option<bool>,
     cold: Option<RawDistribution>,
@@ -73,13 +74,14 @@ impl RawModel {
     pub(super) fn change(&mut self, changes: &Self) {
         let Self { start, work, concurrency, waiting, status, check_status, .. } = *changes;
         let Self { crashes_after, stubborn, pool, ref each_call, ref calls, .. } = *changes;
-        let Self { cold, gives_up, notices, leak, remembers, .. } = *changes;
+        let Self { checks_wait, cold, gives_up, notices, leak, remembers, .. } = *changes;
         self.start = start.or(self.start);
         self.work = work.or(self.work);
         self.concurrency = concurrency.or(self.concurrency);
         self.waiting = waiting.or(self.waiting);
         self.status = status.or(self.status);
         self.check_status = check_status.or(self.check_status);
+        self.checks_wait = checks_wait.or(self.checks_wait);
         self.crashes_after = crashes_after.or(self.crashes_after);
         self.stubborn = stubborn.or(self.stubborn);
         self.cold = cold.or(self.cold);
@@ -145,6 +147,7 @@ impl RawModel {
                 before.check_status,
                 200..=599,
             )?,
+            checks_wait: self.checks_wait.unwrap_or(before.checks_wait),
             crashes_after: crashes_after.or(before.crashes_after),
             stubborn: self.stubborn.unwrap_or(before.stubborn),
             cold: cold.or(before.cold),

@@ -102,8 +102,8 @@ fn what_is_known_of_a_program_is_read() {
     let told =
         format!("{:?}\n{:?}\n", drill.configurations[0].models, drill.schedules[0].faults[0].kind);
     expect![[r#"
-        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, crashes_after: None, stubborn: false, cold: None, gives_up: None, notices: false, leak: None, remembers: false }]
-        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, crashes_after: Some(5s), stubborn: true, cold: None, gives_up: None, notices: false, leak: None, remembers: false }) } }
+        [Program { start: Uniform(250ms, 400ms), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 200, failing_percent: 0, check_status: 200, checks_wait: false, crashes_after: None, stubborn: false, cold: None, gives_up: None, notices: false, leak: None, remembers: false }]
+        Deploy { service: 0, definition: Definition { environment: {}, command: Some(["t"]), model: Some(Program { start: Constant(1s), work: LogNormal { median: 400µs, p99: 3ms }, concurrency: 5, waiting: Some(0), status: 500, failing_percent: 0, check_status: 200, checks_wait: false, crashes_after: Some(5s), stubborn: true, cold: None, gives_up: None, notices: false, leak: None, remembers: false }) } }
     "#]].assert_eq(&told);
 }
 
@@ -135,7 +135,7 @@ fn a_model_is_changed_by_a_configuration_and_by_a_fault() {
 fn what_no_program_does_is_refused() {
     check(&expect![[r#"
         model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
-        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `crashes_after`, `stubborn`, `cold`, `gives_up`, `notices`, `leak`, `remembers`, `pool`, `each_call`, `calls`
+        model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `checks_wait`, `crashes_after`, `stubborn`, `cold`, `gives_up`, `notices`, `leak`, `remembers`, `pool`, `each_call`, `calls`
         model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
         model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
