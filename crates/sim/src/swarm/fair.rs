@@ -26,6 +26,9 @@ const BURST: u32 = 20;
 /// Where requests come at random, so large a part of the room is in use at most when all is calm: then it
 /// is never full by chance.
 const IN_USE: f64 = 0.05;
+/// If every client asks as often as it may, so large a part of what one task can do is asked for at most
+/// when all is calm: else work that nobody waits for any more may keep all others waiting for ever.
+const ASKED_FOR: f64 = 0.5;
 
 // === impl Scenario ===
 
@@ -81,11 +84,11 @@ impl Scenario {
             && callers[place].dependencies.iter().all(called)
     }
 
-    /// What comes at this `rate` when all is calm is not taken for slow, and finds room: where others call or
-    /// are called, and where caches are cold.
+    /// What comes at this `rate` when all is calm is not taken for slow, is done even if all clients ask again,
+    /// and finds room: where others call or are called, and where caches are cold.
     fn has_room(&self, place: usize, Meaning { fleet, callers }: &Meaning, rate: f64) -> bool {
         let takes = self.takes(place, callers, usually);
-        let service = &fleet.services[place];
+        let (service, member) = (&fleet.services[place], &self.services[place]);
         let slow = |route: &Route| {
             let slow = route.guard.breaker.as_ref().and_then(|breaker| breaker.slow);
             slow.is_some_and(|slow| slow.threshold.as_secs_f64() < 2.0 * takes)
@@ -93,9 +96,12 @@ impl Scenario {
         let mut called = callers.iter().flat_map(|one| &one.dependencies).map(|one| one.to);
         let is_plain = callers[place].dependencies.is_empty()
             && called.all(|other| other != place)
-            && self.services[place].program.cold.is_none();
-        let room = room(&self.services[place], service, &callers[place]);
+            && member.program.cold.is_none();
+        let room = room(member, service, &callers[place]);
+        let asks = member.insistence.map_or(0, |clients| clients.attempts);
+        let concurrency = f64::from(member.program.concurrency);
         !service.call.routes.iter().any(slow)
+            && f64::from(asks) * rate * takes <= concurrency * ASKED_FOR
             && (is_plain || rate * takes <= f64::from(room) * IN_USE)
     }
 

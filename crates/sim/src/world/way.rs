@@ -48,10 +48,9 @@ impl World {
     /// The client of a request closes its connection. Whether the request is given up: it has no other
     /// outcome then.
     pub fn leave(&mut self, place: usize, ticket: u64) -> bool {
-        let input = self.services[place].data.leave(ticket);
-        let gives_up = input.is_some();
-        input.into_iter().for_each(|input| self.data(place, input));
-        gives_up
+        let Some(input) = self.services[place].data.leave(ticket) else { return false };
+        self.data(place, input);
+        true
     }
 
     /// Tells the gateway, and does what it wants.

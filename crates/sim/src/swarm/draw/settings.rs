@@ -59,18 +59,18 @@ pub(super) fn calls(dice: &mut Dice, places: Range<usize>, calm: bool) -> Vec<St
         if !dice.chance(0.7) {
             continue;
         }
-        let mut call = Vec::new();
+        let mut keys = Vec::new();
         for (share, key, values) in CALLS {
             if dice.chance(*share) {
-                call.push(format!("{key} = {}", dice.one_of(values)));
+                keys.push(format!("{key} = {}", dice.one_of(values)));
             }
         }
         for (share, key, values) in CALLS_SHED.iter().filter(|_| !calm) {
             if dice.chance(*share) {
-                call.push(format!("{key} = {}", dice.one_of(values)));
+                keys.push(format!("{key} = {}", dice.one_of(values)));
             }
         }
-        lines.push(format!("calls.{} = {{ {} }}", name(to), call.join(", ")));
+        lines.push(format!("calls.{} = {{ {} }}", name(to), keys.join(", ")));
     }
     if !lines.is_empty() && !calm && dice.chance(0.6) {
         lines.push(format!("pool = {}", dice.one_of(POOLS)));
