@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Error;
 use crate::job::Job;
+use crate::report::Results;
+use crate::simulation;
 
 /// A report that `--json` wrote.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +57,15 @@ pub(crate) struct Run {
 struct Flow {
     #[serde(deserialize_with = "with_null_for_never")]
     figures: BTreeMap<String, f64>,
+}
+
+/// What the report at `path` measured, on the machine that it knew, beside so many runs predicted now.
+pub(crate) fn judge(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
+    let recorded = Recorded::read(path, job)?;
+    results.calibration = recorded.calibration();
+    results.predicted = simulation::predict(job, runs, results.calibration.as_ref())?;
+    results.recorded = Some(recorded);
+    Ok(())
 }
 
 // === impl Recorded ===
@@ -105,4 +116,29 @@ fn with_null_for_never<'de, D: Deserializer<'de>>(
 ) -> Result<BTreeMap<String, f64>, D::Error> {
     let figures = BTreeMap::<String, Option<f64>>::deserialize(figures)?;
     Ok(figures.into_iter().map(|(name, it)| (name, it.unwrap_or(f64::INFINITY))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use seaworthy_core::experiment::expectation::Verdict;
+
+    use super::*;
+    use crate::job::Mode;
+    use crate::job::tests::job;
+    use crate::report::{self, FEWEST_PREDICTED};
+
+    /// What changes a model has to answer for that.
+    #[test]
+    fn what_was_measured_is_still_predicted() {
+        for name in ["kill-one", "report"] {
+            let mut job = job(Some(name), &[]);
+            job.mode = Mode::Compared { calibrate: 0, predict: FEWEST_PREDICTED };
+            let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance");
+            let path = Path::new(directory).join(format!("comparison/{name}.json"));
+            let mut results = Results::default();
+            judge(&job, FEWEST_PREDICTED, &path, &mut results).unwrap();
+            let said = report::text(&job, &results, 100);
+            assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
+        }
+    }
 }

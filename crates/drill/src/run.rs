@@ -17,7 +17,7 @@ use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
 use crate::plan::{Plan, describe};
-use crate::recorded::Recorded;
+use crate::recorded;
 use crate::report::{self, Results, Row, json};
 use crate::simulation;
 use crate::view::View;
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     let ended = match (job.mode, &options.measured) {
         (Mode::Simulated, _) => simulate(&job, paper, &mut results).map(|()| None),
         (Mode::Compared { predict, .. }, Some(path)) => {
-            judge_again(&job, predict, path, &mut results).map(|()| None)
+            recorded::judge(&job, predict, path, &mut results).map(|()| None)
         }
         (Mode::Live | Mode::Compared { .. }, _) => {
             live(job.clone(), paper, figures.as_ref(), &mut results)
@@ -99,15 +99,6 @@ fn simulate(job: &Job, paper: Paper, results: &mut Results) -> Result<(), Error>
         paper.print(&told).map_err(Error::Print)?;
         results.rows.push(row);
     }
-    Ok(())
-}
-
-/// What the report at `path` measured, on the machine that it knew, beside so many runs predicted now.
-fn judge_again(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
-    let recorded = Recorded::read(path, job)?;
-    results.calibration = recorded.calibration();
-    results.predicted = simulation::predict(job, runs, results.calibration.as_ref())?;
-    results.recorded = Some(recorded);
     Ok(())
 }
 

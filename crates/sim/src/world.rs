@@ -71,6 +71,7 @@ pub struct World {
     /// What the gateway is to be told next, when all that it wants is carried out.
     words: VecDeque<data::Word>,
     agent_is_down: bool,
+    agent_is_busy_until: Instant,
     /// How often the gateway was started again.
     gateways: u32,
     /// The agent and the gateway do not hear each other.
@@ -229,6 +230,7 @@ impl World {
             lateness: Dice::new(fleet.seed, Stream::Machine),
             words: VecDeque::new(),
             agent_is_down: false,
+            agent_is_busy_until: Instant::EPOCH,
             gateways: 0,
             partitioned: false,
             planted: None,

@@ -142,14 +142,15 @@ fn windows_table(figures: &Figures) -> (Vec<String>, Vec<String>) {
             missing.push(format!("{name}: {lacking} not replaced by the end of the load"));
         }
     }
-    let head = ["", "", "window", "= provisioning", "+ own start", "+ next check"];
+    let head = ["", "", "window", "= backoff, provisioning", "+ own start", "+ next check"];
     (table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into()), missing)
 }
 
-/// What a window is made of.
+/// What a window is made of; of nothing where the new task came before the old one went.
 struct Window {
     who: String,
     whole: Duration,
+    /// Backoff included.
     provisioning: Duration,
     start: Duration,
     check: Duration,
@@ -158,10 +159,12 @@ struct Window {
 impl Window {
     /// None if the new task never came into rotation.
     fn of(replacement: &Replacement) -> Option<Self> {
-        let whole = replacement.window()?;
-        let (provisioning, start) = (replacement.provisioning, replacement.start?);
-        let check = whole.saturating_sub(provisioning + start);
+        let (whole, own_start) = (replacement.window()?, replacement.start?);
         let who = format!("{} → {}", replacement.task, replacement.by);
+        let part = |part: Duration| if whole.is_zero() { whole } else { part };
+        let provisioning = replacement.waited + replacement.provisioning;
+        let [provisioning, start] = [provisioning, own_start].map(part);
+        let check = whole.saturating_sub(provisioning + start);
         Some(Self { who, whole, provisioning, start, check })
     }
 }

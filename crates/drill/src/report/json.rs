@@ -166,6 +166,7 @@ struct ReplacementReport {
     out_ms: f64,
     entered_ms: Option<f64>,
     window_ms: Option<f64>,
+    waited_ms: f64,
     provisioning_ms: f64,
     own_start_ms: Option<f64>,
 }
@@ -303,6 +304,7 @@ fn replacement(replacement: &Replacement) -> ReplacementReport {
         out_ms: millis(replacement.out),
         entered_ms: replacement.entered.map(millis),
         window_ms: replacement.window().map(millis),
+        waited_ms: millis(replacement.waited),
         provisioning_ms: millis(replacement.provisioning),
         own_start_ms: replacement.start.map(millis),
     }

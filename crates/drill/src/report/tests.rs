@@ -27,6 +27,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         task: TaskId(1),
         by: TaskId(count + 1),
         out: MS(1501),
+        waited: Duration::ZERO,
         provisioning: MS(7310),
         start: Some(MS(61)),
         entered: Some(MS(1501 + 7310 + 1007)),

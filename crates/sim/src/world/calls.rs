@@ -156,7 +156,10 @@ impl World {
         }
         let Some(call) = self.between.outgoing.get(&ticket) else { return };
         let (place, status) = (call.place, status.filter(|_| !call.halved));
-        let held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
+        let mut held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
+        if !held.is_zero() {
+            held += self.lateness.duration(self.physics.late);
+        }
         self.after(self.physics.hop + held, place, Local::Back(ticket, status));
     }
 

@@ -10,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Local, News, Physics, World};
+use super::{Event, Local, News, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -18,11 +18,15 @@ impl World {
         if self.agent_is_down {
             return;
         }
+        if self.now < self.agent_is_busy_until {
+            return self.control_later(place, event);
+        }
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let actions = self.services[place].control.drive(self.now, event);
             let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
-            let busy = self.busy(starts.count());
+            let spawned = self.spawned(starts.count());
+            let busy = spawned + self.written(!actions.is_empty());
             for action in actions {
                 events.extend(self.act(place, action, busy).map(Some));
             }
@@ -34,13 +38,27 @@ impl World {
         self.news.push_back(News::Tasks(place));
     }
 
-    /// How long it takes until so many processes are there that are to be started: the agent writes that down
-    /// first.
-    fn busy(&mut self, starts: usize) -> Duration {
-        let Physics { write, spawn, .. } = self.physics;
-        let spawns = std::iter::repeat_n(spawn, starts);
-        let steps = spawns.chain((starts > 0).then_some(write));
-        steps.map(|step| self.lateness.duration(step)).sum()
+    /// The agent hears of it when it has written down what it decided last.
+    fn control_later(&mut self, place: usize, event: Option<reconciler::Event>) {
+        let at = self.agent_is_busy_until;
+        match event {
+            Some(event) => self.agenda.add(at, Event::At(place, Local::Heard(Box::new(event)))),
+            None => self.services[place].control_due.wakes = Some(at),
+        }
+    }
+
+    /// How long it takes until so many processes are there, one after the other.
+    fn spawned(&mut self, starts: usize) -> Duration {
+        (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
+    }
+
+    /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
+    /// else before.
+    fn written(&mut self, is_something: bool) -> Duration {
+        let write = self.physics.write;
+        let took = if is_something { self.lateness.duration(write) } else { Duration::ZERO };
+        self.agent_is_busy_until = self.now + took;
+        took
     }
 
     fn act(

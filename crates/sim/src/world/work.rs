@@ -124,7 +124,10 @@ impl World {
         let mut delay = self.physics.hop;
         for (_, fault) in process.faults.iter().filter(|_| is_call) {
             match fault {
-                TaskFault::Slow(latency) => delay += *latency,
+                // Whoever holds it back wakes up late.
+                TaskFault::Slow(latency) => {
+                    delay += *latency + self.lateness.duration(self.physics.late);
+                }
                 TaskFault::HalfAnswer => reply = Reply::Half(status),
                 TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
             }

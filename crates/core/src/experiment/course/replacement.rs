@@ -18,7 +18,9 @@ pub struct Replacement {
     pub by: TaskId,
     /// When the first left the rotation.
     pub out: Duration,
-    /// From the decision to start the second to its process, as drawn.
+    /// From then to the decision to start the second, if that was later: so long a restart backoff holds it up.
+    pub waited: Duration,
+    /// From that decision to its process, as drawn.
     pub provisioning: Duration,
     /// From its process to its first right answer, asked directly.
     pub start: Option<Duration>,
@@ -59,6 +61,7 @@ impl Course {
                 task,
                 by,
                 out: out.since(begin),
+                waited: life.started.map_or(Duration::ZERO, |at| at.since(out)),
                 provisioning: life.provisioning,
                 start: life.own_start(),
                 entered: life.entered.map(|at| at.since(begin)),

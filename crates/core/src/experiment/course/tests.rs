@@ -63,6 +63,7 @@ fn a_replacement_is_told_with_the_parts_of_its_window() {
         task: TaskId(1),
         by: TaskId(3),
         out: ms(1001),
+        waited: Duration::ZERO,
         provisioning: ms(6000),
         start: Some(ms(100)),
         entered: Some(ms(8000)),

@@ -1,0 +1,54 @@
+//! What it takes that an agent writes down what it decides.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
+use std::time::Duration;
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::record::Decision;
+use seaworthy_sim::distribution::Distribution;
+use seaworthy_sim::world::{News, Physics, Program, World};
+
+/// When the agent learns of the deaths of two tasks that die at once.
+fn learnt(write: Duration) -> Vec<Duration> {
+    let raw: RawFleet =
+        toml::from_str("service.s = { command = [\"s\"], desired_count = 2 }").unwrap();
+    let fleet: Fleet = raw.try_into().unwrap();
+    let write = Distribution::Constant(write);
+    let spawn = Distribution::Constant(Duration::from_millis(1));
+    let physics = Physics { write, spawn, ..Physics::default() };
+    let mut world = World::new(&fleet, &[Program::default()], physics);
+    while world.sightings(0).tasks.iter().filter(|task| task.in_rotation).count() < 2 {
+        let until = world.now() + Duration::from_millis(10);
+        world.advance(until);
+        while world.poll_news().is_some() {}
+    }
+    // Whatever it had to write is written.
+    let begin = world.now() + Duration::from_secs(1);
+    while world.now() < begin {
+        world.advance(begin);
+        while world.poll_news().is_some() {}
+    }
+    for task in [1, 2] {
+        world.kill(TaskId(task));
+    }
+    let (mut all, end) = (Vec::new(), begin + Duration::from_secs(1));
+    while world.now() < end {
+        world.advance(end);
+        while let Some(news) = world.poll_news() {
+            if let News::Controlled(_, record) = news
+                && record.decision == Decision::Gone
+            {
+                all.push(record.at.since(begin));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_agent_hears_of_nothing_more_before_it_has_written() {
+    let ms = Duration::from_millis;
+    assert_eq!(learnt(ms(0)), [ms(0), ms(0)]);
+    assert_eq!(learnt(ms(100)), [ms(0), ms(100)]);
+}
