@@ -195,6 +195,16 @@ impl Happening {
         }
     }
 
+    /// The same where the service at `gone` is no more; none if it happened to that.
+    pub(super) fn without(self, gone: usize) -> Option<Self> {
+        let left = |place: usize| (place != gone).then(|| place - usize::from(place > gone));
+        Some(match self {
+            Self::ToTask(place, nth, what) => Self::ToTask(left(place)?, nth, what),
+            Self::ToService(place, what) => Self::ToService(left(place)?, what),
+            other => other,
+        })
+    }
+
     /// What happens to this service, if it happens to that.
     pub fn to_service(&self, place: usize) -> Option<ToService> {
         match *self {

@@ -9,7 +9,7 @@ use super::scenario::{Insistence, Member, Scenario};
 use crate::world::Stalls;
 
 /// As many as have names.
-const MOST_SERVICES: usize = 4;
+pub(super) const MOST_SERVICES: usize = 4;
 /// Requests a second.
 const HIGHEST_RATE: f64 = 10_000.0;
 const LONGEST: Duration = Duration::from_secs(3600);

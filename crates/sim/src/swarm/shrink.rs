@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::rule::{Rule, Violation};
 use super::run::run;
-use super::scenario::{Scenario, name};
+use super::scenario::{Happening, Scenario, name};
+use super::script::MOST_SERVICES;
 use crate::world::{Physics, Program};
 
 /// So many smaller ones are tried at most.
@@ -51,12 +52,15 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         }
     };
     let places = scenario.services.len();
-    for left in 1..places {
+    for gone in (0..places).filter(|_| places > 1) {
         add(changed(&|s| {
-            s.services.truncate(left);
-            s.happenings.retain(|(_, what)| what.place().is_none_or(|place| place < left));
-            let gone = |line: &String| (left..places).any(|place| is_call_to(line, place));
-            s.services.iter_mut().for_each(|member| member.calls.retain(|line| !gone(line)));
+            s.services.remove(gone);
+            for member in &mut s.services {
+                let calls = member.calls.iter().filter_map(|line| without(line, gone));
+                member.calls = calls.collect();
+            }
+            let left = |(at, what): &(Duration, Happening)| Some((*at, what.without(gone)?));
+            s.happenings = s.happenings.iter().filter_map(left).collect();
         }));
     }
     let count = scenario.happenings.len();
@@ -94,7 +98,13 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     all
 }
 
-/// Whether this line of what a service calls is of the one at `place`.
-fn is_call_to(line: &str, place: usize) -> bool {
-    line.starts_with(&format!("calls.{} ", name(place)))
+/// This line of what a service calls where the service at `gone` is no more; none if it calls that.
+fn without(line: &str, gone: usize) -> Option<String> {
+    let call = |place: usize| format!("calls.{} ", name(place));
+    let is_to = |place: &usize| line.starts_with(&call(*place));
+    match (0..MOST_SERVICES).find(is_to) {
+        Some(place) if place == gone => None,
+        Some(place) if place > gone => Some(line.replacen(&call(place), &call(place - 1), 1)),
+        _ => Some(line.to_owned()),
+    }
 }
