@@ -122,6 +122,19 @@ impl<'a> Calibrating<'a> {
     }
 }
 
+/// The median and the 99th percentile of answers in one of them, as the model has them: the mean of all
+/// configurations.
+pub(crate) fn latencies(job: &Job) -> Result<[Duration; 2], Error> {
+    let job = calm(job);
+    let mut sums = [Duration::ZERO; 2];
+    for cell in &job.cells {
+        let numbers = simulation::run(&job, *cell, cell.seed(job.seed, 1))?.numbers;
+        sums[0] += numbers.latency_p50;
+        sums[1] += numbers.latency_p99;
+    }
+    Ok(sums.map(|sum| sum / job.cells.len() as u32))
+}
+
 /// How long the load of each of them lasts: as long as that of a cell, but no longer than is needed.
 pub(crate) fn length(job: &Job) -> Duration {
     let cells = job.cells.iter().map(|cell| job.drill.schedules[cell.schedule].duration);

@@ -9,6 +9,7 @@ use seaworthy_sim::cell::Error::NotUp;
 use seaworthy_sim::machine::{Calibration, Machine};
 
 use crate::Error;
+use crate::calibration;
 use crate::job::Job;
 use crate::report::Row;
 
@@ -38,11 +39,15 @@ pub(crate) fn predict(
 ) -> Result<Vec<Row>, Error> {
     let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
     let turns: Vec<(Cell, u32)> = turns.collect();
+    let known = match calibration {
+        Some(known) => Some((known, calibration::latencies(job)?)),
+        None => None,
+    };
     let row = |(cell, repeat): (Cell, u32)| {
         let mut turn = MOST_REPEATS + repeat;
         loop {
             let seed = cell.seed(job.seed, turn);
-            let machine = calibration.map(|known| known.machine(seed)).unwrap_or_default();
+            let machine = known.map(|(known, calm)| known.machine(calm, seed)).unwrap_or_default();
             let found = run_on(job, cell, seed, &machine);
             if found.as_ref().is_err_and(is_not_up) && turn < MOST_REPEATS + MACHINES * runs {
                 turn += runs;
@@ -116,7 +121,7 @@ mod tests {
     fn tasks_start_as_slowly_as_the_machine_does() {
         let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
         let (least, most) = (Duration::from_millis(300), Duration::from_millis(310));
-        let machine = calibrated(&job, least, most).machine(1);
+        let machine = calibrated(&job, least, most).machine([Duration::ZERO; 2], 1);
         let ran = |cell| run_on(&job, cell, 1, &machine).unwrap();
         let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
         let window = dies.replacements.iter().filter_map(Replacement::window).min();
@@ -131,7 +136,7 @@ mod tests {
         let calibration = calibrated(&job, Duration::from_secs(1), Duration::from_secs(6));
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
-            run_on(&job, job.cells[0], seed, &calibration.machine(seed))
+            run_on(&job, job.cells[0], seed, &calibration.machine([Duration::ZERO; 2], seed))
         };
         assert!((1..=10).map(on_first).any(|found| found.is_err_and(|error| is_not_up(&error))));
         assert_eq!(predict(&job, 10, Some(&calibration)).unwrap().len(), 10);

@@ -33,6 +33,8 @@ pub struct Machine {
     median: f64,
     /// and one in a hundred takes so many times as long.
     p99: f64,
+    /// What was called slow by that: the median and the 99th percentile of answers, as the model has them.
+    calm: [Duration; 2],
     /// All the rest; its hops are slowed like the work.
     physics: Physics,
     /// From the start of a process of the service by which users come in until it listens, if that was
@@ -82,7 +84,13 @@ pub struct Run {
 /// As the model says, and never late.
 impl Default for Machine {
     fn default() -> Self {
-        Self { median: 1.0, p99: 1.0, physics: Physics::default(), start: None }
+        Self {
+            median: 1.0,
+            p99: 1.0,
+            calm: [Duration::ZERO; 2],
+            physics: Physics::default(),
+            start: None,
+        }
     }
 }
 
@@ -101,17 +109,22 @@ impl Machine {
         }
     }
 
+    /// What waits for so long wakes up late, by as much on a slow machine for a long time as for a short one; and
+    /// nothing takes as long each time.
+    fn later(&self, duration: Duration) -> Distribution {
+        let [median, p99] = [(self.median, self.calm[0]), (self.p99, self.calm[1])]
+            .map(|(factor, calm)| (duration + calm.mul_f64(factor)).saturating_sub(calm));
+        if p99 <= median || median.is_zero() {
+            return Distribution::Constant(median);
+        }
+        Distribution::LogNormal { median, p99 }
+    }
+
     fn slowed(&self, work: Distribution) -> Distribution {
         let median = |duration: Duration| duration.mul_f64(self.median);
         match work {
-            Distribution::Constant(duration) if duration.is_zero() || self.p99 <= self.median => {
-                Distribution::Constant(median(duration))
-            }
-            // Nothing takes as long each time.
-            Distribution::Constant(duration) => Distribution::LogNormal {
-                median: median(duration),
-                p99: duration.mul_f64(self.p99),
-            },
+            Distribution::Constant(Duration::ZERO) => work,
+            Distribution::Constant(duration) => self.later(duration),
             Distribution::Uniform(low, high) => Distribution::Uniform(median(low), median(high)),
             Distribution::Exponential(mean) => Distribution::Exponential(median(mean)),
             Distribution::LogNormal { median: half, p99 } => {
@@ -150,12 +163,14 @@ impl Calibration {
         }
     }
 
-    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`.
-    pub fn machine(&self, seed: u64) -> Machine {
+    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`. `calm`: the
+    /// median and the 99th percentile of answers where nothing happens, as the model has them.
+    pub fn machine(&self, calm: [Duration; 2], seed: u64) -> Machine {
         let mut dice = Dice::new(seed, Stream::Machine);
         Machine {
             median: self.median.one_more(&mut dice),
             p99: self.p99.one_more(&mut dice),
+            calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             start: Some(self.start),
         }
@@ -266,14 +281,15 @@ mod tests {
 
     #[test]
     fn a_machine_is_slow_by_factors() {
-        let machine = Machine { median: 2.0, p99: 3.0, ..Machine::default() };
         let micros = Duration::from_micros;
+        let calm = [100, 200].map(micros);
+        let machine = Machine { median: 2.0, p99: 3.0, calm, ..Machine::default() };
         let slowed = |work| machine.slowed(work);
         let normal = Distribution::LogNormal { median: micros(100), p99: micros(1000) };
         let meant = Distribution::LogNormal { median: micros(200), p99: micros(3000) };
         assert_eq!(slowed(normal), meant);
-        let constant = Distribution::LogNormal { median: micros(10), p99: micros(15) };
-        assert_eq!(slowed(Distribution::Constant(micros(5))), constant);
+        let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
+        assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
     }
 }
