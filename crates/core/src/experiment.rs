@@ -31,7 +31,7 @@ pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Which};
 pub use filling::Filling;
 pub use findings::{Calls, Findings};
 pub use link::LinkFault;
-pub use raw::RawDrill;
+pub use raw::{RawCaller, RawDrill};
 pub use task_fault::TaskFault;
 
 /// A drill as meant: every configuration is put through every schedule; each pair is a cell.

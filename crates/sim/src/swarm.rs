@@ -8,9 +8,15 @@
 //! Source of the two phases: the VOPR of `TigerBeetle`; of the states that must be reached: `CODE_PROBE`
 //! of `FoundationDB`.
 
+mod calling;
+mod clients;
 mod draw;
+mod fair;
 mod fate;
+mod gates;
+mod ledger;
 mod load;
+mod purse;
 mod rule;
 mod run;
 mod scenario;
@@ -26,7 +32,7 @@ mod words;
 pub use draw::scenario;
 pub use rule::{Rule, Violation};
 pub use run::{Outcome, run, traced};
-pub use scenario::{Flaw, Happening, Member, Scenario, ToService, ToTask};
+pub use scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
 pub use shrink::shrink;
 pub use sometimes::{Reached, Sometimes};
 pub use tally::Tally;

@@ -45,6 +45,7 @@ use due::Due;
 use planted::Planted;
 use task::{Job, Process, State};
 
+pub use caller::Noted;
 pub use data::{Arrival, Tries};
 pub use physics::{Network, Physics, Stalls};
 pub use seaworthy_core::experiment::model::Program;
@@ -80,16 +81,18 @@ pub struct World {
     between: Between,
 }
 
-/// What was said between core and the gateway of a service: when, at which place, and what.
+/// What was said at the place of a service: when, at which, and what.
 pub type Overheard = (Instant, usize, Said);
 
-/// Something that was said between core and a gateway.
+/// Something that was said between core and a gateway, or core and a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The gateway tells what happened.
     Told(target_group::Input),
     /// Core wants something done.
     Wanted(target_group::Action),
+    /// A task has this of a call to another service.
+    Noted(TaskId, Noted),
 }
 
 /// One service.

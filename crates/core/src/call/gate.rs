@@ -48,6 +48,22 @@ pub struct Standing {
     pub limit: Option<u32>,
     /// Whole retries that the budget would pay for now, if there is one.
     pub retries_left: Option<u32>,
+    /// The same of hedges.
+    pub hedges_left: Option<u32>,
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// What can be said of a guard alone.
+    pub fn of(now: Instant, guard: &mut Guard) -> Self {
+        let (running, abandoned, limit) = match guard.bulkhead() {
+            Some(bulkhead) => (bulkhead.running(), bulkhead.abandoned(), Some(bulkhead.limit())),
+            None => (0, 0, None),
+        };
+        let breaker = guard.breaker().map(|breaker| breaker.state(now));
+        Self { breaker, running, abandoned, limit, retries_left: None, hedges_left: None }
+    }
 }
 
 // === impl Gate ===
@@ -79,16 +95,10 @@ impl Gate {
 
     /// How its policies stand.
     pub(super) fn standing(&mut self, now: Instant) -> Standing {
-        let (running, abandoned, limit) = match self.guard.bulkhead() {
-            Some(bulkhead) => (bulkhead.running(), bulkhead.abandoned(), Some(bulkhead.limit())),
-            None => (0, 0, None),
-        };
         Standing {
-            breaker: self.guard.breaker().map(|breaker| breaker.state(now)),
-            running,
-            abandoned,
-            limit,
             retries_left: self.budget.as_mut().map(|budget| budget.left(now)),
+            hedges_left: self.hedge.as_mut().map(|hedge| hedge.left(now)),
+            ..Standing::of(now, &mut self.guard)
         }
     }
 

@@ -25,8 +25,8 @@ pub struct Config {
     pub alarm: Option<Alarm>,
     /// A first step with a small share of the requests, if there is one.
     pub canary: Option<Canary>,
-    /// A deployment ends when every new task has answered requests, or when none came for so long: one
-    /// interval of the health checks.
+    /// A deployment ends when every new task has answered requests, or got none for so long: one interval
+    /// of the health checks.
     pub quiet: Duration,
 }
 

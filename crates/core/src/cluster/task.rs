@@ -54,6 +54,12 @@ pub(super) struct Task {
     /// Requests last seen in flight.
     #[serde(skip)]
     pub(super) in_flight: u32,
+    /// Requests last seen failed.
+    #[serde(skip)]
+    failures: u64,
+    /// When one was last seen in flight, or failed.
+    #[serde(skip)]
+    pub(super) asked: Option<Instant>,
     /// Since when its checks fail without a break.
     #[serde(skip)]
     pub(super) failing_since: Option<Instant>,
@@ -99,6 +105,8 @@ impl Task {
             replace: None,
             in_rotation: false,
             in_flight: 0,
+            failures: 0,
+            asked: None,
             failing_since: None,
             over: None,
         }
@@ -193,6 +201,10 @@ impl Task {
         self.in_rotation = sighting.in_rotation;
         self.answered |= sighting.answered > 0;
         self.failed |= sighting.failed > 0;
+        let failures = std::mem::replace(&mut self.failures, sighting.failed);
+        if sighting.in_flight > 0 || sighting.failed > failures {
+            self.asked = Some(now);
+        }
         // A gateway that was started again knows nothing yet: that is no news.
         if sighting.health == Health::Initial {
             return;
@@ -220,7 +232,9 @@ impl Task {
         };
         let Inherited { health, ejection } = self.verdict;
         let verdict = Inherited { health, ejection: ejection.map(step) };
-        let (failing_since, over) = (None, None);
-        Self { verdict, in_rotation: false, in_flight: 0, failing_since, over, ..self.clone() }
+        let (failing_since, over, asked) = (None, None, None);
+        let (in_rotation, in_flight, failures) = (false, 0, 0);
+        let own = self.clone();
+        Self { verdict, in_rotation, in_flight, failures, asked, failing_since, over, ..own }
     }
 }

@@ -20,6 +20,7 @@ use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
 use crate::health::Matcher;
+pub use caller::RawCaller;
 use load::RawLoad;
 use model::RawModel;
 use services::Services;

@@ -82,6 +82,11 @@ impl Hedge {
         self.budget.deposit(now);
     }
 
+    /// Whole hedges that are left.
+    pub fn left(&mut self, now: Instant) -> u32 {
+        self.budget.left(now)
+    }
+
     /// Whether one more may be sent now. If so, it is counted.
     pub fn withdraw(&mut self, now: Instant) -> bool {
         self.budget.withdraw(now).is_ok()

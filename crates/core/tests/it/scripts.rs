@@ -33,6 +33,11 @@ fn rollout() {
 }
 
 #[test]
+fn one_never_asked() {
+    check("one-never-asked.txt");
+}
+
+#[test]
 fn a_stubborn_task_and_a_busy_one() {
     check("stubborn-and-busy.txt");
 }
@@ -343,6 +348,7 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
         ["memory", name, bytes] => world.memory.extend([(task(name), number(bytes).into())]),
         ["eject", name] => world.eject(task(name), 1),
         ["sicken", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = true,
+        ["spare", name] => world.processes.get_mut(&task(name)).expect("it runs").unasked = true,
         ["heal", "everyone"] => world.processes.values_mut().for_each(|p| p.sick = false),
         ["heal", name] => world.processes.get_mut(&task(name)).expect("it runs").sick = false,
         ["deafen", name] => {

@@ -70,6 +70,8 @@ pub(crate) struct Process {
     /// and that it has failed.
     pub(crate) failed: u64,
     fails: bool,
+    /// No request comes to it.
+    pub(crate) unasked: bool,
     pub(crate) out: Option<Ejection>,
     pub(crate) healthy_at: Option<Instant>,
     pub(crate) sick: bool,
@@ -178,8 +180,8 @@ impl World {
         if ended > 0 {
             for seen in self.sightings().tasks.iter().filter(|seen| seen.in_rotation) {
                 self.processes.entry(seen.task).and_modify(|process| {
-                    process.answered += u64::from(!process.fails);
-                    process.failed += u64::from(process.fails);
+                    process.answered += u64::from(!process.fails && !process.unasked);
+                    process.failed += u64::from(process.fails && !process.unasked);
                 });
             }
         }
@@ -336,6 +338,7 @@ impl World {
             answered: 0,
             failed: 0,
             fails: matches!(bad, Some(Bad::AnswersBadly | Bad::IsSpared)),
+            unasked: false,
             out: None,
             healthy_at: boots.then(|| self.now + BOOT),
             sick: false,

@@ -144,6 +144,7 @@ fn part(overheard: Vec<Overheard>) -> (Script, Answers) {
                 let ordinal = ordinals[&(call.slot, call.generation)];
                 answers.calls[ordinal].push((tick(at), word));
             }
+            Said::Noted(..) => unreachable!("no task calls another service"),
         }
     }
     (script, answers)

@@ -1,33 +1,36 @@
 //! Draws scenarios.
 
+mod settings;
+
+use std::ops::Range;
 use std::time::Duration;
 
 use seaworthy_core::experiment::TaskFault;
-use seaworthy_core::fleet::Fleet;
 use seaworthy_core::random::Stream;
 
-use super::scenario::{CALM_RATE, Flaw, Happening, Member, Scenario, ToService, ToTask};
+use super::fair::{CALM_RATE, Meaning};
+use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
 use crate::distribution::{Dice, Distribution};
-use crate::world::{Network, Physics, Program};
+use crate::world::{Network, Physics, Program, Stalls};
 
 /// What a seed stands for. One in five is a calm one, in which people do things on purpose and no
 /// request may fail.
 pub fn scenario(seed: u64) -> Scenario {
     let mut dice = Dice::new(seed, Stream::Scenario);
     let calm = dice.chance(0.2);
-    let places = if dice.chance(0.2) { 2 } else { 1 };
+    let places = dice.one_of(&[1, 1, 1, 1, 1, 1, 1, 2, 2, 3]);
     loop {
-        let services = (0..places).map(|_| member(&mut dice, calm)).collect();
+        let services = (0..places).map(|place| member(&mut dice, place..places, calm)).collect();
         let length = Duration::from_secs(dice.between(20, 60).into());
         let happenings = happenings(&mut dice, places, calm, length);
         let physics = physics(&mut dice, calm);
         let scenario = Scenario { seed, planted: None, length, happenings, physics, services };
         // Some of what is drawn can never move, and the file is refused; and some programs are too slow
         // for their own settings, of which nobody could be blamed.
-        let is_fair = |fleet: &Fleet| {
-            if calm { scenario.is_calm(fleet) } else { scenario.has_patience(fleet) }
+        let is_fair = |meaning: &Meaning| {
+            if calm { scenario.is_calm(meaning) } else { scenario.is_fair(meaning) }
         };
-        if scenario.fleet().is_ok_and(|fleet| is_fair(&fleet)) {
+        if scenario.meaning().is_ok_and(|meaning| is_fair(&meaning)) {
             return scenario;
         }
     }
@@ -42,149 +45,51 @@ fn physics(dice: &mut Dice, calm: bool) -> Physics {
     };
     let loss = if !calm && dice.chance(0.2) { dice.unit() * 0.5 } else { 0.0 };
     let hop = if dice.chance(0.2) { dice.between(40, 20_000) } else { 40 };
-    Physics { hop: micros(hop), link: Network { latency, loss }, ..Physics::default() }
+    let stalls = dice.chance(0.1).then(|| Stalls {
+        every: Duration::from_secs(dice.between(2, 10).into()),
+        length: Duration::from_millis(dice.one_of(&[10, 100, 500])),
+    });
+    let link = Network { latency, loss };
+    Physics { hop: micros(hop), link, stalls, ..Physics::default() }
 }
 
-fn member(dice: &mut Dice, calm: bool) -> Member {
+/// The first of these services.
+fn member(dice: &mut Dice, places: Range<usize>, calm: bool) -> Member {
+    let program = program(dice, calm);
+    // Those before it call it, too.
+    let most = CALM_RATE / places.end as f64;
+    let rate = if calm { most * dice.unit() } else { f64::from(dice.between(1, 60)) };
+    let posts = dice.one_of(&[0.0, 0.2, 1.0]);
+    let insistence = dice.chance(0.2).then(|| Insistence {
+        wait: Duration::from_millis(dice.one_of(&[1000, 2000, 4000])),
+        attempts: dice.between(1, 4),
+    });
+    let (settings, calls) = (settings::draw(dice, calm), settings::calls(dice, places, calm));
+    Member { settings, calls, rate, posts, insistence, program }
+}
+
+/// A good one.
+fn program(dice: &mut Dice, calm: bool) -> Program {
     let millis = |n: u32| Duration::from_millis(n.into());
     let shortest = dice.between(10, 1000);
     let median = millis(dice.one_of(&[1, 5, 20, 50, 100]));
-    let program = Program {
+    let times = |median: Duration, dice: &mut Dice| Distribution::LogNormal {
+        median,
+        p99: median * dice.between(2, 4),
+    };
+    let work = times(median, dice);
+    Program {
         start: Distribution::Uniform(millis(shortest), millis(shortest + dice.between(0, 1000))),
-        work: Distribution::LogNormal { median, p99: median * dice.between(2, 4) },
+        work,
         concurrency: if calm { 64 } else { dice.one_of(&[1, 2, 4, 16, 64]) },
         stubborn: dice.chance(0.1),
+        cold: dice.chance(0.15).then(|| times(median * dice.between(2, 10), dice)),
+        waiting: (!calm && dice.chance(0.1)).then(|| dice.one_of(&[5, 50])),
+        gives_up: (!calm && dice.chance(0.1)).then(|| millis(dice.one_of(&[2000, 4000]))),
+        notices: dice.chance(0.3),
         ..Program::default()
-    };
-    let rate = if calm { CALM_RATE * dice.unit() } else { f64::from(dice.between(1, 60)) };
-    Member { settings: settings(dice, calm), program, rate, posts: dice.one_of(&[0.0, 0.2, 1.0]) }
-}
-
-/// Lines of a service's table. Each may be left out.
-fn settings(dice: &mut Dice, calm: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    let count = dice.between(1, 6);
-    lines.push(format!("desired_count = {count}"));
-    let mut sometimes = |dice: &mut Dice, share: f64, line: &mut dyn FnMut(&mut Dice) -> String| {
-        if dice.chance(share) {
-            lines.push(line(dice));
-        }
-    };
-    let one = |dice: &mut Dice, all: &[&'static str]| dice.one_of(all);
-    for (share, key, values) in VALUES {
-        sometimes(dice, *share, &mut |dice| format!("{key} = {}", one(dice, values)));
     }
-    sometimes(dice, 0.25, &mut |dice| {
-        let most = dice.between(count, 8);
-        format!(
-            "autoscaling = {{ minimum = {}, maximum = {most}, {}, scale_out_cooldown = {}, \
-             scale_in_cooldown = {} }}",
-            dice.between(1, count),
-            one(
-                dice,
-                &[
-                    "requests_per_task = 5",
-                    "requests_per_task = 20",
-                    "concurrency = 2",
-                    "p99 = '200ms'"
-                ]
-            ),
-            one(dice, &["'1s'", "'3s'"]),
-            one(dice, &["'2s'", "'5s'"]),
-        )
-    });
-    // What turns requests away on purpose.
-    if !calm {
-        for (share, key, values) in SHEDDING {
-            sometimes(dice, *share, &mut |dice| format!("{key} = {}", one(dice, values)));
-        }
-    }
-    lines
 }
-
-/// In how many scenarios a key is given, and with which values.
-type Values = &'static [(f64, &'static str, &'static [&'static str])];
-
-const VALUES: Values = &[
-    (0.7, "minimum_healthy_percent", &["0", "34", "50", "66", "75", "100"]),
-    (0.7, "maximum_percent", &["100", "100", "125", "150", "200", "300"]),
-    (0.5, "provisioning", &["'0s'", "'500ms'", "'1s..3s'"]),
-    (1.0, "start_timeout", &["'3s'", "'5s'", "'10s'"]),
-    (1.0, "stop_timeout", &["'500ms'", "'2s'", "'5s'"]),
-    (1.0, "deregistration_delay", &["'2s'", "'5s'"]),
-    (1.0, "restart_backoff", &["'100ms..2s'", "'500ms..5s'", "'1s..10s'"]),
-    (0.2, "health_grace", &["'1s'", "'3s'"]),
-    (1.0, "deployment.settle", &["'0s'", "'500ms'", "'1s'", "'3s'"]),
-    (0.3, "deployment.rollback", &["false"]),
-    (
-        0.3,
-        "deployment.circuit_breaker",
-        &["{ minimum = 1, maximum = 2 }", "{ percent = 100, cumulative = true }"],
-    ),
-    (0.7, "deployment.canary", &["{ percent = 10, bake = '2s' }", "{ percent = 50, bake = '1s' }"]),
-    (
-        0.3,
-        "deployment.alarm",
-        &[
-            "{ failed_percent = 10, window = '2s', minimum_requests = 5 }",
-            "{ failed_percent = 50, p99 = '800ms', window = '3s' }",
-        ],
-    ),
-    (0.7, "health.interval", &["'500ms'", "'1s'", "'3s'"]),
-    (0.3, "health.healthy_threshold", &["1", "3"]),
-    (0.3, "health.unhealthy_threshold", &["1", "2", "5"]),
-    (0.1, "health.passive.enabled", &["false"]),
-    (0.6, "health.passive.consecutive", &["2", "3"]),
-    (0.3, "health.passive.failure_percent", &["20", "30"]),
-    (0.8, "health.passive.ejection", &["'1s'", "'3s'"]),
-    (0.9, "health.passive.longest_ejection", &["'10s'", "'20s'"]),
-    (0.2, "health.passive.minimum_in_rotation", &["2", "3"]),
-    (0.3, "health.passive.latency_floor", &["'50ms'"]),
-    (
-        0.6,
-        "balancing",
-        &["'round_robin'", "'least_outstanding_requests'", "'weighted_random'", "'latency_aware'"],
-    ),
-    (0.3, "slow_start", &["'1s'", "'5s'"]),
-    (1.0, "call.timeout", &["'1500ms'", "'3s'", "'5s'"]),
-    (0.3, "call.connect_timeout", &["'500ms'"]),
-    (0.4, "call.tries", &["1", "2", "5"]),
-    (0.35, "call.outlasts", &["'1s'", "'4s'"]),
-    (0.2, "call.retry_status", &["'none'", "'500-599'"]),
-    (
-        0.3,
-        "call.retry_budget",
-        &["{ success_percent = 10, per_second = 1, cap = 5 }", "{ success_percent = 0, cap = 3 }"],
-    ),
-    (
-        0.5,
-        "call.hedge",
-        &[
-            "{ at_least = '10ms' }",
-            "{ enabled = false }",
-            "{ at_least = '30ms', quantile_percent = 90, budget = { success_percent = 20 } }",
-        ],
-    ),
-];
-
-const SHEDDING: Values = &[
-    (0.4, "call.queue", &["{ enabled = false }", "{ most_calls = 3 }", "{ most_calls = 20 }"]),
-    (0.3, "most_in_flight", &["2", "5", "20"]),
-    (
-        0.5,
-        "breaker",
-        &[
-            "{ window = '2s', minimum_calls = 5, open = '500ms', longest_open = '4s', trials = 2, ramp = '0s' }",
-            "{ window_calls = 20, minimum_calls = 10, open = '1s', longest_open = '5s', ramp = '2s' }",
-            "{ window = '5s', slow_threshold = '300ms', open = '1s', longest_open = '2s', trial_lease = '1s' }",
-        ],
-    ),
-    (
-        0.5,
-        "bulkhead",
-        &["{ size = 4 }", "{ size = 10 }", "{ size = 50 }", "{ adaptive = { initial = 10 } }"],
-    ),
-];
 
 /// In order of time.
 fn happenings(
@@ -198,7 +103,7 @@ fn happenings(
     let span = if dice.chance(0.3) { length / 4 } else { length };
     let happening = |_| {
         let at = Duration::from_millis((dice.unit() * span.as_millis() as f64) as u64);
-        let place = if dice.chance(0.5) { places - 1 } else { 0 };
+        let place = dice.between(0, places as u32 - 1) as usize;
         (at, if calm { planned(dice, place) } else { happening(dice, place) })
     };
     let mut all: Vec<_> = (0..count).map(happening).collect();
@@ -253,6 +158,7 @@ fn fault(dice: &mut Dice) -> TaskFault {
 fn flaw(dice: &mut Dice) -> Flaw {
     let millis = |n: u32| Duration::from_millis(n.into());
     let crashes = Flaw::Crashes(millis(dice.one_of(&[10, 500, 2000, 6000])));
+    let leaks = Flaw::Leaks(millis(dice.one_of(&[2000, 5000, 15_000])));
     let slow = Flaw::Slow(millis(dice.one_of(&[300, 1000, 4000])));
     let some = Flaw::FailsSome(dice.one_of(&[30, 40, 50]));
     dice.one_of(&[
@@ -264,6 +170,7 @@ fn flaw(dice: &mut Dice) -> Flaw {
         Flaw::FailsRequests,
         crashes,
         slow,
+        leaks,
         Flaw::Stubborn,
     ])
 }

@@ -9,10 +9,14 @@ use super::scenario::Member;
 use crate::distribution::{Dice, Distribution};
 use crate::world::Arrival;
 
-/// So many different things are asked for.
+/// So many different things are asked for,
 const THINGS: u32 = 20;
+/// and those of them from this one on are orders.
+const ORDERS: u32 = 15;
+/// So many users ask for them.
+const USERS: u32 = 10;
 /// When all is mended, a request comes so often.
-const CALMLY: Duration = Duration::from_millis(250);
+pub(super) const CALMLY: Duration = Duration::from_millis(250);
 
 /// The requests of one service: at random moments, and calmly once all is mended.
 #[derive(Debug)]
@@ -53,12 +57,13 @@ impl Load {
         self.next = now + if self.calm { CALMLY } else { gap };
         let thing = self.dice.between(1, THINGS);
         let method = if self.dice.chance(self.posts) { "POST" } else { "GET" };
-        request(method, thing.into(), false)
+        request(method, thing.into(), self.dice.between(1, USERS).into(), false)
     }
 }
 
-/// A request for something; `deadly`: whoever takes it dies of it.
-pub(super) fn request(method: &'static str, thing: u64, deadly: bool) -> Arrival {
-    let target = String::new();
-    Arrival { method, target, preferred: None, affinity: thing, fingerprint: thing, deadly }
+/// A user's request for something; `deadly`: whoever takes it dies of it.
+pub(super) fn request(method: &'static str, thing: u64, user: u64, deadly: bool) -> Arrival {
+    let is_order = (ORDERS.into()..=THINGS.into()).contains(&thing);
+    let target = format!("/{}/{thing}", if is_order { "orders" } else { "things" });
+    Arrival { method, target, preferred: None, affinity: user, fingerprint: thing, deadly }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use seaworthy_core::call::RouteId;
 use seaworthy_core::cluster::View;
-use seaworthy_core::fleet::Fleet;
-use seaworthy_core::policy::breaker::State;
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::time::Instant;
 
+use super::clients::{Clients, Deed, Ticket};
+use super::fair::Meaning;
 use super::fate::{Fate, ToLoad};
-use super::load::{self, Load};
 use super::rule::{Rule, Violation};
-use super::scenario::{Scenario, ToService, name};
+use super::scenario::{Scenario, name};
 use super::sometimes::{Reached, Sometimes};
 use super::watch::Watch;
 use crate::world::{News, Program, World};
@@ -41,24 +41,12 @@ pub struct Outcome {
     pub requests: u64,
 }
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug)]
-struct Ticket {
-    place: usize,
-    over: bool,
-    /// It must succeed: for this rule.
-    must: Option<Rule>,
-}
-
 struct Run<'a> {
     scenario: &'a Scenario,
     world: World,
     watches: Vec<Watch>,
-    loads: Vec<Load>,
-    tickets: Vec<Ticket>,
+    clients: Clients,
     reached: Reached,
-    /// Requests that are sent now must succeed.
-    must: Option<Rule>,
     trace: Option<String>,
 }
 
@@ -82,42 +70,44 @@ pub fn traced(scenario: &Scenario) -> (Outcome, String) {
 }
 
 fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<String>) {
-    let fleet = scenario.fleet().expect("a scenario has a proper fleet");
+    let meaning = scenario.meaning().expect("a scenario means something");
+    let Meaning { fleet, callers } = &meaning;
     let programs: Vec<Program> = scenario.services.iter().map(|member| member.program).collect();
     let physics = scenario.physics;
-    let world = match scenario.planted {
-        Some(bug) => bug.world(&fleet, &programs, physics),
-        None => World::new(&fleet, &programs, physics),
+    let mut world = match scenario.planted {
+        Some(bug) => bug.world(fleet, &programs, physics),
+        None => World::new(fleet, &programs, physics),
     };
-    let members = || scenario.services.iter().enumerate();
-    let scaled = |place| {
-        let mut happenings = scenario.happenings.iter().filter_map(|(_, h)| h.to_service(place));
-        happenings.any(|what| matches!(what, ToService::Scale(_)))
+    world.overhear();
+    (0..).zip(callers).for_each(|(place, caller)| world.teach(place, caller.clone()));
+    let watch = |(place, service)| {
+        let happenings: Vec<_> =
+            scenario.happenings.iter().filter_map(|(_, what)| what.to_service(place)).collect();
+        Watch::new(place, service, &callers[place], &happenings)
     };
-    let watch = |(place, service)| Watch::new(place, service, scaled(place));
+    let sticks = fleet.services.iter().map(|service| service.sticky_cookie.is_some());
     let mut run = Run {
         scenario,
         world,
         watches: fleet.services.iter().enumerate().map(watch).collect(),
-        loads: members().map(|(n, member)| Load::new(scenario.seed, n, member)).collect(),
-        tickets: Vec::new(),
+        clients: Clients::new(scenario, sticks),
         reached: Reached::default(),
-        must: None,
         trace,
     };
-    let violation = run.all(&fleet).err();
-    let reached = run.watches.iter().fold(run.reached, |all, watch| all.and(watch.reached));
-    let requests = run.tickets.len() as u64;
+    let violation = run.all(&meaning).err();
+    let reached = run.reached.and(run.clients.reached);
+    let reached = run.watches.iter().map(Watch::reached).fold(reached, Reached::and);
+    let requests = run.clients.count();
     (Outcome { violation, reached, requests }, run.trace)
 }
 
 // === impl Run ===
 
 impl Run<'_> {
-    fn all(&mut self, fleet: &Fleet) -> Result<(), Violation> {
+    fn all(&mut self, meaning: &Meaning) -> Result<(), Violation> {
         self.fill()?;
-        let mut fate = Fate::new(self.scenario, fleet, self.world.now());
-        self.must = self.scenario.is_calm(fleet).then_some(Rule::PlannedIsHarmless);
+        let mut fate = Fate::new(self.scenario, &meaning.fleet, self.world.now());
+        self.clients.must = self.scenario.is_calm(meaning).then_some(Rule::PlannedIsHarmless);
         self.safety(&mut fate)?;
         fate.mend(&mut self.world);
         self.liveness()
@@ -137,15 +127,16 @@ impl Run<'_> {
 
     fn safety(&mut self, fate: &mut Fate<'_>) -> Result<(), Violation> {
         let begin = self.world.now();
-        self.loads.iter_mut().for_each(|load| load.next = begin);
+        self.clients.begin(begin);
         let until = begin + self.scenario.length;
         while self.world.now() < until {
             let due = fate.next().map_or(until, |at| at.min(until));
             self.serve(due)?;
             while fate.next().is_some_and(|at| at <= self.world.now()) {
-                let to_load = fate.act(&mut self.world);
+                if let Some(what) = fate.act(&mut self.world) {
+                    self.happen_to_load(what)?;
+                }
                 self.take_note()?;
-                to_load.map_or(Ok(()), |what| self.happen_to_load(what))?;
             }
         }
         Ok(())
@@ -153,8 +144,8 @@ impl Run<'_> {
 
     fn liveness(&mut self) -> Result<(), Violation> {
         let begin = self.world.now();
-        self.must = None;
-        self.loads.iter_mut().for_each(|load| load.calm_down(begin));
+        self.clients.must = None;
+        self.clients.calm_down(begin);
         while !self.is_as_desired() {
             if self.world.now() >= begin + CONVERGED_BY {
                 let what = self.states();
@@ -163,14 +154,19 @@ impl Run<'_> {
             self.serve(self.world.now() + LOOK_EVERY)?;
         }
         self.serve(self.world.now() + RAMP)?;
-        self.must = Some(Rule::Works);
+        self.clients.must = Some(Rule::Works);
         self.serve(self.world.now() + WORKS_FOR)?;
         let until = self.world.now() + OVER_BY;
         while self.world.now() < until {
             self.pass(until)?;
         }
-        if let Some(ticket) = self.tickets.iter().position(|ticket| !ticket.over) {
+        if let Some(ticket) = self.clients.lost() {
             return self.fail(Rule::SomeOutcome, format!("request {ticket} is lost"));
+        }
+        let between = self.world.between();
+        if between > 0 {
+            let what = format!("{between} calls between services have no outcome");
+            return self.fail(Rule::SomeOutcome, what);
         }
         let ends = self.watches.iter().map(|watch| watch.check_end(&mut self.world));
         let ends: Result<(), _> = ends.collect();
@@ -190,17 +186,13 @@ impl Run<'_> {
     }
 
     fn is_as_desired(&mut self) -> bool {
-        let closed = |world: &mut World, place| {
-            let breaker = world.standing(place, RouteId(0)).breaker;
-            breaker.is_none_or(|state| state == State::Closed)
-        };
         // Tasks still work off what came when there was too much.
         let done = |place| {
             !self.world.deployment(place).state.is_under_way() && self.world.backlog(place) == 0
         };
         self.all_serve()
             && self.places().all(done)
-            && self.places().all(|place| closed(&mut self.world, place))
+            && self.watches.iter().all(|watch| watch.flows(&mut self.world))
     }
 
     /// How all of them stand, one on each line.
@@ -236,44 +228,47 @@ impl Run<'_> {
     /// Until then, with requests.
     fn serve(&mut self, until: Instant) -> Result<(), Violation> {
         loop {
-            let next = self.loads.iter().map(|load| load.next).min().unwrap_or(until);
-            while self.world.now() < next.min(until) {
-                self.pass(next.min(until))?;
+            let next = self.clients.next().map_or(until, |next| next.min(until));
+            while self.world.now() < next {
+                self.pass(next)?;
             }
             let now = self.world.now();
             if now >= until {
                 return Ok(());
             }
-            for n in 0..self.loads.len() {
-                if self.loads[n].next <= now {
-                    let (place, arrival) = (self.loads[n].place, self.loads[n].take(now));
-                    self.send(place, &arrival, self.must)?;
-                }
+            while let Some(deed) = self.clients.poll(now) {
+                self.deed(deed)?;
             }
         }
     }
 
-    fn send(
-        &mut self,
-        place: usize,
-        arrival: &crate::world::Arrival,
-        must: Option<Rule>,
-    ) -> Result<(), Violation> {
-        let ticket = self.tickets.len() as u64;
-        self.tickets.push(Ticket { place, over: false, must });
-        self.world.send(place, ticket, arrival);
+    fn deed(&mut self, deed: Deed) -> Result<(), Violation> {
+        match deed {
+            Deed::Send { place, ticket, arrival } => {
+                self.watches[place].gates.expect(&self.world, &arrival);
+                self.world.send(place, ticket, &arrival);
+            }
+            Deed::Leave { place, ticket } => {
+                if self.world.leave(place, ticket) {
+                    self.clients.left(ticket);
+                }
+            }
+        }
         self.take_note()
     }
 
     fn happen_to_load(&mut self, what: ToLoad) -> Result<(), Violation> {
         match what {
-            ToLoad::Burst { place, times, until } => self.loads[place].burst(until, times),
-            ToLoad::NewGateway => self.watches.iter_mut().for_each(|watch| watch.gateways += 1),
+            ToLoad::Burst { place, times, until } => self.clients.burst(place, until, times),
+            ToLoad::NewGateway => {
+                self.watches.iter_mut().for_each(|watch| watch.gates.begin_anew());
+            }
             ToLoad::QueryOfDeath(place) => {
                 self.watches[place].queries_of_death += 1;
                 // Nobody else asks for this.
                 let thing = u64::MAX - u64::from(self.watches[place].queries_of_death);
-                return self.send(place, &load::request("GET", thing, true), None);
+                let deed = self.clients.send_deadly(place, thing);
+                return self.deed(deed);
             }
         }
         Ok(())
@@ -284,8 +279,12 @@ impl Run<'_> {
         self.take_note()
     }
 
-    /// Of all that has come of it.
+    /// Of all that was said, and of all that has come of it.
     fn take_note(&mut self) -> Result<(), Violation> {
+        for (at, place, said) in self.world.overheard() {
+            let noted = self.watches[place].overheard(at, &said);
+            noted.map_err(|(rule, what)| Violation { rule, at, what })?;
+        }
         while let Some(news) = self.world.poll_news() {
             if let Some(trace) = &mut self.trace {
                 let _ = writeln!(trace, "{} {news:?}", self.world.now().as_nanos());
@@ -300,25 +299,9 @@ impl Run<'_> {
 
     fn note(&mut self, news: &News) -> Result<(), (Rule, String)> {
         match news {
-            News::Answered { ticket: number, status, task, .. } => {
-                let ticket = &mut self.tickets[*number as usize];
-                let what = || {
-                    let status = status.map_or("cut short".to_owned(), |status| status.to_string());
-                    let by = task.map_or("the gateway".to_owned(), |task| task.to_string());
-                    format!("request {number} was answered by {by}: {status}")
-                };
-                if std::mem::replace(&mut ticket.over, true) {
-                    return Err((Rule::OneOutcome, format!("{}, and once before", what())));
-                }
-                let success = status.is_some_and(|status| status < 500);
-                self.reached.add_if(status.is_none(), Sometimes::CutShort);
-                self.reached.add_if(*status == Some(504), Sometimes::Deadline);
-                let watch = &mut self.watches[ticket.place];
-                watch.successes += u64::from(success);
-                if let (Some(rule), false) = (ticket.must, success) {
-                    return Err((rule, what()));
-                }
-                task.map_or(Ok(()), |task| watch.answered(task))
+            News::Answered { ticket, status, task, degraded } => {
+                self.reached.add_if(degraded.is_some(), Sometimes::Degraded);
+                self.answered(*ticket, *status, *task)
             }
             News::Controlled(place, record) => self.watches[*place].controlled(&self.world, record),
             News::Served(place, record) => {
@@ -326,6 +309,29 @@ impl Run<'_> {
                 Ok(())
             }
             News::Tasks(_) | News::Listens(_) | News::Ended(_) => Ok(()),
+        }
+    }
+
+    fn answered(
+        &mut self,
+        ticket: u64,
+        status: Option<u16>,
+        task: Option<TaskId>,
+    ) -> Result<(), (Rule, String)> {
+        let what = || {
+            let status = status.map_or("cut short".to_owned(), |status| status.to_string());
+            let by = task.map_or("the gateway".to_owned(), |task| task.to_string());
+            format!("request {ticket} was answered by {by}: {status}")
+        };
+        let success = status.is_some_and(|status| status < 500);
+        self.reached.add_if(status.is_none(), Sometimes::CutShort);
+        self.reached.add_if(status == Some(504), Sometimes::Deadline);
+        let Some(&Ticket { place, must, .. }) = self.clients.over(ticket, task, success) else {
+            return Err((Rule::OneOutcome, format!("{}, and once before", what())));
+        };
+        match must {
+            Some(rule) if !success => Err((rule, what())),
+            _ => task.map_or(Ok(()), |task| self.watches[place].answered(task)),
         }
     }
 }

@@ -4,15 +4,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use seaworthy_core::call::Route;
-use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::experiment::caller::Caller;
+use seaworthy_core::experiment::model::Leak;
+use seaworthy_core::experiment::{RawCaller, TaskFault};
 use seaworthy_core::fleet::written::as_written;
-use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet, Service};
-use seaworthy_core::policy::bulkhead;
+use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
 use serde::{Deserialize, Serialize};
 
 use super::script::{flaw, is_default, timed};
-use crate::distribution::hardly_ever_above;
 use crate::world::planted::Planted;
 use crate::world::{Physics, Program};
 
@@ -44,13 +43,30 @@ pub struct Scenario {
 pub struct Member {
     /// Lines of its table in the fleet file.
     pub settings: Vec<String>,
+    /// Lines of its `[model]` in a drill file that say how its tasks call others: services after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// Requests a second.
     pub rate: f64,
     /// The share of them that must not be sent twice, 0 to 1.
     pub posts: f64,
+    /// Whether its clients ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insistence: Option<Insistence>,
     /// Its first program, which is a good one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub program: Program,
+}
+
+/// Clients that leave when they have waited long enough, and ask again if they have no good answer then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Insistence {
+    /// For each answer they wait so long.
+    #[serde(with = "as_written")]
+    pub wait: Duration,
+    /// They ask so often at most.
+    pub attempts: u32,
 }
 
 /// Something that happens. Services are named by their place, and tasks by their turn among those that
@@ -118,6 +134,8 @@ pub enum Flaw {
     Crashes(#[serde(with = "as_written")] Duration),
     /// It takes so long for each request.
     Slow(#[serde(with = "as_written")] Duration),
+    /// It takes memory, each request takes longer and longer, and it dies after so long.
+    Leaks(#[serde(with = "as_written")] Duration),
     /// It ignores SIGTERM.
     Stubborn,
 }
@@ -126,7 +144,7 @@ pub enum Flaw {
 
 impl Scenario {
     /// The fleet file.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = format!("seed = {}\n", self.seed);
         for (place, member) in self.services.iter().enumerate() {
             let _ = write!(text, "\n[service.{}]\ncommand = [\"program\"]\n", name(place));
@@ -138,55 +156,28 @@ impl Scenario {
     }
 
     /// The fleet that it means.
-    pub fn fleet(&self) -> Result<Fleet, ConfigError> {
+    pub(super) fn fleet(&self) -> Result<Fleet, ConfigError> {
         let raw: RawFleet = toml::from_str(&self.text())
             .map_err(|error| ConfigError::new("fleet", error.message()))?;
         raw.try_into()
     }
 
-    /// Nothing but what people do on purpose, with good programs that take a burst and are waited for, a
-    /// floor, and nothing that turns a burst away: then no request may fail.
-    pub fn is_calm(&self, fleet: &Fleet) -> bool {
-        let takes_bursts = |of: &Member| of.rate <= CALM_RATE && of.program.concurrency >= BURST;
-        self.has_patience(fleet)
-            && fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
-            && !fleet.services.iter().any(sheds_bursts)
-            && self.happenings.iter().all(|(_, happening)| happening.is_planned())
-            && self.services.iter().all(takes_bursts)
-            && self.physics.link.loss == 0.0
-    }
-
-    /// No request of a good program takes so long, once in a billion times at most, that its own timeout
-    /// or a drain cuts it off.
-    pub(super) fn has_patience(&self, fleet: &Fleet) -> bool {
-        let mut services = fleet.services.iter().zip(&self.services);
-        services.all(|(service, member)| {
-            let timeouts = service.call.routes.iter().filter_map(|route| route.guard.timeout);
-            let patience = timeouts.fold(service.cluster.deregistration_delay, Duration::min);
-            hardly_ever_above(member.program.work) < patience.as_secs_f64()
-        })
-    }
-}
-
-/// Requests a second that no fleet has trouble with.
-pub(super) const CALM_RATE: f64 = 12.0;
-
-/// Whether a few requests at once, or some that take their time, can be too many for its settings.
-fn sheds_bursts(service: &Service) -> bool {
-    let sheds = |route: &Route| {
-        let small = match route.guard.bulkhead {
-            None => false,
-            Some(bulkhead::Config::Fixed(size)) => size < BURST,
-            Some(bulkhead::Config::Adaptive(_)) => true,
+    /// How the tasks of each service call others: those after it.
+    pub(super) fn callers(&self, fleet: &Fleet) -> Result<Vec<Caller>, ConfigError> {
+        let read = |(place, member): (usize, &Member)| {
+            let key = format!("services[{place}].calls");
+            let wrong = |error: toml::de::Error| ConfigError::new(&key, error.message());
+            let raw: RawCaller = toml::from_str(&member.calls.join("\n")).map_err(wrong)?;
+            let caller = raw.read(fleet).map_err(|error| error.below(&key))?;
+            if caller.dependencies.iter().any(|one| one.to <= place) {
+                let problem = "calls a service that is not after it; allowed are those after it";
+                return Err(ConfigError::new(key, problem));
+            }
+            Ok(caller)
         };
-        small || route.guard.breaker.as_ref().is_some_and(|breaker| breaker.slow.is_some())
-    };
-    service.balancing.most_in_flight.is_some_and(|most| most < BURST)
-        || service.call.routes.iter().any(sheds)
+        self.services.iter().enumerate().map(read).collect()
+    }
 }
-
-/// So many requests are never there at once at [`CALM_RATE`], not by chance in a hundred thousand scenarios.
-const BURST: u32 = 20;
 
 /// Its name, by its place.
 pub(super) fn name(place: usize) -> &'static str {
@@ -204,6 +195,16 @@ impl Happening {
         }
     }
 
+    /// The same where the service at `gone` is no more; none if it happened to that.
+    pub(super) fn without(self, gone: usize) -> Option<Self> {
+        let left = |place: usize| (place != gone).then(|| place - usize::from(place > gone));
+        Some(match self {
+            Self::ToTask(place, nth, what) => Self::ToTask(left(place)?, nth, what),
+            Self::ToService(place, what) => Self::ToService(left(place)?, what),
+            other => other,
+        })
+    }
+
     /// What happens to this service, if it happens to that.
     pub fn to_service(&self, place: usize) -> Option<ToService> {
         match *self {
@@ -214,7 +215,7 @@ impl Happening {
 
     /// No request is to suffer from it: people do it on purpose, or the way of data does not need what
     /// is gone.
-    fn is_planned(&self) -> bool {
+    pub(super) fn is_planned(&self) -> bool {
         match self {
             Self::ToTask(_, _, what) => *what == ToTask::Drain,
             Self::ToService(_, what) => match what {
@@ -244,6 +245,11 @@ impl Flaw {
             Self::FailsSome(percent) => Program { failing_percent: percent, ..program },
             Self::Crashes(after) => Program { crashes_after: Some(after), ..program },
             Self::Slow(work) => Program { work: Constant(work), ..program },
+            Self::Leaks(lasts) => {
+                let limit = lasts.as_millis() as u64;
+                let leak = Leak { bytes_per_second: 1000, limit, slows: Duration::from_secs(1) };
+                Program { leak: Some(leak), ..program }
+            }
             Self::Stubborn => Program { stubborn: true, ..program },
         }
     }

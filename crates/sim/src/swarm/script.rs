@@ -5,10 +5,11 @@ use std::time::Duration;
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::fleet::ConfigError;
 
-use super::scenario::{Member, Scenario};
+use super::scenario::{Insistence, Member, Scenario};
+use crate::world::Stalls;
 
 /// As many as have names.
-const MOST_SERVICES: usize = 4;
+pub(super) const MOST_SERVICES: usize = 4;
 /// Requests a second.
 const HIGHEST_RATE: f64 = 10_000.0;
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -28,7 +29,7 @@ impl Scenario {
         let scenario: Self =
             toml::from_str(script).map_err(|error| ConfigError::new("script", error))?;
         scenario.check()?;
-        scenario.fleet()?;
+        scenario.meaning()?;
         Ok(scenario)
     }
 
@@ -38,6 +39,9 @@ impl Scenario {
         ensure(self.length <= LONGEST, "length", "is at most 1h")?;
         ensure(is_share(self.physics.link.loss), "physics.link.loss", "is from 0 to 1")?;
         check_times("physics.link.latency", self.physics.link.latency)?;
+        let rests = |stalls: Stalls| (Duration::ZERO..stalls.every).contains(&stalls.length);
+        let known = self.physics.stalls.is_none_or(rests);
+        ensure(known, "physics.stalls", "have a `length` shorter than `every`")?;
         for (n, member) in self.services.iter().enumerate() {
             member.check(&format!("services[{n}]"))?;
         }
@@ -58,9 +62,14 @@ impl Member {
         let known = self.rate > 0.0 && self.rate <= HIGHEST_RATE;
         ensure(known, &format!("{key}.rate"), "is above 0 and at most 10000")?;
         ensure(is_share(self.posts), &format!("{key}.posts"), "is from 0 to 1")?;
+        let asks = |clients: Insistence| clients.attempts > 0 && !clients.wait.is_zero();
+        let known = self.insistence.is_none_or(asks);
+        ensure(known, &format!("{key}.insistence"), "waits, and asks at least once")?;
         let works = self.program.concurrency > 0;
         ensure(works, &format!("{key}.program.concurrency"), "is at least 1")?;
         check_times(&format!("{key}.program.start"), self.program.start)?;
+        let cold = self.program.cold.unwrap_or_default();
+        check_times(&format!("{key}.program.cold"), cold)?;
         check_times(&format!("{key}.program.work"), self.program.work)
     }
 }

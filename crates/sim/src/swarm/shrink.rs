@@ -1,14 +1,17 @@
 //! Makes a scenario small that breaks a rule.
 
+use std::time::Duration;
+
 use super::rule::{Rule, Violation};
 use super::run::run;
-use super::scenario::Scenario;
+use super::scenario::{Happening, Scenario, name};
+use super::script::MOST_SERVICES;
 use crate::world::{Physics, Program};
 
 /// So many smaller ones are tried at most.
 const TRIES: usize = 600;
 
-/// Leaves out of a scenario whatever it does not need to break the same rule: things that happen,
+/// Leaves out of a scenario whatever it does not need to break the same rule: things that happen, time,
 /// settings, services, load. What is left, and how it breaks it; none if the scenario breaks none.
 pub fn shrink(scenario: &Scenario) -> Option<(Scenario, Violation)> {
     let violation = run(scenario).violation?;
@@ -27,7 +30,7 @@ fn first_smaller(
     left: &mut usize,
 ) -> Option<(Scenario, Violation)> {
     let breaks = |smaller: Scenario| {
-        smaller.fleet().ok()?;
+        smaller.meaning().ok()?;
         *left = left.checked_sub(1)?;
         let violation = run(&smaller).violation.filter(|violation| violation.rule == rule)?;
         Some((smaller, violation))
@@ -49,10 +52,15 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         }
     };
     let places = scenario.services.len();
-    if places > 1 {
+    for gone in (0..places).filter(|_| places > 1) {
         add(changed(&|s| {
-            s.services.truncate(1);
-            s.happenings.retain(|(_, happening)| happening.place().is_none_or(|place| place == 0));
+            s.services.remove(gone);
+            for member in &mut s.services {
+                let calls = member.calls.iter().filter_map(|line| without(line, gone));
+                member.calls = calls.collect();
+            }
+            let left = |(at, what): &(Duration, Happening)| Some((*at, what.without(gone)?));
+            s.happenings = s.happenings.iter().filter_map(left).collect();
         }));
     }
     let count = scenario.happenings.len();
@@ -64,13 +72,22 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         }
         length /= 2;
     }
-    if let Some((at, _)) = scenario.happenings.last() {
-        add(changed(&|s| s.length = *at + scenario.length.saturating_sub(*at) / 2));
-    }
+    // Everything in half the time, and then less of it after the last thing that happens.
+    let half = |time: Duration| Duration::from_millis(time.as_millis() as u64 / 2);
+    add(changed(&|s| {
+        s.length = half(s.length);
+        s.happenings.iter_mut().for_each(|(at, _)| *at = half(*at));
+    }));
+    let last = scenario.happenings.last().map_or(Duration::ZERO, |(at, _)| *at);
+    add(changed(&|s| s.length = last + half(s.length.saturating_sub(last))));
     add(changed(&|s| s.physics = Physics::default()));
     for place in 0..places {
         add(changed(&|s| s.services[place].program = Program::default()));
         add(changed(&|s| s.services[place].posts = 0.0));
+        add(changed(&|s| s.services[place].insistence = None));
+        for line in 0..scenario.services[place].calls.len() {
+            add(changed(&|s| drop(s.services[place].calls.remove(line))));
+        }
         for line in 0..scenario.services[place].settings.len() {
             add(changed(&|s| drop(s.services[place].settings.remove(line))));
         }
@@ -79,4 +96,15 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         }
     }
     all
+}
+
+/// This line of what a service calls where the service at `gone` is no more; none if it calls that.
+fn without(line: &str, gone: usize) -> Option<String> {
+    let call = |place: usize| format!("calls.{} ", name(place));
+    let is_to = |place: &usize| line.starts_with(&call(*place));
+    match (0..MOST_SERVICES).find(is_to) {
+        Some(place) if place == gone => None,
+        Some(place) if place > gone => Some(line.replacen(&call(place), &call(place - 1), 1)),
+        _ => Some(line.to_owned()),
+    }
 }

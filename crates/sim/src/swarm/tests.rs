@@ -93,6 +93,20 @@ fn what_is_started_is_judged_by_what_is_desired_then() {
     assert_eq!(run(&scenario).violation, None);
 }
 
+/// Services, things that happen, settings and time go; what is left tells the same again.
+#[test]
+fn what_breaks_a_rule_is_made_small() {
+    let broken = |seed| Scenario { planted: Some(Planted::NeverAnswered), ..scenario(seed) };
+    let is_large = |scenario: &Scenario| scenario.services.len() == 3;
+    let mut large = (1..=SEEDS).map(broken).filter(is_large);
+    let large = large.find(|scenario| run(scenario).violation.is_some()).expect("some are broken");
+    let (small, how) = shrink(&large).expect("it broke a rule before");
+    assert!(small.services.len() == 1 && small.happenings.len() <= 1, "{small}");
+    assert!(small.length < large.length / 4, "{small}");
+    let again = Scenario::read(&small.script()).expect("a scenario");
+    assert_eq!(run(&again).violation, Some(how));
+}
+
 #[test]
 fn every_planted_bug_is_found() {
     let broken = |bug, seed| run(&Scenario { planted: Some(bug), ..scenario(seed) }).violation;

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use seaworthy_core::call::{Queue, RouteId};
+use seaworthy_core::call::Route;
 use seaworthy_core::cluster::{self, View};
 use seaworthy_core::endpoints::{Health, Sighting, TaskId};
+use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::Service;
-use seaworthy_core::policy::{budget, bulkhead};
 use seaworthy_core::record::{Cause, Decision, Record};
+use seaworthy_core::time::Instant;
 
+use super::calling::Calling;
+use super::gates::Gates;
 use super::rule::Rule;
+use super::scenario::{Flaw, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
-use crate::world::World;
+use crate::world::{Said, World};
 
 /// Watches one service.
 #[derive(Debug)]
@@ -19,11 +23,9 @@ pub(super) struct Watch {
     place: usize,
     /// By the fleet file, not by what the agent says of it.
     cluster: cluster::Config,
-    queue: Option<Queue>,
-    /// The size of its bulkhead, if that stays.
-    bulkhead: Option<u32>,
-    retries: Option<budget::Config>,
-    hedges: Option<budget::Config>,
+    pub(super) gates: Gates,
+    /// The calls of its tasks, if they make some.
+    calling: Option<Calling>,
     /// Numbers that were given out.
     numbers: BTreeSet<TaskId>,
     /// Tasks that have been let in by some gateway.
@@ -31,40 +33,41 @@ pub(super) struct Watch {
     died_of_requests: u32,
     /// So many may die of one.
     most_deaths: u32,
+    /// Tasks of it die of a leak, which looks just like that.
+    leaks: bool,
     /// Somebody scales it by hand.
     by_hand: bool,
     /// A deployment is under way.
     deploys: bool,
     pub(super) queries_of_death: u32,
-    pub(super) successes: u64,
-    pub(super) gateways: u32,
-    pub(super) reached: Reached,
+    reached: Reached,
 }
 
 // === impl Watch ===
 
 impl Watch {
-    pub(super) fn new(place: usize, service: &Service, by_hand: bool) -> Self {
-        let route = &service.call.routes[0];
+    pub(super) fn new(
+        place: usize,
+        service: &Service,
+        caller: &Caller,
+        happenings: &[ToService],
+    ) -> Self {
+        let deaths = |route: &Route| route.hedge.map_or(2, |_| route.tries.max(2));
+        let leaks = |what: &ToService| matches!(what, ToService::Deploy(Some(Flaw::Leaks(_))));
+        let calls = !caller.dependencies.is_empty();
         Self {
             place,
             cluster: service.cluster.clone(),
-            queue: service.call.queue,
-            bulkhead: route.guard.bulkhead.as_ref().and_then(|bulkhead| match bulkhead {
-                bulkhead::Config::Fixed(size) => Some(*size),
-                bulkhead::Config::Adaptive(_) => None,
-            }),
-            retries: route.budget,
-            hedges: route.hedge.map(|hedge| hedge.budget),
+            gates: Gates::new(place, service),
+            calling: calls.then(|| Calling::new(place, caller.clone())),
             numbers: BTreeSet::new(),
             let_in: BTreeSet::new(),
             died_of_requests: 0,
-            most_deaths: route.hedge.map_or(2, |_| route.tries.max(2)),
-            by_hand,
+            most_deaths: service.call.routes.iter().map(deaths).max().unwrap_or_default(),
+            leaks: happenings.iter().any(leaks),
+            by_hand: happenings.iter().any(|what| matches!(what, ToService::Scale(_))),
             deploys: false,
             queries_of_death: 0,
-            successes: 0,
-            gateways: 1,
             reached: Reached::default(),
         }
     }
@@ -74,6 +77,14 @@ impl Watch {
         self.reached.note(record);
         if let (Some(task), Decision::EnterRotation) = (record.task, record.decision) {
             self.let_in.insert(task);
+        }
+    }
+
+    /// This was said at that moment.
+    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        match (said, &mut self.calling) {
+            (Said::Noted(task, noted), Some(calling)) => calling.noted(at, *task, *noted),
+            _ => self.gates.overheard(at, said),
         }
     }
 
@@ -112,7 +123,9 @@ impl Watch {
             Decision::Complete | Decision::Fail => self.deploys = false,
             _ => {}
         }
-        if died_of_a_request(record) {
+        let died = died_of_a_request(record);
+        self.reached.add_if(died && self.leaks, Sometimes::Leaked);
+        if died && !self.leaks {
             self.died_of_requests += 1;
             let (died, sent) = (self.died_of_requests, self.queries_of_death);
             self.reached.add_if(died == 2 * sent, Sometimes::QueryOfDeath);
@@ -197,64 +210,27 @@ impl Watch {
         }
     }
 
-    /// What has a bound keeps it.
+    /// Whatever has a bound keeps it.
     pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
-        let queued = world.queued(self.place);
-        let most = self.queue.map_or(0, |queue| queue.most_calls);
-        self.reached.add_if(queued > 0, Sometimes::Waited);
-        self.reached.add_if(queued == most && queued > 0, Sometimes::QueueFull);
-        if queued > most {
-            return Err((Rule::Queue, format!("{queued} calls wait, allowed are {most}")));
-        }
-        let standing = world.standing(self.place, RouteId(0));
-        self.reached.add_if(Some(standing.running) == standing.limit, Sometimes::BulkheadFull);
-        self.reached.add_if(standing.abandoned > 0, Sometimes::Abandoned);
-        if let Some(size) = self.bulkhead.filter(|size| standing.running > *size) {
-            let what = format!("{} calls run, allowed are {size}", standing.running);
-            return Err((Rule::Bulkhead, what));
-        }
-        self.check_budgets(world)
+        self.gates.check_bounds(world)?;
+        self.calling.as_mut().map_or(Ok(()), |calling| calling.check_bounds(world))
     }
 
-    fn check_budgets(&mut self, world: &World) -> Result<(), (Rule, String)> {
-        let tries = world.tries(self.place);
-        self.reached.add_if(tries.retries > 0, Sometimes::Retried);
-        self.reached.add_if(tries.hedges > 0, Sometimes::Hedged);
-        self.reached.add_if(tries.won > 0, Sometimes::HedgeWon);
-        let seconds = world.now().as_nanos().div_ceil(1_000_000_000);
-        let most = |budget: &budget::Config| {
-            let saved = u64::from(budget.cap) * u64::from(self.gateways);
-            let earned = self.successes * u64::from(budget.success_percent) / 100;
-            saved + earned + u64::from(budget.per_second) * seconds + 1
-        };
-        if tries.repeated > 0 {
-            return Err((Rule::SentOnce, format!("{} of them were", tries.repeated)));
-        }
-        for (what, spent, budget) in
-            [("retries", tries.paid, &self.retries), ("hedges", tries.hedges, &self.hedges)]
-        {
-            let most = budget.as_ref().map_or(u64::MAX, most);
-            if spent > most {
-                return Err((Rule::Budget, format!("{spent} {what}, the budget allows {most}")));
-            }
-        }
-        Ok(())
+    /// Whether no breaker holds anything back.
+    pub(super) fn flows(&self, world: &mut World) -> bool {
+        self.gates.flows(world) && self.calling.as_ref().is_none_or(|calling| calling.flows(world))
     }
 
     /// What was held is given back.
     pub(super) fn check_end(&self, world: &mut World) -> Result<(), (Rule, String)> {
-        let standing = world.standing(self.place, RouteId(0));
-        let in_flight: u32 = world.sightings(self.place).tasks.iter().map(|t| t.in_flight).sum();
-        let queued = world.queued(self.place);
-        if (standing.running, standing.abandoned, in_flight, queued) == (0, 0, 0, 0) {
-            return Ok(());
-        }
-        let what = format!(
-            "{} calls hold a place in the bulkhead, {} of them abandoned; {in_flight} are in flight, \
-             {queued} wait",
-            standing.running, standing.abandoned
-        );
-        Err((Rule::GivenBack, what))
+        self.gates.check_end(world)?;
+        self.calling.as_ref().map_or(Ok(()), |calling| calling.check_end(world))
+    }
+
+    /// All that it has seen reached.
+    pub(super) fn reached(&self) -> Reached {
+        let calling = self.calling.as_ref().map(|calling| calling.reached);
+        self.reached.and(self.gates.reached).and(calling.unwrap_or_default())
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::time::Short;
 
-use super::scenario::{Flaw, Happening, Member, Scenario, ToService, ToTask, name};
-use crate::world::{Physics, Program};
+use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask, name};
+use crate::world::{Physics, Program, Stalls};
 
 // === impl Scenario ===
 
@@ -17,14 +17,22 @@ impl fmt::Display for Scenario {
             writeln!(f, "planted: {bug}")?;
         }
         for (place, member) in self.services.iter().enumerate() {
-            let Member { program, rate, posts, .. } = member;
+            let Member { program, rate, posts, insistence, calls, .. } = member;
             writeln!(
                 f,
                 "`{}` gets {rate:.1} requests a second, {:.0} % of them POST",
                 name(place),
                 posts * 100.0
             )?;
+            if let Some(Insistence { wait, attempts }) = insistence {
+                let wait = Short(*wait);
+                writeln!(
+                    f,
+                    "  whoever waits for {wait} leaves, and asks {attempts} times at most"
+                )?;
+            }
             writeln!(f, "  its program {}", program_in_words(program))?;
+            calls.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         }
         writeln!(f, "network: {}", network_in_words(&self.physics))?;
         for (at, happening) in &self.happenings {
@@ -36,25 +44,47 @@ impl fmt::Display for Scenario {
 
 /// What a swarm draws of it; whatever else somebody has written is in the script.
 fn program_in_words(program: &Program) -> String {
-    let Program { start, work, concurrency, stubborn, .. } = *program;
-    let drawn = Program { start, work, concurrency, stubborn, ..Program::default() };
-    format!(
-        "starts in {}, works {} on a request and on {concurrency} at once{}{}",
+    let Program { start, work, concurrency, stubborn, cold, waiting, gives_up, notices, .. } =
+        *program;
+    let drawn = Program {
+        start,
+        work,
+        concurrency,
+        stubborn,
+        cold,
+        waiting,
+        gives_up,
+        notices,
+        ..Program::default()
+    };
+    let mut words = format!(
+        "starts in {}, works {} on a request and on {concurrency} at once",
         in_words(start),
-        in_words(work),
-        if stubborn { ", and ignores SIGTERM" } else { "" },
-        and_more(*program != drawn),
-    )
+        in_words(work)
+    );
+    let more = [
+        cold.map(|cold| format!(", and {} where its cache is cold", in_words(cold))),
+        waiting.map(|most| format!(", has {most} others wait at most")),
+        gives_up.map(|after| format!(", gives up after {}", Short(after))),
+        notices.then(|| ", drops what nobody waits for".to_owned()),
+        stubborn.then(|| ", and ignores SIGTERM".to_owned()),
+    ];
+    more.into_iter().flatten().for_each(|more| words.push_str(&more));
+    words + and_more(*program != drawn)
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, .. } = *physics;
+    let Physics { hop, link, stalls, .. } = *physics;
+    let stall = |Stalls { every, length }| {
+        format!("; once in {} the machine stands still for {}", Short(every), Short(length))
+    };
     format!(
-        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}",
+        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}{}",
         Short(hop),
         in_words(link.latency),
         link.loss * 100.0,
-        and_more(*physics != Physics { hop, link, ..Physics::default() }),
+        stalls.map(stall).unwrap_or_default(),
+        and_more(*physics != Physics { hop, link, stalls, ..Physics::default() }),
     )
 }
 
@@ -132,6 +162,7 @@ impl fmt::Display for Flaw {
             }
             Self::Crashes(after) => write!(f, "crashes {after:?} after it has begun to listen"),
             Self::Slow(work) => write!(f, "takes {work:?} for each request"),
+            Self::Leaks(lasts) => write!(f, "leaks memory, and dies of it after {lasts:?}"),
             Self::Stubborn => write!(f, "ignores SIGTERM"),
         }
     }

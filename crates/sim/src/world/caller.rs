@@ -9,7 +9,7 @@ mod stack;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use seaworthy_core::call::{Attempt, CallId};
+use seaworthy_core::call::{Attempt, CallId, Standing};
 use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
 use seaworthy_core::policy::guard;
 use seaworthy_core::policy::timeout::{Deadline, Timeout};
@@ -33,6 +33,17 @@ pub(crate) struct Calls {
     /// How many there have been.
     begun: u64,
     wants: VecDeque<Want>,
+    /// Whoever overhears them is told.
+    tells: bool,
+}
+
+/// What becomes of a call to the service at this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The service's place.
+    pub to: usize,
+    /// The status of its answer; none if it has failed and is tried again.
+    pub status: Option<u16>,
 }
 
 /// What is to be done for the calls of a task.
@@ -42,6 +53,8 @@ pub(crate) enum Want {
     Ask { one: Try, to: usize, arrival: Arc<Arrival>, deadline: Option<Instant> },
     /// The call of this number is to be told the time then.
     Wake(Instant, u64),
+    /// Whoever overhears the calls is told this.
+    Tell(Noted),
     /// A request has all that can be had for its answer, which says its age if it lacks something.
     Answer { job: Job, status: u16, degraded: Option<u32> },
 }
@@ -95,8 +108,8 @@ enum State {
 // === impl Calls ===
 
 impl Calls {
-    /// Of a task that begins now. `seed` draws jitter.
-    pub(crate) fn new(now: Instant, config: &Caller, seed: u64) -> Self {
+    /// Of a task that begins now. `seed` draws jitter; it `tells` whoever overhears it.
+    pub(crate) fn new(now: Instant, config: &Caller, seed: u64, tells: bool) -> Self {
         let stack = |config: &Dependency| {
             Stack::new(now, config.clone(), seed.wrapping_add(config.to as u64))
         };
@@ -108,7 +121,23 @@ impl Calls {
             open: BTreeMap::new(),
             begun: 0,
             wants: VecDeque::new(),
+            tells,
         }
+    }
+
+    /// Calls that are not over.
+    pub(crate) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Slots of the pool that are taken, and calls that wait for one.
+    pub(crate) fn slots(&self) -> (u32, usize) {
+        self.pool.as_ref().map_or((0, 0), |slots| (slots.taken, slots.waiting.len()))
+    }
+
+    /// How the policies around the calls to each service stand, in the order of its place.
+    pub(crate) fn standing(&mut self, now: Instant) -> impl Iterator<Item = (usize, Standing)> {
+        self.stacks.iter_mut().map(move |stack| (stack.config.to, stack.standing(now)))
     }
 
     /// A request has come. Its sender waits until `deadline`.
@@ -251,6 +280,8 @@ impl Calls {
         let again = stack.retry.as_mut().filter(|_| failed && call.arrival.method != "POST");
         if let Some(pause) = again.and_then(|retry| retry.again(now, call.tries, call.deadline)) {
             call.state = State::Pausing(now + pause);
+            let noted = Noted { to: stack.config.to, status: None };
+            self.wants.extend(self.tells.then_some(Want::Tell(noted)));
             return self.wants.push_back(Want::Wake(now + pause, number));
         }
         self.over(now, number, came, outcome);
@@ -261,6 +292,10 @@ impl Calls {
         let stack = &mut self.stacks[self.open[&number].stack];
         if let Some(retry) = &mut stack.retry {
             retry.settle(now, (), outcome);
+        }
+        if let (Came::Status(status), true) = (came, self.tells) {
+            let noted = Noted { to: stack.config.to, status: Some(status) };
+            self.wants.push_back(Want::Tell(noted));
         }
         if let Some(slots) = &mut self.pool {
             slots.taken -= 1;

@@ -13,8 +13,9 @@ use seaworthy_core::time::Instant;
 use super::caller::{Try, Want, Word};
 use super::data::Answer;
 use super::link::{Fate, Link};
+use super::planted::Planted;
 use super::task::Process;
-use super::{Arrival, Event, Local, News, World};
+use super::{Arrival, Event, Local, News, Said, World};
 
 /// The tickets of calls begin here: all below are for those of users.
 const FIRST: u64 = 1 << 63;
@@ -45,9 +46,24 @@ struct Outgoing {
     halved: bool,
 }
 
+// === impl Between ===
+
+impl Between {
+    /// Tries that have left their task and have not come back.
+    pub(super) fn under_way(&self) -> usize {
+        self.outgoing.len()
+    }
+}
+
+// === impl World ===
+
 impl World {
     /// The tasks of the service at `place` call others. To be said before they have requests.
-    pub fn teach(&mut self, place: usize, caller: Caller) {
+    pub fn teach(&mut self, place: usize, mut caller: Caller) {
+        if self.has(Planted::CallersRetryForFree) {
+            let retries = caller.dependencies.iter_mut().filter_map(|one| one.retry.as_mut());
+            retries.for_each(|retry| retry.budget.success_percent = 1000);
+        }
         self.services[place].caller = Some(caller).filter(|caller| !caller.dependencies.is_empty());
     }
 
@@ -91,6 +107,11 @@ impl World {
                 Want::Wake(at, call) => {
                     let late = self.lateness.duration(self.physics.late);
                     self.agenda.add(at + late, Event::At(place, Local::Wake(task, call)));
+                }
+                Want::Tell(noted) => {
+                    if let Some(all) = &mut self.overheard {
+                        all.push((self.now, place, Said::Noted(task, noted)));
+                    }
                 }
                 Want::Answer { job, status, degraded } => {
                     self.answer(place, task, job, status, degraded);
@@ -144,7 +165,9 @@ impl World {
 
     /// What came of a call reaches its task, if that is still there.
     pub(super) fn come_back(&mut self, ticket: u64, status: Option<u16>) {
-        if let Some(Outgoing { place, task, one, .. }) = self.between.outgoing.remove(&ticket) {
+        if let Some(Outgoing { place, task, one, .. }) = self.between.outgoing.remove(&ticket)
+            && !self.has(Planted::CallsAreLost)
+        {
             self.hear(place, task, Word::Came(one, status));
         }
     }

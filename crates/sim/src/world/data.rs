@@ -91,8 +91,6 @@ pub struct Tries {
     pub all: u64,
     /// those of them after a try that failed,
     pub retries: u64,
-    /// and as many of those after one of which a task had seen something: a budget pays for them.
-    pub paid: u64,
     /// Calls that must not be repeated, and were.
     pub repeated: u64,
     /// Those beside a try that took its time,
@@ -238,7 +236,6 @@ impl Data {
                 let is_hedge = why == Reason::Hedge;
                 self.counts.all += 1;
                 self.counts.retries += u64::from(why == Reason::Retry);
-                self.counts.paid += u64::from(why == Reason::Retry && open.seen);
                 self.counts.repeated += u64::from(open.once && (open.seen || is_hedge));
                 self.counts.hedges += u64::from(is_hedge);
                 open.deadline = deadline;

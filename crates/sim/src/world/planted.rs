@@ -37,6 +37,11 @@ in_words! {
         LargerBulkhead: "More calls run than may",
         NoRetryBudget: "Retries have no budget (Envoy mobile #811)",
         NoHedgeBudget: "Hedges have no budget",
+        DearSuccesses: "Where a success brings a part of a retry, it brings a whole one (tower's budget: 0.6 was 1)",
+        CallersRetryForFree: "Ten retries of a call between services come of one success",
+        CallsAreLost: "What comes back of a call between services does not reach its task",
+        CookieIsLost: "Nobody knows which task a client is used to",
+        QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }
 
@@ -76,6 +81,13 @@ impl Planted {
                     }
                 }
                 Self::NoRetryBudget => route.budget = None,
+                Self::DearSuccesses => {
+                    let some = route.budget.iter_mut().filter(|budget| budget.success_percent > 0);
+                    some.for_each(|budget| budget.success_percent = 100);
+                }
+                Self::QuietIsPoor => {
+                    route.budget.iter_mut().for_each(|budget| budget.per_second = 0);
+                }
                 Self::NoHedgeBudget => {
                     route.hedge.iter_mut().for_each(|hedge| hedge.budget.cap = 1_000_000);
                 }

@@ -5,6 +5,7 @@ use seaworthy_core::cluster::View;
 use seaworthy_core::cluster::deployment::DeploymentView;
 use seaworthy_core::endpoints::{Sightings, TaskId};
 
+use super::caller::Calls;
 use super::task::Process;
 use super::{Overheard, Tries, World};
 
@@ -14,9 +15,9 @@ impl World {
         self.overheard = Some(Vec::new());
     }
 
-    /// What was kept, and nothing more is.
+    /// What was kept since this was last asked.
     pub fn overheard(&mut self) -> Vec<Overheard> {
-        self.overheard.take().unwrap_or_default()
+        self.overheard.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The tasks of the service at `place` that are not gone.
@@ -68,6 +69,17 @@ impl World {
     /// How often its calls were tried.
     pub fn tries(&self, place: usize) -> Tries {
         self.services[place].data.tries()
+    }
+
+    /// The calls of its tasks to other services.
+    pub(crate) fn calls(&mut self, place: usize) -> impl Iterator<Item = (TaskId, &mut Calls)> {
+        let processes = self.services[place].processes.iter_mut();
+        processes.filter_map(|(task, process)| Some((*task, &mut **process.calls.as_mut()?)))
+    }
+
+    /// Tries of calls between services that are not over.
+    pub(crate) fn between(&self) -> usize {
+        self.between.under_way()
     }
 
     /// Requests that its tasks have taken and not begun to work on.

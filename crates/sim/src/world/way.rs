@@ -30,10 +30,12 @@ impl World {
         deadline: Option<Instant>,
     ) {
         let repeats_all = self.has(Planted::PostIsRepeated);
+        let sticks = !self.has(Planted::CookieIsLost);
         let Service { data, caller, .. } = &mut self.services[place];
         let mut input = data.begin(ticket, arrival);
         if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
             request.ask.repeatable |= repeats_all;
+            request.preferred = request.preferred.filter(|_| sticks);
             request.ask.deadline = deadline;
             if caller.is_some() {
                 let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
@@ -43,11 +45,12 @@ impl World {
         self.data(place, input);
     }
 
-    /// The client of a request closes its connection.
-    pub fn leave(&mut self, place: usize, ticket: u64) {
-        if let Some(input) = self.services[place].data.leave(ticket) {
-            self.data(place, input);
-        }
+    /// The client of a request closes its connection. Whether the request is given up: it has no other
+    /// outcome then.
+    pub fn leave(&mut self, place: usize, ticket: u64) -> bool {
+        let Some(input) = self.services[place].data.leave(ticket) else { return false };
+        self.data(place, input);
+        true
     }
 
     /// Tells the gateway, and does what it wants.

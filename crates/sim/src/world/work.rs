@@ -36,7 +36,8 @@ impl World {
         let job = Job { status: process.status(self.now, job), ..job };
         if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
             let seed = seed.wrapping_add(task.0.into());
-            let calls = || Box::new(Calls::new(self.now, config, seed));
+            let tells = self.overheard.is_some();
+            let calls = || Box::new(Calls::new(self.now, config, seed, tells));
             process.calls.get_or_insert_with(calls).take(job, asked, until);
         }
         let gives_up = process.program.gives_up;

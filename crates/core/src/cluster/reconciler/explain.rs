@@ -78,6 +78,6 @@ impl Reconciler {
         let silent: Vec<String> = silent.map(|task| task.id.to_string()).collect();
         let left = Short(self.quiet_at(ready).since(now));
         let silent = silent.join(", ");
-        Some(format!("{silent} must answer a request, or none come for {left}"))
+        Some(format!("{silent} must answer a request, or get none for {left}"))
     }
 }

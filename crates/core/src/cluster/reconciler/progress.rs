@@ -82,8 +82,8 @@ impl Reconciler {
         }
     }
 
-    /// A deployment ends only when the desired count is healthy, nothing old is left, and requests
-    /// were answered by each, or none came.
+    /// A deployment ends only when the desired count is healthy, nothing old is left, and each has
+    /// answered a request or got none.
     fn complete(&mut self, now: Instant) {
         let revision = self.deployment.revision;
         let tasks = self.settled(revision).count() as u32;
@@ -114,9 +114,17 @@ impl Reconciler {
         self.record_all(now, Decision::Complete, Cause::AllServe { revision, tasks });
     }
 
-    /// When no request will have come for long enough.
+    /// When those that have answered no request will have got none for long enough. Where requests go by
+    /// a hash, a cookie or weights, some tasks may never get one; but if nobody has answered one, all that
+    /// come are asked of somebody.
     pub(super) fn quiet_at(&self, ready: Instant) -> Instant {
-        self.watch.busy().map_or(ready, |busy| busy.max(ready)) + self.quiet()
+        let new = || self.settled(self.deployment.revision);
+        let asked = if new().any(|task| task.answered) {
+            new().filter(|task| !task.answered).filter_map(|task| task.asked).max()
+        } else {
+            self.watch.busy()
+        };
+        asked.map_or(ready, |asked| asked.max(ready)) + self.quiet()
     }
 
     /// When the deployment wants to be told the time.

@@ -10,10 +10,19 @@ use crate::call::PathMatch;
 use crate::experiment::caller::{Caller, Dependency, Pool};
 use crate::fleet::range::{self, SHORTEST, duration_or_zero, number, within};
 use crate::fleet::written::{Number, Written};
-use crate::fleet::{ConfigError, RawBreaker, RawBudget, RawBulkhead, RawFallback};
+use crate::fleet::{ConfigError, Fleet, RawBreaker, RawBudget, RawBulkhead, RawFallback};
 use crate::health::Matcher;
 use crate::policy::guard::{self, Severity};
 use crate::policy::{budget, retry};
+
+/// How one program calls others: what `[model.NAME]` says of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct RawCaller {
+    pool: Option<RawPool>,
+    each_call: RawCall,
+    calls: BTreeMap<String, RawCall>,
+}
 
 /// `pool = { size = 100 }`
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -83,6 +92,15 @@ pub(super) fn read(
     let mut dependencies = calls.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     dependencies.sort_by_key(|dependency| dependency.to);
     Ok(Caller { pool, dependencies })
+}
+
+// === impl RawCaller ===
+
+impl RawCaller {
+    /// What is meant by it in this fleet.
+    pub fn read(&self, fleet: &Fleet) -> Result<Caller, ConfigError> {
+        read(self.pool, &self.each_call, &self.calls, &Services::in_fleet(fleet))
+    }
 }
 
 // === impl RawPool ===

@@ -6,7 +6,7 @@ use super::model::RawModel;
 use crate::experiment::Configuration;
 use crate::experiment::caller::{Caller, circle};
 use crate::experiment::model::Program;
-use crate::fleet::ConfigError;
+use crate::fleet::{ConfigError, Fleet};
 
 /// The services of a drill, the same in all its configurations; none if it has a target of its own.
 pub(super) struct Services {
@@ -35,6 +35,13 @@ impl Services {
             models: vec![Program::default(); services.len()],
             usual: None,
         }
+    }
+
+    /// Of a fleet of which nothing more is known.
+    pub(super) fn in_fleet(fleet: &Fleet) -> Self {
+        let names: Vec<String> = fleet.services.iter().map(|s| s.name.clone()).collect();
+        let (fewest, models) = (vec![0; names.len()], vec![Program::default(); names.len()]);
+        Self { names, fewest, models, usual: None }
     }
 
     /// The load goes to the service of this name, if one is named.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_core::call::Standing;
 use seaworthy_core::experiment::caller::Dependency;
 use seaworthy_core::policy::fallback::Fallback;
 use seaworthy_core::policy::guard::{self, Guard};
@@ -41,6 +42,12 @@ impl Stack {
             last_good: config.fallback.map(Fallback::new),
             config,
         }
+    }
+
+    /// How its policies stand.
+    pub(super) fn standing(&mut self, now: Instant) -> Standing {
+        let retries_left = self.retry.as_mut().map(|retry| retry.left(now));
+        Standing { retries_left, ..Standing::of(now, &mut self.guard) }
     }
 
     /// What a request gets of a call: its answer, an old one, or nothing.

@@ -24,7 +24,7 @@ struct Task {
 impl Task {
     fn new(config: &Caller) -> Self {
         let (now, none) = (Instant::EPOCH, Vec::new());
-        let calls = Calls::new(now, config, 7);
+        let calls = Calls::new(now, config, 7, false);
         Self { now, calls, asked: none, wakes: Vec::new(), answers: Vec::new(), requests: 0 }
     }
 
@@ -72,6 +72,7 @@ impl Task {
             match want {
                 Want::Ask { one, to, .. } => self.asked.push((one, to)),
                 Want::Wake(at, call) => self.wakes.push((at, call)),
+                Want::Tell(_) => unreachable!("nobody overhears them"),
                 Want::Answer { job, status, degraded } => {
                     self.answers.push((job.call.slot, status, degraded));
                 }

@@ -1,0 +1,197 @@
+//! Whether the rules hold for what stands before the requests to a service.
+
+use seaworthy_core::call::{Action, CallId, Input, Queue, Reason, RouteId, Standing};
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::Service;
+use seaworthy_core::policy::breaker::State;
+use seaworthy_core::policy::bulkhead;
+use seaworthy_core::target_group;
+use seaworthy_core::time::Instant;
+
+use super::ledger::{Ledger, Overdrawn};
+use super::rule::Rule;
+use super::sometimes::{Reached, Sometimes};
+use crate::world::{Arrival, Said, Tries, World};
+
+/// Watches the queue of a service and the policies of its routes.
+#[derive(Debug)]
+pub(super) struct Gates {
+    place: usize,
+    queue: Option<Queue>,
+    /// By route: the size of its bulkhead, if that stays.
+    bulkheads: Vec<Option<u32>>,
+    /// A task may be too busy for who is used to it.
+    is_limited: bool,
+    ledger: Ledger,
+    expected: Option<Expected>,
+    pub(super) reached: Reached,
+}
+
+/// Where a request goes that is just sent.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    /// Its client is used to this task,
+    task: TaskId,
+    /// which is surely asked.
+    must: bool,
+    /// As it is called once it is there.
+    call: Option<CallId>,
+}
+
+// === impl Gates ===
+
+impl Gates {
+    pub(super) fn new(place: usize, service: &Service) -> Self {
+        let routes = &service.call.routes;
+        let size = |bulkhead: &bulkhead::Config| match bulkhead {
+            bulkhead::Config::Fixed(size) => Some(*size),
+            bulkhead::Config::Adaptive(_) => None,
+        };
+        Self {
+            place,
+            queue: service.call.queue,
+            bulkheads: routes.iter().map(|r| r.guard.bulkhead.as_ref().and_then(size)).collect(),
+            is_limited: service.balancing.most_in_flight.is_some(),
+            ledger: Ledger::new(routes),
+            expected: None,
+            reached: Reached::default(),
+        }
+    }
+
+    /// Another gateway is there, which knows nothing.
+    pub(super) fn begin_anew(&mut self) {
+        self.ledger.begin_anew();
+    }
+
+    /// This comes now.
+    pub(super) fn expect(&mut self, world: &World, arrival: &Arrival) {
+        self.expected = arrival.preferred.map(|task| {
+            let seen = world.sightings(self.place);
+            let is_there = seen.of(task).is_some_and(|one| one.in_rotation);
+            // Nobody is on trial, or is to be.
+            let is_plain = seen.tasks.iter().all(|one| one.ejection.is_none());
+            Expected { task, must: is_there && is_plain && !self.is_limited, call: None }
+        });
+    }
+
+    /// Core and the gateway have said this at that moment.
+    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        self.check_cookie(said)?;
+        let overdrawn = |Overdrawn(what)| (Rule::Budget, format!("a {what} was not to be had"));
+        self.ledger.hear(at, said).map_err(overdrawn)
+    }
+
+    fn check_cookie(&mut self, said: &Said) -> Result<(), (Rule, String)> {
+        let Some(expected) = &mut self.expected else { return Ok(()) };
+        match said {
+            Said::Told(target_group::Input::Call(Input::Begin { call, .. })) => {
+                expected.call.get_or_insert(*call);
+            }
+            Said::Wanted(target_group::Action::Call(Action::Try { call, task, why, .. }))
+                if expected.call == Some(*call) && *why == Reason::First =>
+            {
+                let Expected { task: used_to, must, .. } = *expected;
+                self.reached.add_if(*task != used_to, Sometimes::Parted);
+                if must && *task != used_to {
+                    return Err((Rule::Cookie, format!("{task} was asked and not {used_to}")));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What has a bound keeps it.
+    pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
+        self.expected = None;
+        let queued = world.queued(self.place);
+        let most = self.queue.map_or(0, |queue| queue.most_calls);
+        self.reached.add_if(queued > 0, Sometimes::Waited);
+        self.reached.add_if(queued == most && queued > 0, Sometimes::QueueFull);
+        if queued > most {
+            return Err((Rule::Queue, format!("{queued} calls wait, allowed are {most}")));
+        }
+        let (mut open, mut closed) = (false, false);
+        for route in 0..self.bulkheads.len() {
+            let standing = world.standing(self.place, RouteId(route));
+            open |= matches!(standing.breaker, Some(State::Open { .. }));
+            closed |= standing.breaker == Some(State::Closed);
+            self.check_bulkhead(&standing, self.bulkheads[route])?;
+            self.check_budgets(world.now(), &standing, route)?;
+        }
+        self.reached.add_if(open && closed, Sometimes::RoutesApart);
+        self.check_tries(&world.tries(self.place))
+    }
+
+    fn check_bulkhead(
+        &mut self,
+        standing: &Standing,
+        size: Option<u32>,
+    ) -> Result<(), (Rule, String)> {
+        self.reached.add_if(Some(standing.running) == standing.limit, Sometimes::BulkheadFull);
+        self.reached.add_if(standing.abandoned > 0, Sometimes::Abandoned);
+        match size.filter(|size| standing.running > *size) {
+            None => Ok(()),
+            Some(size) => {
+                let what = format!("{} calls run, allowed are {size}", standing.running);
+                Err((Rule::Bulkhead, what))
+            }
+        }
+    }
+
+    /// They hold what they must, neither less nor more.
+    fn check_budgets(
+        &mut self,
+        now: Instant,
+        standing: &Standing,
+        route: usize,
+    ) -> Result<(), (Rule, String)> {
+        let (retries, hedges) = self.ledger.left(now, route);
+        self.reached.add_if(retries == Some(0), Sometimes::RetriesSpent);
+        self.reached.add_if(hedges == Some(0), Sometimes::HedgesSpent);
+        for (what, left, must) in
+            [("retries", standing.retries_left, retries), ("hedges", standing.hedges_left, hedges)]
+        {
+            if left != must {
+                return Err((Rule::Budget, format!("{left:?} {what} are left and not {must:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tries(&mut self, tries: &Tries) -> Result<(), (Rule, String)> {
+        self.reached.add_if(tries.retries > 0, Sometimes::Retried);
+        self.reached.add_if(tries.hedges > 0, Sometimes::Hedged);
+        self.reached.add_if(tries.won > 0, Sometimes::HedgeWon);
+        match tries.repeated {
+            0 => Ok(()),
+            repeated => Err((Rule::SentOnce, format!("{repeated} of them were"))),
+        }
+    }
+
+    /// Whether its breakers let everything pass.
+    pub(super) fn flows(&self, world: &mut World) -> bool {
+        (0..self.bulkheads.len()).all(|route| {
+            let breaker = world.standing(self.place, RouteId(route)).breaker;
+            breaker.is_none_or(|state| state == State::Closed)
+        })
+    }
+
+    /// What was held is given back.
+    pub(super) fn check_end(&self, world: &mut World) -> Result<(), (Rule, String)> {
+        let in_flight: u32 = world.sightings(self.place).tasks.iter().map(|t| t.in_flight).sum();
+        let queued = world.queued(self.place);
+        let routes = 0..self.bulkheads.len();
+        let standing = routes.map(|route| world.standing(self.place, RouteId(route)));
+        let held = standing.map(|one| (one.running, one.abandoned));
+        let (running, abandoned) = held.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        if (running, abandoned, in_flight, queued) == (0, 0, 0, 0) {
+            return Ok(());
+        }
+        let what = format!(
+            "{running} calls hold a place in the bulkhead, {abandoned} of them abandoned; {in_flight} are in \
+             flight, {queued} wait"
+        );
+        Err((Rule::GivenBack, what))
+    }
+}
