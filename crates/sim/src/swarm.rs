@@ -22,6 +22,7 @@ mod tally;
 mod tests;
 mod watch;
 mod words;
+mod zones;
 
 pub use draw::scenario;
 pub use rule::{Rule, Violation};

@@ -11,6 +11,7 @@ use seaworthy_core::record::{Cause, Decision, Record};
 
 use super::rule::Rule;
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
+use super::zones::{Zones, check_spread};
 use crate::world::World;
 
 /// Watches one service.
@@ -35,6 +36,7 @@ pub(super) struct Watch {
     by_hand: bool,
     /// A deployment is under way.
     deploys: bool,
+    zones: Zones,
     pub(super) queries_of_death: u32,
     pub(super) successes: u64,
     pub(super) gateways: u32,
@@ -62,6 +64,7 @@ impl Watch {
             most_deaths: route.hedge.map_or(2, |_| route.tries.max(2)),
             by_hand,
             deploys: false,
+            zones: Zones::default(),
             queries_of_death: 0,
             successes: 0,
             gateways: 1,
@@ -94,6 +97,7 @@ impl Watch {
         self.reached.note(record);
         let views = world.views(self.place);
         let serving = views.iter().filter(|view| view.is_in_rotation()).count() as u32;
+        self.reached.add_if(self.zones.is_lost(record, &views), Sometimes::ZoneLost);
         if matches!(record.cause, Cause::Died { .. }) {
             let missing = world.desired_count(self.place).saturating_sub(serving);
             self.reached.add_if(missing > 1, Sometimes::SecondFailure);
@@ -239,6 +243,11 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Its tasks have just come up.
+    pub(super) fn check_fill(&self, world: &World) -> Result<(), (Rule, String)> {
+        check_spread(&self.cluster.machines, &world.views(self.place))
     }
 
     /// What was held is given back.
