@@ -36,6 +36,7 @@ use crate::api::{Ask, Handle, Journal, Reply, Wall, server, socket};
 use crate::clients::{self, Clients};
 use crate::clock::{now, sleep_until};
 use crate::directory::{self, Directory};
+use crate::environment;
 use crate::messages::{Command, FromKeeper, ToKeeper};
 use crate::output::Outputs;
 use crate::ports::Ports;
@@ -293,7 +294,9 @@ impl Agent {
 
     fn carry_out(&mut self, place: usize, action: Action) {
         match action {
-            Action::Launch { task, revision, port } => self.launch(place, task, revision, port),
+            Action::Launch { task, revision, port, location } => {
+                self.launch(place, environment::About { task, revision, port, location });
+            }
             Action::Signal(task, signal) => self.keeper.tell(ToKeeper::Signal(task, signal)),
             Action::Publish(endpoints) => self.services[place].unpublished = Some(endpoints),
             Action::Record(record) => {

@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::cluster::plan::Revision;
+use seaworthy_core::cluster::spread::Location;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{ConfigError, Service, environment_file};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ const LONGEST: usize = 32 << 10;
 pub struct Environment(BTreeMap<String, String>);
 
 /// What a task is told about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// Which it is.
     pub task: TaskId,
@@ -32,6 +33,8 @@ pub struct About {
     pub revision: Revision,
     /// Where it is to listen.
     pub port: u16,
+    /// Where it is, if its service is spread over machines.
+    pub location: Option<Location>,
 }
 
 /// Why a task cannot have its environment.
@@ -95,6 +98,12 @@ impl Environment {
             ("SEAWORTHY_SERVICE".to_owned(), service.name.clone()),
             ("SEAWORTHY_REVISION".to_owned(), about.revision.to_string()),
         ]);
+        if let Some(location) = about.location {
+            all.extend([
+                ("SEAWORTHY_ZONE".to_owned(), location.zone().to_owned()),
+                ("SEAWORTHY_MACHINE".to_owned(), location.into()),
+            ]);
+        }
         let length = all.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
         if length > LONGEST { Err(Error::TooLong(length)) } else { Ok(Self(all)) }
     }

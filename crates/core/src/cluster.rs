@@ -11,6 +11,7 @@ pub mod limits;
 pub mod plan;
 pub mod reconciler;
 pub mod restarts;
+pub mod spread;
 mod task;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoints::TaskId;
+use spread::Location;
 
 /// How many tasks there are and how they come and go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub struct Config {
     pub restart_backoff: (Duration, Duration),
     /// Failing checks do not count against a task so long after its process started.
     pub health_grace: Duration,
+    /// On what its tasks are spread; nothing is said of where they are if there are none.
+    #[serde(default)]
+    pub machines: Vec<Location>,
     /// What a task may use.
     pub limits: limits::Limits,
     /// How a new revision takes the place of an old one.
@@ -57,7 +62,7 @@ pub struct Numbers {
 }
 
 /// One task, for whoever watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// The task.
     pub task: TaskId,
@@ -67,6 +72,9 @@ pub struct View {
     pub state: State,
     /// Where it listens, once that is known.
     pub port: Option<u16>,
+    /// Where it is, if its service is spread over machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 /// Where in its life a task is, for whoever watches.
@@ -191,6 +199,7 @@ mod tests {
                 deregistration_delay: Duration::ZERO,
                 restart_backoff: (Duration::ZERO, Duration::ZERO),
                 health_grace: Duration::ZERO,
+                machines: Vec::new(),
                 limits: limits::Limits::default(),
                 deployment: deployment::Config::default(),
                 autoscaling: None,

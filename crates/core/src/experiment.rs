@@ -27,7 +27,7 @@ use crate::health::Matcher;
 
 pub use arithmetic::outage;
 pub use cell::{Cell, NotACell, Selection};
-pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Which};
+pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Site, Which};
 pub use filling::Filling;
 pub use findings::{Calls, Findings};
 pub use link::LinkFault;

@@ -39,6 +39,8 @@ pub enum Stream {
     Scenario,
     /// How late a simulated machine is, and how slow.
     Machine,
+    /// Over which zones a swarm's services are spread, and which of them are lost.
+    Zones,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

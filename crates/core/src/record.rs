@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::autoscaler::Why;
 use crate::cluster::plan::Revision;
+use crate::cluster::spread::Location;
 use crate::endpoints::TaskId;
 use crate::health::Failing;
 use crate::health::passive::Fault;
@@ -91,6 +92,9 @@ pub enum Cause {
         want: u32,
         /// Time from this decision to the process, drawn by seed and ordinal.
         provisioning: Duration,
+        /// Where it comes, if its service is spread over machines.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<Location>,
     },
     /// More tasks than desired.
     Surplus {

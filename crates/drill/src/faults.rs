@@ -173,19 +173,19 @@ impl Faults {
         let at = now();
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
-                let meant = tasks.among(&watch.course.in_rotation_of(service));
+                let meant = watch.course.meant(&tasks, service);
                 let met = watch.end(how, meant).await?;
                 watch.course.inflict(at, fault, met);
             }
             FaultKind::Ask { service, tasks, path, .. } => {
-                let met = tasks.among(&watch.course.in_rotation_of(service));
+                let met = watch.course.meant(&tasks, service);
                 let addresses: Vec<_> =
                     met.iter().filter_map(|task| watch.address(*task)).collect();
                 let number = watch.course.inflict(at, fault, met);
                 self.proofs.spawn(async move { (number, ask(addresses, path).await) });
             }
             FaultKind::Task { service, tasks, fault: how } => {
-                let met = tasks.among(&watch.course.in_rotation_of(service));
+                let met = watch.course.meant(&tasks, service);
                 let victims = met.iter().filter_map(|task| self.victim(*task, watch)).collect();
                 let end = fault.end();
                 let number = watch.course.inflict(at, fault, met);

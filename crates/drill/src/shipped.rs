@@ -1,7 +1,7 @@
 //! The drill files that come with the program.
 
 /// Each with its name, which is that of its file.
-pub(crate) const ALL: [(&str, &str); 18] = [
+pub(crate) const ALL: [(&str, &str); 19] = [
     ("autoscaling", include_str!("../../../drills/autoscaling.toml")),
     ("bad-revisions", include_str!("../../../drills/bad-revisions.toml")),
     ("dead-dependency", include_str!("../../../drills/dead-dependency.toml")),
@@ -20,6 +20,7 @@ pub(crate) const ALL: [(&str, &str); 18] = [
     ("slow-dependency", include_str!("../../../drills/slow-dependency.toml")),
     ("stateful-cart", include_str!("../../../drills/stateful-cart.toml")),
     ("together", include_str!("../../../drills/together.toml")),
+    ("zones", include_str!("../../../drills/zones.toml")),
 ];
 
 /// The drill of this name.

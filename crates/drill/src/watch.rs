@@ -127,7 +127,7 @@ impl Watch {
         if let Some(why) = update.error {
             return self.course.refused(&why);
         }
-        let views: Vec<_> = update.tasks.iter().map(|task| task.view).collect();
+        let views: Vec<_> = update.tasks.iter().map(|task| task.view.clone()).collect();
         self.course.observe(update.at, &views, &update.records);
         self.records.extend(update.records);
         self.processes =

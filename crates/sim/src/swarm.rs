@@ -28,6 +28,7 @@ mod tally;
 mod tests;
 mod watch;
 mod words;
+mod zones;
 
 pub use draw::scenario;
 pub use rule::{Rule, Violation};

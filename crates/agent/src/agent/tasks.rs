@@ -11,7 +11,7 @@ use super::managed::{self, Managed};
 use super::{Agent, ROUND};
 use crate::api::types::LogLine;
 use crate::clock::now;
-use crate::environment::{About as Variables, Environment};
+use crate::environment::{About, Environment};
 use crate::messages::{Spawn, ToKeeper};
 use crate::say::say;
 
@@ -25,31 +25,25 @@ struct Teller<'a> {
 // === impl Agent ===
 
 impl Agent {
-    pub(super) fn launch(&mut self, place: usize, task: TaskId, revision: u32, port: u16) {
-        self.ports.release(port);
+    pub(super) fn launch(&mut self, place: usize, about: About) {
+        let task = about.task;
+        self.ports.release(about.port);
         let log = self.outputs.open(task).unwrap_or_else(|error| {
             say(format_args!("agent: the output of {task} cannot be read: {error}"));
             self.outputs.path(task)
         });
-        match self.spawn(place, task, revision, port, log) {
+        match self.spawn(place, about, log) {
             Ok(spawn) => self.keeper.tell(ToKeeper::Spawn(Box::new(spawn))),
             Err(why) => self.drive(place, Some(Event::NotLaunched(task, why))),
         }
         self.offer_port(place);
     }
 
-    fn spawn(
-        &mut self,
-        place: usize,
-        task: TaskId,
-        revision: u32,
-        port: u16,
-        log: PathBuf,
-    ) -> Result<Spawn, String> {
-        let service = &self.services[place].revisions.of(revision).service;
+    fn spawn(&mut self, place: usize, about: About, log: PathBuf) -> Result<Spawn, String> {
+        let task = about.task;
+        let service = &self.services[place].revisions.of(about.revision).service;
         let directory = service.directory.clone();
         let here = directory.as_deref().unwrap_or(Path::new("."));
-        let about = Variables { task, revision, port };
         let environment = Environment::of(service, &self.urls, about, here);
         let environment = environment.map_err(|error| error.to_string())?;
         let command = service.command.clone();

@@ -55,6 +55,7 @@ impl Agent {
                     task,
                     revision: seen.view.revision,
                     state: seen.view.state,
+                    machine: seen.view.location.map(String::from),
                     port: seen.view.port,
                     pid: seen.process.map(|process| process.pid),
                     age_seconds: seen.process.map_or(0, |p| now().since(p.started()).as_secs()),

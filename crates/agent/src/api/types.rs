@@ -110,6 +110,9 @@ pub struct TaskView {
     /// Where in its life it is.
     #[schemars(schema_with = "super::openapi::states")]
     pub state: State,
+    /// Where it is: `zone/machine` or `zone`; only if its service is spread over machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// Where it listens, once that is known.
     pub port: Option<u16>,
     /// Its process id, once it has a process.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-const ABOUT: About = About { task: TaskId(4), revision: 2, port: 8080 };
+const ABOUT: About = About { task: TaskId(4), revision: 2, port: 8080, location: None };
 
 /// A service with these variables, files and secrets.
 fn service(variables: &[(&str, &str)], files: &[&str], secrets: &[(&str, &str)]) -> Service {
@@ -63,6 +63,15 @@ fn later_ones_win_and_relative_paths_are_meant_from_the_directory() {
     let found = made.variables().iter().map(|(name, value)| (name.as_str(), value.as_str()));
     assert_eq!(found.collect::<Vec<_>>(), expected);
     assert!(!format!("{made:?}").contains("hidden"), "{made:?}");
+}
+
+#[test]
+fn a_task_that_is_somewhere_is_told_where() {
+    let about = About { location: "a/1".parse().ok(), ..ABOUT };
+    let made = Environment::of(&service(&[], &[], &[]), &BTreeMap::new(), about, Path::new("."));
+    let made = made.unwrap();
+    let told = ["SEAWORTHY_ZONE", "SEAWORTHY_MACHINE"].map(|name| made.variables()[name].as_str());
+    assert_eq!(told, ["a", "a/1"]);
 }
 
 #[test]

@@ -219,6 +219,7 @@ fn tasks() -> Vec<TaskView> {
         task: TaskId(task),
         revision,
         state,
+        machine: None,
         port,
         pid: port.map(|port| u32::from(port) + 1),
         age_seconds: u64::from(task) * 100,

@@ -5,6 +5,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+use super::spread::Location;
 use crate::endpoints::TaskId;
 use crate::record::Cause;
 use count::Count;
@@ -46,12 +47,14 @@ pub struct Observed {
 }
 
 /// One task, as far as planning goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The task.
     pub task: TaskId,
     /// Its revision.
     pub revision: Revision,
+    /// Where it is, if that is said.
+    pub location: Option<Location>,
     /// How it stands.
     pub standing: Standing,
     /// If it is failing, whether it has been so for long enough to be no passing weakness.
@@ -135,9 +138,9 @@ pub enum Waiting {
 /// Starts come first and are bounded by the ceiling, which counts every task that is not gone: first
 /// tasks of old revisions that died and without which the floor does not hold, then new ones. Then
 /// tasks retire: of an old revision as far as the floor allows, those that are to be replaced and
-/// are, surplus ones, and failing ones once they are replaced. A task is only retired *before* it is
-/// replaced where the ceiling leaves no room for its replacement, one at a time, and none for failing
-/// while everyone looks bad, or has only just begun to.
+/// are, surplus ones from the fullest zone, and failing ones once they are replaced. A task is only
+/// retired *before* it is replaced where the ceiling leaves no room for its replacement, one at a time,
+/// and none for failing while everyone looks bad, or has only just begun to.
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let count = Count { desired, tasks: &observed.tasks };
     let mut plan = Plan::default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Replace, Revision, Seen, Standing};
+use super::spread::Location;
 use super::{Config, State, View};
 use crate::endpoints::{Endpoint, Health, Inherited, Sightings, TaskId, Wanted};
 use crate::health::passive::Ejection;
@@ -21,6 +22,9 @@ const PERSISTENT: u32 = 5;
 pub(super) struct Task {
     pub(super) id: TaskId,
     pub(super) revision: Revision,
+    /// Where it is, if its service was spread over machines when it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) location: Option<Location>,
     pub(super) phase: Phase,
     /// The verdicts last seen.
     pub(super) verdict: Inherited,
@@ -86,10 +90,17 @@ pub(super) enum Phase {
 
 impl Task {
     /// One that is to start then.
-    pub(super) fn new(id: TaskId, revision: Revision, until: Instant, must_settle: bool) -> Self {
+    pub(super) fn new(
+        id: TaskId,
+        revision: Revision,
+        location: Option<Location>,
+        until: Instant,
+        must_settle: bool,
+    ) -> Self {
         Self {
             id,
             revision,
+            location,
             phase: Phase::Provisioning { until },
             verdict: Health::Initial.into(),
             passed: false,
@@ -121,7 +132,8 @@ impl Task {
             Phase::Running { since, .. } => self.running(now, since, config),
         };
         let lasting = self.lasts(config).is_some_and(|at| at <= now) || self.is_over(now, config);
-        Seen { task: self.id, revision: self.revision, standing, lasting, replace: self.replace }
+        let (task, revision, replace) = (self.id, self.revision, self.replace);
+        Seen { task, revision, location: self.location.clone(), standing, lasting, replace }
     }
 
     /// When its failing checks are no passing weakness any more. What must work for so long to be
@@ -168,7 +180,8 @@ impl Task {
             Phase::Draining { port, .. } => (State::Draining, Some(port)),
             Phase::Stopping { port, .. } => (State::Stopping, Some(port)),
         };
-        View { task: self.id, revision: self.revision, state, port }
+        let location = self.location.clone();
+        View { task: self.id, revision: self.revision, state, port, location }
     }
 
     pub(super) fn endpoint(&self) -> Option<Endpoint> {

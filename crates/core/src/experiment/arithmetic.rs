@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Configuration, Fault, Schedule, Which};
+use super::{Configuration, Fault, Schedule};
 
 /// What takes tasks of a service.
 #[derive(Clone, Copy, Debug)]
 enum Taking {
-    /// A fault ends these.
-    Ended(Which),
+    /// A fault ends so many.
+    Ended(u32),
     /// A deployment retires as many as leave this one to serve.
     DownTo(u32),
 }
@@ -37,7 +37,7 @@ pub fn outage(
     let count = service.cluster.desired_count;
     let taking = |fault: &Fault| match fault.deploys() {
         Some(of) if of == entry => Some(Taking::DownTo(service.cluster.floor())),
-        _ => fault.ends(entry).map(Taking::Ended),
+        _ => fault.ends(entry).map(|tasks| Taking::Ended(tasks.count(&service.cluster))),
     };
     let faults = schedule.faults.iter().filter_map(|fault| Some((fault.at, taking(fault)?)));
     let faults: Vec<_> = faults.collect();
@@ -76,9 +76,7 @@ impl Taking {
     /// How many of those that serve.
     fn of(self, serving: u32) -> u32 {
         match self {
-            Self::Ended(Which::All) => serving,
-            Self::Ended(Which::Oldest(tasks)) => tasks.min(serving),
-            Self::Ended(Which::Task(_)) => serving.min(1),
+            Self::Ended(tasks) => tasks.min(serving),
             Self::DownTo(floor) => serving.saturating_sub(floor),
         }
     }
@@ -91,7 +89,7 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     /// Stops of so many tasks, at these seconds.
-    fn down(count: u32, stops: &[(u64, Which)]) -> [u64; 2] {
+    fn down(count: u32, stops: &[(u64, u32)]) -> [u64; 2] {
         let taking: Vec<_> = stops.iter().map(|(at, tasks)| (*at, Taking::Ended(*tasks))).collect();
         down_by(count, &taking)
     }
@@ -103,26 +101,26 @@ mod tests {
 
     #[test]
     fn the_report_s_matrix() {
-        let one_by_one = [(20, Which::Oldest(1)), (50, Which::Oldest(1))];
+        let one_by_one = [(20, 1), (50, 1)];
         assert_eq!(down(2, &one_by_one[..1]), [0, 0]);
         assert_eq!(down(2, &one_by_one), [30, 65]);
         assert_eq!(down(3, &one_by_one), [0, 0]);
-        assert_eq!(down(2, &[(20, Which::All)]), [60, 95]);
-        assert_eq!(down(3, &[(20, Which::Oldest(3))]), [60, 95]);
+        assert_eq!(down(2, &[(20, 2)]), [60, 95]);
+        assert_eq!(down(3, &[(20, 3)]), [60, 95]);
     }
 
     #[test]
     fn a_stop_after_the_window_takes_the_replacement_or_not() {
         // The second stop falls between the quickest and the slowest replacement of the first.
-        let stops = [(20, Which::Oldest(1)), (100, Which::Oldest(1))];
+        let stops = [(20, 1), (100, 1)];
         assert_eq!(down(2, &stops), [0, 15]);
-        assert_eq!(down(2, &[(20, Which::Oldest(1)), (200, Which::Oldest(1))]), [0, 0]);
+        assert_eq!(down(2, &[(20, 1), (200, 1)]), [0, 0]);
     }
 
     /// With as many as the floor left, a death takes one more, and the floor asks nobody.
     #[test]
     fn one_dies_in_a_deployment() {
-        let one = Taking::Ended(Which::Oldest(1));
+        let one = Taking::Ended(1);
         let dies = |count, floor| down_by(count, &[(20, Taking::DownTo(floor)), (20, one)]);
         assert_eq!(dies(2, 1), [60, 95]);
         assert_eq!([dies(2, 2), dies(3, 2), dies(3, 3)], [[0, 0]; 3]);

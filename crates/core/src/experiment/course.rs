@@ -87,6 +87,7 @@ impl Course {
         for view in views {
             let life = self.lives.entry(view.task).or_default();
             life.revision = view.revision;
+            life.location.clone_from(&view.location);
             life.stage(now, view.state.into());
         }
         for (task, life) in &mut self.lives {
@@ -155,6 +156,16 @@ impl Course {
     /// The same, of the service at `place`.
     pub fn in_rotation_of(&self, place: usize) -> Vec<TaskId> {
         self.in_rotation().into_iter().filter(|task| self.is_of(*task, place)).collect()
+    }
+
+    /// Whom of the service at `place` a fault on these tasks meets now.
+    pub fn meant(&self, tasks: &Which, place: usize) -> Vec<TaskId> {
+        self.among(tasks, &self.in_rotation_of(place))
+    }
+
+    fn among(&self, tasks: &Which, in_rotation: &[TaskId]) -> Vec<TaskId> {
+        let located = |task: &TaskId| (*task, self.lives[task].location.as_ref());
+        tasks.among(&in_rotation.iter().map(located).collect::<Vec<_>>())
     }
 
     /// Who of the service at `place` could get requests when the load began, in ascending order.
@@ -274,18 +285,21 @@ impl Course {
     /// Why a fault at `at` met nobody.
     fn why_nobody(&self, fault: &Fault, at: Instant) -> String {
         let stages = || self.lives().filter_map(|(task, life)| Some((task, life.stage_at(at)?)));
-        let FaultKind::End { service, tasks, .. } = fault.kind else { return String::new() };
+        let FaultKind::End { service, tasks, .. } = &fault.kind else { return String::new() };
         let serving = stages()
-            .filter(|(task, stage)| *stage == Stage::InRotation && self.is_of(*task, service));
+            .filter(|(task, stage)| *stage == Stage::InRotation && self.is_of(*task, *service));
         let in_rotation: Vec<TaskId> = serving.map(|(task, _)| task).collect();
-        if !tasks.among(&in_rotation).is_empty() {
+        if !self.among(tasks, &in_rotation).is_empty() {
             return "a process that it was meant for had ended by itself".to_owned();
         }
         match tasks {
-            Which::Task(task) if stages().any(|(other, _)| other == task) => {
+            Which::Task(task) if stages().any(|(other, _)| other == *task) => {
                 format!("{task} was not in rotation")
             }
             Which::Task(task) => format!("there was no {task}"),
+            Which::In(_) => {
+                format!("none of the {} in rotation was there", in_rotation.len())
+            }
             Which::All | Which::Oldest(_) => {
                 let count = in_rotation.len();
                 let were = if count == 1 { "task was" } else { "tasks were" };

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::model::Program;
 use super::{LinkFault, TaskFault};
+use crate::cluster::Config;
+use crate::cluster::spread::{self, Location};
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -127,7 +129,7 @@ pub enum Ending {
 }
 
 /// Which tasks a fault meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
     /// So many of those in rotation, the oldest first.
     Oldest(u32),
@@ -135,6 +137,18 @@ pub enum Which {
     All,
     /// This one.
     Task(TaskId),
+    /// All in rotation there.
+    In(Site),
+}
+
+/// What tasks can have in common: `{ zone = "a" }`, `{ machine = "a/1" }`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Site {
+    /// A zone.
+    Zone(String),
+    /// A machine.
+    Machine(Location),
 }
 
 // === impl Fault ===
@@ -146,9 +160,9 @@ impl Fault {
     }
 
     /// Which tasks of `service` it ends, if any.
-    pub fn ends(&self, of: usize) -> Option<Which> {
-        match self.kind {
-            FaultKind::End { service, tasks, .. } if service == of => Some(tasks),
+    pub fn ends(&self, of: usize) -> Option<&Which> {
+        match &self.kind {
+            FaultKind::End { service, tasks, .. } if *service == of => Some(tasks),
             _ => None,
         }
     }
@@ -176,23 +190,45 @@ impl Fault {
 // === impl Which ===
 
 impl Which {
-    /// The tasks meant, of those in rotation (in ascending order). Empty if the fault cannot be
-    /// done as said.
-    pub fn among(self, in_rotation: &[TaskId]) -> Vec<TaskId> {
+    /// The tasks meant, of those in rotation (in ascending order, each with where it is). Empty if the
+    /// fault cannot be done as said.
+    pub fn among(&self, in_rotation: &[(TaskId, Option<&Location>)]) -> Vec<TaskId> {
+        let those = |is_meant: &dyn Fn(TaskId, Option<&Location>) -> bool| {
+            let meant = in_rotation.iter().filter(|(task, at)| is_meant(*task, *at));
+            meant.map(|(task, _)| *task).collect::<Vec<_>>()
+        };
         match self {
-            Self::Oldest(count) if in_rotation.len() < count as usize => Vec::new(),
-            Self::Oldest(count) => in_rotation[..count as usize].to_vec(),
-            Self::All => in_rotation.to_vec(),
-            Self::Task(task) => in_rotation.iter().copied().filter(|t| *t == task).collect(),
+            Self::Oldest(count) if in_rotation.len() < *count as usize => Vec::new(),
+            Self::Oldest(count) => {
+                in_rotation[..*count as usize].iter().map(|(task, _)| *task).collect()
+            }
+            Self::All => those(&|_, _| true),
+            Self::Task(meant) => those(&|task, _| task == *meant),
+            Self::In(site) => those(&|_, at| at.is_some_and(|at| site.has(at))),
         }
     }
 
-    /// How many tasks of a fleet of `count` are meant.
-    pub fn count(self, count: u32) -> u32 {
+    /// How many tasks of a service are meant when it is whole.
+    pub fn count(&self, service: &Config) -> u32 {
         match self {
-            Self::Oldest(tasks) => tasks,
-            Self::All => count,
+            Self::Oldest(tasks) => *tasks,
+            Self::All => service.desired_count,
             Self::Task(_) => 1,
+            Self::In(site) => {
+                let tasks = spread::of(&service.machines, service.desired_count);
+                tasks.iter().filter(|location| site.has(location)).count() as u32
+            }
+        }
+    }
+}
+
+// === impl Site ===
+
+impl Site {
+    fn has(&self, location: &Location) -> bool {
+        match self {
+            Self::Zone(zone) => location.zone() == zone,
+            Self::Machine(machine) => location == machine,
         }
     }
 }
@@ -264,6 +300,16 @@ impl fmt::Display for Which {
             Self::Oldest(count) => write!(f, "{count} tasks"),
             Self::All => write!(f, "all tasks"),
             Self::Task(task) => write!(f, "{task}"),
+            Self::In(site) => write!(f, "{site}"),
+        }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zone(zone) => write!(f, "zone {zone}"),
+            Self::Machine(machine) => write!(f, "machine {machine}"),
         }
     }
 }

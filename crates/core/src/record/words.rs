@@ -50,11 +50,12 @@ impl fmt::Display for Decision {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { have, want, provisioning } if provisioning.is_zero() => {
-                write!(f, "{have} of {want} tasks")
-            }
-            Self::Missing { have, want, provisioning } => {
-                write!(f, "{have} of {want} tasks, process in {}", Short(*provisioning))
+            Self::Missing { have, want, provisioning, location } => {
+                write!(f, "{have} of {want} tasks")?;
+                if !provisioning.is_zero() {
+                    write!(f, ", process in {}", Short(*provisioning))?;
+                }
+                location.as_ref().map_or(Ok(()), |location| write!(f, ", on {location}"))
             }
             Self::Surplus { have, want } => write!(f, "{have} tasks, {want} wanted"),
             Self::OldRevision => write!(f, "not of the desired revision"),

@@ -10,6 +10,7 @@ use seaworthy_core::cluster::deployment::{self, Breaker, Canary, State};
 use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::plan::Waiting;
 use seaworthy_core::cluster::reconciler::Event;
+use seaworthy_core::cluster::spread::Location;
 use seaworthy_core::endpoints::{Endpoints, Health, Sighting, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
 use seaworthy_core::time::Instant;
@@ -89,10 +90,17 @@ fn deployment() -> impl Strategy<Value = deployment::Config> {
     )
 }
 
+fn machines() -> impl Strategy<Value = Vec<Location>> {
+    let names = prop::sample::select(vec!["", "a b", "a/1 a/2 b", "a/1 b/1 a/2 b/2 c"]);
+    names.prop_map(|names| {
+        names.split_whitespace().map(|name| name.parse().expect("a machine")).collect()
+    })
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let movable = |c: &Config| c.ceiling() > c.desired_count || c.floor() < c.desired_count;
-    ((1..6u32, 0..=100u32, 100..=250u32, 0..30u64), deployment(), 0..3u64)
-        .prop_map(|(tasks, deployment, grace)| {
+    ((1..6u32, 0..=100u32, 100..=250u32, 0..30u64), deployment(), 0..3u64, machines())
+        .prop_map(|(tasks, deployment, grace, machines)| {
             let (desired_count, minimum_healthy_percent, maximum_percent, provisioning) = tasks;
             Config {
                 desired_count,
@@ -104,6 +112,7 @@ fn config() -> impl Strategy<Value = Config> {
                 deregistration_delay: Duration::from_secs(5),
                 restart_backoff: (Duration::from_secs(1), Duration::from_secs(20)),
                 health_grace: Duration::from_secs(grace),
+                machines,
                 limits: Limits::default(),
                 deployment,
                 autoscaling: None,
@@ -332,6 +341,28 @@ proptest! {
         prop_assert!(!deployment.state.is_under_way(), "{deployment:?} {told:?}");
         prop_assert_eq!(world.serving(), world.reconciler.desired_count());
         prop_assert_eq!(world.processes.len() as u32, world.reconciler.desired_count());
+    }
+
+    /// However uneven it has become: each revision is spread anew.
+    #[test]
+    fn a_deployment_spreads_evenly(
+        config in config(),
+        seed in any::<u64>(),
+        faults in prop::collection::vec((0..8_000u64, fault()), 0..16),
+    ) {
+        let mut watched = Watched::after(&config, seed, faults);
+        watched.heal();
+        watched.run(Duration::from_secs(900));
+        watched.inflict(&Fault::Deploy(None));
+        watched.run(Duration::from_secs(900));
+
+        let views = watched.world.reconciler.views();
+        let zones = config.machines.iter().map(|machine| {
+            let in_it = |location: &Location| location.zone() == machine.zone();
+            views.iter().filter(|view| view.location.as_ref().is_some_and(in_it)).count()
+        });
+        let (fewest, most) = (zones.clone().min(), zones.max());
+        prop_assert!(most <= fewest.map(|fewest| fewest + 1), "{views:?}");
     }
 
     #[test]

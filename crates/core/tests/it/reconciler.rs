@@ -199,6 +199,7 @@ fn config(desired_count: u32) -> Config {
         deregistration_delay: Duration::from_secs(20),
         restart_backoff: (Duration::from_secs(600), Duration::from_secs(600)),
         health_grace: Duration::ZERO,
+        machines: Vec::new(),
         limits: Limits::default(),
         deployment: deployment::Config::default(),
         autoscaling: None,

@@ -233,6 +233,11 @@ fn a_service_that_is_taken_down() {
 }
 
 #[test]
+fn a_service_that_is_spread_over_zones() {
+    check("zones.txt");
+}
+
+#[test]
 fn a_task_in_its_grace() {
     check("grace.txt");
 }
@@ -260,7 +265,8 @@ fn check(name: &str) {
 }
 
 /// `fleet 2 tasks, 100 % to 200 %, provisioning 60s..90s`, and by choice `, settle 10s`, `, quiet 10s`,
-/// `, canary 25 % for 30s`, `, alarm 5 % and 500ms over 10s`, `, soft 100`, `, memory 200`
+/// `, canary 25 % for 30s`, `, alarm 5 % and 500ms over 10s`, `, soft 100`, `, memory 200`,
+/// `, machines a/1 a/2 b`
 fn config(line: &str) -> Config {
     let mut parts = line.split(", ");
     let mut fleet = String::new();
@@ -278,6 +284,7 @@ fn config(line: &str) -> Config {
         deregistration_delay: seconds(20),
         restart_backoff: (seconds(1), seconds(300)),
         health_grace: Duration::ZERO,
+        machines: Vec::new(),
         limits: Limits::default(),
         deployment: deployment::Config {
             settle: Duration::ZERO,
@@ -293,6 +300,10 @@ fn config(line: &str) -> Config {
 fn choice(config: &mut Config, part: &str) {
     let deployment = &mut config.deployment;
     match (part.split(' ').next(), &numbers(part)[..]) {
+        (Some("machines"), _) => {
+            let names = part.split(' ').skip(1);
+            config.machines = names.map(|name| name.parse().expect("a machine")).collect();
+        }
         (Some("settle"), [settle]) => deployment.settle = seconds(*settle),
         (Some("quiet"), [quiet]) => deployment.quiet = seconds(*quiet),
         (Some("grace"), [grace]) => config.health_grace = seconds(*grace),

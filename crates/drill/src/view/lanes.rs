@@ -104,7 +104,10 @@ pub(super) mod tests {
         let begin = Instant::from_nanos(7_000_000_000);
         let mut course = Course::of(1);
         let mut observe = |millis: u64, tasks: &[(u32, State)]| {
-            let view = |&(task, state)| View { task: TaskId(task), revision: 1, state, port: None };
+            let view = |&(task, state)| {
+                let location = None;
+                View { task: TaskId(task), revision: 1, state, port: None, location }
+            };
             let views: Vec<View> = tasks.iter().map(view).collect();
             course.observe(begin + Duration::from_millis(millis), &views, &[]);
         };

@@ -44,7 +44,7 @@ fn missing(service: &Service, ourselves: &Path) -> Vec<Finding> {
     let Some(program) = service.command.first() else { return Vec::new() };
     let directory = service.directory.as_deref();
     let found = find_program(program, ourselves, directory).map(drop);
-    let about = About { task: TaskId(1), revision: 1, port: 0 };
+    let about = About { task: TaskId(1), revision: 1, port: 0, location: None };
     let here = directory.unwrap_or(Path::new("."));
     let read = Environment::of(service, &BTreeMap::new(), about, here).map(drop);
     let read = read.map_err(|error| error.to_string());

@@ -101,11 +101,13 @@ pub(crate) fn deployment(of: &DeploymentView) -> String {
 fn tasks(tasks: &[TaskView]) -> String {
     let head =
         ["TASK", "SERVICE", "REVISION", "STATE", "PORT", "PID", "AGE", "CPU", "MEMORY", "LIMITS"];
+    let are_spread = tasks.iter().any(|task| task.machine.is_some());
+    let head: Vec<&str> = head.into_iter().chain(are_spread.then_some("MACHINE")).collect();
     let mut table = Table::new(&head);
     let mut sorted: Vec<_> = tasks.iter().collect();
     sorted.sort_by_key(|task| (&task.service, task.task));
     for task in sorted {
-        table.row([
+        let cells = [
             cell(PLAIN, task.task),
             cell(PLAIN, &task.service),
             cell(PLAIN, task.revision),
@@ -116,7 +118,9 @@ fn tasks(tasks: &[TaskView]) -> String {
             known(task.cpu.map(cpu)),
             known(task.memory.map(memory)),
             known(task.limits.as_ref()),
-        ]);
+        ];
+        let machine = are_spread.then(|| known(task.machine.as_ref()));
+        table.row(cells.into_iter().chain(machine));
     }
     table.render()
 }

@@ -80,7 +80,7 @@ impl Run<'_> {
     fn inflict(&mut self, now: Instant, fault: Fault) {
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
+                let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
                 self.course.inflict(now, fault, met.clone());
                 for task in met {
@@ -93,7 +93,7 @@ impl Run<'_> {
                 }
             }
             FaultKind::Task { service, tasks, fault: how } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
+                let met = self.course.meant(&tasks, service);
                 let over = self.over(&fault);
                 let number = self.course.inflict(now, fault, met.clone());
                 for task in &met {
@@ -126,7 +126,7 @@ impl Run<'_> {
                 self.world.deploy(service, cluster, program);
             }
             FaultKind::Ask { service, tasks, model: Some(program), .. } => {
-                let met = tasks.among(&self.course.in_rotation_of(service));
+                let met = self.course.meant(&tasks, service);
                 let program = self.on_machine(service, program);
                 for task in &met {
                     self.world.become_like(*task, program, Strain::default());

@@ -167,8 +167,19 @@ impl<'a> Fate<'a> {
             }
             ToService::Rollback => world.tell(place, reconciler::Event::Rollback),
             ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
+            ToService::LoseZone(nth) => self.lose_zone(world, place, nth),
         }
         None
+    }
+
+    fn lose_zone(&self, world: &mut World, place: usize, nth: u32) {
+        let machines = &self.fleet.services[place].cluster.machines;
+        let Some(turn) = (nth as usize).checked_rem(machines.len()) else { return };
+        for view in world.views(place) {
+            if view.location.is_some_and(|location| location.zone() == machines[turn].zone()) {
+                world.kill(view.task);
+            }
+        }
     }
 
     fn disturb(

@@ -16,6 +16,7 @@ in_words! {
         PlannedIsHarmless: "no request fails of what people do on purpose",
         Floor: "our own retirements keep the floor",
         Ceiling: "our own starts keep the ceiling",
+        Spread: "when a fleet has come up, no zone has two tasks more than another one",
         OneTask: "a number names one task",
         Drained: "a task that is told to go as drained has nothing in flight and gets nothing",
         FirstCheck: "no task answers before a check of it has passed",

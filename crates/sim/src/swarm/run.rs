@@ -122,7 +122,8 @@ impl Run<'_> {
                 return self.fail(Rule::ComesUp, what);
             }
         }
-        Ok(())
+        let mut checks = self.watches.iter().map(|watch| watch.check_fill(&self.world));
+        checks.try_for_each(|check| check.or_else(|(rule, what)| self.fail(rule, what)))
     }
 
     fn safety(&mut self, fate: &mut Fate<'_>) -> Result<(), Violation> {

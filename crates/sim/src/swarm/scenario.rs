@@ -116,6 +116,8 @@ pub enum ToService {
     Rollback,
     /// Another number of tasks.
     Scale(u32),
+    /// SIGKILL to all its tasks in one of its zones, that of the machine whose turn it is.
+    LoseZone(u32),
 }
 
 /// What is wrong with a new program.

@@ -15,6 +15,7 @@ use super::gates::Gates;
 use super::rule::Rule;
 use super::scenario::{Flaw, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
+use super::zones::{Zones, check_spread};
 use crate::world::{Said, World};
 
 /// Watches one service.
@@ -39,6 +40,7 @@ pub(super) struct Watch {
     by_hand: bool,
     /// A deployment is under way.
     deploys: bool,
+    zones: Zones,
     pub(super) queries_of_death: u32,
     reached: Reached,
 }
@@ -67,6 +69,7 @@ impl Watch {
             leaks: happenings.iter().any(leaks),
             by_hand: happenings.iter().any(|what| matches!(what, ToService::Scale(_))),
             deploys: false,
+            zones: Zones::default(),
             queries_of_death: 0,
             reached: Reached::default(),
         }
@@ -105,6 +108,7 @@ impl Watch {
         self.reached.note(record);
         let views = world.views(self.place);
         let serving = views.iter().filter(|view| view.is_in_rotation()).count() as u32;
+        self.reached.add_if(self.zones.is_lost(record, &views), Sometimes::ZoneLost);
         if matches!(record.cause, Cause::Died { .. }) {
             let missing = world.desired_count(self.place).saturating_sub(serving);
             self.reached.add_if(missing > 1, Sometimes::SecondFailure);
@@ -219,6 +223,11 @@ impl Watch {
     /// Whether no breaker holds anything back.
     pub(super) fn flows(&self, world: &mut World) -> bool {
         self.gates.flows(world) && self.calling.as_ref().is_none_or(|calling| calling.flows(world))
+    }
+
+    /// Its tasks have just come up.
+    pub(super) fn check_fill(&self, world: &World) -> Result<(), (Rule, String)> {
+        check_spread(&self.cluster.machines, &world.views(self.place))
     }
 
     /// What was held is given back.

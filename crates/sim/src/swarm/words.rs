@@ -135,6 +135,9 @@ impl fmt::Display for Happening {
                     }
                     ToService::Rollback => write!(f, "is rolled back by hand"),
                     ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
+                    ToService::LoseZone(nth) => {
+                        write!(f, "loses all tasks in the zone of a machine (turn {nth})")
+                    }
                 }
             }
             Self::Partition(lasts) => {

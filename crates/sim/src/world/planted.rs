@@ -32,6 +32,7 @@ in_words! {
         HealthyUnseen: "A new task is taken for healthy before its first check (HAProxy #51, kamal-proxy)",
         NewGatewayIsSilent: "Verdicts of the last gateway do not reach the agent: nothing is ever heard of it again",
         NoFloor: "Deployments leave nothing",
+        OneMachine: "All tasks come to the same machine",
         HigherCeiling: "Starts go beyond the ceiling",
         LongerQueue: "More calls wait than may",
         LargerBulkhead: "More calls run than may",
@@ -67,6 +68,7 @@ impl Planted {
     fn change(self, service: &mut Service) {
         match self {
             Self::NoFloor => service.cluster.minimum_healthy_percent = 0,
+            Self::OneMachine => service.cluster.machines.truncate(1),
             Self::HigherCeiling => service.cluster.maximum_percent += 100,
             Self::LongerQueue => {
                 service.call.queue.iter_mut().for_each(|queue| queue.most_calls += 1);

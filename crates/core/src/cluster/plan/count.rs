@@ -152,7 +152,8 @@ impl Count<'_> {
         plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay)));
     }
 
-    /// When enough serve, those that do not yet are too many, and then the youngest.
+    /// When enough serve, those that do not yet are too many, and then the youngest, of the fullest zone if
+    /// they are spread.
     pub(super) fn retire_surplus(&self, plan: &mut Plan, spare: &mut u32) {
         let (have, want) = (self.good(true), self.desired.new);
         let Some(too_many) = self.count(true, Serving).checked_sub(want) else { return };
@@ -162,11 +163,24 @@ impl Count<'_> {
             let idle = self.staying(true, Coming).chain(self.staying(true, Unsettled));
             plan.steps.extend(idle.map(retire));
         }
-        let youngest = self.staying(true, Serving).rev().take(too_many.min(*spare) as usize);
-        plan.steps.extend(youngest.map(retire));
+        plan.steps.extend(self.fullest_first(too_many.min(*spare)).into_iter().map(retire));
         let must_stay = too_many.saturating_sub(*spare);
         *spare = spare.saturating_sub(too_many);
         plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay)));
+    }
+
+    /// So many of those that serve and stay: each from the zone that is the fullest by then, there from the
+    /// fullest machine, and among equals the youngest.
+    fn fullest_first(&self, count: u32) -> Vec<TaskId> {
+        let serving = |t: &&Seen| t.standing == Serving && t.replace.is_none();
+        let mut left: Vec<&Seen> = self.of(true).filter(serving).collect();
+        let one = |_| {
+            let tasks: Vec<_> = left.iter().filter_map(|seen| seen.location.clone()).collect();
+            let load = |n: &usize| left[*n].location.as_ref().map(|location| location.load(&tasks));
+            let fullest = (0..left.len()).max_by_key(load)?;
+            Some(left.remove(fullest).task)
+        };
+        (0..count).filter_map(one).collect()
     }
 
     pub(super) fn retire_failing(&self, plan: &mut Plan, no_room: bool) {

@@ -8,6 +8,7 @@ fn observed(tasks: &str) -> Observed {
     let seen = |(n, letter): (usize, char)| Seen {
         task: TaskId(n as u32 + 1),
         revision: if letter.is_lowercase() { 1 } else { 2 },
+        location: None,
         standing: match letter.to_ascii_uppercase() {
             'C' => Standing::Coming,
             'U' => Standing::Unsettled,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Action, Reconciler, Signal};
 use crate::cluster::plan::{Revision, Seen, Standing};
+use crate::cluster::spread::{self, Location};
 use crate::cluster::task::{Phase, Task};
 use crate::endpoints::TaskId;
 use crate::random::{Stream, duration_between};
@@ -16,7 +17,11 @@ impl Reconciler {
             let good = [Standing::Coming, Standing::Unsettled, Standing::Serving];
             seen.revision == revision && seen.replace.is_none() && good.contains(&seen.standing)
         };
-        let have = self.seen(now).into_iter().filter(good).count() as u32;
+        let good: Vec<Seen> = self.seen(now).into_iter().filter(good).collect();
+        let have = good.len() as u32;
+        // Its own revision is spread evenly, for the others are there only for a while.
+        let beside: Vec<Location> = good.into_iter().filter_map(|seen| seen.location).collect();
+        let location = spread::next(&self.config.machines, &beside);
         let id = self.numbers.after(self.started);
         self.started += 1;
         let (shortest, longest) = self.config.provisioning;
@@ -29,10 +34,12 @@ impl Reconciler {
         let must_settle = revision == deployment.revision
             && deployment.from.is_some()
             && deployment.state.is_under_way();
-        self.tasks.push(Task::new(id, revision, now + provisioning, must_settle));
+        let task = Task::new(id, revision, location.clone(), now + provisioning, must_settle);
+        self.tasks.push(task);
         let places = self.old.iter().find(|(old, _)| *old == revision).map(|(_, places)| *places);
         let want = places.unwrap_or(self.count);
-        self.record(now, id, Decision::Start, Cause::Missing { have, want, provisioning });
+        let cause = Cause::Missing { have, want, provisioning, location };
+        self.record(now, id, Decision::Start, cause);
     }
 
     /// The one way to retire a task: out of rotation, acknowledged, nothing in flight or the delay
@@ -142,8 +149,8 @@ impl Reconciler {
         let Some(port) = self.port.take() else { return };
         let Some(task) = self.task(id) else { return };
         task.phase = Phase::Launching { port };
-        let revision = task.revision;
+        let (revision, location) = (task.revision, task.location.clone());
         self.record(now, id, Decision::Launch, Cause::Provisioned);
-        self.actions.push_back(Action::Launch { task: id, revision, port });
+        self.actions.push_back(Action::Launch { task: id, revision, port, location });
     }
 }

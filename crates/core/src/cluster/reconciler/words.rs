@@ -6,6 +6,7 @@ use crate::cluster::Config;
 use crate::cluster::autoscaler::Change;
 use crate::cluster::limits::Usage;
 use crate::cluster::plan::Revision;
+use crate::cluster::spread::Location;
 use crate::endpoints::{Endpoints, Sightings, TaskId};
 use crate::record::{Exit, Record};
 
@@ -66,6 +67,8 @@ pub enum Action {
         revision: Revision,
         /// To listen here.
         port: u16,
+        /// As one that is there, if its service is spread over machines.
+        location: Option<Location>,
     },
     /// Send a signal to the task's process group.
     Signal(TaskId, Signal),

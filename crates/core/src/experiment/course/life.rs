@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cluster::State;
 use crate::cluster::plan::Revision;
+use crate::cluster::spread::Location;
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
@@ -29,6 +30,8 @@ pub struct Life {
     pub stages: Vec<(Instant, Stage)>,
     /// Its revision.
     pub(super) revision: Revision,
+    /// Where it is, if that is said.
+    pub(super) location: Option<Location>,
     /// From the decision to start it to its process, as drawn.
     pub(super) provisioning: Duration,
     pub(super) started: Option<Instant>,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cluster::State;
-use crate::experiment::TaskFault;
+use crate::experiment::{Site, TaskFault};
 use crate::record::{Cause, Decision, Exit};
 
 const STOP: Fault = Fault {
@@ -21,8 +21,13 @@ fn record(millis: u64, task: u32, decision: Decision, cause: Cause) -> Record {
 }
 
 fn views(tasks: &[(u32, State)]) -> Vec<View> {
-    let view = |&(task, state)| View { task: TaskId(task), revision: 1, state, port: None };
-    tasks.iter().map(view).collect()
+    tasks.iter().map(|&(task, state)| view(task, 1, state)).collect()
+}
+
+/// Odd tasks are in zone a, and even ones in zone b.
+fn view(task: u32, revision: u32, state: State) -> View {
+    let zone = if task % 2 == 1 { "a" } else { "b" };
+    View { task: TaskId(task), revision, state, port: None, location: zone.parse().ok() }
 }
 
 /// Two tasks, of which the first is stopped at 1 s and replaced at 8 s.
@@ -30,7 +35,7 @@ fn course(exit_seen: bool) -> Course {
     use State::{InRotation, Provisioning, Starting, Stopping};
     let mut course = Course::of(1);
     let provisioning = Duration::from_secs(6);
-    let missing = Cause::Missing { have: 1, want: 2, provisioning };
+    let missing = Cause::Missing { have: 1, want: 2, provisioning, location: None };
     course.observe(at(0), &views(&[(1, InRotation), (2, InRotation)]), &[]);
     course.begin(at(0));
     assert_eq!(course.in_rotation(), [TaskId(1), TaskId(2)]);
@@ -111,6 +116,15 @@ fn a_fault_needs_its_proof() {
 }
 
 #[test]
+fn a_fault_meets_all_of_a_zone_or_of_a_machine() {
+    let course = course(true);
+    let meant = |tasks: Which| course.meant(&tasks, 0);
+    assert_eq!(meant(Which::All), [TaskId(2), TaskId(3)]);
+    assert_eq!(meant(Which::In(Site::Zone("a".to_owned()))), [TaskId(3)]);
+    assert_eq!(meant(Which::In(Site::Machine("b".parse().unwrap()))), [TaskId(2)]);
+}
+
+#[test]
 fn a_fault_that_met_nobody_says_why() {
     let why = |how, tasks, millis| {
         let mut course = course(true);
@@ -125,6 +139,9 @@ fn a_fault_that_met_nobody_says_why() {
     assert_eq!(stop(Which::Task(TaskId(3)), 5000), "task-3 was not in rotation");
     assert_eq!(stop(Which::Task(TaskId(1)), 9000), "task-1 was not in rotation");
     assert_eq!(stop(Which::Oldest(2), 5000), "1 task was in rotation");
+    let nobody = "none of the 1 in rotation was there";
+    assert_eq!(stop(Which::In(Site::Zone("a".to_owned())), 5000), nobody);
+    assert_eq!(stop(Which::In(Site::Machine("b/1".parse().unwrap())), 5000), nobody);
     let ended = "a process that it was meant for had ended by itself";
     assert_eq!(why(Ending::Kill, Which::Task(TaskId(2)), 5000), ended);
 }
@@ -245,14 +262,14 @@ mod deployment {
     }
 
     fn seen(course: &mut Course, millis: u64, tasks: &[(u32, u32, State)], records: &[Record]) {
-        let view =
-            |&(task, revision, state)| View { task: TaskId(task), revision, state, port: None };
+        let view = |&(task, revision, state)| view(task, revision, state);
         let views: Vec<View> = tasks.iter().map(view).collect();
         course.observe(at(millis), &views, records);
     }
 
     fn missing() -> Cause {
-        Cause::Missing { have: 0, want: 2, provisioning: Duration::from_secs(3) }
+        let provisioning = Duration::from_secs(3);
+        Cause::Missing { have: 0, want: 2, provisioning, location: None }
     }
 
     /// Until the moment in which the first new task is started.

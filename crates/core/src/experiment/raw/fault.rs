@@ -10,7 +10,7 @@ use super::services::Services;
 use crate::endpoints::TaskId;
 use crate::experiment::model::Program;
 use crate::experiment::{
-    Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, TaskFault, Which,
+    Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, Site, TaskFault, Which,
 };
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, SHORTEST, duration, number, within};
@@ -61,10 +61,14 @@ struct RawDefinition {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "allowed is a number of tasks, \"all\" or a task such as \"task-2\"")]
+#[serde(
+    untagged,
+    expecting = "allowed is a number of tasks, \"all\", a task such as \"task-2\", { zone = \"…\" } or { machine = \"…\" }"
+)]
 pub(super) enum RawWhich {
     Count(u32),
     Named(String),
+    In(Site),
 }
 
 /// More requests than this many times as many are no spike any more.
@@ -338,13 +342,14 @@ fn read_tasks(
     service: usize,
     services: &Services,
 ) -> Result<Which, ConfigError> {
-    let fewest = services.fewest_tasks(service);
-    let which = raw.map_or(Ok(Which::Oldest(1)), |raw| read_which(raw, fewest));
+    let which = raw.map_or(Ok(Which::Oldest(1)), |raw| read_which(raw, service, services));
     which.map_err(|problem| ConfigError::new(key, problem))
 }
 
-fn read_which(raw: &RawWhich, fewest: u32) -> Result<Which, String> {
+fn read_which(raw: &RawWhich, service: usize, services: &Services) -> Result<Which, String> {
+    let fewest = services.fewest_tasks(service);
     match raw {
+        RawWhich::In(site) => services.check_site(service, site).map(|()| Which::In(site.clone())),
         RawWhich::Count(count) if (1..=fewest).contains(count) => Ok(Which::Oldest(*count)),
         RawWhich::Count(count) => Err(format!(
             "{count} tasks cannot be taken in every configuration; allowed is 1 to {fewest}, \"all\" or \

@@ -1,11 +1,12 @@
 //! What the parts of a drill file that speak of services need to know of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::RawModel;
-use crate::experiment::Configuration;
+use crate::cluster::spread::{self, Location};
 use crate::experiment::caller::{Caller, circle};
 use crate::experiment::model::Program;
+use crate::experiment::{Configuration, Site};
 use crate::fleet::{ConfigError, Fleet};
 
 /// The services of a drill, the same in all its configurations; none if it has a target of its own.
@@ -13,6 +14,8 @@ pub(super) struct Services {
     names: Vec<String>,
     /// The smallest desired count of each, over all configurations.
     fewest: Vec<u32>,
+    /// Where the tasks of each are when it is whole, in each configuration.
+    locations: Vec<Vec<Vec<Location>>>,
     /// What is known of the program of each.
     models: Vec<Program>,
     /// The one that is meant if none is named.
@@ -29,9 +32,15 @@ impl Services {
             let count = |c: &Configuration| c.services()[place].cluster.desired_count;
             configurations.iter().map(count).min().unwrap_or_default()
         };
+        let whole = |c: &Configuration, place: usize| {
+            let cluster = &c.services()[place].cluster;
+            spread::of(&cluster.machines, cluster.desired_count)
+        };
+        let locations = |place| configurations.iter().map(|c| whole(c, place)).collect();
         Self {
             names: services.iter().map(|service| service.name.clone()).collect(),
             fewest: (0..services.len()).map(fewest).collect(),
+            locations: (0..services.len()).map(locations).collect(),
             models: vec![Program::default(); services.len()],
             usual: None,
         }
@@ -41,7 +50,8 @@ impl Services {
     pub(super) fn in_fleet(fleet: &Fleet) -> Self {
         let names: Vec<String> = fleet.services.iter().map(|s| s.name.clone()).collect();
         let (fewest, models) = (vec![0; names.len()], vec![Program::default(); names.len()]);
-        Self { names, fewest, models, usual: None }
+        let locations = vec![Vec::new(); names.len()];
+        Self { names, fewest, locations, models, usual: None }
     }
 
     /// The load goes to the service of this name, if one is named.
@@ -129,5 +139,24 @@ impl Services {
     /// The fewest tasks that the service at `place` has.
     pub(super) fn fewest_tasks(&self, place: usize) -> u32 {
         self.fewest[place]
+    }
+
+    /// Whether the service at `place` has tasks there when it is whole, in every configuration.
+    pub(super) fn check_site(&self, place: usize, site: &Site) -> Result<(), String> {
+        let (name, name_of): (_, fn(&Location) -> &str) = match site {
+            Site::Zone(zone) => (zone.as_str(), Location::zone),
+            Site::Machine(machine) => (machine.name(), Location::name),
+        };
+        let of_each = self.locations[place].iter().map(|tasks| tasks.iter().map(name_of).collect());
+        let everywhere: BTreeSet<&str> =
+            of_each.reduce(|all: BTreeSet<&str>, more| &all & &more).unwrap_or_default();
+        if everywhere.contains(name) {
+            return Ok(());
+        }
+        let allowed = match Vec::from_iter(everywhere)[..] {
+            [] => format!("allowed is one that `machines` of `{}` name", self.names[place]),
+            ref names => format!("allowed is one of {}", names.join(", ")),
+        };
+        Err(format!("{site} does not have tasks in every configuration; {allowed}"))
     }
 }

@@ -57,6 +57,8 @@ pub struct RawService {
     pub(super) restart_backoff: Option<Span>,
     /// Failing checks do not count against a task so long after its start. By default "0s".
     pub(super) health_grace: Option<Written>,
+    /// On what tasks are spread: machines as ZONE or ZONE/MACHINE. Nothing is said of it if left out.
+    pub(super) machines: Option<Vec<String>>,
     /// What a task may use. Not limited if left out.
     #[serde(default)]
     pub(super) limits: RawLimits,
@@ -124,6 +126,7 @@ impl RawService {
         put(&mut self.deregistration_delay, changes.deregistration_delay.as_ref());
         put(&mut self.restart_backoff, changes.restart_backoff.as_ref());
         put(&mut self.health_grace, changes.health_grace.as_ref());
+        put(&mut self.machines, changes.machines.as_ref());
         self.limits = changes.limits.or(&self.limits);
         self.deployment = changes.deployment.or(&self.deployment);
         put(&mut self.autoscaling, changes.autoscaling.as_ref());

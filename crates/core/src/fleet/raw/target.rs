@@ -95,6 +95,7 @@ fn of_tasks_we_run(raw: &RawService) -> Option<&'static str> {
         ("deregistration_delay", raw.deregistration_delay.is_some()),
         ("restart_backoff", raw.restart_backoff.is_some()),
         ("health_grace", raw.health_grace.is_some()),
+        ("machines", raw.machines.is_some()),
         ("limits", raw.limits.is_given()),
         ("deployment", raw.deployment.is_given()),
         ("autoscaling", raw.autoscaling.is_some()),

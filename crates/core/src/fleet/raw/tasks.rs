@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::RawService;
 use crate::cluster::Config;
+use crate::cluster::spread::Location;
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, duration, duration_or_zero, number, span};
 
 /// As many as a service may have.
 pub(super) const MOST_TASKS: u32 = 100;
+/// More would stand empty.
+const MOST_MACHINES: usize = MOST_TASKS as usize;
 
 /// The keys of a service that say so.
 pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
@@ -41,6 +44,7 @@ pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
         // A task that has not passed a check yet has `start_timeout`; this is for one that needs longer
         // to be itself.
         health_grace: duration_or_zero("health_grace", raw.health_grace, Duration::ZERO)?,
+        machines: read_machines(raw.machines.as_deref().unwrap_or_default())?,
         limits: raw.limits.read().map_err(|error| error.below("limits"))?,
         deployment: raw.deployment.read().map_err(|error| error.below("deployment"))?,
         autoscaling: autoscaling.map_err(|error| error.below("autoscaling"))?,
@@ -51,6 +55,22 @@ pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
     };
     counts.into_iter().try_for_each(|count| check_movable(&config, count))?;
     Ok(config)
+}
+
+fn read_machines(names: &[String]) -> Result<Vec<Location>, ConfigError> {
+    if names.len() > MOST_MACHINES {
+        let problem = format!("{} are given; allowed are up to {MOST_MACHINES}", names.len());
+        return Err(ConfigError::new("machines", problem));
+    }
+    let read = |(n, name): (usize, &String)| {
+        let machine = if names[..n].contains(name) {
+            Err(format!("`{name}` is given twice"))
+        } else {
+            name.parse()
+        };
+        machine.map_err(|problem| ConfigError::new(format_args!("machines[{}]", n + 1), problem))
+    };
+    names.iter().enumerate().map(read).collect()
 }
 
 /// ECS lets a service be made that can never be deployed again.

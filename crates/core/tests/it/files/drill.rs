@@ -65,7 +65,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a sequence
         monthly_price_per_task = -15                   | monthly_price_per_task: -15 is out of range; allowed is 0 to 1000000
         fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected one of `seed`, `gateway`, `agent`, `service`
-        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `machines`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
         load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
         load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `attempts`, `flow`
@@ -89,9 +89,25 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
         schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
-        schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
-        schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
-        schedule: faults = [{ at = "5s", stop = [1] }] | line 11, column 31: allowed is a number of tasks, "all" or a task such as "task-2"
+        schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
+        schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
+        schedule: faults = [{ at = "5s", stop = [1] }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
+    "#]]);
+}
+
+#[test]
+fn a_fault_can_meet_a_zone_that_every_configuration_has() {
+    check(&expect![[r#"
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "a" } }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", hang = { machine = "a/1" }, lasts = "5s" }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", slow = "1s", tasks = { zone = "b" }, lasts = "5s" }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "a" } }] | schedule[1].faults[1].kill: machine a does not have tasks in every configuration; allowed is one of a/1, b
+        fleet.service.s.machines = ["a", "b", "c"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
+        fleet.service.s.machines = ["a"]; configuration = [{ title = "one", desired_count = 1 }, { title = "two", service.s.machines = ["b"] }]; schedule: faults = [{ at = "5s", kill = { zone = "b" } }]; schedule: expect = ["any", "any"] | schedule[1].faults[1].kill: zone b does not have tasks in every configuration; allowed is one that `machines` of `s` name
+        schedule: faults = [{ at = "5s", kill = { zone = "a" } }]        | schedule[1].faults[1].kill: zone a does not have tasks in every configuration; allowed is one that `machines` of `s` name
+        schedule: faults = [{ at = "5s", kill = { zone = "a", machine = "b" } }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
+        schedule: faults = [{ at = "5s", kill = { rack = "a" } }]        | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
     "#]]);
 }
 

@@ -10,7 +10,7 @@ macro_rules! drills {
     };
 }
 
-const DRILLS: [(&str, &str); 17] = drills![
+const DRILLS: [(&str, &str); 18] = drills![
     "autoscaling",
     "dead-dependency",
     "flaky-network",
@@ -28,6 +28,7 @@ const DRILLS: [(&str, &str); 17] = drills![
     "slow-dependency",
     "stateful-cart",
     "together",
+    "zones",
 ];
 
 #[test]

@@ -19,7 +19,7 @@ fn what_is_left_out_has_its_default() {
         Gateway { workers: None, admin: None, access_log: Off, stop_timeout: 30s }
         Agent { listen: None, token_file: None }
         s 127.0.0.1:0 ["store", "serve"] {} [] {}
-        Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s), health_grace: 0ns, limits: Limits { cpu: None, memory: None, memory_soft: None }, deployment: Config { settle: 10s, breaker: Breaker { percent: 50, minimum: 3, maximum: 200, cumulative: false }, rollback: true, alarm: None, canary: None, quiet: 2s }, autoscaling: None }
+        Config { desired_count: 2, minimum_healthy_percent: 100, maximum_percent: 200, provisioning: (0ns, 0ns), start_timeout: 60s, stop_timeout: 30s, deregistration_delay: 300s, restart_backoff: (1s, 300s), health_grace: 0ns, machines: [], limits: Limits { cpu: None, memory: None, memory_soft: None }, deployment: Config { settle: 10s, breaker: Breaker { percent: 50, minimum: 3, maximum: 200, cumulative: false }, rollback: true, alarm: None, canary: None, quiet: 2s }, autoscaling: None }
         Config { check: Http { path: "/", matcher: Matcher { ranges: [(200, 200)] } }, interval: 2s, fast_interval: 200ms, timeout: 1s, healthy_threshold: 2, unhealthy_threshold: 3, passive: Some(Config { consecutive: 5, window: 10s, minimum_requests: 10, failure_percent: 50, latency_factor: 5, latency_floor: 200ms, latency_for: 1s, ejection: 5s, longest_ejection: 300s, minimum_in_rotation: 1 }) }
         Config { algorithm: LatencyAware, affinity: None, slow_start: 0ns, most_in_flight: None } None 10s
         Config { desync: Defensive, forwarded: Append, most_forwarded: 30, request_id: Trust, half_close: Serve, longest_line: 16384, longest_head: 65536, most_fields: 100, longest_body: None, idle_timeout: 60s, head_timeout: 10s, body_timeout: 30s, write_timeout: 30s, tunnel_timeout: 3600s }
@@ -53,6 +53,7 @@ const EVERYTHING: &str = r#"
         deregistration_delay = "1m 30s"
         restart_backoff = "2s"
         health_grace = "20s"
+        machines = ["a/1", "a/2", "b/1"]
         limits = { cpu = 0.5, memory = "256MiB", memory_soft = "200MiB" }
         deployment.settle = "5s"
         deployment.rollback = false
@@ -145,7 +146,7 @@ fn a_file_that_says_everything_is_meant_as_written() {
         Gateway { workers: Some(3), admin: Some(127.0.0.1:9901), access_log: File("/var/log/access.jsonl"), stop_timeout: 0ns }
         Agent { listen: Some(127.0.0.1:9900), token_file: Some("/etc/seaworthy/token") }
         store-1 127.0.0.1:8080 ["store"] {"RUST_LOG": "info"} ["a.env", "b.env"] {"DB_PASSWORD": "secrets/db"}
-        Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s), health_grace: 20s, limits: Limits { cpu: Some(500), memory: Some(268435456), memory_soft: Some(209715200) }, deployment: Config { settle: 5s, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: Some(2), p99: Some(300ms), window: 20s, minimum_requests: 100 }), canary: Some(Canary { percent: 10, bake: 120s }), quiet: 1s }, autoscaling: Some(Config { minimum: 3, maximum: 9, targets: [RequestsPerTask(50), Concurrency(8), Cpu(60), P99(200ms)], scale_out_cooldown: 10s, scale_in_cooldown: 60s }) }
+        Config { desired_count: 3, minimum_healthy_percent: 66, maximum_percent: 134, provisioning: (60s, 90s), start_timeout: 100s, stop_timeout: 30s, deregistration_delay: 90s, restart_backoff: (2s, 2s), health_grace: 20s, machines: [Location("a/1"), Location("a/2"), Location("b/1")], limits: Limits { cpu: Some(500), memory: Some(268435456), memory_soft: Some(209715200) }, deployment: Config { settle: 5s, breaker: Breaker { percent: 25, minimum: 2, maximum: 10, cumulative: true }, rollback: false, alarm: Some(Alarm { failed_percent: Some(2), p99: Some(300ms), window: 20s, minimum_requests: 100 }), canary: Some(Canary { percent: 10, bake: 120s }), quiet: 1s }, autoscaling: Some(Config { minimum: 3, maximum: 9, targets: [RequestsPerTask(50), Concurrency(8), Cpu(60), P99(200ms)], scale_out_cooldown: 10s, scale_in_cooldown: 60s }) }
         Config { check: Http { path: "/health?deep=1", matcher: Matcher { ranges: [(200, 200), (204, 206)] } }, interval: 1s, fast_interval: 500ms, timeout: 250ms, healthy_threshold: 1, unhealthy_threshold: 10, passive: Some(Config { consecutive: 3, window: 20s, minimum_requests: 20, failure_percent: 40, latency_factor: 4, latency_floor: 100ms, latency_for: 2s, ejection: 10s, longest_ejection: 60s, minimum_in_rotation: 2 }) }
         Config { algorithm: ConsistentHash, affinity: Some(Header("X-User")), slow_start: 20s, most_in_flight: Some(50) } Some("task") 1ms
         Config { desync: Strictest, forwarded: Preserve, most_forwarded: 5, request_id: Replace, half_close: Gone, longest_line: 1000, longest_head: 2000, most_fields: 200, longest_body: Some(1048576), idle_timeout: 30s, head_timeout: 5s, body_timeout: 20s, write_timeout: 15s, tunnel_timeout: 600s }
@@ -166,7 +167,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
         gateway.access_log = "-"             | gateway.access_log: the gateway of a fleet has no standard output, only one alone has; allowed is "off" or a path
-        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
+        service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `machines`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         service.s.desired_count = "2"        | service.s.desired_count: is not a whole number; allowed is 0 to 100
         service.s.desired_count = -2         | service.s.desired_count: -2 is out of range; allowed is 0 to 100
         service.s.desired_count = 2.5        | service.s.desired_count: is not a whole number; allowed is 0 to 100
@@ -262,6 +263,19 @@ fn what_a_task_may_use_is_within_bounds_and_in_proper_order() {
         service.s.limits.disk = 1                                       | line 2, column 18: unknown field `disk`, expected one of `cpu`, `memory`, `memory_soft`
         service.s.health_grace = "2h"                                   | service.s.health_grace: 2h is out of range; allowed is 0s to 1h
         service.s.health_grace = "0s"                                   | good
+    "#]]);
+}
+
+#[test]
+fn machines_have_names_and_zones() {
+    check(&expect![[r#"
+        service.s.machines = ["a", "b"]          | good
+        service.s.machines = ["a/1", "a/2", "b"] | good
+        service.s.machines = []                  | good
+        service.s.machines = ["a", "b", "a"]     | service.s.machines[3]: `a` is given twice
+        service.s.machines = ["a/1/2"]           | service.s.machines[1]: `a/1/2` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
+        service.s.machines = ["a", "B"]          | service.s.machines[2]: `B` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
+        service.s.machines = 2                   | line 2, column 22: invalid type: integer `2`, expected a sequence
     "#]]);
 }
 
