@@ -54,7 +54,7 @@ struct Run<'a> {
 ///
 /// # Panics
 ///
-/// If its fleet is none, which [`Scenario::fleet`] tells.
+/// If its fleet is none.
 pub fn run(scenario: &Scenario) -> Outcome {
     carry_out(scenario, None).0
 }

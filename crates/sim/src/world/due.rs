@@ -18,6 +18,11 @@ pub(super) struct Due {
 // === impl Due ===
 
 impl Due {
+    /// At this moment, and not before.
+    pub(super) fn at(at: Instant) -> Self {
+        Self { meant: Some(at), wakes: Some(at) }
+    }
+
     /// It is `meant` now. Whoever waits for the same moment as before does not begin to wait anew.
     pub(super) fn next(self, meant: Option<Instant>, late: Distribution, dice: &mut Dice) -> Self {
         if meant == self.meant {

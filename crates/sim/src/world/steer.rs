@@ -10,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Event, Local, News, World};
+use super::{Due, Event, Local, News, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -43,7 +43,7 @@ impl World {
         let at = self.agent_is_busy_until;
         match event {
             Some(event) => self.agenda.add(at, Event::At(place, Local::Heard(Box::new(event)))),
-            None => self.services[place].control_due.wakes = Some(at),
+            None => self.services[place].control_due = Due::at(at),
         }
     }
 
