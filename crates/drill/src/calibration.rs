@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use seaworthy_agent::clock::now;
 use seaworthy_core::experiment::expectation::{Expectation, Verdict};
+use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::experiment::{Cell, Schedule};
 use seaworthy_sim::machine::{Calibration, FEWEST_RUNS, Run};
 use serde::Serialize;
@@ -123,14 +124,17 @@ impl<'a> Calibrating<'a> {
 }
 
 /// The median and the 99th percentile of answers in one of them, as the model has them: the mean of all
-/// configurations.
+/// configurations. Where several programs of a fleet wait, each has its part in it.
 pub(crate) fn latencies(job: &Job) -> Result<[Duration; 2], Error> {
     let job = calm(job);
     let mut sums = [Duration::ZERO; 2];
     for cell in &job.cells {
+        let models = &job.drill.configurations[cell.configuration].models;
+        let waits = |model: &&Program| matches!(model.work, Distribution::Constant(work) if !work.is_zero());
+        let parts = models.iter().filter(waits).count().max(1) as u32;
         let numbers = simulation::run(&job, *cell, cell.seed(job.seed, 1))?.numbers;
-        sums[0] += numbers.latency_p50;
-        sums[1] += numbers.latency_p99;
+        sums[0] += numbers.latency_p50 / parts;
+        sums[1] += numbers.latency_p99 / parts;
     }
     Ok(sums.map(|sum| sum / job.cells.len() as u32))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use seaworthy_core::experiment::Cell;
 use seaworthy_sim::machine::Calibration;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Error;
@@ -13,10 +14,14 @@ use crate::job::Job;
 use crate::report::Results;
 use crate::simulation;
 
+/// No figure is larger, in its own unit.
+const MOST: f64 = 1e9;
+
 /// A report that `--json` wrote.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Recorded {
     title: String,
+    simulated: bool,
     scale: u32,
     /// How many runs were to be done.
     pub(crate) runs_planned: usize,
@@ -78,6 +83,9 @@ impl Recorded {
         let recorded: Self = serde_json::from_str(&text).map_err(|source| {
             error(format!("this is nothing that `drill --compare --json` wrote: {source}"))
         })?;
+        if recorded.simulated {
+            return Err(error("this was simulated, and not measured".to_owned()));
+        }
         let (title, scale) = (&job.drill.title, job.scale);
         if (&recorded.title, recorded.scale) != (title, scale) {
             let Self { title: its, scale: as_fast, .. } = recorded;
@@ -110,12 +118,17 @@ impl Recorded {
     }
 }
 
-/// JSON has no word for what is infinite.
+/// JSON has no word for what is infinite, and nothing that is measured is negative.
 fn with_null_for_never<'de, D: Deserializer<'de>>(
     figures: D,
 ) -> Result<BTreeMap<String, f64>, D::Error> {
     let figures = BTreeMap::<String, Option<f64>>::deserialize(figures)?;
-    Ok(figures.into_iter().map(|(name, it)| (name, it.unwrap_or(f64::INFINITY))).collect())
+    let figure = |(name, value): (String, Option<f64>)| match value {
+        None => Ok((name, f64::INFINITY)),
+        Some(value) if (0.0..=MOST).contains(&value) => Ok((name, value)),
+        Some(value) => Err(D::Error::custom(format!("{name}: {value} is out of range"))),
+    };
+    figures.into_iter().map(figure).collect()
 }
 
 #[cfg(test)]

@@ -146,12 +146,16 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
     let title =
         format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
     let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
-    let machine = results.calibration.iter().flat_map(|known| wrap(&told(known), width));
+    let machine = wrap(&told(results.calibration.as_ref()), width);
     title.chain(machine).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
 }
 
 /// What this machine is like.
-fn told(known: &Calibration) -> String {
+fn told(known: Option<&Calibration>) -> String {
+    let Some(known) = known else {
+        return "No run has shown what this machine is like: it is taken to be as the model says."
+            .to_owned();
+    };
     let [median, slowest] = known.slowness().map(|spread| spread.middle());
     let runs = known.runs();
     format!(

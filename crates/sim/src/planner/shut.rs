@@ -123,9 +123,16 @@ fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> Option<f64>
     if breaker.mode != Mode::Normal || bad.late.is_infinite() {
         return None;
     }
+    // A window of calls is judged when it is full.
+    let enough = |minimum: u32| match (breaker.window, rate) {
+        (Window::Time(length), Some(rate)) => rate * length.as_secs_f64() >= f64::from(minimum),
+        (Window::Time(_), None) | (Window::Calls(_), _) => true,
+    };
+    let failures = enough(breaker.minimum_calls).then_some(breaker.failure_percent);
     // What ends by its timeout is slow as well.
-    let slow = breaker.slow.filter(|_| bad.late > 0.0).map_or(100, |slow| slow.percent);
-    let share = f64::from(breaker.failure_percent.min(slow)) / 100.0;
+    let slow = breaker.slow.filter(|slow| bad.late > 0.0 && enough(slow.minimum_calls));
+    let percent = failures.into_iter().chain(slow.map(|slow| slow.percent)).min()?;
+    let share = f64::from(percent) / 100.0;
     if share > bad.share {
         return None;
     }

@@ -63,8 +63,17 @@ fn read_machines(names: &[String]) -> Result<Vec<Location>, ConfigError> {
         return Err(ConfigError::new("machines", problem));
     }
     let read = |(n, name): (usize, &String)| {
+        let of_one = |other: &&String| {
+            let longer =
+                |one: &str, other: &str| one.strip_prefix(other)?.strip_prefix('/').map(drop);
+            longer(other, name).or_else(|| longer(name, other)).is_some()
+        };
         let machine = if names[..n].contains(name) {
             Err(format!("`{name}` is given twice"))
+        } else if let Some(other) = names[..n].iter().find(of_one) {
+            Err(format!(
+                "`{name}` and `{other}` are no two machines; allowed is a zone alone where it has but one"
+            ))
         } else {
             name.parse()
         };

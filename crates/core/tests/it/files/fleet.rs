@@ -273,6 +273,7 @@ fn machines_have_names_and_zones() {
         service.s.machines = ["a/1", "a/2", "b"] | good
         service.s.machines = []                  | good
         service.s.machines = ["a", "b", "a"]     | service.s.machines[3]: `a` is given twice
+        service.s.machines = ["a", "a/1"]        | service.s.machines[2]: `a/1` and `a` are no two machines; allowed is a zone alone where it has but one
         service.s.machines = ["a/1/2"]           | service.s.machines[1]: `a/1/2` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
         service.s.machines = ["a", "B"]          | service.s.machines[2]: `B` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
         service.s.machines = 2                   | line 2, column 22: invalid type: integer `2`, expected a sequence
