@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::Standing;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::caller::{Caller, Dependency};
+use seaworthy_core::fleet::Service;
 use seaworthy_core::policy::breaker::State;
 use seaworthy_core::policy::bulkhead;
 use seaworthy_core::time::Instant;
@@ -19,6 +21,8 @@ use crate::world::{Noted, World};
 pub(super) struct Calling {
     place: usize,
     config: Caller,
+    /// By a cookie or a hash a task may get no request, and what nobody tries stays open.
+    all_are_asked: bool,
     /// What retries of calls are paid from, by task and by the place of the service that is called.
     purses: BTreeMap<(TaskId, usize), Purse>,
     pub(super) reached: Reached,
@@ -27,8 +31,10 @@ pub(super) struct Calling {
 // === impl Calling ===
 
 impl Calling {
-    pub(super) fn new(place: usize, config: Caller) -> Self {
-        Self { place, config, purses: BTreeMap::new(), reached: Reached::default() }
+    pub(super) fn new(place: usize, config: Caller, service: &Service) -> Self {
+        let by_hash = service.balancing.algorithm == Algorithm::ConsistentHash;
+        let all_are_asked = service.sticky_cookie.is_none() && !by_hash;
+        Self { place, config, all_are_asked, purses: BTreeMap::new(), reached: Reached::default() }
     }
 
     /// A task has this of a call.
@@ -82,11 +88,14 @@ impl Calling {
         Ok(())
     }
 
-    /// Whether its breakers let everything pass.
+    /// Whether its breakers let everything pass, of those that are tried.
     pub(super) fn flows(&self, world: &mut World) -> bool {
         let now = world.now();
         let closed = |standing: Standing| standing.breaker.is_none_or(|is| is == State::Closed);
-        world.calls(self.place).all(|(_, calls)| calls.standing(now).all(|(_, one)| closed(one)))
+        !self.all_are_asked
+            || world
+                .calls(self.place)
+                .all(|(_, calls)| calls.standing(now).all(|(_, one)| closed(one)))
     }
 
     /// What was held is given back.

@@ -61,7 +61,7 @@ impl Watch {
             place,
             cluster: service.cluster.clone(),
             gates: Gates::new(place, service),
-            calling: calls.then(|| Calling::new(place, caller.clone())),
+            calling: calls.then(|| Calling::new(place, caller.clone(), service)),
             numbers: BTreeSet::new(),
             let_in: BTreeSet::new(),
             died_of_requests: 0,
