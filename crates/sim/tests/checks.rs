@@ -1,11 +1,12 @@
 //! Checks of tasks that have more to do than they can.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod common;
+
 use std::time::Duration;
 
-use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_sim::distribution::Distribution;
-use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
+use seaworthy_sim::world::{Arrival, News, Physics, Program};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -15,16 +16,9 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
     let fleet = "service.s = { command = [\"s\"], desired_count = 1, call.hedge.enabled = false, \
                  health = { path = \"/\", interval = \"200ms\", fast_interval = \"200ms\", timeout = \"150ms\", \
                  healthy_threshold = 1, unhealthy_threshold = 2, passive.enabled = false } }";
-    let raw: RawFleet = toml::from_str(fleet).unwrap();
-    let fleet: Fleet = raw.try_into().unwrap();
     let work = Distribution::Constant(MS(100));
     let program = Program { work, concurrency: 1, checks_wait, ..Program::default() };
-    let mut world = World::new(&fleet, &[program], Physics::default());
-    while !world.sightings(0).tasks.iter().any(|task| task.in_rotation) {
-        let until = world.now() + MS(10);
-        world.advance(until);
-        while world.poll_news().is_some() {}
-    }
+    let mut world = common::up(fleet, &[program], Physics::default(), 1);
     let arrival = Arrival {
         method: "GET",
         target: "/".to_owned(),

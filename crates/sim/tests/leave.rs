@@ -1,11 +1,12 @@
 //! Clients who leave while a task has their request.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod common;
+
 use std::time::Duration;
 
-use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_sim::distribution::Distribution;
-use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
+use seaworthy_sim::world::{Arrival, News, Physics, Program};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -16,16 +17,9 @@ fn answered(half_close: &str, notices: bool) -> Vec<(u64, u128)> {
         "service.s = {{ command = [\"s\"], desired_count = 1, http.half_close = \"{half_close}\", \
          call.hedge.enabled = false }}"
     );
-    let raw: RawFleet = toml::from_str(&fleet).unwrap();
-    let fleet: Fleet = raw.try_into().unwrap();
     let work = Distribution::Constant(MS(100));
     let program = Program { work, concurrency: 1, notices, ..Program::default() };
-    let mut world = World::new(&fleet, &[program], Physics::default());
-    while !world.sightings(0).tasks.iter().any(|task| task.in_rotation) {
-        let until = world.now() + MS(10);
-        world.advance(until);
-        while world.poll_news().is_some() {}
-    }
+    let mut world = common::up(&fleet, &[program], Physics::default(), 1);
     let begin = world.now();
     let arrival = Arrival {
         method: "GET",

@@ -1,13 +1,14 @@
 //! What it takes that an agent writes down what it decides.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod common;
+
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::fleet::{Fleet, RawFleet};
 use seaworthy_core::record::Decision;
 use seaworthy_sim::distribution::Distribution;
-use seaworthy_sim::world::{News, Physics, Program, World};
+use seaworthy_sim::world::{News, Physics, Program};
 
 /// The second service waits from the beginning until what the first one begins with is written.
 const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 2 }
@@ -15,17 +16,10 @@ service.t = { command = [\"t\"], desired_count = 1, listen = \"127.0.0.1:8081\" 
 
 /// How long after the death of one task the agent learns of that of another one, which died with it.
 fn between(write: Duration) -> Duration {
-    let raw: RawFleet = toml::from_str(FLEET).unwrap();
-    let fleet: Fleet = raw.try_into().unwrap();
     let write = Distribution::Constant(write);
     let spawn = Distribution::Constant(Duration::from_millis(1));
     let physics = Physics { write, spawn, ..Physics::default() };
-    let mut world = World::new(&fleet, &[Program::default(); 2], physics);
-    while world.sightings(0).tasks.iter().filter(|task| task.in_rotation).count() < 2 {
-        let until = world.now() + Duration::from_millis(10);
-        world.advance(until);
-        while world.poll_news().is_some() {}
-    }
+    let mut world = common::up(FLEET, &[Program::default(); 2], physics, 2);
     // Whatever it had to write is written.
     let begin = world.now() + Duration::from_secs(1);
     while world.now() < begin {

@@ -153,6 +153,14 @@ impl Watched {
         watched
     }
 
+    /// And long after all of them have ended.
+    fn calm_after(config: &Config, seed: u64, faults: Vec<(u64, Fault)>) -> Self {
+        let mut watched = Self::after(config, seed, faults);
+        watched.heal();
+        watched.run(Duration::from_secs(900));
+        watched
+    }
+
     /// Faults stop.
     fn heal(&mut self) {
         self.world.gateway_silent = false;
@@ -325,12 +333,8 @@ proptest! {
         seed in any::<u64>(),
         faults in prop::collection::vec((0..8_000u64, fault()), 0..16),
     ) {
-        let mut watched = Watched::after(&config, seed, faults);
-
-        // Safety is done with; now liveness.
-        watched.heal();
-        watched.run(Duration::from_secs(900));
-
+        // Safety is done with when it is calm again; now liveness.
+        let watched = Watched::calm_after(&config, seed, faults);
         let Watched { world, .. } = watched;
         let (plan, told) = (world.reconciler.plan(world.now), world.reconciler.explain(world.now));
         let deployment = world.reconciler.deployment();
@@ -350,9 +354,7 @@ proptest! {
         seed in any::<u64>(),
         faults in prop::collection::vec((0..8_000u64, fault()), 0..16),
     ) {
-        let mut watched = Watched::after(&config, seed, faults);
-        watched.heal();
-        watched.run(Duration::from_secs(900));
+        let mut watched = Watched::calm_after(&config, seed, faults);
         watched.inflict(&Fault::Deploy(None));
         watched.run(Duration::from_secs(900));
 
