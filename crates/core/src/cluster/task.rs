@@ -154,6 +154,12 @@ impl Task {
         Some(since + config.deployment.settle)
     }
 
+    /// Whether it was good for long enough. That nobody asked it for anything proves nothing any more once
+    /// somebody has, and had no answer.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven && (self.answered || !self.failed)
+    }
+
     /// Whether its requests are believed to show what it is worth.
     fn is_over(&self, now: Instant, config: &Config) -> bool {
         self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now)
