@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::model::Program;
 use super::{LinkFault, TaskFault};
-use crate::cluster::Config;
-use crate::cluster::spread::{self, Location};
+use crate::cluster::spread::Location;
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -159,14 +158,6 @@ impl Fault {
         self.at + self.lasts
     }
 
-    /// Which tasks of `service` it ends, if any.
-    pub fn ends(&self, of: usize) -> Option<&Which> {
-        match &self.kind {
-            FaultKind::End { service, tasks, .. } if *service == of => Some(tasks),
-            _ => None,
-        }
-    }
-
     /// The service of which it begins a deployment, if it does.
     pub(super) fn deploys(&self) -> Option<usize> {
         match self.kind {
@@ -205,19 +196,6 @@ impl Which {
             Self::All => those(&|_, _| true),
             Self::Task(meant) => those(&|task, _| task == *meant),
             Self::In(site) => those(&|_, at| at.is_some_and(|at| site.has(at))),
-        }
-    }
-
-    /// How many tasks of a service are meant when it is whole.
-    pub fn count(&self, service: &Config) -> u32 {
-        match self {
-            Self::Oldest(tasks) => *tasks,
-            Self::All => service.desired_count,
-            Self::Task(_) => 1,
-            Self::In(site) => {
-                let tasks = spread::of(&service.machines, service.desired_count);
-                tasks.iter().filter(|location| site.has(location)).count() as u32
-            }
         }
     }
 }
