@@ -140,9 +140,8 @@ pub enum Which {
     In(Site),
 }
 
-/// What tasks can have in common: `{ zone = "a" }`, `{ machine = "a/1" }`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What tasks can have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Site {
     /// A zone.
     Zone(String),
