@@ -157,7 +157,7 @@ impl Reconciler {
             Some(better) => self.places_beside(now, better, keep),
             None => self.old.clone(),
         };
-        let proven = |task: &Task| task.revision == revision && task.proven;
+        let proven = |task: &Task| task.revision == revision && task.is_proven();
         let unproven = self.deployment.is_in_doubt() && !self.tasks.iter().any(proven);
         Desired { count, floor, ceiling, revision, new, old, keep, unproven }
     }

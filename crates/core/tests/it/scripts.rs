@@ -38,6 +38,11 @@ fn one_never_asked() {
 }
 
 #[test]
+fn one_that_is_asked_once_and_streams() {
+    check("one-streams.txt");
+}
+
+#[test]
 fn a_stubborn_task_and_a_busy_one() {
     check("stubborn-and-busy.txt");
 }
@@ -235,6 +240,11 @@ fn a_service_that_is_taken_down() {
 #[test]
 fn a_service_that_is_spread_over_zones() {
     check("zones.txt");
+}
+
+#[test]
+fn zones_that_are_scaled_in_while_one_comes_back() {
+    check("zones-scaled-in.txt");
 }
 
 #[test]

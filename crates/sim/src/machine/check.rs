@@ -12,6 +12,9 @@ const LARGEST: f64 = 20.0;
 
 const MOST_RUNS: usize = 10_000;
 
+/// Nobody starts slower by more times itself for each beside it.
+const MOST_BESIDE: f64 = 100.0;
+
 /// Nothing takes longer.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -28,6 +31,7 @@ impl Calibration {
         let physics = &self.physics;
         within("physics.hop", physics.hop, Duration::ZERO..=LONGEST)?;
         within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
+        within("physics.crowd", physics.crowd, 0.0..=MOST_BESIDE)?;
         distribution("physics.link.latency", physics.link.latency)?;
         distribution("physics.late", physics.late)?;
         distribution("physics.write", physics.write)?;
@@ -88,6 +92,7 @@ mod tests {
         [physics]
         hop = "40us"
         link = { latency = { constant = "200us" }, loss = 0.0 }
+        crowd = 0.4
         late = { exponential = "700us" }
         write = { log_normal = { median = "1ms", p99 = "4ms" } }
     "#;
@@ -104,6 +109,7 @@ mod tests {
             ("40ms", "90ms", "start.uniform[1]: 90ms"),
             ("80ms", "2h", "start.uniform[2]: 7200s"),
             ("loss = 0.0", "loss = 1.5", "physics.link.loss: 1.5"),
+            ("crowd = 0.4", "crowd = -1.0", "physics.crowd: -1.0"),
             ("700us", "1day", "physics.late: 86400s"),
             ("1ms", "5ms", "physics.write.log_normal.median: 5ms"),
         ];

@@ -52,6 +52,12 @@ impl World {
         (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
     }
 
+    /// How many processes have not come so far as to listen.
+    fn starting(&self) -> usize {
+        let processes = self.services.iter().flat_map(|service| service.processes.values());
+        processes.filter(|process| process.starts()).count()
+    }
+
     /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
     /// else before.
     fn written(&mut self, is_something: bool) -> Duration {
@@ -69,10 +75,11 @@ impl World {
     ) -> Option<reconciler::Event> {
         match action {
             reconciler::Action::Launch { task, revision, .. } => {
+                let crowd = self.physics.crowd * self.starting() as f64;
                 let service = &mut self.services[place];
                 let program = service.programs[revision as usize - 1];
                 service.processes.insert(task, Process::new(program));
-                let start = service.starts.duration(program.start);
+                let start = service.starts.duration(program.start).mul_f64(1.0 + crowd);
                 let late = self.lateness.duration(self.physics.late);
                 self.after(busy + late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
