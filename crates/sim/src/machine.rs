@@ -6,6 +6,8 @@
 //! Student's t tells of few runs (the prediction interval for one more normal value; here of logarithms, for what is
 //! slow is so by a factor).
 
+mod check;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use seaworthy_core::experiment::Findings;
 use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::Dice;
 use crate::world::{Physics, Stalls};
@@ -23,6 +25,9 @@ pub const FEWEST_RUNS: usize = 3;
 
 /// A shorter one is no matter, and logarithms have no zero.
 const SHORTEST_STALL: Duration = Duration::from_micros(100);
+
+/// Nothing is slower by a larger factor than e to the power of that: about a million.
+const SLOWEST: f64 = 14.0;
 
 /// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
 const FINEST: f64 = 0.01;
@@ -62,7 +67,9 @@ pub struct Calibration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
+    #[serde(deserialize_with = "with_null_for_none")]
     mean: f64,
+    #[serde(deserialize_with = "with_null_for_none")]
     deviation: f64,
     count: usize,
 }
@@ -184,7 +191,7 @@ impl Calibration {
     }
 
     fn stalls(&self, dice: &mut Dice) -> Stalls {
-        let length = Duration::from_secs_f64(self.stall.one_more(dice).min(1e6));
+        let length = Duration::from_secs_f64(self.stall.one_more(dice));
         Stalls { every: self.every, length: length.min(self.every / 2) }
     }
 
@@ -208,6 +215,11 @@ impl Run {
         let longer = silence(&self.measured).saturating_sub(silence(&self.simulated));
         longer.max(SHORTEST_STALL).as_secs_f64()
     }
+}
+
+/// JSON has no word for what is no number.
+fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    Option::deserialize(number).map(|number| number.unwrap_or(f64::NAN))
 }
 
 /// About as spread as these.
@@ -281,7 +293,7 @@ impl Spread {
         // 95 of a hundred are nearer, also with the fewest runs. Further out there is nothing to be learnt but
         // how slow a simulation can be.
         let off = dice.student(freedom).clamp(-5.0, 5.0);
-        libm::exp(self.mean + self.deviation * wider * off)
+        libm::exp((self.mean + self.deviation * wider * off).min(SLOWEST))
     }
 }
 
