@@ -18,6 +18,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// No drill is called so.
+    #[error(
+        "{name}: no such file is here, and no such drill comes with Seaworthy; allowed is a file or one of {allowed}"
+    )]
+    Unknown {
+        /// As written.
+        name: String,
+        /// Those that there are.
+        allowed: String,
+    },
     /// The drill file is not written as a drill is.
     #[error("{file}: is not a drill{see}")]
     Syntax {
