@@ -1,5 +1,6 @@
 //! What is to be done: the drill file and the command line, put together and checked.
 
+mod digest;
 mod key;
 
 use std::io::ErrorKind;
@@ -9,6 +10,7 @@ use seaworthy_core::experiment::{Cell, Definition, Drill, Exec, FaultKind, RawDr
 
 use crate::Error;
 use crate::shipped;
+use digest::digest;
 use key::key_at;
 
 /// The drill that runs when none is named.
@@ -63,6 +65,8 @@ pub enum Mode {
 pub(crate) struct Job {
     /// The drill file, for messages.
     pub(crate) file: String,
+    /// Of what it has that is run and measured.
+    pub(crate) digest: String,
     /// In which world.
     pub(crate) mode: Mode,
     /// As fast as it runs.
@@ -96,6 +100,7 @@ impl Job {
         }
         Ok(Self {
             cells,
+            digest: digest(&text),
             mode: options.mode,
             seed: options.seed.unwrap_or_else(|| life.configurations[0].seed()),
             repeat: options.repeat,

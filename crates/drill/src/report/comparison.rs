@@ -45,6 +45,9 @@ const OF_A_FLOW: [(&str, Figure); 4] = [
     ("latency, p99", Figure::P99),
 ];
 
+/// Said of a report that does not say what the drill file was.
+const IS_OLDER: &str = " Whether the drill file has changed since, what was measured does not say: it is older than that.";
+
 /// An interval is to hold this share of what is measured,
 const WITHIN: f64 = 0.95;
 /// which takes so many runs,
@@ -154,8 +157,12 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
     let title =
         format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
     let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
-    let machine = wrap(&told(results.calibration.as_ref()), width);
-    title.chain(machine).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
+    let mut told = told(results.calibration.as_ref());
+    if results.recorded.as_ref().is_some_and(|recorded| recorded.digest.is_none()) {
+        told += IS_OLDER;
+    }
+    let told = wrap(&told, width);
+    title.chain(told).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
 }
 
 /// What this machine is like.
