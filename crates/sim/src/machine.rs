@@ -131,7 +131,7 @@ impl Machine {
     /// What a machine adds has a tail of its own, whatever the work is like.
     fn slowed(&self, work: Distribution) -> Distribution {
         let [median, p99] = match work {
-            _ if self.is_as_its_model() => return work,
+            _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
             Distribution::Constant(duration) => return self.later(duration),
             Distribution::Uniform(low, high) => {
@@ -144,10 +144,6 @@ impl Machine {
         };
         let median = median.mul_f64(self.median);
         Distribution::LogNormal { median, p99: p99.mul_f64(self.p99).max(median) }
-    }
-
-    fn is_as_its_model(&self) -> bool {
-        [self.median, self.p99] == [1.0; 2]
     }
 }
 

@@ -166,13 +166,14 @@ fn what_no_program_does_is_refused() {
     check(&expect![[r#"
         model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
         model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `checks_wait`, `crashes_after`, `stubborn`, `cold`, `gives_up`, `notices`, `leak`, `remembers`, `pool`, `each_call`, `calls`
-        model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
-        model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
-        model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
+        model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
+        model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
         model.s.work = "2h"                                              | model.s.work: 2h is out of range; allowed is 0s to 1h
-        model.s.work = { median = "1ms" }                                | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = { median = "1ms" }                                | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
         model.s.work = { median = "0s", p99 = "1ms" }                    | model.s.work.median: 0s is out of range; allowed is 1us to 1h
         model.s.work = { median = "2ms", p99 = "1ms" }                   | model.s.work.p99: 1ms is out of range; allowed is 2ms to 1h
+        model.s.work = { mean = "0s" }                                   | model.s.work.mean: 0s is out of range; allowed is 1us to 1h
         model.s.concurrency = 0                                          | model.s.concurrency: 0 is out of range; allowed is 1 to 1000000
         model.s.waiting = -1                                             | model.s.waiting: -1 is out of range; allowed is 0 to 1000000
         model.s.status = 99                                              | model.s.status: 99 is out of range; allowed is 200 to 599
