@@ -149,6 +149,7 @@ impl World {
     pub(super) fn report(&mut self, place: usize) {
         let group = &self.services[place].data.group;
         let mut seen = group.sightings(self.now, group.version());
+        seen.at = Some(self.now);
         if self.has(Planted::NewGatewayIsSilent) && self.gateways > 0 {
             return;
         }
