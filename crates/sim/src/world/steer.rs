@@ -26,7 +26,7 @@ impl World {
             let actions = self.services[place].control.drive(self.now, event);
             let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
             let spawned = self.spawned(starts.count());
-            let busy = spawned + self.written(!actions.is_empty());
+            let busy = spawned + self.written(self.is_news(place, &actions));
             for action in actions {
                 events.extend(self.act(place, action, busy).map(Some));
             }
@@ -50,6 +50,16 @@ impl World {
     /// How long it takes until so many processes are there, one after the other.
     fn spawned(&mut self, starts: usize) -> Duration {
         (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
+    }
+
+    /// Whether there is something to be written down: what was published before and is only said again, because
+    /// the gateway does not seem to know it, is on the disk.
+    fn is_news(&self, place: usize, actions: &[reconciler::Action]) -> bool {
+        let published = self.services[place].control.published;
+        let is_known = |action: &reconciler::Action| {
+            matches!(action, reconciler::Action::Publish(said) if said.version <= published)
+        };
+        !actions.iter().all(is_known)
     }
 
     /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
