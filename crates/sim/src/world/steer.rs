@@ -10,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Due, Event, Local, News, World};
+use super::{Due, Event, Local, News, Said, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -41,6 +41,11 @@ impl World {
     /// The agent hears of it when it has written down what it decided last.
     fn control_later(&mut self, place: usize, event: Option<reconciler::Event>) {
         let at = self.agent_is_busy_until;
+        if let (Some(all), false) =
+            (&mut self.overheard, matches!(event, Some(reconciler::Event::Sightings(_))))
+        {
+            all.push((self.now, place, Said::Delayed));
+        }
         match event {
             Some(event) => self.agenda.add(at, Event::At(place, Local::Heard(Box::new(event)))),
             None => self.services[place].control_due = Due::at(at),
