@@ -14,7 +14,7 @@ use seaworthy_sim::machine::{Calibration, FEWEST_RUNS, Run};
 use serde::Serialize;
 
 use crate::Error;
-use crate::cell;
+use crate::cell::{self, Purpose};
 use crate::job::{Job, Mode};
 use crate::report::{Row, line};
 use crate::simulation;
@@ -94,7 +94,7 @@ impl<'a> Calibrating<'a> {
         let configuration = &job.drill.configurations[cell.configuration];
         view.cell(format!("[calibration {repeat}/{runs}] {}", configuration.title));
         let own = self.directory.join(format!("calibration-{repeat}"));
-        let findings = cell::run(job, cell, repeat, &own, view).await?;
+        let findings = cell::run(job, cell, repeat, Purpose::Calibration, &own, view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&line(job, &row));
         self.writes.extend(times_of_writes(&own)?);
@@ -105,7 +105,7 @@ impl<'a> Calibrating<'a> {
             return Ok(());
         }
         let simulated = simulation::run(job, cell, cell.seed(job.seed, repeat))?;
-        let tasks = configuration.services()[job.drill.load.entry()].cluster.desired_count;
+        let tasks = configuration.desired_count();
         self.good.push(Run { measured, simulated, length: length(job), tasks });
         Ok(())
     }

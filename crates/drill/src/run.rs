@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::Error;
 use crate::calibration::Calibrating;
-use crate::cell;
+use crate::cell::{self, Purpose};
 use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
@@ -171,7 +171,7 @@ async fn all_cells(
         results.calibration = calibrating.known().unwrap_or_default();
         view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));
-        let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
+        let findings = cell::run(job, cell, repeat, Purpose::Judged, &own, &mut view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));
         results.rows.push(row);

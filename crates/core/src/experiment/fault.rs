@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::model::Program;
 use super::{LinkFault, TaskFault};
-use crate::cluster::Config;
-use crate::cluster::spread::{self, Location};
+use crate::cluster::spread::Location;
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -141,9 +140,8 @@ pub enum Which {
     In(Site),
 }
 
-/// What tasks can have in common: `{ zone = "a" }`, `{ machine = "a/1" }`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What tasks can have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Site {
     /// A zone.
     Zone(String),
@@ -157,14 +155,6 @@ impl Fault {
     /// When it is over.
     pub fn end(&self) -> Duration {
         self.at + self.lasts
-    }
-
-    /// Which tasks of `service` it ends, if any.
-    pub fn ends(&self, of: usize) -> Option<&Which> {
-        match &self.kind {
-            FaultKind::End { service, tasks, .. } if *service == of => Some(tasks),
-            _ => None,
-        }
     }
 
     /// The service of which it begins a deployment, if it does.
@@ -205,19 +195,6 @@ impl Which {
             Self::All => those(&|_, _| true),
             Self::Task(meant) => those(&|task, _| task == *meant),
             Self::In(site) => those(&|_, at| at.is_some_and(|at| site.has(at))),
-        }
-    }
-
-    /// How many tasks of a service are meant when it is whole.
-    pub fn count(&self, service: &Config) -> u32 {
-        match self {
-            Self::Oldest(tasks) => *tasks,
-            Self::All => service.desired_count,
-            Self::Task(_) => 1,
-            Self::In(site) => {
-                let tasks = spread::of(&service.machines, service.desired_count);
-                tasks.iter().filter(|location| site.has(location)).count() as u32
-            }
         }
     }
 }

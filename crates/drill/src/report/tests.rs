@@ -62,6 +62,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         fewest: count - 1,
         most: count,
         starts,
+        starts_alone: None,
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
         reasons: Vec::new(),

@@ -82,12 +82,13 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     add(changed(&|s| s.length = last + half(s.length.saturating_sub(last))));
     let plain = Physics::default();
     add(changed(&|s| s.physics = plain));
-    let parts: [fn(&mut Physics, Physics); 6] = [
+    let parts: [fn(&mut Physics, Physics); 7] = [
         |physics, plain| physics.hop = plain.hop,
         |physics, plain| physics.link = plain.link,
         |physics, plain| physics.late = plain.late,
         |physics, plain| physics.write = plain.write,
         |physics, plain| physics.spawn = plain.spawn,
+        |physics, plain| physics.crowd = plain.crowd,
         |physics, plain| physics.stalls = plain.stalls,
     ];
     for part in parts {

@@ -74,7 +74,7 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, late, write, spawn, stalls } = *physics;
+    let Physics { hop, link, late, write, spawn, stalls, .. } = *physics;
     let stall = |Stalls { every, length }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
@@ -93,7 +93,8 @@ fn network_in_words(physics: &Physics) -> String {
             let _ = write!(words, "; {what} {}", in_words(times));
         }
     }
-    words + &stalls.map(stall).unwrap_or_default()
+    words.push_str(&stalls.map(stall).unwrap_or_default());
+    words + and_more(physics.crowd != Physics::default().crowd)
 }
 
 fn and_more(is_more: bool) -> &'static str {

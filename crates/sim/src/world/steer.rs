@@ -61,10 +61,14 @@ impl World {
     /// the gateway does not seem to know it, is on the disk.
     fn is_news(&self, place: usize, actions: &[reconciler::Action]) -> bool {
         let published = self.services[place].control.published;
-        let is_known = |action: &reconciler::Action| {
-            matches!(action, reconciler::Action::Publish(said) if said.version <= published)
-        };
+        let is_known = |action: &reconciler::Action| matches!(action, reconciler::Action::Publish(said) if said.version <= published);
         !actions.iter().all(is_known)
+    }
+
+    /// How many processes have not come so far as to listen.
+    fn starting(&self) -> usize {
+        let processes = self.services.iter().flat_map(|service| service.processes.values());
+        processes.filter(|process| process.starts()).count()
     }
 
     /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
@@ -84,10 +88,11 @@ impl World {
     ) -> Option<reconciler::Event> {
         match action {
             reconciler::Action::Launch { task, revision, .. } => {
+                let crowd = self.physics.crowd * self.starting() as f64;
                 let service = &mut self.services[place];
                 let program = service.programs[revision as usize - 1];
                 service.processes.insert(task, Process::new(program));
-                let start = service.starts.duration(program.start);
+                let start = service.starts.duration(program.start).mul_f64(1.0 + crowd);
                 let late = self.lateness.duration(self.physics.late);
                 self.after(busy + late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);
