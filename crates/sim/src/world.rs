@@ -93,6 +93,8 @@ pub enum Said {
     Wanted(target_group::Action),
     /// A task has this of a call to another service.
     Noted(TaskId, Noted),
+    /// The agent cannot decide yet: what it decided before is still being written down.
+    Delayed,
 }
 
 /// One service.

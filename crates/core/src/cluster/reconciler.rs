@@ -61,7 +61,7 @@ pub struct Reconciler {
     backoffs: BTreeMap<Revision, Backoff>,
     /// What a task of each revision may use: the settings are those of the last one that was deployed.
     limits: BTreeMap<Revision, Limits>,
-    /// When the gateway was first and last heard of without a break in between.
+    /// When the gateway first and last said something without a break in between.
     sighted: Option<(Instant, Instant)>,
     /// The version of the endpoints that the gateway goes by, as far as is known.
     acknowledged: u64,

@@ -9,8 +9,9 @@ use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Fleet;
 use seaworthy_core::time::Instant;
 
-use super::scenario::{Happening, Scenario, ToService, ToTask};
-use crate::world::World;
+use super::scenario::{Flaw, Happening, Scenario, ToService, ToTask};
+use super::sometimes::{Reached, Sometimes};
+use crate::world::{Strain, World};
 
 /// What happens, in order, and what lasts.
 #[derive(Debug)]
@@ -22,11 +23,14 @@ pub(super) struct Fate<'a> {
     /// What lasts, by when it ends and the order in which it began.
     lasting: BTreeMap<(Instant, u32), Lasting>,
     begun: u32,
+    pub(super) reached: Reached,
 }
 
 #[derive(Debug)]
 enum Lasting {
     Disturbed(Vec<TaskId>),
+    /// The way to the service at this place.
+    Way(usize),
     Partition,
     NoAgent,
 }
@@ -48,7 +52,15 @@ pub(super) enum ToLoad {
 
 impl<'a> Fate<'a> {
     pub(super) fn new(scenario: &'a Scenario, fleet: &'a Fleet, begin: Instant) -> Self {
-        Self { scenario, fleet, begin, happened: 0, lasting: BTreeMap::new(), begun: 0 }
+        Self {
+            scenario,
+            fleet,
+            begin,
+            happened: 0,
+            lasting: BTreeMap::new(),
+            begun: 0,
+            reached: Reached::default(),
+        }
     }
 
     /// When something happens next, or ends.
@@ -96,7 +108,7 @@ impl<'a> Fate<'a> {
         self.begun
     }
 
-    fn end(&self, world: &mut World, id: u32, what: &Lasting) {
+    fn end(&mut self, world: &mut World, id: u32, what: &Lasting) {
         let same = |others: &BTreeMap<_, Lasting>| {
             others
                 .values()
@@ -104,6 +116,10 @@ impl<'a> Fate<'a> {
         };
         match what {
             Lasting::Disturbed(tasks) => tasks.iter().for_each(|task| world.mend(*task, id)),
+            Lasting::Way(place) => {
+                let met = world.mend_link(*place, id);
+                self.reached.add_if(met > 0, Sometimes::WayDisturbed);
+            }
             Lasting::Partition => world.partitioned = same(&self.lasting),
             Lasting::NoAgent => world.start_agent(),
         }
@@ -142,6 +158,11 @@ impl<'a> Fate<'a> {
             ToTask::Stop => world.tell(place, reconciler::Event::Stop(task)),
             ToTask::Drain => world.tell(place, reconciler::Event::Drain(task)),
             ToTask::Disturb(fault, lasts) => self.disturb(world, vec![task], fault, lasts),
+            ToTask::Leak(lasts) => {
+                if let Some(program) = world.program(task) {
+                    world.become_like(task, Flaw::Leaks(lasts).of(program), Strain::default());
+                }
+            }
         }
     }
 
@@ -155,6 +176,10 @@ impl<'a> Fate<'a> {
             ToService::Disturb(fault, lasts) => {
                 let tasks = world.running(place).collect();
                 self.disturb(world, tasks, fault, lasts);
+            }
+            ToService::DisturbWay(fault, lasts) => {
+                let id = self.last(world.now() + lasts, Lasting::Way(place));
+                world.disturb_link(place, id, fault);
             }
             ToService::QueryOfDeath => return Some(ToLoad::QueryOfDeath(place)),
             ToService::Burst(times, lasts) => {
