@@ -214,9 +214,8 @@ impl Agent {
             }
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
-            Incoming::Command(Command::Power { service, site, on }) => {
-                let event = if on { Event::PowerOn(site) } else { Event::PowerOff(site) };
-                self.drive_named(&service, event);
+            Incoming::Command(Command::PowerOff { service, sites }) => {
+                self.drive_named(&service, Event::PowerOff(sites));
             }
             Incoming::Ask(ask) => self.answer(ask),
             Incoming::Command(Command::Deploy { service, environment, command }) => {

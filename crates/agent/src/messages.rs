@@ -127,14 +127,12 @@ pub(crate) enum FromKeeper {
 pub enum Command {
     /// Stop this task at once, undrained, as by hand in ECS.
     Stop(TaskId),
-    /// The power is off at the machines of `service` there, or on again.
-    Power {
+    /// The power is off at the machines of `service` there, and nowhere else.
+    PowerOff {
         /// By name.
         service: String,
         /// Where.
-        site: Site,
-        /// Whether it is on.
-        on: bool,
+        sites: Vec<Site>,
     },
     /// Begin a deployment of a new revision, also if it is the same as the one before it.
     Deploy {

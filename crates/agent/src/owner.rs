@@ -227,9 +227,9 @@ impl Control {
         self.send(&Command::Deploy { service, environment, command }).await
     }
 
-    /// Takes the power from the machines of `service` there, or gives it back.
-    pub async fn power(&mut self, service: String, site: Site, on: bool) -> Result<(), Error> {
-        self.send(&Command::Power { service, site, on }).await
+    /// Takes the power from the machines of `service` there, and nowhere else.
+    pub async fn power_off(&mut self, service: String, sites: Vec<Site>) -> Result<(), Error> {
+        self.send(&Command::PowerOff { service, sites }).await
     }
 
     async fn send(&mut self, command: &Command) -> Result<(), Error> {

@@ -155,6 +155,7 @@ impl Run<'_> {
         let place = |(n, (service, address)): (usize, (&Service, &SocketAddr))| Place {
             name: service.name.clone(),
             address: *address,
+            off: Vec::new(),
             relayed_by: relayed.contains(&n).then(|| self.job.program.clone()),
         };
         services.map(place).collect()

@@ -57,6 +57,8 @@ pub(crate) struct Place {
     pub(crate) name: String,
     /// Where it takes requests.
     pub(crate) address: SocketAddr,
+    /// Where the power is off.
+    pub(crate) off: Vec<Site>,
     /// The program before which its tasks have a relay, if they have.
     pub(crate) relayed_by: Option<PathBuf>,
 }
@@ -69,9 +71,9 @@ struct Healing {
 }
 
 enum Disturbance {
-    /// Of the machines of this service there.
+    /// There is none at the machines of this service there.
     Power {
-        service: String,
+        service: usize,
         site: Site,
     },
     Link {
@@ -184,10 +186,12 @@ impl Faults {
                     watch.course.inflict(at, fault, met);
                     return Ok(());
                 };
-                let (end, name) = (fault.end(), self.services[service].name.clone());
-                watch.power(name.clone(), site.clone(), false, &meant).await?;
+                let Place { name, off, .. } = &mut self.services[service];
+                off.push(site.clone());
+                watch.power_off(name.clone(), off.clone(), &meant).await?;
+                let end = fault.end();
                 let number = watch.course.inflict(at, fault, meant);
-                let what = Disturbance::Power { service: name, site };
+                let what = Disturbance::Power { service, site };
                 self.healing.push(Healing { at: end, number, what });
             }
             FaultKind::Ask { service, tasks, path, .. } => {
@@ -280,7 +284,11 @@ impl Faults {
                     watch.course.told(number, effect);
                 }
                 Disturbance::Power { service, site } => {
-                    watch.power(service, site, true, &[]).await?;
+                    let Place { name, off, .. } = &mut self.services[service];
+                    if let Some(one) = off.iter().position(|other| *other == site) {
+                        off.remove(one);
+                    }
+                    watch.power_off(name.clone(), off.clone(), &[]).await?;
                 }
                 Disturbance::Task { over } => drop(over),
                 Disturbance::Exec { heal, over, done } => {

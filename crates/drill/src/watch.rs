@@ -103,20 +103,19 @@ impl Watch {
         Ok(if done { tasks } else { Vec::new() })
     }
 
-    /// Takes the power from where these tasks of a service, and perhaps others, are, or gives it back. A
+    /// Takes the power from there, and nowhere else, where these tasks of a service are, and perhaps others. A
     /// target has none.
-    pub(crate) async fn power(
+    pub(crate) async fn power_off(
         &mut self,
         service: String,
-        site: Site,
-        on: bool,
+        sites: Vec<Site>,
         tasks: &[TaskId],
     ) -> Result<(), Error> {
         let process = |task: &TaskId| Some((*task, self.process(*task)?));
         let doomed: Vec<_> = tasks.iter().filter_map(process).collect();
         self.doomed.extend(doomed);
         match &mut self.control {
-            Some(control) => control.power(service, site, on).await,
+            Some(control) => control.power_off(service, sites).await,
             None => Ok(()),
         }
     }

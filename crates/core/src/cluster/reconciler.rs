@@ -278,8 +278,7 @@ impl Machine for Reconciler {
             Event::Usage(usage) => self.measure(now, &usage),
             Event::Handover(handover) => self.handover = handover,
             Event::Stop(id) => self.stop(now, id, Cause::ByHand),
-            Event::PowerOff(site) => self.power_off(now, site),
-            Event::PowerOn(site) => self.power_on(now, site),
+            Event::PowerOff(sites) => self.power_off(now, sites),
         }
         self.handle_timeout(now);
     }

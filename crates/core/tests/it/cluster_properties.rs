@@ -40,8 +40,8 @@ enum Fault {
     StartsFail(bool),
     /// A timeout that nobody wanted.
     Spurious,
-    /// Of one of [`ZONES`]: whether it is on.
-    Power(usize, bool),
+    /// In so many of [`ZONES`], from this one on.
+    PowerOff(usize, usize),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -64,7 +64,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::EarlierAgent),
         1 => any::<bool>().prop_map(Fault::StartsFail),
         1 => Just(Fault::Spurious),
-        1 => (0..ZONES.len(), any::<bool>()).prop_map(|(zone, on)| Fault::Power(zone, on)),
+        1 => (0..ZONES.len(), 0..=ZONES.len()).prop_map(|(first, zones)| Fault::PowerOff(first, zones)),
     ]
 }
 
@@ -95,10 +95,10 @@ fn deployment() -> impl Strategy<Value = deployment::Config> {
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
-/// In one of [`ZONES`].
-fn power(zone: usize, on: bool) -> Event {
-    let site = Site::Zone(ZONES[zone].to_owned());
-    if on { Event::PowerOn(site) } else { Event::PowerOff(site) }
+/// In the first so many of [`ZONES`] that begin with this one.
+fn power_off(first: usize, zones: usize) -> Event {
+    let sites = ZONES.into_iter().skip(first).take(zones);
+    Event::PowerOff(sites.map(|zone| Site::Zone(zone.to_owned())).collect())
 }
 
 fn machines() -> impl Strategy<Value = Vec<Location>> {
@@ -177,7 +177,7 @@ impl Watched {
         self.world.gateway_silent = false;
         self.world.starts_fail = false;
         self.world.tell(Event::Handover(false));
-        (0..ZONES.len()).for_each(|zone| self.world.tell(power(zone, true)));
+        self.world.tell(power_off(0, 0));
         if self.world.reconciler.desired_count() == 0 {
             // Without a task nothing is proven, and a deployment waits.
             self.world.tell(Event::Scale(2));
@@ -326,7 +326,7 @@ impl Watched {
             Fault::EarlierAgent => world.endpoints.version += 50,
             Fault::StartsFail(fail) => world.starts_fail = fail,
             Fault::Spurious => world.drive(None),
-            Fault::Power(zone, on) => world.tell(power(zone, on)),
+            Fault::PowerOff(first, zones) => world.tell(power_off(first, zones)),
         }
     }
 

@@ -360,8 +360,10 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
     let number = |text: &str| -> u32 { text.parse().expect("a number") };
     match words[..] {
         ["stop", name] => world.tell(Event::Stop(task(name))),
-        ["power", "off", zone] => world.tell(Event::PowerOff(Site::Zone(zone.to_owned()))),
-        ["power", "on", zone] => world.tell(Event::PowerOn(Site::Zone(zone.to_owned()))),
+        ["power", "off", ref zones @ ..] => {
+            let sites = zones.iter().map(|zone| Site::Zone((*zone).to_owned()));
+            world.tell(Event::PowerOff(sites.collect()));
+        }
         ["drain", name] => world.tell(Event::Drain(task(name))),
         ["scale", count] => world.tell(Event::Scale(number(count))),
         ["rollback"] => world.tell(Event::Rollback),

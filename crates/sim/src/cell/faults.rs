@@ -161,7 +161,7 @@ impl Run<'_> {
     ) {
         let over = self.over(&fault);
         let number = self.course.inflict(now, fault, met);
-        self.world.tell(service, reconciler::Event::PowerOff(site.clone()));
+        self.world.power(service, &site, false);
         self.lasting.push(Lasting { over, number, what: Disturbed::Power { service, site } });
     }
 
@@ -194,7 +194,7 @@ impl Run<'_> {
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
                 Disturbed::Power { service, site } => {
                     // That its tasks are dead is the proof.
-                    self.world.tell(service, reconciler::Event::PowerOn(site));
+                    self.world.power(service, &site, true);
                     continue;
                 }
             };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::cluster::reconciler;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Fleet;
@@ -31,6 +32,8 @@ enum Lasting {
     Disturbed(Vec<TaskId>),
     /// The way to the service at this place.
     Way(usize),
+    /// Of the service at this place.
+    Power(usize, Site),
     Partition,
     NoAgent,
 }
@@ -120,6 +123,7 @@ impl<'a> Fate<'a> {
                 let met = world.mend_link(*place, id);
                 self.reached.add_if(met > 0, Sometimes::WayDisturbed);
             }
+            Lasting::Power(place, zone) => world.power(*place, zone, true),
             Lasting::Partition => world.partitioned = same(&self.lasting),
             Lasting::NoAgent => world.start_agent(),
         }
@@ -192,19 +196,25 @@ impl<'a> Fate<'a> {
             }
             ToService::Rollback => world.tell(place, reconciler::Event::Rollback),
             ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
-            ToService::LoseZone(nth) => self.lose_zone(world, place, nth),
+            ToService::LoseZone(nth) => {
+                let zone = self.zone(place, nth)?;
+                kill_all_in(world, place, &zone);
+            }
+            ToService::PowerOff(nth, lasts) => {
+                let zone = self.zone(place, nth)?;
+                world.power(place, &zone, false);
+                kill_all_in(world, place, &zone);
+                self.last(world.now() + lasts, Lasting::Power(place, zone));
+            }
         }
         None
     }
 
-    fn lose_zone(&self, world: &mut World, place: usize, nth: u32) {
+    /// That of the machine whose turn it is.
+    fn zone(&self, place: usize, nth: u32) -> Option<Site> {
         let machines = &self.fleet.services[place].cluster.machines;
-        let Some(turn) = (nth as usize).checked_rem(machines.len()) else { return };
-        for view in world.views(place) {
-            if view.location.is_some_and(|location| location.zone() == machines[turn].zone()) {
-                world.kill(view.task);
-            }
-        }
+        let turn = (nth as usize).checked_rem(machines.len())?;
+        Some(Site::Zone(machines[turn].zone().to_owned()))
     }
 
     fn disturb(
@@ -219,5 +229,13 @@ impl<'a> Fate<'a> {
             world.disturb(*task, id, fault);
         }
         self.last(world.now() + lasts, Lasting::Disturbed(tasks));
+    }
+}
+
+fn kill_all_in(world: &mut World, place: usize, zone: &Site) {
+    for view in world.views(place) {
+        if view.location.is_some_and(|location| zone.has(&location)) {
+            world.kill(view.task);
+        }
     }
 }

@@ -17,6 +17,7 @@ in_words! {
         Floor: "our own retirements keep the floor",
         Ceiling: "our own starts keep the ceiling",
         Spread: "when a fleet has come up, no zone has two tasks more than another one",
+        Power: "where the power is off no task starts",
         OneTask: "a number names one task",
         Drained: "a task that is told to go as drained has nothing in flight and gets nothing",
         FirstCheck: "no task answers before a check of it has passed",

@@ -122,6 +122,8 @@ pub enum ToService {
     Scale(u32),
     /// SIGKILL to all its tasks in one of its zones, that of the machine whose turn it is.
     LoseZone(u32),
+    /// There is no power in that zone for so long.
+    PowerOff(u32, #[serde(with = "as_written")] Duration),
 }
 
 /// What is wrong with a new program.

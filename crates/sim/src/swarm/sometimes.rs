@@ -46,6 +46,7 @@ in_words! {
         Hold: "every task looked bad and none was retired for it",
         SecondFailure: "a task died before an earlier one was replaced",
         ZoneLost: "a zone was lost and another one served",
+        Elsewhere: "the power was off in a zone and a task came elsewhere",
         StartsFail: "starts failed and the next one waited",
         StartTimeout: "a task did not work in time and was given up",
         Drained: "a task was drained to the last request",

@@ -146,11 +146,27 @@ impl Watch {
         }
         let Some(task) = record.task else { return Ok(()) };
         match (record.decision, &record.cause) {
-            (Decision::Start, _) => self.started(world, task, &views),
+            (Decision::Start, cause) => {
+                self.came(world, task, cause)?;
+                self.started(world, task, &views)
+            }
             (Decision::Retire, cause) => self.retired(world, task, cause, &views),
             (Decision::Terminate, Cause::Drained) => self.drained(world, task),
             _ => Ok(()),
         }
+    }
+
+    /// Where a task is to start, if that is said.
+    fn came(&mut self, world: &World, task: TaskId, cause: &Cause) -> Result<(), (Rule, String)> {
+        let Cause::Missing { location: Some(location), .. } = cause else { return Ok(()) };
+        let mut machines = self.cluster.machines.iter();
+        self.reached
+            .add_if(machines.any(|one| world.is_dark(self.place, one)), Sometimes::Elsewhere);
+        if world.is_dark(self.place, location) {
+            let what = format!("{task} is to start on {location}, where the power is off");
+            return Err((Rule::Power, what));
+        }
+        Ok(())
     }
 
     fn started(

@@ -153,6 +153,12 @@ impl fmt::Display for Happening {
                     ToService::LoseZone(nth) => {
                         write!(f, "loses all tasks in the zone of a machine (turn {nth})")
                     }
+                    ToService::PowerOff(nth, lasts) => {
+                        write!(
+                            f,
+                            "has no power in the zone of a machine (turn {nth}) for {lasts:?}"
+                        )
+                    }
                 }
             }
             Self::Partition(lasts) => {

@@ -46,6 +46,7 @@ in_words! {
         AffinityIsLost: "Nothing ties a request to the task to which the last one like it went",
         AllKeysMove: "When a task comes or goes, whatever is hashed goes somewhere else (hash modulo tasks)",
         MoreInFlight: "Tasks get more at once than they may",
+        PowerIsUnknown: "The agent does not know where the power is off",
         QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }

@@ -9,23 +9,19 @@ use crate::time::Instant;
 
 impl Reconciler {
     /// Its tasks die with a machine, which is nobody's fault: no start waits for it, and no revision is blamed.
-    pub(super) fn power_off(&mut self, now: Instant, site: Site) {
-        if self.off.contains(&site) {
-            return;
-        }
-        self.record_all(now, Decision::Machines, Cause::PowerOff { site: site.clone() });
-        let there = |task: &&Task| task.location.as_ref().is_some_and(|at| site.has(at));
-        let dead: Vec<TaskId> = self.tasks.iter().filter(there).map(|task| task.id).collect();
-        for id in dead {
-            self.kill(now, id, Cause::PowerOff { site: site.clone() });
-        }
-        self.off.push(site);
-    }
-
-    pub(super) fn power_on(&mut self, now: Instant, site: Site) {
-        if self.off.contains(&site) {
-            self.off.retain(|off| *off != site);
+    pub(super) fn power_off(&mut self, now: Instant, sites: Vec<Site>) {
+        let (new, over) = (beyond(&sites, &self.off), beyond(&self.off, &sites));
+        self.off = sites;
+        for site in over {
             self.record_all(now, Decision::Machines, Cause::PowerOn { site });
+        }
+        for site in new {
+            self.record_all(now, Decision::Machines, Cause::PowerOff { site: site.clone() });
+            let there = |task: &&Task| task.location.as_ref().is_some_and(|at| site.has(at));
+            let dead: Vec<TaskId> = self.tasks.iter().filter(there).map(|task| task.id).collect();
+            for id in dead {
+                self.kill(now, id, Cause::PowerOff { site: site.clone() });
+            }
         }
     }
 
@@ -58,4 +54,9 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// Those of `all` that are not among `others`.
+fn beyond(all: &[Site], others: &[Site]) -> Vec<Site> {
+    all.iter().filter(|site| !others.contains(site)).cloned().collect()
 }

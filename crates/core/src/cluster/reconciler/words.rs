@@ -43,10 +43,9 @@ pub enum Event {
     Handover(bool),
     /// A person wants this task stopped, at once and undrained, as by hand in ECS.
     Stop(TaskId),
-    /// The power is off there: all tasks there are dead at once, and others can only be elsewhere.
-    PowerOff(Site),
-    /// It is on again.
-    PowerOn(Site),
+    /// The power is off there, and nowhere else: all tasks there are dead at once, and others can only be
+    /// elsewhere.
+    PowerOff(Vec<Site>),
 }
 
 /// How a process ended.

@@ -33,7 +33,7 @@ pub(super) fn draw(mut scenario: Scenario, meaning: &Meaning, calm: bool) -> Sce
     scenario
 }
 
-/// Spreads some services over machines, and a zone may be lost.
+/// Spreads some services over machines, and a zone may be lost, for a moment or for longer.
 fn spread(scenario: &mut Scenario, dice: &mut Dice, calm: bool) {
     for place in 0..scenario.services.len() {
         if dice.chance(0.6) {
@@ -42,7 +42,12 @@ fn spread(scenario: &mut Scenario, dice: &mut Dice, calm: bool) {
         let machines = dice.one_of(&["'a', 'b'", "'a/1', 'a/2', 'b'", "'a/1', 'b/1', 'c', 'a/2'"]);
         scenario.services[place].settings.push(format!("machines = [{machines}]"));
         if !calm && dice.chance(0.5) {
-            let what = ToService::LoseZone(dice.between(0, 3));
+            let nth = dice.between(0, 3);
+            let what = if dice.chance(0.5) {
+                ToService::LoseZone(nth)
+            } else {
+                ToService::PowerOff(nth, lasts(dice))
+            };
             happen(scenario, dice, Happening::ToService(place, what));
         }
     }
