@@ -70,6 +70,12 @@ pub fn duration_between(
     shortest + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
 }
 
+/// A number for these bytes, on any machine the same: FNV-1a. What it does not mix, a draw that it seeds does.
+pub fn hash(bytes: &[u8]) -> u64 {
+    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, add)
+}
+
 /// Which of these weights `drawn`, uniform over all 64-bit numbers, falls on; none if all are zero.
 pub(crate) fn by_weight(drawn: u64, weights: impl Iterator<Item = u64> + Clone) -> Option<usize> {
     let mut left = below(drawn, weights.clone().sum());

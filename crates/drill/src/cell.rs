@@ -244,7 +244,7 @@ impl Run<'_> {
             let due = faults.due(begin, &watch.course);
             tokio::select! {
                 samples = generator.samples() => {
-                    faults.heal_all(watch);
+                    faults.heal_all(watch).await.map_err(|error| self.lost(&error))?;
                     return samples.map(|samples| (samples, begin)).map_err(Error::Load);
                 }
                 () = sleep_until(due) => {

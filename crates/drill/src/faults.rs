@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::Method;
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule};
@@ -68,6 +69,11 @@ struct Healing {
 }
 
 enum Disturbance {
+    /// Of the machines of this service there.
+    Power {
+        service: String,
+        site: Site,
+    },
     Link {
         to: usize,
         id: FaultId,
@@ -150,14 +156,13 @@ impl Faults {
         let (due, later) =
             self.healing.drain(..).partition(|healing: &Healing| healing.at <= elapsed);
         self.healing = later;
-        self.heal(due, watch);
-        Ok(())
+        self.heal(due, watch).await
     }
 
     /// Heals everything at once: the load is over.
-    pub(crate) fn heal_all(&mut self, watch: &mut Watch) {
+    pub(crate) async fn heal_all(&mut self, watch: &mut Watch) -> Result<(), Error> {
         let all = std::mem::take(&mut self.healing);
-        self.heal(all, watch);
+        self.heal(all, watch).await
     }
 
     /// When calls arrived at each link.
@@ -174,8 +179,16 @@ impl Faults {
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
                 let meant = watch.course.meant(&tasks, service);
-                let met = watch.end(how, meant).await?;
-                watch.course.inflict(at, fault, met);
+                let Some(site) = fault.powers_off(service).cloned() else {
+                    let met = watch.end(how, meant).await?;
+                    watch.course.inflict(at, fault, met);
+                    return Ok(());
+                };
+                let (end, name) = (fault.end(), self.services[service].name.clone());
+                watch.power(name.clone(), site.clone(), false, &meant).await?;
+                let number = watch.course.inflict(at, fault, meant);
+                let what = Disturbance::Power { service: name, site };
+                self.healing.push(Healing { at: end, number, what });
             }
             FaultKind::Ask { service, tasks, path, .. } => {
                 let met = watch.course.meant(&tasks, service);
@@ -254,7 +267,7 @@ impl Faults {
         });
     }
 
-    fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) {
+    async fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) -> Result<(), Error> {
         for Healing { number, what, .. } in due {
             match what {
                 Disturbance::Link { to, id } => {
@@ -266,6 +279,9 @@ impl Faults {
                     };
                     watch.course.told(number, effect);
                 }
+                Disturbance::Power { service, site } => {
+                    watch.power(service, site, true, &[]).await?;
+                }
                 Disturbance::Task { over } => drop(over),
                 Disturbance::Exec { heal, over, done } => {
                     drop(over);
@@ -275,6 +291,7 @@ impl Faults {
                 }
             }
         }
+        Ok(())
     }
 }
 

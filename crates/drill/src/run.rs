@@ -168,7 +168,7 @@ async fn all_cells(
     let (mut calibrating, turns) = (Calibrating::of(job, directory), job.turns().count());
     for (n, (cell, repeat)) in job.turns().enumerate() {
         calibrating.catch_up(n, turns, &mut view).await?;
-        results.calibration = calibrating.known().unwrap_or_default();
+        results.calibration = calibrating.known();
         view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));
         let findings = cell::run(job, cell, repeat, Purpose::Judged, &own, &mut view).await?;
@@ -180,7 +180,7 @@ async fn all_cells(
         }
     }
     calibrating.catch_up(turns, turns, &mut view).await?;
-    results.calibration = calibrating.known()?;
+    results.calibration = calibrating.known();
     predict(job, &mut view, results).await
 }
 

@@ -10,7 +10,7 @@ use seaworthy_core::cluster::deployment::{self, Breaker, Canary, State};
 use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::plan::Waiting;
 use seaworthy_core::cluster::reconciler::Event;
-use seaworthy_core::cluster::spread::Location;
+use seaworthy_core::cluster::spread::{Location, Site};
 use seaworthy_core::endpoints::{Endpoints, Health, Sighting, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
 use seaworthy_core::time::Instant;
@@ -40,6 +40,8 @@ enum Fault {
     StartsFail(bool),
     /// A timeout that nobody wanted.
     Spurious,
+    /// Of one of [`ZONES`]: whether it is on.
+    Power(usize, bool),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -62,6 +64,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::EarlierAgent),
         1 => any::<bool>().prop_map(Fault::StartsFail),
         1 => Just(Fault::Spurious),
+        1 => (0..ZONES.len(), any::<bool>()).prop_map(|(zone, on)| Fault::Power(zone, on)),
     ]
 }
 
@@ -88,6 +91,14 @@ fn deployment() -> impl Strategy<Value = deployment::Config> {
             quiet: Duration::from_secs(quiet),
         },
     )
+}
+
+const ZONES: [&str; 3] = ["a", "b", "c"];
+
+/// In one of [`ZONES`].
+fn power(zone: usize, on: bool) -> Event {
+    let site = Site::Zone(ZONES[zone].to_owned());
+    if on { Event::PowerOn(site) } else { Event::PowerOff(site) }
 }
 
 fn machines() -> impl Strategy<Value = Vec<Location>> {
@@ -166,6 +177,7 @@ impl Watched {
         self.world.gateway_silent = false;
         self.world.starts_fail = false;
         self.world.tell(Event::Handover(false));
+        (0..ZONES.len()).for_each(|zone| self.world.tell(power(zone, true)));
         if self.world.reconciler.desired_count() == 0 {
             // Without a task nothing is proven, and a deployment waits.
             self.world.tell(Event::Scale(2));
@@ -314,6 +326,7 @@ impl Watched {
             Fault::EarlierAgent => world.endpoints.version += 50,
             Fault::StartsFail(fail) => world.starts_fail = fail,
             Fault::Spurious => world.drive(None),
+            Fault::Power(zone, on) => world.tell(power(zone, on)),
         }
     }
 

@@ -67,7 +67,7 @@ fn distribution(key: &str, distribution: Distribution) -> Result<(), String> {
 }
 
 /// What is no number is nowhere.
-fn within<T: PartialOrd + Debug>(
+fn within<T: PartialOrd + Copy + Debug>(
     key: impl Display,
     value: T,
     allowed: RangeInclusive<T>,
