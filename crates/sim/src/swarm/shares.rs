@@ -11,6 +11,7 @@ use seaworthy_core::target_group;
 
 use super::rule::Rule;
 use super::sometimes::{Reached, Sometimes};
+use crate::distribution::LN_BILLION;
 use crate::world::Said;
 
 type Weights = BTreeMap<Revision, u32>;
@@ -148,13 +149,12 @@ impl Period {
     }
 }
 
-/// Whether of so many draws, each a hit with this chance, so few are hits as in a whole series of them, however
-/// long, are at any time once in a billion series at most.
+/// Whether that is no chance: of so many draws, each a hit with this `chance`, so few were hits. By chance it is
+/// said once in a billion series of draws at most, however often one is asked about.
 ///
 /// Source: Hoeffding, "Probability inequalities for sums of bounded random variables" (1963), theorem 1;
 /// summed over all lengths, for the parts `1 / (n + 1)²` add up to less than one.
 fn is_too_few(draws: u64, hits: u64, chance: f64) -> bool {
-    const LN_BILLION: f64 = 20.723_265_836_946_41;
     let (draws, hits) = (draws as f64, hits as f64);
     if hits >= draws * chance {
         return false;

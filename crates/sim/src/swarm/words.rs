@@ -74,7 +74,7 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, late, write, spawn, stalls, .. } = *physics;
+    let Physics { hop, link, late, write, spawn, crowd, stalls } = *physics;
     let stall = |Stalls { every, length }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
@@ -94,7 +94,7 @@ fn network_in_words(physics: &Physics) -> String {
         }
     }
     words.push_str(&stalls.map(stall).unwrap_or_default());
-    words + and_more(physics.crowd != Physics::default().crowd)
+    words + and_more(crowd > 0.0)
 }
 
 fn and_more(is_more: bool) -> &'static str {
