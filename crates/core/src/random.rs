@@ -39,7 +39,8 @@ pub enum Stream {
     Scenario,
     /// How late a simulated machine is, and how slow.
     Machine,
-    /// Over which zones a swarm's services are spread, and which of them are lost.
+    /// What came to the scenarios of a swarm later: over which zones its services are spread, and all that is drawn
+    /// after that.
     Zones,
 }
 

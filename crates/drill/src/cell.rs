@@ -155,6 +155,7 @@ impl Run<'_> {
         let place = |(n, (service, address)): (usize, (&Service, &SocketAddr))| Place {
             name: service.name.clone(),
             address: *address,
+            off: Vec::new(),
             relayed_by: relayed.contains(&n).then(|| self.job.program.clone()),
         };
         services.map(place).collect()
@@ -244,7 +245,7 @@ impl Run<'_> {
             let due = faults.due(begin, &watch.course);
             tokio::select! {
                 samples = generator.samples() => {
-                    faults.heal_all(watch);
+                    faults.heal_all(watch).await.map_err(|error| self.lost(&error))?;
                     return samples.map(|samples| (samples, begin)).map_err(Error::Load);
                 }
                 () = sleep_until(due) => {

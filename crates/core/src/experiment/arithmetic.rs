@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Configuration, FaultKind, Once, Schedule, Which};
-use crate::cluster::spread::{self, Location};
+use crate::cluster::spread::{self, Location, Site};
 use crate::cluster::{Config, Numbers};
 use crate::endpoints::TaskId;
 
@@ -15,6 +15,10 @@ enum Taking<'a> {
     Ended(&'a Which),
     /// A deployment retires as many as leave this one to serve.
     DownTo(u32),
+    /// The power goes off there,
+    Off(&'a Site),
+    /// and on again.
+    On(&'a Site),
 }
 
 /// A task that serves, or will.
@@ -49,7 +53,7 @@ pub fn outage(
     let (shortest, longest) = service.cluster.provisioning;
     let down = |after| {
         let faults = takings(schedule, entry, service.cluster.floor(), after);
-        longest_down(&service.cluster, numbers, &faults, after)
+        longest_down(&service.cluster, numbers, &faults, after, schedule.duration)
     };
     let quick = down(shortest + *starts.start());
     let slow = down(longest + *starts.end() + service.health.fast_interval);
@@ -72,41 +76,66 @@ fn takings(
     for fault in &schedule.faults {
         let waits = fault.once == Some(Once::NewTaskServes);
         let at = if waits { fault.at + after } else { fault.at };
-        all.extend(taking(&fault.kind).map(|taking| (at, taking)));
+        if let Some(site) = fault.powers_off(entry) {
+            all.push((at, Taking::Off(site)));
+            // What lasts to the end of the load is not over in it.
+            all.extend(
+                (fault.end() < schedule.duration).then_some((fault.end(), Taking::On(site))),
+            );
+        } else {
+            all.extend(taking(&fault.kind).map(|taking| (at, taking)));
+        }
     }
     all.sort_by_key(|(at, _)| *at);
     all
 }
 
-/// The longest time without any task of `service` if each is replaced `after` it was taken.
+/// The longest time without any task of `service`, in a load of `duration`, if each is replaced `after` it was
+/// taken.
 fn longest_down(
     service: &Config,
     numbers: Numbers,
     faults: &[(Duration, Taking<'_>)],
     after: Duration,
+    duration: Duration,
 ) -> Duration {
     let mut ids = (0..).map(|others| numbers.after(others));
     // Those who serve first stand first.
     let mut tasks: Vec<Task> = Vec::new();
-    let mut fill = |tasks: &mut Vec<Task>, serves| {
-        while tasks.len() < service.desired_count as usize {
+    let mut fill = |tasks: &mut Vec<Task>, off: &[&Site], serves| {
+        let is_on = |machine: &&Location| !off.iter().any(|site| site.has(machine));
+        let machines: Vec<_> = service.machines.iter().filter(is_on).cloned().collect();
+        let is_dark = machines.is_empty() && !service.machines.is_empty();
+        while tasks.len() < service.desired_count as usize && !is_dark {
             let beside: Vec<_> = tasks.iter().filter_map(|task| task.location.clone()).collect();
-            let location = spread::next(&service.machines, &beside);
+            let location = spread::next(&machines, &beside);
             tasks.extend(ids.next().map(|id| Task { id, location, serves }));
         }
     };
-    fill(&mut tasks, Duration::ZERO);
-    let mut longest = Duration::ZERO;
+    fill(&mut tasks, &[], Duration::ZERO);
+    let (mut off, mut dark_since, mut longest) = (Vec::new(), None, Duration::ZERO);
     for (at, taking) in faults {
         let serving = tasks.iter().filter(|task| task.serves <= *at);
         let serving: Vec<_> = serving.map(|task| (task.id, task.location.as_ref())).collect();
         let taken = taking.among(&serving);
         tasks.retain(|task| !taken.contains(&task.id));
-        fill(&mut tasks, *at + after);
-        let back = tasks.first().map_or(*at, |task| task.serves);
-        longest = longest.max(back.saturating_sub(*at));
+        match *taking {
+            Taking::Off(site) => {
+                // What was to serve there never will.
+                tasks.retain(|task| !task.location.as_ref().is_some_and(|at| site.has(at)));
+                off.push(site);
+            }
+            Taking::On(site) => off.retain(|other| *other != site),
+            Taking::Ended(_) | Taking::DownTo(_) => {}
+        }
+        fill(&mut tasks, &off, *at + after);
+        let since = *dark_since.get_or_insert(*at);
+        if let Some(first) = tasks.first() {
+            longest = longest.max(first.serves.saturating_sub(since));
+            dark_since = None;
+        }
     }
-    longest
+    dark_since.map_or(longest, |since| longest.max(duration.saturating_sub(since)))
 }
 
 // === impl Taking ===
@@ -116,6 +145,8 @@ impl Taking<'_> {
     fn among(self, serving: &[(TaskId, Option<&Location>)]) -> Vec<TaskId> {
         match self {
             Self::Ended(which) => which.among(serving),
+            Self::Off(site) => Which::In(site.clone()).among(serving),
+            Self::On(_) => Vec::new(),
             Self::DownTo(floor) => {
                 let spare = serving.len().saturating_sub(floor as usize);
                 serving[..spare].iter().map(|(task, _)| *task).collect()
@@ -218,6 +249,21 @@ mod tests {
         check(two, &[zone(20, "a"), zone(30, "a")], [0, 0]);
         check(two, &[zone(20, "a"), zone(100, "b")], [0, 15]);
         check(two, &[zone(20, "a"), zone(100, "a"), zone(110, "b")], [5, 50]);
+    }
+
+    #[test]
+    fn where_the_power_is_off_nothing_comes_back() {
+        let off = |at, lasts, zone| {
+            format!("{{ at = '{at}s', lasts = '{lasts}s', power_off = {{ zone = '{zone}' }} }}")
+        };
+        let two = "desired_count = 2\nmachines = ['a', 'b']";
+        let check = |faults: &[String], expected| check(two, &[(&faults.join(", "), expected)]);
+        // What was in zone a comes in zone b, if there is time for it.
+        check(&[off(20, 300, "a")], [0, 0]);
+        check(&[off(20, 300, "a"), off(200, 100, "b")], [160, 195]);
+        check(&[off(20, 300, "a"), off(30, 10, "b")], [70, 105]);
+        // To the end of the load.
+        check(&[off(3000, 600, "a"), off(3100, 500, "b")], [500, 500]);
     }
 
     /// With as many as the floor left, a death takes one more, and the floor asks nobody.

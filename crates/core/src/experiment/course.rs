@@ -336,7 +336,7 @@ impl Course {
 fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
     match fault.kind {
         FaultKind::End { how: Ending::Stop, .. } => stop_timeout + EXIT_MARGIN,
-        FaultKind::End { how: Ending::Kill, .. } => EXIT_MARGIN,
+        FaultKind::End { how: Ending::Kill | Ending::PowerOff, .. } => EXIT_MARGIN,
         FaultKind::QueryOfDeath { .. } => QUERY_MARGIN,
         FaultKind::Ask { .. }
         | FaultKind::Task { .. }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::model::Program;
 use super::{LinkFault, TaskFault};
-use crate::cluster::spread::Location;
+use crate::cluster::spread::{Location, Site};
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -125,6 +125,8 @@ pub enum Ending {
     Stop,
     /// SIGKILL, as by a crash.
     Kill,
+    /// The same to all that are at one site, where no other one can start until it is over.
+    PowerOff,
 }
 
 /// Which tasks a fault meets.
@@ -140,21 +142,22 @@ pub enum Which {
     In(Site),
 }
 
-/// What tasks can have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Site {
-    /// A zone.
-    Zone(String),
-    /// A machine.
-    Machine(Location),
-}
-
 // === impl Fault ===
 
 impl Fault {
     /// When it is over.
     pub fn end(&self) -> Duration {
         self.at + self.lasts
+    }
+
+    /// Where nothing of `service` can be until it is over, if it takes the power from there.
+    pub fn powers_off(&self, of: usize) -> Option<&Site> {
+        match &self.kind {
+            FaultKind::End { how: Ending::PowerOff, service, tasks: Which::In(site) } => {
+                Some(site).filter(|_| *service == of)
+            }
+            _ => None,
+        }
     }
 
     /// The service of which it begins a deployment, if it does.
@@ -195,17 +198,6 @@ impl Which {
             Self::All => those(&|_, _| true),
             Self::Task(meant) => those(&|task, _| task == *meant),
             Self::In(site) => those(&|_, at| at.is_some_and(|at| site.has(at))),
-        }
-    }
-}
-
-// === impl Site ===
-
-impl Site {
-    fn has(&self, location: &Location) -> bool {
-        match self {
-            Self::Zone(zone) => location.zone() == zone,
-            Self::Machine(machine) => location == machine,
         }
     }
 }
@@ -266,6 +258,7 @@ impl fmt::Display for Ending {
         f.write_str(match self {
             Self::Stop => "stop",
             Self::Kill => "kill",
+            Self::PowerOff => "power off",
         })
     }
 }
@@ -278,15 +271,6 @@ impl fmt::Display for Which {
             Self::All => write!(f, "all tasks"),
             Self::Task(task) => write!(f, "{task}"),
             Self::In(site) => write!(f, "{site}"),
-        }
-    }
-}
-
-impl fmt::Display for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Zone(zone) => write!(f, "zone {zone}"),
-            Self::Machine(machine) => write!(f, "machine {machine}"),
         }
     }
 }

@@ -167,6 +167,11 @@ impl Share {
     /// All of it.
     pub const WHOLE: Self = Self { millionths: 1_000_000 };
 
+    /// So many of a hundred.
+    pub const fn percent(percent: u8) -> Self {
+        Self { millionths: percent as u32 * 10_000 }
+    }
+
     /// Whether `part` of `whole` is at least this share. Nothing of nothing is.
     pub fn is_met(self, part: u64, whole: u64) -> bool {
         u128::from(part) * 1_000_000 >= u128::from(whole) * u128::from(self.millionths)
@@ -191,6 +196,12 @@ impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let allowed = "a share: \"0%\" to \"100%\" with up to four decimals, such as \"99.9%\"";
         deserializer.deserialize_str(Text { allowed, read: Self::read })
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct RawFault {
     // Just one of these says what is done,
     stop: Option<RawWhich>,
     kill: Option<RawWhich>,
+    power_off: Option<RawWhich>,
     ask: Option<String>,
     hang: Option<RawWhich>,
     fail: Option<RawWhich>,
@@ -119,9 +120,10 @@ fn deployment_before(what: &FaultKind, earlier: &[Fault]) -> Result<Duration, Co
 }
 
 /// What may stand beside each kind.
-const KINDS: [(&str, &[&str]); 16] = [
+const KINDS: [(&str, &[&str]); 17] = [
     ("stop", &["once", "service"]),
     ("kill", &["once", "service"]),
+    ("power_off", &["service", "lasts"]),
     ("ask", &["service", "tasks", "model"]),
     ("hang", &["service", "lasts"]),
     ("fail", &["service", "lasts"]),
@@ -155,10 +157,11 @@ impl RawFault {
         Err(ConfigError::new("at", problem))
     }
 
-    fn given(&self) -> [(&'static str, bool); 16] {
+    fn given(&self) -> [(&'static str, bool); 17] {
         [
             ("stop", self.stop.is_some()),
             ("kill", self.kill.is_some()),
+            ("power_off", self.power_off.is_some()),
             ("ask", self.ask.is_some()),
             ("hang", self.hang.is_some()),
             ("fail", self.fail.is_some()),
@@ -235,6 +238,13 @@ impl RawFault {
         match kind {
             "stop" => end(Ending::Stop, &self.stop),
             "kill" => end(Ending::Kill, &self.kill),
+            "power_off" => match self.power_off {
+                Some(RawWhich::In(_)) => end(Ending::PowerOff, &self.power_off),
+                _ => Err(ConfigError::new(
+                    kind,
+                    "takes a place; allowed is { zone = \"…\" } or { machine = \"…\" }",
+                )),
+            },
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;

@@ -98,7 +98,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
         schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a list in brackets, such as ["…", "…"]
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `power_off`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
@@ -112,6 +112,10 @@ fn a_fault_can_meet_a_zone_that_every_configuration_has() {
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "a" } }] | good
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", hang = { machine = "a/1" }, lasts = "5s" }] | good
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", slow = "1s", tasks = { zone = "b" }, lasts = "5s" }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", lasts = "5s", power_off = { machine = "a/1" } }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", power_off = { zone = "a" }, lasts = "9h" }] | schedule[1].faults[1].lasts: 9h is out of range; allowed is 1ms to 25s
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", power_off = 1 }] | schedule[1].faults[1].power_off: takes a place; allowed is { zone = "…" } or { machine = "…" }
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ once = "new_task_serves", power_off = { zone = "a" } }] | schedule[1].faults[1].once: means nothing beside `power_off`; allowed are service, lasts
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: "c" is no zone with tasks of `s`; allowed is one of a, b
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "a" } }] | schedule[1].faults[1].kill: "a" is no machine with tasks of `s`; allowed is one of a/1, b
         fleet.service.s.machines = ["a", "b", "c"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: "c" is no zone with tasks of `s`; allowed is one of a, b
@@ -236,7 +240,7 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "0%", to = "t" }] | schedule[1].faults[1].resets: is 0 %, which is no fault; allowed is more
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%" }] | schedule[1].faults[1].to: is missing; allowed is one of s, t
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "u" }] | schedule[1].faults[1].to: `u` is no service; allowed is one of s, t
-        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
+        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, power_off, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "1s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are once, service
         schedule: faults = [{ at = "1s", hang = 1, fail = 1 }]           | schedule[1].faults[1].fail: is given beside `hang`; allowed is just one of them
@@ -314,7 +318,7 @@ fn schedules_and_faults_make_sense() {
         schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
         schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
         schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
-        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, power_off, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
         schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s
