@@ -4,6 +4,7 @@ mod amounts;
 mod assumptions;
 mod beside;
 mod figures;
+mod places;
 mod verdict;
 mod words;
 
@@ -90,6 +91,13 @@ pub(crate) struct Args {
     /// Of all failures of a task, those that take all tasks at once
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_hyphen_values = true)]
     common_cause: f64,
+    /// Time to the failure of one zone, on average, with all tasks that `machines` puts there; without it no
+    /// zone fails
+    #[arg(long, value_name = "TIME", value_parser = mean, allow_hyphen_values = true)]
+    zone_mttf: Option<Duration>,
+    /// The same of one machine
+    #[arg(long, value_name = "TIME", value_parser = mean, allow_hyphen_values = true)]
+    machine_mttf: Option<Duration>,
     /// Of all requests, those that may not be sent twice
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_hyphen_values = true)]
     writes: f64,
@@ -148,6 +156,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         world: World {
             mttf: args.mttf.as_secs_f64(),
             common_percent: args.common_cause,
+            zone_mttf: args.zone_mttf.as_ref().map(Duration::as_secs_f64),
+            machine_mttf: args.machine_mttf.as_ref().map(Duration::as_secs_f64),
             hangs_percent: args.hangs,
             sick_percent: args.sick,
             noticed: args.noticed.as_secs_f64(),

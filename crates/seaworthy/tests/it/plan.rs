@@ -186,6 +186,32 @@ fn starts_come_from_drills() {
     }
 }
 
+/// Of three tasks in two zones one zone has two.
+#[test]
+fn what_a_zone_takes_is_told_for_each_number_of_tasks() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "machines = [\"a/1\", \"b/1\"]\ncommand"));
+    let plan = ["plan", "fleet.toml", "--target", "99.9", "--load", "200", "--capacity", "120"];
+    let ask = |more: &[&str]| code_and_words(&world.run(&[&plan[..], more].concat())).1;
+    let unknown = ask(&[]);
+    let told = [
+        "2      a 1, b 1  1             1                1 at worst: too few",
+        "3      a 2, b 1  1 or 2        1 or 2           1 at worst: too few",
+        "4      a 2, b 2  2             2                2 at worst: enough",
+        "- that a zone is lost, with all tasks there, is not reckoned with: --zone-mttf says how often one is",
+    ];
+    assert!(told.iter().all(|told| unknown.contains(told)), "{unknown}");
+    assert!(!unknown.contains("\nzone "), "{unknown}");
+    let known = ask(&["--zone-mttf", "365d"]);
+    let told = ["\nzone ", "- each zone fails once in 365.0 days on average (--zone-mttf)"];
+    assert!(told.iter().all(|told| known.contains(told)), "{known}");
+    world.write("nowhere.toml", FLEET);
+    let problem =
+        "--machine-mttf: service.store does not say what is where; allowed is it with machines";
+    let arguments = ["--target", "99", "--machine-mttf", "9d"];
+    assert_refused(&world, &[("nowhere.toml", &arguments, problem)]);
+}
+
 /// Twelve a second come to search, and 48 to all others, which have no bulkhead.
 #[test]
 fn a_route_is_asked_for_by_itself() {
@@ -323,7 +349,7 @@ fn whose_requests_are_meant_is_said_by_name() {
     world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
     world.write("routes.toml", &format!("{FLEET}\n{ROUTE}"));
     let target = ["--target", "99"];
-    let cases: [(&str, &[&str], &str); 6] = [
+    let cases: [(&str, &[&str], &str); 7] = [
         ("two.toml", &[], "two.toml: --service is missing; allowed is one of orders, store"),
         (
             "two.toml",
@@ -337,7 +363,17 @@ fn whose_requests_are_meant_is_said_by_name() {
             "--route `x` is not there; allowed is one of search, default",
         ),
         ("fleet.toml", &["--load", "9", "--share", "0"], "--share: 0 is out of range; allowed is"),
-        ("fleet.toml", &["--share", "5"], "--share: means nothing without --load"),
+        (
+            "routes.toml",
+            &["--route", "search", "--share", "5"],
+            "--share: means nothing without --load",
+        ),
+        (
+            "fleet.toml",
+            &["--load", "100", "--share", "10"],
+            "--share: all requests come by the one route of service.store; allowed is a share where others have \
+             [[service.store.route]]",
+        ),
     ];
     for (file, arguments, problem) in cases {
         assert_refused(&world, &[(file, &[&target[..], arguments].concat(), problem)]);

@@ -1,12 +1,17 @@
 //! The failed share of requests, cause by cause, in closed form.
 
+use std::iter;
+
 use serde::Serialize;
 
 use super::harm::harm;
 use super::overload::loss;
+use super::places;
 use super::timing::Timing;
 use super::{Candidate, Question};
-use crate::availability::{Deployments, Interval, Lost, MONTH, Model, Span, failure_within};
+use crate::availability::{
+    Cause, Deployments, Interval, Lost, MONTH, Members, Model, Place, Span, failure_within,
+};
 
 /// Shares of all requests that fail, by what makes them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -15,6 +20,10 @@ pub struct Causes {
     pub replicas: f64,
     /// One cause took all tasks: only a quicker replacement, or fewer such causes, buy this.
     pub common_cause: f64,
+    /// A zone failed, and what is left elsewhere is too few: more zones buy this.
+    pub zones: f64,
+    /// The same of a machine.
+    pub machines: f64,
     /// Deployments leave too few, or so few that one failure is too many: the floor buys this.
     pub deployments: f64,
     /// A task hangs and still gets requests: checks and another try buy this.
@@ -57,14 +66,16 @@ impl Causes {
 
     /// Those for which too few tasks are up: what the simulation counts.
     pub fn down(&self) -> f64 {
-        self.replicas + self.common_cause + self.deployments
+        self.replicas + self.common_cause + self.zones + self.machines + self.deployments
     }
 
     /// With the name of each.
-    pub fn named(&self) -> [(&'static str, f64); 6] {
+    pub fn named(&self) -> [(&'static str, f64); 8] {
         [
             ("replicas", self.replicas),
             ("common cause", self.common_cause),
+            ("zone", self.zones),
+            ("machine", self.machines),
             ("deployment", self.deployments),
             ("detection", self.detection),
             ("sick", self.sick),
@@ -74,8 +85,9 @@ impl Causes {
 
     /// What fails because too few tasks are up.
     fn of_tasks(model: &Model) -> Self {
-        let Lost { alone, together, deployments } = model.lost();
-        Self { replicas: alone, common_cause: together, deployments, ..Self::default() }
+        let Lost { alone, together, zones, machines, deployments } = model.lost();
+        let [replicas, common_cause] = [alone, together];
+        Self { replicas, common_cause, zones, machines, deployments, ..Self::default() }
     }
 }
 
@@ -134,6 +146,12 @@ impl Expected {
 pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Model {
     let world = &question.world;
     let (rate, common) = (1.0 / world.mttf, world.common_percent / 100.0);
+    let of_all = Cause {
+        place: Place::Everywhere,
+        rate: rate * common,
+        repair: timing.repair(),
+        tasks: Members::first(candidate.tasks),
+    };
     let cluster = candidate.cluster(question.service);
     let away = candidate.tasks - cluster.floor().min(candidate.tasks);
     let deployments =
@@ -142,7 +160,7 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
         tasks: candidate.tasks,
         needed: question.needed(),
         failure_rate: rate * (1.0 - common),
-        common_rate: rate * common,
+        causes: iter::once(of_all).chain(places::causes(question, candidate, timing)).collect(),
         repair: timing.repair(),
         crews: candidate.tasks,
         deployments: (away > 0 && world.deployments > 0.0).then_some(deployments),

@@ -25,6 +25,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, answers from a fallback, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
+    all.splice(2..2, places(question));
     let routes = others(question);
     if !routes.is_empty() {
         all.push(format!(
@@ -38,6 +39,24 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
+}
+
+/// What is reckoned of zones and machines, and what is not. Nothing where the file names none.
+fn places(question: &Question<'_>) -> Vec<String> {
+    let machines = &question.service.cluster.machines;
+    let World { zone_mttf, machine_mttf, .. } = question.world;
+    let of = |(one, key, mttf): (&str, &str, Option<f64>)| match mttf {
+        Some(mttf) => format!(
+            "each {one} fails once in {} on average ({key}), beside all of that: its tasks die at once, which is known \
+             at once, and are replaced as ever, wherever there is room; those that are elsewhere answer what they can",
+            seconds(mttf)
+        ),
+        None => format!(
+            "that a {one} is lost, with all tasks there, is not reckoned with: {key} says how often one is"
+        ),
+    };
+    let all = [("zone", "--zone-mttf", zone_mttf), ("machine", "--machine-mttf", machine_mttf)];
+    all.into_iter().filter(|_| !machines.is_empty()).map(of).collect()
 }
 
 fn sick(percent: f64, noticed: f64) -> String {

@@ -1,7 +1,9 @@
 //! The answer for programs.
 
-use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Evidence, Measured, Question, Refused, World};
+use seaworthy_sim::availability::{MONTH, Place};
+use seaworthy_sim::planner::{
+    Answer, Assessed, Evidence, Measured, Question, Refused, World, tenants,
+};
 use serde_json::{Value, json};
 
 /// All of it. Shares are shares of requests, times are in seconds.
@@ -42,6 +44,8 @@ fn asked(question: &Question<'_>) -> Value {
     let World {
         mttf,
         common_percent,
+        zone_mttf,
+        machine_mttf,
         hangs_percent,
         sick_percent,
         noticed,
@@ -59,6 +63,8 @@ fn asked(question: &Question<'_>) -> Value {
         "price": question.price,
         "mttf_seconds": mttf,
         "common_cause_percent": common_percent,
+        "zone_mttf_seconds": zone_mttf,
+        "machine_mttf_seconds": machine_mttf,
         "hangs_percent": hangs_percent,
         "sick_percent": sick_percent,
         "noticed_seconds": noticed,
@@ -81,6 +87,8 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
         "maximum_percent": one.candidate.maximum_percent,
         "changes": one.candidate.changes,
         "price": one.price,
+        "tasks_by_zone": by_name(question, Place::Zone, one),
+        "tasks_by_machine": by_name(question, Place::Machine, one),
         "meets_target": one.meets(question),
         "failed_share": failed,
         "failed_share_range": expected.range(),
@@ -92,6 +100,12 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
         "window_seconds": expected.window,
         "second_failure_in_window": expected.second_failure,
     })
+}
+
+/// How many tasks are where; empty if the file does not say.
+fn by_name(question: &Question<'_>, place: Place, one: &Assessed) -> Value {
+    let there = tenants(question.service, place, one.candidate.tasks).into_iter();
+    there.map(|there| (there.name, there.tasks.count())).collect()
 }
 
 /// At life size, from the shortest to the longest.

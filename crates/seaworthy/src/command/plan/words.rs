@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use seaworthy_sim::availability::{Interval, MONTH};
+use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
 use super::amounts::{change, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
+use super::places::places;
 use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
@@ -30,9 +31,10 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
         text += &pareto(question, answer);
     }
     text += &verdict(question, answer);
-    text += &causes(answer);
+    text += &causes(question, answer);
     text += &steps(question, answer);
     text += &buys(answer);
+    text += &places(question, answer);
     text += &refused(answer);
     text += &beside(question, answer);
     text += "\nTAKEN FOR GRANTED\n";
@@ -155,14 +157,21 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
 }
 
 /// What is left of each cause.
-fn causes(answer: &Answer) -> String {
+fn causes(question: &Question<'_>, answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
     let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
     let chosen = chosen.filter(|chosen| chosen.candidate != now.candidate);
     let mut table = Table::new(&["CAUSE", "THE FILE", "A MONTH", "CHOSEN", "A MONTH"]);
     let empty = || [cell(FAINT, "-"), cell(FAINT, "-")];
     let pair = |failed: f64| [cell(PLAIN, share(failed)), cell(PLAIN, seconds(failed * MONTH))];
+    let failing = question.world.places();
     let mut row = |name: &str, own: f64, other: Option<f64>| {
+        // A nought would say that they do no harm.
+        let of_place =
+            |(place, word)| name == word && failing.iter().all(|(other, _)| *other != place);
+        if [(Place::Zone, "zone"), (Place::Machine, "machine")].into_iter().any(of_place) {
+            return;
+        }
         let [a, b] = pair(own);
         let [c, d] = other.map_or_else(empty, pair);
         table.row([cell(PLAIN, name), a, b, c, d]);

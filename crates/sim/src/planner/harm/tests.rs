@@ -1,59 +1,13 @@
 //! What requests do while a task is bad, or too few are up, held against arithmetic by hand.
 
-use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::fleet::Fleet;
 
-use crate::availability::DAY;
-use crate::planner::{Causes, Evidence, Question, World, ask};
-
-const MTTF: f64 = 30.0 * DAY;
+use crate::planner::example::{self, CHECKS, MTTF, PLAIN, causes, close, question};
+use crate::planner::{Evidence, Question, World, ask};
 
 fn fleet(settings: &str) -> Fleet {
-    let usual = "command = [\"store\"]\nprovisioning = \"60s..60s\"\n";
-    let raw: RawFleet = toml::from_str(&format!("[service.store]\n{usual}{settings}")).unwrap();
-    Fleet::try_from(raw).unwrap()
+    example::fleet(&format!("provisioning = \"60s..60s\"\n{settings}"))
 }
-
-/// Tasks that fail by themselves, and start in no time.
-fn question(fleet: &Fleet) -> Question<'_> {
-    let world = World {
-        mttf: MTTF,
-        common_percent: 0.0,
-        hangs_percent: 0.0,
-        sick_percent: 0.0,
-        noticed: 900.0,
-        writes_percent: 10.0,
-        latency: 0.1,
-        patience: 2.0,
-        start: (0.0, 0.0),
-        deployments: 0.0,
-    };
-    let (target, price) = (99.0, 15.0);
-    let service = &fleet.services[0];
-    Question {
-        service,
-        route: &service.call.routes[0],
-        target,
-        load: None,
-        route_percent: 100.0,
-        capacity: None,
-        price,
-        world,
-        evidence: None,
-        seed: 1,
-    }
-}
-
-fn causes(question: &Question<'_>) -> Causes {
-    ask(question).unwrap().now.unwrap().expected.causes
-}
-
-fn close(found: f64, expected: f64) {
-    assert!((found / expected - 1.0).abs() < 1e-3, "{found:e}, not {expected:e}");
-}
-
-const CHECKS: &str = "health = { interval = \"5s\", fast_interval = \"5s\", timeout = \"2s\", \
-                      unhealthy_threshold = 2, passive.enabled = false }\n";
-const PLAIN: &str = "call = { tries = 1, hedge.enabled = false, queue.enabled = false }\n";
 
 #[test]
 fn what_comes_shortly_before_a_task_waits_for_it() {
