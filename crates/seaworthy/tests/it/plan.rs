@@ -59,7 +59,9 @@ fn the_page_shows_what_is_said() {
     let mut blocks: Vec<String> = shown.split("```").map(str::to_owned).collect();
     let world = World::new();
     let file = blocks.iter().find_map(|block| block.strip_prefix("toml\n"));
-    world.write("fleet.toml", file.expect("the page has a fleet"));
+    let file = file.expect("the page has a fleet");
+    world.write("fleet.toml", file);
+    world.write("zones.toml", &format!("{file}machines = [\"a/1\", \"b/1\"]\n"));
     // Of drills that were run.
     let records = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/choosing-settings/drills.d");
     symlink(records, world.path("drills.d")).unwrap();
@@ -69,16 +71,18 @@ fn the_page_shows_what_is_said() {
         else {
             continue;
         };
-        if !command.starts_with("plan fleet.toml") {
+        if !command.starts_with("plan ") {
             continue;
         }
         let (_, words) = code_and_words(&world.run(&command.split(' ').collect::<Vec<_>>()));
         let words = words.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-        let shown = if command.contains("--drills") {
+        let own = ["BESIDE ", "WHAT GOES "].into_iter().zip(["--drills", "zones.toml"]);
+        let mut own = own.filter(|(_, sign)| command.contains(sign)).map(|(title, _)| title);
+        let shown = if let Some(own) = own.next() {
             let part = |title: &str| words.split("\n\n").find(|part| part.starts_with(title));
-            let [verdict, causes, beside] = ["The cheapest ", "WHAT MAKES ", "BESIDE "].map(part);
-            let [verdict, causes, beside] = [verdict, causes, beside].map(Option::unwrap);
-            format!("…\n{verdict}\n\n{causes}\n…\n{beside}\n…")
+            let [verdict, causes, own] = ["The cheapest ", "WHAT MAKES ", own].map(part);
+            let [verdict, causes, own] = [verdict, causes, own].map(Option::unwrap);
+            format!("…\n{verdict}\n\n{causes}\n…\n{own}\n…")
         } else if block.ends_with("\n…\n") {
             // It ends with the first that is refused.
             let refused = words.find("\nREFUSED\n- ").expect("something is refused");
@@ -236,6 +240,38 @@ fn a_route_is_asked_for_by_itself() {
     ];
     assert!(told.iter().all(|told| all.contains(told)), "{all}");
     assert!(!ask(&["--route", "default"]).contains("cannot work"));
+}
+
+#[test]
+fn all_routes_are_asked_for_at_once() {
+    let world = World::new();
+    world.write("fleet.toml", &format!("{FLEET}\n{ROUTE}"));
+    let plan = ["plan", "fleet.toml", "--target", "99", "--capacity", "100", "--load", "60"];
+    let ask = |more: &[&str]| code_and_words(&world.run(&[&plan[..], more].concat()));
+    let (code, words) = ask(&["--share", "search=20%"]);
+    assert_eq!(code, Some(0), "{words}");
+    let told = [
+        "store, by default 80 %, search 20 %: 99 % of requests",
+        "WHAT FAILS BY ROUTE: of its own requests\nROUTE    OF ALL  THE FILE  CHOSEN\ndefault  80 %",
+        "- requests come by default 80 %, search 20 % (--share)",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+    let full = "route search: 54 requests a second of 100ms each are 5.4 under way";
+    assert!(ask(&["--share", "search=90"]).1.contains(full));
+    let cases: [(&[&str], &str); 7] = [
+        (&["--share", "search=20", "--share", "30"], "--share 30%: says not of which route"),
+        (&["--share", "cart=20"], "--share `cart` is not there; allowed is one of search, default"),
+        (&["--share", "search=20", "--share", "search=3"], "--share search: is given twice"),
+        (&["--share", "search=120"], "--share: these are 120 % in all; allowed is 100 %"),
+        (&["--share", "search=20", "--share", "default=20"], "--share: these are 40 % in all"),
+        (&["--share", "search=100", "--route", "default"], "--route default: nothing comes by it"),
+        (&["--share", "search=x"], "allowed is a percentage"),
+    ];
+    for (more, problem) in cases {
+        let (code, words) = ask(more);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
+    }
 }
 
 /// What the load needs is more than the file has: it says so, and what would do.

@@ -41,6 +41,7 @@ pub(super) fn question(fleet: &Fleet) -> Question<'_> {
         target: 99.0,
         load: None,
         route_percent: 100.0,
+        along: Vec::new(),
         capacity: None,
         price: 15.0,
         world,

@@ -69,6 +69,29 @@ impl Causes {
         self.replicas + self.common_cause + self.zones + self.machines + self.deployments
     }
 
+    /// Such a part of them.
+    fn part(self, part: f64) -> Self {
+        self.each_with(Self::default(), |own, _| own * part)
+    }
+
+    /// Both.
+    fn and(self, other: Self) -> Self {
+        self.each_with(other, |one, other| one + other)
+    }
+
+    fn each_with(self, other: Self, of: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            replicas: of(self.replicas, other.replicas),
+            common_cause: of(self.common_cause, other.common_cause),
+            zones: of(self.zones, other.zones),
+            machines: of(self.machines, other.machines),
+            deployments: of(self.deployments, other.deployments),
+            detection: of(self.detection, other.detection),
+            sick: of(self.sick, other.sick),
+            cut: of(self.cut, other.cut),
+        }
+    }
+
     /// With the name of each.
     pub fn named(&self) -> [(&'static str, f64); 8] {
         [
@@ -111,17 +134,21 @@ impl Expected {
     /// What is `known` is not reckoned again.
     pub(super) fn new(question: &Question<'_>, candidate: &Candidate, known: &mut Known) -> Self {
         let timing = Timing::new(question, candidate);
-        let window = timing.window();
-        let mut causes = |timing: Timing| {
-            let tasks = known.of(model(question, candidate, &timing));
-            harm(tasks, question, candidate, &timing)
+        let parts = question.parts(candidate);
+        let mut causes = |luck: fn(Timing) -> Timing| {
+            let causes = |(part, question, candidate): &(f64, Question<'_>, Candidate)| {
+                let timing = luck(Timing::new(question, candidate));
+                let tasks = known.of(model(question, candidate, &timing));
+                harm(tasks, question, candidate, &timing).part(*part)
+            };
+            parts.iter().map(causes).fold(Causes::default(), Causes::and)
         };
         Self {
-            causes: causes(timing),
-            quick: causes(timing.at(|span| span.0)),
-            slow: causes(timing.at(|span| span.1)),
+            causes: causes(|timing| timing),
+            quick: causes(|timing| timing.at(|span| span.0)),
+            slow: causes(|timing| timing.at(|span| span.1)),
             timing,
-            window,
+            window: timing.window(),
             second_failure: failure_within(
                 candidate.tasks - 1,
                 1.0 / question.world.mttf,

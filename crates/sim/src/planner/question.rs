@@ -1,12 +1,13 @@
 //! What is asked, and of what world.
 
+use std::iter;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{ConfigError, Service};
 
-use super::Evidence;
+use super::{Candidate, Evidence};
 use crate::availability::{DAY, Place, Span};
 
 /// What is asked of the planner.
@@ -22,6 +23,8 @@ pub struct Question<'a> {
     pub load: Option<f64>,
     /// The percentage of them that come by the route.
     pub route_percent: f64,
+    /// Other routes whose requests are asked for as well, and the percentage of each.
+    pub along: Vec<(&'a Route, f64)>,
     /// Requests per second that one task can bear, if that is known.
     pub capacity: Option<f64>,
     /// What one task costs a month, in whatever is paid.
@@ -78,7 +81,7 @@ pub(super) const MOST_TASKS: u32 = 100;
 
 // === impl Question ===
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// Says what of it cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_target()?;
@@ -128,7 +131,9 @@ impl Question<'_> {
         for (key, value) in [("--load", self.load), ("--capacity", self.capacity)] {
             value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
         }
-        within("--share", self.route_percent, LEAST_SHARE..=100.0, " %")?;
+        for percent in self.shares().map(|(_, percent)| percent) {
+            within("--share", percent, LEAST_SHARE..=100.0, " %")?;
+        }
         if self.is_part() && self.service.call.routes.len() == 1 {
             let problem = format!(
                 "all requests come by the one route of service.{}; allowed is a share where others have \
@@ -156,6 +161,26 @@ impl Question<'_> {
             f64::from(MOST_TASKS) * load / needed
         );
         Err(ConfigError::new("--load", problem))
+    }
+
+    /// All routes whose requests are asked for, and the percentage of each.
+    pub fn shares(&self) -> impl Iterator<Item = (&'a Route, f64)> {
+        iter::once((self.route, self.route_percent)).chain(self.along.iter().copied())
+    }
+
+    /// What is asked of each of them alone, with what a candidate makes of it, and which share of what is
+    /// asked for comes by it.
+    pub(super) fn parts(&self, candidate: &Candidate) -> Vec<(f64, Self, Candidate)> {
+        let all: f64 = self.shares().map(|(_, percent)| percent).sum();
+        let one = |(route, route_percent): (&'a Route, f64)| {
+            let candidate = candidate.by_route(self.route, route);
+            (
+                route_percent / all,
+                Self { route, route_percent, along: Vec::new(), ..self.clone() },
+                candidate,
+            )
+        };
+        self.shares().map(one).collect()
     }
 
     /// The same, if tasks fail once in so many seconds.

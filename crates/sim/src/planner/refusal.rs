@@ -18,8 +18,13 @@ fn never(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     load(question, candidate)
         .or_else(|| start(question, candidate))
         .or_else(|| deployment(question, candidate))
-        .or_else(|| times(question, candidate))
-        .or_else(|| policies(question, candidate))
+        .or_else(|| question.parts(candidate).iter().find_map(route))
+}
+
+/// Why one of the routes that are asked for cannot work.
+fn route((part, question, candidate): &(f64, Question<'_>, Candidate)) -> Option<String> {
+    let why = times(question, candidate).or_else(|| policies(question, candidate))?;
+    Some(if *part < 1.0 { format!("route {}: {why}", candidate.route.name) } else { why })
 }
 
 fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {

@@ -34,7 +34,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "steps": answer.steps.iter().map(one).collect::<Vec<_>>(),
         "measured": question.evidence.as_ref().map(measured),
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
-        "warnings": super::words::warnings(question),
+        "warnings": super::words::warnings(question, answer),
         "assumptions": super::assumptions::assumptions(question, answer),
     })
 }
@@ -59,6 +59,7 @@ fn asked(question: &Question<'_>) -> Value {
         "target_percent": question.target,
         "load_per_second": question.load,
         "share_percent": question.route_percent,
+        "shares_percent": question.shares().map(|(route, percent)| (route.name.clone(), percent)).collect::<Value>(),
         "capacity_per_second": question.capacity,
         "price": question.price,
         "mttf_seconds": mttf,
@@ -81,6 +82,7 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
     let expected = &one.expected;
     let failed = expected.causes.total();
     let down = one.simulate(question);
+    let routes = one.by_route(question).into_iter().map(|(name, _, failed)| (name, failed));
     json!({
         "tasks": one.candidate.tasks,
         "minimum_healthy_percent": one.candidate.minimum_healthy_percent,
@@ -94,6 +96,7 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
         "failed_share_range": expected.range(),
         "failed_seconds_a_month": failed * MONTH,
         "causes": expected.causes,
+        "failed_share_by_route": routes.collect::<Value>(),
         "simulated_failed_share": down.map(|down| expected.simulated(down)),
         "detection_seconds": expected.timing.detection,
         "replacement_seconds": expected.timing.replacement,
