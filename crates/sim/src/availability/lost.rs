@@ -35,12 +35,12 @@ impl Model {
     pub fn lost(&self) -> Lost {
         let all_up = libm::pow(1.0 - self.down(), f64::from(self.tasks));
         let deployments = self.deployments.map_or(0.0, |Deployments { rate, seconds, .. }| {
-            let lost = |at| self.too_few(at, (0, 0.0), (self.left(), |age| self.since(age, at)));
+            let lost = |at| self.too_few(at, (0, 0.0), &(self.left(), |age| self.since(age, at)));
             self.over(&[seconds], lost) / (1.0 / (rate * all_up) + seconds)
         });
         let long = f64::INFINITY;
         Lost {
-            alone: self.too_few(long, (0, 0.0), (self.tasks, |age| self.since(age, long))),
+            alone: self.too_few(long, (0, 0.0), &(self.tasks, |age| self.since(age, long))),
             together: self.together(Place::Everywhere),
             zones: self.together(Place::Zone),
             machines: self.together(Place::Machine),
@@ -79,7 +79,7 @@ impl Model {
         };
         let others = (self.tasks - count, |age| self.since(age, f64::INFINITY));
         let outage = |kind: Repair| -> f64 {
-            let lost = |at| self.too_few(at, (count, still(&kind, at)), others);
+            let lost = |at| self.too_few(at, (count, still(&kind, at)), &others);
             self.over(&cause.repair.edges(), lost)
         };
         let kinds = cause.repair.kinds().map(|(share, kind)| share * outage(kind));
@@ -90,7 +90,7 @@ impl Model {
 
     /// The share of requests that fail `at` so many seconds of what takes tasks away, if each of those
     /// `taken` is down with that chance, and each of the others for longer than an age.
-    fn too_few(&self, at: f64, taken: (u32, f64), others: (u32, impl Fn(f64) -> f64)) -> f64 {
+    fn too_few(&self, at: f64, taken: (u32, f64), others: &(u32, impl Fn(f64) -> f64)) -> f64 {
         let mut lost = 0.0;
         for left in 0..=taken.0 {
             let way = exactly(left, taken.0, taken.1);

@@ -20,12 +20,17 @@ impl Members {
         self.0.count_ones()
     }
 
+    /// Their numbers, in order.
+    pub(super) fn numbers(self) -> impl Iterator<Item = u32> {
+        (0..Self::MOST - self.0.leading_zeros()).filter(move |task| self.0 >> task & 1 == 1)
+    }
+
     /// Those that are also among `others`.
     pub(super) fn among(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
 
-    pub(super) fn with(self, others: Self) -> Self {
+    pub(crate) fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
@@ -43,16 +48,5 @@ impl From<u32> for Members {
 impl FromIterator<u32> for Members {
     fn from_iter<I: IntoIterator<Item = u32>>(tasks: I) -> Self {
         tasks.into_iter().map(Self::from).fold(Self::default(), Self::with)
-    }
-}
-
-/// In the order of their numbers.
-impl Iterator for Members {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let first = (self.0 != 0).then(|| self.0.trailing_zeros())?;
-        *self = self.without(first.into());
-        Some(first)
     }
 }

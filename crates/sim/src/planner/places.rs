@@ -26,7 +26,7 @@ pub fn tenants(service: &Service, place: Place, tasks: u32) -> Vec<Tenants> {
             Place::Machine => location.name(),
         };
         match all.iter_mut().find(|tenants| tenants.name == name) {
-            Some(tenants) => tenants.tasks = tenants.tasks.chain([task]).collect(),
+            Some(tenants) => tenants.tasks = tenants.tasks.with(task.into()),
             None => all.push(Tenants { name: name.to_owned(), tasks: task.into() }),
         }
     }

@@ -184,7 +184,7 @@ impl<'a> Simulation<'a> {
             Chance::Together(cause) => {
                 let [(share, one), (_, other)] = cause.repair.kinds();
                 let kind = if self.draw() <= share { one } else { other };
-                self.up.among(cause.tasks).for_each(|task| self.fail(task, kind));
+                self.up.among(cause.tasks).numbers().for_each(|task| self.fail(task, kind));
             }
             Chance::Deployment => self.deploy(),
         }
@@ -197,7 +197,7 @@ impl<'a> Simulation<'a> {
     /// One of those that are up, each as likely.
     fn any(&mut self) -> u32 {
         let nth = if self.alike { 0.0 } else { (1.0 - self.draw()) * f64::from(self.up.count()) };
-        self.up.clone().nth(nth as usize).expect("one is up, or none would fail")
+        self.up.numbers().nth(nth as usize).expect("one is up, or none would fail")
     }
 
     fn fail(&mut self, task: u32, repair: Repair) {

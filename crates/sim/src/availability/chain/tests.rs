@@ -1,7 +1,7 @@
 //! The simulation against the closed form. Every draw is by seed, so what holds once holds always.
 
 use super::*;
-use crate::availability::{Cause, DAY, Deployments, Group, Loss, Lost, Members, Place, Repair};
+use crate::availability::{Cause, DAY, Deployments, Group, Loss, Lost, Place, Repair};
 
 const REPAIR: f64 = 120.0;
 
@@ -22,7 +22,7 @@ fn takes(model: &Model, place: Place, rate: f64, tasks: impl Iterator<Item = u32
 }
 
 fn of_all(model: &Model, rate: f64) -> Cause {
-    takes(model, Place::Everywhere, rate, Members::first(model.tasks))
+    takes(model, Place::Everywhere, rate, 0..model.tasks)
 }
 
 const EXPONENTIAL: Repair = Repair::Exponential { mean: REPAIR };

@@ -206,7 +206,8 @@ fn each_route_fails_by_its_own_settings_and_share() {
     let by_route = now.by_route(&question);
     let told: Vec<_> = by_route.iter().map(|(name, percent, _)| (&name[..], *percent)).collect();
     assert_eq!(told, [("default", 50.0), ("search", 25.0), ("cart", 25.0)]);
-    assert!(by_route[1].2 > by_route[0].2 && by_route[0].2 == by_route[2].2, "{by_route:?}");
+    assert!(by_route[1].2 > by_route[0].2, "{by_route:?}");
+    close(by_route[2].2, by_route[0].2);
     // What is turned off for all is so for those that do not say otherwise.
     let none =
         answer.buys.iter().find(|one| one.candidate.changes == ["call.queue.enabled = false"]);
