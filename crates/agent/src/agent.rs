@@ -210,13 +210,13 @@ impl Agent {
         match incoming {
             Incoming::Keeper(message) => self.hear(message),
             Incoming::Gateway(About { service, snapshot }) => {
-                let named = |managed: &Managed| managed.service.name == service;
-                if let Some(place) = self.services.iter().position(named) {
-                    self.drive(place, Some(Event::Sightings(snapshot)));
-                }
+                self.drive_named(&service, Event::Sightings(snapshot));
             }
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
+            Incoming::Command(Command::PowerOff { service, sites }) => {
+                self.drive_named(&service, Event::PowerOff(sites));
+            }
             Incoming::Ask(ask) => self.answer(ask),
             Incoming::Command(Command::Deploy { service, environment, command }) => {
                 self.deploy_anew(&service, environment, command);
@@ -226,6 +226,14 @@ impl Agent {
         }
         if self.down && self.services.iter().all(|managed| managed.reconciler.is_down()) {
             self.keeper.tell(ToKeeper::End);
+        }
+    }
+
+    /// A service of which nobody knows is told nothing.
+    fn drive_named(&mut self, name: &str, event: Event) {
+        let named = |managed: &Managed| managed.service.name == name;
+        if let Some(place) = self.services.iter().position(named) {
+            self.drive(place, Some(event));
         }
     }
 

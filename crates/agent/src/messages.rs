@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use seaworthy_core::cluster::View;
 use seaworthy_core::cluster::reconciler::Signal;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Fleet;
 use seaworthy_core::record::{Exit, Record};
@@ -126,6 +127,13 @@ pub(crate) enum FromKeeper {
 pub enum Command {
     /// Stop this task at once, undrained, as by hand in ECS.
     Stop(TaskId),
+    /// The power is off at the machines of `service` there, and nowhere else.
+    PowerOff {
+        /// By name.
+        service: String,
+        /// Where.
+        sites: Vec<Site>,
+    },
     /// Begin a deployment of a new revision, also if it is the same as the one before it.
     Deploy {
         /// Of this service.

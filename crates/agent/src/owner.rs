@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncBufReader, Lines};
@@ -224,6 +225,11 @@ impl Control {
         command: Option<Vec<String>>,
     ) -> Result<(), Error> {
         self.send(&Command::Deploy { service, environment, command }).await
+    }
+
+    /// Takes the power from the machines of `service` there, and nowhere else.
+    pub async fn power_off(&mut self, service: String, sites: Vec<Site>) -> Result<(), Error> {
+        self.send(&Command::PowerOff { service, sites }).await
     }
 
     async fn send(&mut self, command: &Command) -> Result<(), Error> {

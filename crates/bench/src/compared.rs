@@ -35,6 +35,9 @@ struct Calibration {
 struct Compared {
     figure: String,
     measured: Vec<Option<f64>>,
+    /// Runs without the figure, of those predicted and of those measured.
+    #[serde(default)]
+    without: [usize; 2],
     inside: usize,
     narrow: bool,
 }
@@ -108,7 +111,7 @@ impl Report {
 
 impl Compared {
     fn sums(&self) -> Sums {
-        let values = Share { of: self.inside, all: self.measured.len() };
+        let values = Share { of: self.inside, all: self.measured.len() + self.without[1] };
         let narrow = Share { of: usize::from(self.narrow), all: 1 };
         let none = Share::default();
         let is_latency = self.figure.starts_with("latency");
@@ -163,7 +166,7 @@ mod tests {
             "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
             "comparison": [
                 { "figure": "recovery", "measured": [1.0, null], "inside": 1, "narrow": true },
-                { "figure": "latency, p99", "measured": [1.0, 2.0], "inside": 2, "narrow": false }
+                { "figure": "latency, p99", "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false }
             ]
         }"#;
         let report: Report = serde_json::from_str(text).unwrap();

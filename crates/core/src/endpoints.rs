@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::plan::Revision;
 use crate::health::passive::Ejection;
+use crate::time::Instant;
 
 /// What one side tells the other about one service of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +111,9 @@ pub struct Sightings {
     /// What clients got.
     #[serde(default)]
     pub traffic: Traffic,
+    /// When it was said, which is the shell's to say. None: just now, for all that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
 }
 
 /// What the clients of one service got, since its gateway was started. A count that is smaller than

@@ -25,9 +25,10 @@ use crate::fleet::written::Share;
 use crate::fleet::{Fleet, Service};
 use crate::health::Matcher;
 
+pub use crate::cluster::spread::Site;
 pub use arithmetic::outage;
 pub use cell::{Cell, NotACell, Selection};
-pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Site, Which};
+pub use fault::{Definition, Ending, Exec, Fault, FaultKind, Once, Which};
 pub use filling::Filling;
 pub use findings::{Calls, Findings};
 pub use link::LinkFault;

@@ -39,7 +39,8 @@ pub enum Stream {
     Scenario,
     /// How late a simulated machine is, and how slow.
     Machine,
-    /// Over which zones a swarm's services are spread, and which of them are lost.
+    /// What came to the scenarios of a swarm later: over which zones its services are spread, and all that is drawn
+    /// after that.
     Zones,
 }
 
@@ -67,6 +68,12 @@ pub fn duration_between(
     let span = longest.saturating_sub(shortest).as_nanos().min(u64::MAX.into());
     let part = (u128::from(draw(seed, stream, ordinal)) * (span + 1)) >> 64;
     shortest + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
+}
+
+/// A number for these bytes, on any machine the same: FNV-1a. What it does not mix, a draw that it seeds does.
+pub fn hash(bytes: &[u8]) -> u64 {
+    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, add)
 }
 
 /// Which of these weights `drawn`, uniform over all 64-bit numbers, falls on; none if all are zero.

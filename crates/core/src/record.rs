@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::autoscaler::Why;
 use crate::cluster::plan::Revision;
-use crate::cluster::spread::Location;
+use crate::cluster::spread::{Location, Site};
 use crate::endpoints::TaskId;
 use crate::health::Failing;
 use crate::health::passive::Fault;
@@ -76,6 +76,8 @@ pub enum Decision {
     Adopt,
     /// Every task is to go and none to come.
     Down,
+    /// Machines take no tasks any more, or take them again.
+    Machines,
     /// What was asked for is not done.
     Refuse,
 }
@@ -109,6 +111,16 @@ pub enum Cause {
     Replaced,
     /// Provisioning is over.
     Provisioned,
+    /// Nothing can be there now.
+    PowerOff {
+        /// Where.
+        site: Site,
+    },
+    /// Tasks can be there again.
+    PowerOn {
+        /// Where.
+        site: Site,
+    },
     /// Checks pass.
     ChecksPass {
         /// In a row.

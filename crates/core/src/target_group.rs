@@ -93,7 +93,7 @@ impl TargetGroup {
             }
         };
         let tasks = known.into_iter().map(sighting).collect();
-        Sightings { acknowledged, tasks, traffic: self.dispatcher.traffic(now) }
+        Sightings { acknowledged, tasks, traffic: self.dispatcher.traffic(now), at: None }
     }
 
     /// Calls that wait because no task may get them.

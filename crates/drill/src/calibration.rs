@@ -14,7 +14,7 @@ use seaworthy_sim::machine::{Calibration, FEWEST_RUNS, Run};
 use serde::Serialize;
 
 use crate::Error;
-use crate::cell;
+use crate::cell::{self, Purpose};
 use crate::job::{Job, Mode};
 use crate::report::{Row, line};
 use crate::simulation;
@@ -81,8 +81,24 @@ impl<'a> Calibrating<'a> {
             && (2 * self.done as usize + 1) * all < (2 * turns + 1) * self.runs as usize
         {
             self.one(view).await?;
+            self.check()?;
         }
         Ok(())
+    }
+
+    /// Whether enough of them are good, or can still be.
+    fn check(&self) -> Result<(), Error> {
+        let Self { done, runs, .. } = *self;
+        let good = self.good.len();
+        if good + (runs - done) as usize >= FEWEST_RUNS {
+            return Ok(());
+        }
+        Err(Error::Calibration {
+            invalid: done as usize - good,
+            done,
+            runs,
+            reason: self.reason.clone(),
+        })
     }
 
     /// One more, of the configuration whose turn it is.
@@ -94,32 +110,32 @@ impl<'a> Calibrating<'a> {
         let configuration = &job.drill.configurations[cell.configuration];
         view.cell(format!("[calibration {repeat}/{runs}] {}", configuration.title));
         let own = self.directory.join(format!("calibration-{repeat}"));
-        let findings = cell::run(job, cell, repeat, &own, view).await?;
+        let findings = cell::run(job, cell, repeat, Purpose::Calibration, &own, view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&line(job, &row));
         self.writes.extend(times_of_writes(&own)?);
         self.spawns.extend(times_of_spawns(&job.program)?);
-        let Row { findings: measured, .. } = row;
+        self.take(row)
+    }
+
+    /// It counts unless it measured nothing.
+    fn take(&mut self, Row { cell, repeat, findings: measured }: Row) -> Result<(), Error> {
         if measured.verdict == Verdict::Invalid {
             self.reason = measured.reasons.join("; ");
             return Ok(());
         }
+        let job = &self.job;
+        let configuration = &job.drill.configurations[cell.configuration];
         let simulated = simulation::run(job, cell, cell.seed(job.seed, repeat))?;
-        let tasks = configuration.services()[job.drill.load.entry()].cluster.desired_count;
+        let tasks = configuration.desired_count();
         self.good.push(Run { measured, simulated, length: length(job), tasks });
         Ok(())
     }
 
-    /// What the machine is like, by all runs so far: none if it is as the model says.
-    pub(crate) fn known(&self) -> Result<Option<Calibration>, Error> {
-        let (good, runs) = (self.good.len(), self.runs);
-        if runs == 0 {
-            return Ok(None);
-        }
-        if good < FEWEST_RUNS {
-            return Err(Error::Calibration { good, runs, reason: self.reason.clone() });
-        }
-        Ok(Some(Calibration::of(&self.good, &self.writes, &self.spawns)))
+    /// What the machine is like, by all runs so far; none if they are too few to tell.
+    pub(crate) fn known(&self) -> Option<Calibration> {
+        let enough = self.good.len() >= FEWEST_RUNS;
+        enough.then(|| Calibration::of(&self.good, &self.writes, &self.spawns))
     }
 }
 
@@ -186,4 +202,39 @@ fn times_of_spawns(program: &Path) -> Result<Vec<Duration>, Error> {
         Ok(took)
     };
     (0..TIMES).map(time).collect::<io::Result<_>>().map_err(Error::Spawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::tests::job;
+
+    /// What is known after runs that were good or not, and what is wrong.
+    fn after(runs: &[bool]) -> (bool, Result<(), String>) {
+        let mut job = job(Some("kill-one"), &[]);
+        job.mode = Mode::Compared { calibrate: 5, predict: 39 };
+        let mut calibrating = Calibrating::of(&job, Path::new("/"));
+        let cell = calibrating.job.cells[0];
+        let findings = simulation::run(&calibrating.job, cell, 1).unwrap();
+        for good in runs {
+            let mut findings = findings.clone();
+            if !good {
+                findings.verdict = Verdict::Invalid;
+                findings.reasons = vec!["the generator was too slow".to_owned()];
+            }
+            calibrating.done += 1;
+            calibrating.take(Row { cell, repeat: calibrating.done, findings }).unwrap();
+        }
+        (calibrating.known().is_some(), calibrating.check().map_err(|error| error.to_string()))
+    }
+
+    #[test]
+    fn too_few_good_runs_are_found_out_as_soon_as_they_can_be() {
+        assert_eq!(after(&[true, false, false]), (false, Ok(())));
+        assert_eq!(after(&[true, false, true, false, true]), (true, Ok(())));
+        let (known, told) = after(&[false, true, false, false]);
+        assert!(!known);
+        let expected = "3 of the first 4 of 5 calibrating runs were INVALID, so that the 3 good ones that are needed cannot come together; the last of them: the generator was too slow; ";
+        assert!(told.unwrap_err().starts_with(expected));
+    }
 }

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use seaworthy_agent::clock::{now, sleep_until};
 use seaworthy_agent::owner::Fleet;
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
-use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Ending, Filling, Findings, Schedule};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::time::Instant;
 
@@ -33,6 +34,16 @@ use crate::watch::Watch;
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// Beyond the start timeout, which the agent keeps: whoever says nothing for so long is not there.
 const FILL_MARGIN: Duration = Duration::from_secs(10);
+
+/// What a run is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be judged.
+    Judged,
+    /// To see what this machine is like. Before the load one task is replaced, so that it is known how long
+    /// it takes to start where no other one does.
+    Calibration,
+}
 
 /// One run of a cell.
 struct Run<'a> {
@@ -57,11 +68,12 @@ struct Subject {
     links: BTreeMap<usize, Link>,
 }
 
-/// Runs a cell for the `repeat`-th time, in `directory`, which is made for it.
+/// Runs a cell for the `repeat`-th time, for this purpose and in `directory`, which is made for it.
 pub(crate) async fn run(
     job: &Job,
     cell: Cell,
     repeat: u32,
+    purpose: Purpose,
     directory: &Path,
     view: &mut View,
 ) -> Result<Findings, Error> {
@@ -84,7 +96,10 @@ pub(crate) async fn run(
     };
     let health = run.configuration.services().iter().map(|service| service.health.clone());
     let mut watch = Watch::new(control, health.collect());
-    run.fill(&mut watch, view).await?;
+    run.fill(&mut watch, view, None).await?;
+    if purpose == Purpose::Calibration {
+        run.replace_one(&mut watch, view).await?;
+    }
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
@@ -140,6 +155,7 @@ impl Run<'_> {
         let place = |(n, (service, address)): (usize, (&Service, &SocketAddr))| Place {
             name: service.name.clone(),
             address: *address,
+            off: Vec::new(),
             relayed_by: relayed.contains(&n).then(|| self.job.program.clone()),
         };
         services.map(place).collect()
@@ -179,13 +195,27 @@ impl Run<'_> {
         }
     }
 
-    /// Waits until all tasks are in rotation.
-    async fn fill(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
+    /// Kills a task of the service by which users come in, if there is one here, and waits for another one.
+    async fn replace_one(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
+        let tasks = watch.course.in_rotation_of(self.job.drill.load.entry());
+        let Some(task) = tasks.first().copied() else { return Ok(()) };
+        watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
+        self.fill(watch, view, Some(task)).await
+    }
+
+    /// Waits until all tasks are in rotation, `without` one that was ended.
+    async fn fill(
+        &self,
+        watch: &mut Watch,
+        view: &mut View,
+        without: Option<TaskId>,
+    ) -> Result<(), Error> {
         let count = self.configuration.desired_count();
         let filling = async {
             loop {
-                let in_rotation = watch.course.in_rotation().len();
-                match Filling::of(count, in_rotation, &watch.records) {
+                let mut in_rotation = watch.course.in_rotation();
+                in_rotation.retain(|task| Some(*task) != without);
+                match Filling::of(count, in_rotation.len(), &watch.records) {
                     Filling::Filled => return Ok(()),
                     Filling::Hopeless(why) => return Err(self.not_up(self.key("command"), why)),
                     Filling::Waiting => {}
@@ -215,7 +245,7 @@ impl Run<'_> {
             let due = faults.due(begin, &watch.course);
             tokio::select! {
                 samples = generator.samples() => {
-                    faults.heal_all(watch);
+                    faults.heal_all(watch).await.map_err(|error| self.lost(&error))?;
                     return samples.map(|samples| (samples, begin)).map_err(Error::Load);
                 }
                 () = sleep_until(due) => {

@@ -18,6 +18,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// No drill is called so.
+    #[error(
+        "{name}: no such file is here, and no such drill comes with Seaworthy; allowed is a file or one of {allowed}"
+    )]
+    Unknown {
+        /// As written.
+        name: String,
+        /// Those that there are.
+        allowed: String,
+    },
     /// The drill file is not written as a drill is.
     #[error("{file}: is not a drill{see}")]
     Syntax {
@@ -123,11 +133,13 @@ pub enum Error {
     Spawn(#[source] io::Error),
     /// Too little is known of the machine.
     #[error(
-        "{good} of {runs} calibrating runs were good, and 3 are needed, the last one was not: {reason}; end what else the machine does, or give --calibrate 0 to take the model as it is"
+        "{invalid} of the first {done} of {runs} calibrating runs were INVALID, so that the 3 good ones that are needed cannot come together; the last of them: {reason}; end what else the machine does, give a higher --calibrate, or 0 to take the model as it is"
     )]
     Calibration {
-        /// So many can be gone by
-        good: usize,
+        /// So many measured nothing
+        invalid: usize,
+        /// of so many that are done
+        done: u32,
         /// of so many.
         runs: u32,
         /// What was the matter with the last bad one.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::Method;
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule};
@@ -56,6 +57,8 @@ pub(crate) struct Place {
     pub(crate) name: String,
     /// Where it takes requests.
     pub(crate) address: SocketAddr,
+    /// Where the power is off.
+    pub(crate) off: Vec<Site>,
     /// The program before which its tasks have a relay, if they have.
     pub(crate) relayed_by: Option<PathBuf>,
 }
@@ -68,6 +71,11 @@ struct Healing {
 }
 
 enum Disturbance {
+    /// There is none at the machines of this service there.
+    Power {
+        service: usize,
+        site: Site,
+    },
     Link {
         to: usize,
         id: FaultId,
@@ -150,14 +158,13 @@ impl Faults {
         let (due, later) =
             self.healing.drain(..).partition(|healing: &Healing| healing.at <= elapsed);
         self.healing = later;
-        self.heal(due, watch);
-        Ok(())
+        self.heal(due, watch).await
     }
 
     /// Heals everything at once: the load is over.
-    pub(crate) fn heal_all(&mut self, watch: &mut Watch) {
+    pub(crate) async fn heal_all(&mut self, watch: &mut Watch) -> Result<(), Error> {
         let all = std::mem::take(&mut self.healing);
-        self.heal(all, watch);
+        self.heal(all, watch).await
     }
 
     /// When calls arrived at each link.
@@ -174,8 +181,18 @@ impl Faults {
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
                 let meant = watch.course.meant(&tasks, service);
-                let met = watch.end(how, meant).await?;
-                watch.course.inflict(at, fault, met);
+                let Some(site) = fault.powers_off(service).cloned() else {
+                    let met = watch.end(how, meant).await?;
+                    watch.course.inflict(at, fault, met);
+                    return Ok(());
+                };
+                let Place { name, off, .. } = &mut self.services[service];
+                off.push(site.clone());
+                watch.power_off(name.clone(), off.clone(), &meant).await?;
+                let end = fault.end();
+                let number = watch.course.inflict(at, fault, meant);
+                let what = Disturbance::Power { service, site };
+                self.healing.push(Healing { at: end, number, what });
             }
             FaultKind::Ask { service, tasks, path, .. } => {
                 let met = watch.course.meant(&tasks, service);
@@ -254,7 +271,7 @@ impl Faults {
         });
     }
 
-    fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) {
+    async fn heal(&mut self, due: Vec<Healing>, watch: &mut Watch) -> Result<(), Error> {
         for Healing { number, what, .. } in due {
             match what {
                 Disturbance::Link { to, id } => {
@@ -266,6 +283,13 @@ impl Faults {
                     };
                     watch.course.told(number, effect);
                 }
+                Disturbance::Power { service, site } => {
+                    let Place { name, off, .. } = &mut self.services[service];
+                    if let Some(one) = off.iter().position(|other| *other == site) {
+                        off.remove(one);
+                    }
+                    watch.power_off(name.clone(), off.clone(), &[]).await?;
+                }
                 Disturbance::Task { over } => drop(over),
                 Disturbance::Exec { heal, over, done } => {
                     drop(over);
@@ -275,6 +299,7 @@ impl Faults {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -1,13 +1,16 @@
 //! What is to be done: the drill file and the command line, put together and checked.
 
+mod digest;
 mod key;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use seaworthy_core::experiment::{Cell, Definition, Drill, Exec, FaultKind, RawDrill, Selection};
 
 use crate::Error;
 use crate::shipped;
+use digest::digest;
 use key::key_at;
 
 /// The drill that runs when none is named.
@@ -62,6 +65,8 @@ pub enum Mode {
 pub(crate) struct Job {
     /// The drill file, for messages.
     pub(crate) file: String,
+    /// Of what it has that is run and measured.
+    pub(crate) digest: String,
     /// In which world.
     pub(crate) mode: Mode,
     /// As fast as it runs.
@@ -95,6 +100,7 @@ impl Job {
         }
         Ok(Self {
             cells,
+            digest: digest(&text),
             mode: options.mode,
             seed: options.seed.unwrap_or_else(|| life.configurations[0].seed()),
             repeat: options.repeat,
@@ -160,6 +166,10 @@ fn read(path: &Path) -> Result<(String, String), Error> {
     }
     match std::fs::read_to_string(path) {
         Ok(text) => Ok((file, text)),
+        Err(error) if error.kind() == ErrorKind::NotFound && !file.contains(['/', '.']) => {
+            let allowed = shipped::ALL.map(|(name, _)| name).join(", ");
+            Err(Error::Unknown { name: file, allowed })
+        }
         Err(source) => Err(Error::Read { file, source }),
     }
 }
@@ -246,6 +256,15 @@ pub(crate) mod tests {
         };
         assert_eq!(names(&["2/one", "1/all_at_once", "2/one"]).unwrap(), "1/all_at_once 2/one");
         assert_eq!(names(&["2"]).unwrap(), "2/one 2/one_by_one 2/all_at_once");
-        assert!(matches!(names(&["1/two"]), Err(Error::Cell(_))));
+        let refused = crate::error::with_causes(&names(&["1/two"]).unwrap_err());
+        let expected = "--cell: `1/two` names no cell; allowed is one of 1/one, 1/one_by_one, ";
+        assert!(refused.starts_with(expected), "{refused}");
+    }
+
+    #[test]
+    fn a_drill_that_there_is_not_is_refused_with_those_that_there_are() {
+        let refused = life_size(Path::new("kill-on")).unwrap_err().to_string();
+        assert!(refused.starts_with("kill-on: no such file is here, "), "{refused}");
+        assert!(refused.contains("gray-failures, kill-one, memory-leak"), "{refused}");
     }
 }

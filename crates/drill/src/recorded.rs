@@ -1,10 +1,11 @@
 //! What an earlier comparison measured, as its JSON has it. It can be held against what is predicted now without
 //! starting anything, so that a change of a model is judged by all that was ever measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use seaworthy_core::experiment::Cell;
+use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_sim::machine::Calibration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -21,6 +22,8 @@ const MOST: f64 = 1e9;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Recorded {
     title: String,
+    /// Of what the drill file had that was run and measured; earlier reports do not say it.
+    pub(crate) digest: Option<String>,
     simulated: bool,
     scale: u32,
     /// How many runs were to be done.
@@ -51,7 +54,7 @@ pub(crate) struct Reading {
 pub(crate) struct Run {
     configuration: usize,
     schedule: String,
-    verdict: String,
+    verdict: Verdict,
     #[serde(deserialize_with = "with_null_for_never")]
     figures: BTreeMap<String, f64>,
     flows: Vec<Flow>,
@@ -94,7 +97,44 @@ impl Recorded {
             );
             return Err(error(told));
         }
+        recorded.check_cells(job).map_err(error)?;
+        if recorded.digest.as_ref().is_some_and(|digest| *digest != job.digest) {
+            let told = format!(
+                "{} has changed since, and this was measured by what it was; allowed is to change comments, `scale`, `model`, `expect`, `claims`, `reading`, and titles of its parts",
+                job.file
+            );
+            return Err(error(told));
+        }
+        if let Some(known) = &recorded.calibration {
+            let checked = known.machine.check();
+            checked.map_err(|why| error(format!("calibration.machine.{why}")))?;
+        }
         Ok(recorded)
+    }
+
+    /// Every cell that was run is one of the drill, and some are asked for.
+    fn check_cells(&self, job: &Job) -> Result<(), String> {
+        let names = |cells: &[Cell]| -> Vec<String> {
+            cells.iter().map(|cell| cell.name(&job.drill)).collect()
+        };
+        let (all, asked) = (names(&job.drill.cells()), names(&job.cells));
+        let measured: BTreeSet<String> = self.cells.iter().map(Run::name).collect();
+        let strange: Vec<&str> =
+            measured.iter().filter(|name| !all.contains(name)).map(String::as_str).collect();
+        if !strange.is_empty() {
+            let (strange, all, file) = (strange.join(", "), all.join(", "), &job.file);
+            return Err(format!(
+                "{strange} was measured, which {file} does not have; it has {all}"
+            ));
+        }
+        if !asked.iter().any(|name| measured.contains(name)) {
+            let has = match Vec::from_iter(measured)[..] {
+                [] => "no run".to_owned(),
+                ref measured => measured.join(", "),
+            };
+            return Err(format!("{} was not measured; this has {has}", asked.join(", ")));
+        }
+        Ok(())
     }
 
     /// What the machine was like; none if nothing was asked of it.
@@ -105,16 +145,21 @@ impl Recorded {
     /// Every run of a cell of this job that measured something.
     pub(crate) fn readings(&self, job: &Job) -> Vec<Reading> {
         let reading = |run: &Run| {
-            let is_run = |cell: &&Cell| {
-                cell.configuration + 1 == run.configuration
-                    && job.drill.schedules[cell.schedule].name == run.schedule
-            };
-            let cell = *job.cells.iter().find(is_run)?;
+            let cell = *job.cells.iter().find(|cell| cell.name(&job.drill) == run.name())?;
             let flows = run.flows.iter().map(|flow| flow.figures.clone()).collect();
             let reading = Reading { cell, whole: run.figures.clone(), flows };
-            (run.verdict != "invalid").then_some(reading)
+            (run.verdict != Verdict::Invalid).then_some(reading)
         };
         self.cells.iter().filter_map(reading).collect()
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    /// Of its cell, as people name it.
+    fn name(&self) -> String {
+        format!("{}/{}", self.configuration, self.schedule)
     }
 }
 
@@ -126,14 +171,18 @@ fn with_null_for_never<'de, D: Deserializer<'de>>(
     let figure = |(name, value): (String, Option<f64>)| match value {
         None => Ok((name, f64::INFINITY)),
         Some(value) if (0.0..=MOST).contains(&value) => Ok((name, value)),
-        Some(value) => Err(D::Error::custom(format!("{name}: {value} is out of range"))),
+        Some(value) => Err(D::Error::custom(format!(
+            "{name}: {value} is out of range; allowed is 0 to {MOST}, or null for never"
+        ))),
     };
     figures.into_iter().map(figure).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use seaworthy_core::experiment::expectation::Verdict;
+    use std::path::PathBuf;
+
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::job::Mode;
@@ -146,12 +195,82 @@ mod tests {
         for name in ["kill-one", "report"] {
             let mut job = job(Some(name), &[]);
             job.mode = Mode::Compared { calibrate: 0, predict: FEWEST_PREDICTED };
-            let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance");
-            let path = Path::new(directory).join(format!("comparison/{name}.json"));
             let mut results = Results::default();
-            judge(&job, FEWEST_PREDICTED, &path, &mut results).unwrap();
+            judge(&job, FEWEST_PREDICTED, &path(name), &mut results).unwrap();
             let said = report::text(&job, &results, 100);
             assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
         }
+    }
+
+    /// What was measured by a drill that comes with the program.
+    fn path(name: &str) -> PathBuf {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance/comparison");
+        Path::new(directory).join(format!("{name}.json"))
+    }
+
+    /// What is said of that of `kill-one` with another value at this place.
+    fn told(place: &str, value: Value) -> String {
+        let own = job(Some("kill-one"), &[]);
+        let text = std::fs::read_to_string(path("kill-one")).unwrap();
+        let mut report: Value = serde_json::from_str(&text).unwrap();
+        report["digest"] = own.digest.clone().into();
+        *report.pointer_mut(place).expect(place) = value;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.json");
+        std::fs::write(&path, report.to_string()).unwrap();
+        match Recorded::read(&path, &own) {
+            Ok(_) => "good".to_owned(),
+            Err(Error::Measured { why, .. }) => why,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_refused() {
+        let cases = [
+            told("/title", json!("kill-one")),
+            told("/scale", json!(7)),
+            told("/simulated", json!(true)),
+            told("/digest", json!("0123456789abcdef")),
+            told("/cells", json!([])),
+            told("/cells/0/schedule", json!("killed")),
+            told("/cells/0/configuration", json!(0)),
+            told("/cells/0/verdict", json!("fine")),
+            told("/cells/0/figures/recovery", json!(-1)),
+            told("/calibration/machine/median/deviation", json!(1e6)),
+            told("/calibration/machine/stall/mean", json!(null)),
+            told("/calibration/machine/start/uniform", json!(["80ms", "40ms"])),
+            told("/calibration/machine/every", json!("often")),
+        ];
+        expect_test::expect![[r#"
+            this is of another drill: "kill-one", 1 times faster than life, and not "one of three tasks killed under load", 1 times
+            this is of another drill: "one of three tasks killed under load", 7 times faster than life, and not "one of three tasks killed under load", 1 times
+            this was simulated, and not measured
+            drills/kill-one.toml (built in) has changed since, and this was measured by what it was; allowed is to change comments, `scale`, `model`, `expect`, `claims`, `reading`, and titles of its parts
+            1/kill was not measured; this has no run
+            1/killed was measured, which drills/kill-one.toml (built in) does not have; it has 1/kill
+            0/kill was measured, which drills/kill-one.toml (built in) does not have; it has 1/kill
+            this is nothing that `drill --compare --json` wrote: unknown variant `fine`, expected one of `as_expected`, `deviates`, `invalid` at line 1 column 1151
+            this is nothing that `drill --compare --json` wrote: recovery: -1 is out of range; allowed is 0 to 1000000000, or null for never at line 1 column 997
+            calibration.machine.median.deviation: 1000000.0 is out of range; allowed is 0.0 to 20.0
+            calibration.machine.stall.mean: NaN is out of range; allowed is -20.0 to 20.0
+            calibration.machine.start.uniform[1]: 80ms is out of range; allowed is 0ns to 40ms
+            this is nothing that `drill --compare --json` wrote: `often` is not a duration: a number with its unit, such as "250ms", "90s" or "5m" at line 1 column 42"#]]
+        .assert_eq(&cases.join("\n"));
+        assert_eq!([told("/digest", json!(null)), told("/seed", json!(1))], ["good"; 2]);
+    }
+
+    #[test]
+    fn cells_that_were_not_measured_are_named() {
+        let mut job = job(None, &["2/one"]);
+        let mut recorded = Recorded::read(&path("report"), &job).unwrap();
+        recorded.cells.retain(|run| run.name() != "2/one");
+        let told = recorded.check_cells(&job).unwrap_err();
+        assert!(
+            told.starts_with("2/one was not measured; this has 1/all_at_once, 1/one, "),
+            "{told}"
+        );
+        job.cells = job.drill.cells();
+        assert_eq!(recorded.check_cells(&job), Ok(()));
     }
 }

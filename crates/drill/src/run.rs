@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::Error;
 use crate::calibration::Calibrating;
-use crate::cell;
+use crate::cell::{self, Purpose};
 use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
@@ -168,10 +168,10 @@ async fn all_cells(
     let (mut calibrating, turns) = (Calibrating::of(job, directory), job.turns().count());
     for (n, (cell, repeat)) in job.turns().enumerate() {
         calibrating.catch_up(n, turns, &mut view).await?;
-        results.calibration = calibrating.known().unwrap_or_default();
+        results.calibration = calibrating.known();
         view.cell(heading(job, n, cell));
         let own = directory.join(format!("cell-{}", n + 1));
-        let findings = cell::run(job, cell, repeat, &own, &mut view).await?;
+        let findings = cell::run(job, cell, repeat, Purpose::Judged, &own, &mut view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));
         results.rows.push(row);
@@ -180,7 +180,7 @@ async fn all_cells(
         }
     }
     calibrating.catch_up(turns, turns, &mut view).await?;
-    results.calibration = calibrating.known()?;
+    results.calibration = calibrating.known();
     predict(job, &mut view, results).await
 }
 

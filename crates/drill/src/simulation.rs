@@ -74,6 +74,7 @@ fn is_not_up(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeInclusive;
     use std::time::Duration;
 
     use seaworthy_core::experiment::course::Replacement;
@@ -108,11 +109,16 @@ mod tests {
         }
     }
 
-    /// By three runs of the first cell on which tasks took so long to start.
-    fn calibrated(job: &Job, least: Duration, most: Duration) -> Calibration {
+    /// By three runs of the first cell on which tasks took so long to start, and one that started alone.
+    fn calibrated(
+        job: &Job,
+        starts: RangeInclusive<Duration>,
+        alone: Option<Duration>,
+    ) -> Calibration {
         let simulated = run(job, job.cells[0], 1).unwrap();
-        let measured = Findings { starts: least..=most, ..simulated.clone() };
-        let calm = Run { measured, simulated, length: Duration::from_secs(1), tasks: 2 };
+        let starts_alone = alone.map(|took| took..=took);
+        let measured = Findings { starts, starts_alone, ..simulated.clone() };
+        let calm = Run { measured, simulated, length: Duration::from_secs(1), tasks: 3 };
         Calibration::of(&[calm.clone(), calm.clone(), calm], &[], &[])
     }
 
@@ -121,7 +127,7 @@ mod tests {
     fn tasks_start_as_slowly_as_the_machine_does() {
         let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
         let (least, most) = (Duration::from_millis(300), Duration::from_millis(310));
-        let machine = calibrated(&job, least, most).machine([Duration::ZERO; 2], 1);
+        let machine = calibrated(&job, least..=most, None).machine([Duration::ZERO; 2], 1);
         let ran = |cell| run_on(&job, cell, 1, &machine).unwrap();
         let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
         let window = dies.replacements.iter().filter_map(Replacement::window).min();
@@ -129,11 +135,22 @@ mod tests {
         assert_eq!(never.rollouts[0].kept, 2);
     }
 
+    /// The last of three takes half as long again.
+    #[test]
+    fn a_task_starts_sooner_alone_than_beside_others() {
+        let job = job(Some("bad-revisions"), &["1/good"]);
+        let [alone, beside] = [200, 300].map(Duration::from_millis);
+        let machine = calibrated(&job, alone..=beside, Some(alone)).machine([Duration::ZERO; 2], 1);
+        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let millis = |time: &Duration| time.as_millis();
+        assert_eq!((millis(findings.starts.start()), millis(findings.starts.end())), (200, 300));
+    }
+
     /// On some machines a task needs longer to start than it may.
     #[test]
     fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
         let job = job(Some("bad-revisions"), &["1/good"]);
-        let calibration = calibrated(&job, Duration::from_secs(1), Duration::from_secs(6));
+        let calibration = calibrated(&job, Duration::from_secs(1)..=Duration::from_secs(6), None);
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
             run_on(&job, job.cells[0], seed, &calibration.machine([Duration::ZERO; 2], seed))

@@ -14,6 +14,7 @@ use seaworthy_agent::clock::now;
 use seaworthy_agent::messages::Update;
 use seaworthy_agent::owner::Control;
 use seaworthy_agent::processes::Identity;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::cluster::{Numbers, State};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
@@ -95,11 +96,28 @@ impl Watch {
             match (how, &mut self.control) {
                 (Ending::Stop, Some(control)) => control.stop(*task).await?,
                 (Ending::Stop, None) => done = false,
-                (Ending::Kill, _) => done &= process.is_some_and(Identity::kill),
+                (Ending::Kill | Ending::PowerOff, _) => done &= process.is_some_and(Identity::kill),
             }
         }
         // Else somebody was quicker: the fault was not done as said.
         Ok(if done { tasks } else { Vec::new() })
+    }
+
+    /// Takes the power from there, and nowhere else, where these tasks of a service are, and perhaps others. A
+    /// target has none.
+    pub(crate) async fn power_off(
+        &mut self,
+        service: String,
+        sites: Vec<Site>,
+        tasks: &[TaskId],
+    ) -> Result<(), Error> {
+        let process = |task: &TaskId| Some((*task, self.process(*task)?));
+        let doomed: Vec<_> = tasks.iter().filter_map(process).collect();
+        self.doomed.extend(doomed);
+        match &mut self.control {
+            Some(control) => control.power_off(service, sites).await,
+            None => Ok(()),
+        }
     }
 
     /// Where a task listens.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use seaworthy_core::endpoints::{About, Endpoints, Sightings};
 use tokio::net::UnixDatagram;
 
+use crate::clock::now;
 use crate::gateway::Gateway;
 use crate::say::say;
 use crate::service::Service;
@@ -64,6 +65,7 @@ impl Link {
         if self.silent.load(Ordering::Relaxed) {
             return false;
         }
+        let snapshot = Sightings { at: Some(now()), ..snapshot.clone() };
         let about = About { service: service.config.name.clone(), snapshot };
         let bytes = serde_json::to_vec(&about).expect("sightings are plain data");
         self.note("cannot be told", self.socket.try_send(&bytes)).is_some()

@@ -12,7 +12,7 @@ const NINETY_NINE: f64 = 2.326_347_874_040_841;
 /// All but one in a billion lie below so many,
 const ALL_BUT_ONE: f64 = 5.997_807_015_007_686;
 /// and the logarithm of a billion, for what is exponential.
-const LN_BILLION: f64 = 20.723_265_836_946_41;
+pub(crate) const LN_BILLION: f64 = 20.723_265_836_946_41;
 
 /// More seconds than that are drawn once in a billion times at most.
 pub(crate) fn hardly_ever_above(distribution: Distribution) -> f64 {

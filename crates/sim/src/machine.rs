@@ -6,13 +6,16 @@
 //! Student's t tells of few runs (the prediction interval for one more normal value; here of logarithms, for what is
 //! slow is so by a factor).
 
+mod check;
+
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
 use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::Dice;
 use crate::world::{Physics, Stalls};
@@ -22,6 +25,9 @@ pub const FEWEST_RUNS: usize = 3;
 
 /// A shorter one is no matter, and logarithms have no zero.
 const SHORTEST_STALL: Duration = Duration::from_micros(100);
+
+/// Nothing is slower by a larger factor than e to the power of that: about a million.
+const SLOWEST: f64 = 14.0;
 
 /// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
 const FINEST: f64 = 0.01;
@@ -61,7 +67,9 @@ pub struct Calibration {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
+    #[serde(deserialize_with = "with_null_for_none")]
     mean: f64,
+    #[serde(deserialize_with = "with_null_for_none")]
     deviation: f64,
     count: usize,
 }
@@ -75,7 +83,7 @@ pub struct Run {
     pub simulated: Findings,
     /// So long did its load last.
     pub length: Duration,
-    /// So many processes of the service by which users come in were started.
+    /// So many processes were started at once before it, of all services.
     pub tasks: u32,
 }
 
@@ -120,18 +128,22 @@ impl Machine {
         Distribution::LogNormal { median, p99 }
     }
 
+    /// What a machine adds has a tail of its own, whatever the work is like.
     fn slowed(&self, work: Distribution) -> Distribution {
-        let median = |duration: Duration| duration.mul_f64(self.median);
-        match work {
-            Distribution::Constant(Duration::ZERO) => work,
-            Distribution::Constant(duration) => self.later(duration),
-            Distribution::Uniform(low, high) => Distribution::Uniform(median(low), median(high)),
-            Distribution::Exponential(mean) => Distribution::Exponential(median(mean)),
-            Distribution::LogNormal { median: half, p99 } => {
-                let half = median(half);
-                Distribution::LogNormal { median: half, p99: p99.mul_f64(self.p99).max(half) }
+        let [median, p99] = match work {
+            _ if *self == Self::default() => return work,
+            Distribution::Constant(Duration::ZERO) => return work,
+            Distribution::Constant(duration) => return self.later(duration),
+            Distribution::Uniform(low, high) => {
+                [0.5, 0.99].map(|share| low + high.saturating_sub(low).mul_f64(share))
             }
-        }
+            Distribution::Exponential(mean) => {
+                [2.0, 100.0].map(|one_in| mean.mul_f64(libm::log(one_in)))
+            }
+            Distribution::LogNormal { median, p99 } => [median, p99],
+        };
+        let median = median.mul_f64(self.median);
+        Distribution::LogNormal { median, p99: p99.mul_f64(self.p99).max(median) }
     }
 }
 
@@ -141,6 +153,7 @@ impl Calibration {
     /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk,
     /// and until a process was started.
     pub fn of(runs: &[Run], writes: &[Duration], spawns: &[Duration]) -> Self {
+        let (start, crowd) = starts(runs);
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
@@ -155,11 +168,12 @@ impl Calibration {
                 late: late(lateness.sum::<Duration>() / runs.len() as u32),
                 write: log_normal(writes),
                 spawn: log_normal(spawns),
+                crowd,
                 ..Physics::default()
             },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
-            start: starts(runs),
+            start,
         }
     }
 
@@ -177,7 +191,7 @@ impl Calibration {
     }
 
     fn stalls(&self, dice: &mut Dice) -> Stalls {
-        let length = Duration::from_secs_f64(self.stall.one_more(dice).min(1e6));
+        let length = Duration::from_secs_f64(self.stall.one_more(dice));
         Stalls { every: self.every, length: length.min(self.every / 2) }
     }
 
@@ -203,6 +217,11 @@ impl Run {
     }
 }
 
+/// JSON has no word for what is no number.
+fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    Option::deserialize(number).map(|number| number.unwrap_or(f64::NAN))
+}
+
 /// About as spread as these.
 fn log_normal(times: &[Duration]) -> Distribution {
     let mut times = times.to_vec();
@@ -222,13 +241,30 @@ fn late(p99: Duration) -> Distribution {
     Distribution::Exponential(p99.div_f64(libm::log(100.0)) + rounded)
 }
 
-/// Uniform. Of `n` uniform draws the least and the most are on average `1 / (n - 1)` of their distance from the
-/// ends.
-fn starts(runs: &[Run]) -> Distribution {
-    let starts = || runs.iter().map(|run| &run.measured.starts);
-    let least = starts().map(|range| *range.start()).min().unwrap_or_default();
-    let most = starts().map(|range| *range.end()).max().unwrap_or_default();
-    let count: u32 = runs.iter().map(|run| run.tasks).sum();
+/// How long a process that starts alone takes, and by so much of it longer for each that starts beside it. Where none
+/// started alone: as all of them did.
+fn starts(runs: &[Run]) -> (Distribution, f64) {
+    let alone: Vec<_> = runs.iter().filter_map(|run| run.measured.starts_alone.clone()).collect();
+    if alone.is_empty() {
+        let all: Vec<_> = runs.iter().map(|run| run.measured.starts.clone()).collect();
+        return (uniform(&all, runs.iter().map(|run| run.tasks).sum()), 0.0);
+    }
+    let middle = |range: &RangeInclusive<Duration>| (*range.start() + *range.end()) / 2;
+    let mean = alone.iter().map(middle).sum::<Duration>() / alone.len() as u32;
+    // Who starts last has all others beside it.
+    let longer = |run: &Run| {
+        let times =
+            run.measured.starts.end().as_secs_f64() / mean.as_secs_f64().max(f64::MIN_POSITIVE);
+        (times - 1.0).max(0.0) / f64::from(run.tasks.saturating_sub(1).max(1))
+    };
+    let crowd = runs.iter().map(longer).sum::<f64>() / runs.len() as f64;
+    (uniform(&alone, alone.len() as u32), crowd)
+}
+
+/// Of `count` uniform draws the least and the most are on average `1 / (count - 1)` of their distance from the ends.
+fn uniform(seen: &[RangeInclusive<Duration>], count: u32) -> Distribution {
+    let least = seen.iter().map(|range| *range.start()).min().unwrap_or_default();
+    let most = seen.iter().map(|range| *range.end()).max().unwrap_or_default();
     let beyond = most.saturating_sub(least) / count.saturating_sub(1).max(1);
     Distribution::Uniform(least.saturating_sub(beyond), most + beyond)
 }
@@ -257,7 +293,7 @@ impl Spread {
         // 95 of a hundred are nearer, also with the fewest runs. Further out there is nothing to be learnt but
         // how slow a simulation can be.
         let off = dice.student(freedom).clamp(-5.0, 5.0);
-        libm::exp(self.mean + self.deviation * wider * off)
+        libm::exp((self.mean + self.deviation * wider * off).min(SLOWEST))
     }
 }
 
@@ -288,6 +324,8 @@ mod tests {
         let normal = Distribution::LogNormal { median: micros(100), p99: micros(1000) };
         let meant = Distribution::LogNormal { median: micros(200), p99: micros(3000) };
         assert_eq!(slowed(normal), meant);
+        let uniform = Distribution::LogNormal { median: micros(100), p99: micros(3 * 99) };
+        assert_eq!(slowed(Distribution::Uniform(micros(0), micros(100))), uniform);
         let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
         assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);

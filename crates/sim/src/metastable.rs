@@ -119,8 +119,9 @@ impl Search {
     /// From none to the largest trigger.
     fn sizes(&self, configuration: usize, longest: Duration) -> Vec<Size> {
         let mut sizes = vec![Size::Nothing];
-        match self.trigger().kind {
-            FaultKind::End { service, .. } => {
+        let trigger = self.trigger();
+        match trigger.kind {
+            FaultKind::End { service, .. } if trigger.lasts.is_zero() => {
                 let services = self.drill.configurations[configuration].services();
                 sizes.extend((1..=services[service].cluster.desired_count).map(Size::Tasks));
             }

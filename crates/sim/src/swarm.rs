@@ -21,6 +21,7 @@ mod rule;
 mod run;
 mod scenario;
 mod script;
+mod shares;
 mod shrink;
 mod sometimes;
 mod tally;

@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId, Failure};
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
@@ -93,6 +94,8 @@ pub enum Said {
     Wanted(target_group::Action),
     /// A task has this of a call to another service.
     Noted(TaskId, Noted),
+    /// The agent cannot decide yet: what it decided before is still being written down.
+    Delayed,
 }
 
 /// One service.
@@ -108,6 +111,8 @@ struct Service {
     /// From which its tasks draw.
     seed: u64,
     starts: Dice,
+    /// Where the power is off for its machines.
+    off: Vec<Site>,
     work: Dice,
     /// When the gateway wants to be told the time, and the agent.
     data_due: Due,
@@ -213,6 +218,7 @@ impl World {
                 caller: None,
                 seed,
                 starts: Dice::new(seed, Stream::Start),
+                off: Vec::new(),
                 work: Dice::new(seed, Stream::Service),
                 data_due: Due::default(),
                 control_due: Due::default(),

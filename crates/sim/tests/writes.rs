@@ -43,6 +43,18 @@ fn between(write: Duration) -> Duration {
     all[1].since(all[0])
 }
 
+/// What the gateway said meanwhile is heard late, and says nothing of later.
+#[test]
+fn an_agent_that_writes_for_long_gives_up_no_task_that_works() {
+    const FLEET: &str =
+        "service.s = { command = [\"s\"], desired_count = 6, start_timeout = \"3s\" }";
+    let write = Distribution::Constant(Duration::from_secs(2));
+    let physics = Physics { write, ..Physics::default() };
+    let world = common::up(FLEET, &[Program::default()], physics, 6);
+    let first: Vec<TaskId> = (1..=6).map(TaskId).collect();
+    assert!(world.running(0).eq(first), "{:?}", world.views(0));
+}
+
 #[test]
 fn the_agent_hears_of_nothing_more_before_it_has_written() {
     let ms = Duration::from_millis;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::path;
+use crate::random::hash;
 
 /// What requests have in common that are to reach the same task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +35,6 @@ impl Affinity {
             Self::Header(name) => hash(field(name).unwrap_or(source.as_bytes())),
         }
     }
-}
-
-/// FNV-1a; what it does not mix, the draw that it seeds does.
-fn hash(bytes: &[u8]) -> u64 {
-    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, add)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod crashes;
 mod explain;
 mod life;
 mod observe;
+mod power;
 mod progress;
 mod restore;
 mod rollout;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use super::deployment::{DeploymentView, State};
 use super::limits::Limits;
 use super::plan::{Desired, Observed, Plan, Revision, Seen, Step, Waiting, plan};
+use super::spread::Site;
 use super::task::{Phase, Task};
 use super::{Config, Numbers, View};
 use crate::endpoints::{Endpoints, Health, TaskId};
@@ -59,12 +61,14 @@ pub struct Reconciler {
     backoffs: BTreeMap<Revision, Backoff>,
     /// What a task of each revision may use: the settings are those of the last one that was deployed.
     limits: BTreeMap<Revision, Limits>,
-    /// When the gateway was first and last heard of without a break in between.
+    /// When the gateway first and last said something without a break in between.
     sighted: Option<(Instant, Instant)>,
     /// The version of the endpoints that the gateway goes by, as far as is known.
     acknowledged: u64,
     /// What clients got.
     watch: Watch,
+    /// Where the power is off.
+    off: Vec<Site>,
     /// An earlier gateway still finishes requests.
     handover: bool,
     /// Whether it has been said that every task looks bad.
@@ -100,6 +104,7 @@ impl Reconciler {
             sighted: None,
             acknowledged: 0,
             watch: Watch::default(),
+            off: Vec::new(),
             handover: false,
             holding: false,
             published: Endpoints::default(),
@@ -157,7 +162,7 @@ impl Reconciler {
             Some(better) => self.places_beside(now, better, keep),
             None => self.old.clone(),
         };
-        let proven = |task: &Task| task.revision == revision && task.proven;
+        let proven = |task: &Task| task.revision == revision && task.is_proven();
         let unproven = self.deployment.is_in_doubt() && !self.tasks.iter().any(proven);
         Desired { count, floor, ceiling, revision, new, old, keep, unproven }
     }
@@ -193,6 +198,7 @@ impl Reconciler {
         self.hold(now, plan.waiting_on.contains(&Waiting::EveryoneLooksBad));
         for step in plan.steps {
             match step {
+                Step::Start(_) if self.has_no_power() => {}
                 Step::Start(revision) if self.must_wait(now, revision).is_some() => {}
                 Step::Start(revision) => self.start(now, revision),
                 Step::Retire(id, cause) => self.retire(now, id, cause),
@@ -272,6 +278,7 @@ impl Machine for Reconciler {
             Event::Usage(usage) => self.measure(now, &usage),
             Event::Handover(handover) => self.handover = handover,
             Event::Stop(id) => self.stop(now, id, Cause::ByHand),
+            Event::PowerOff(sites) => self.power_off(now, sites),
         }
         self.handle_timeout(now);
     }

@@ -15,6 +15,16 @@ use crate::fleet::range;
 #[serde(try_from = "String", into = "String")]
 pub struct Location(Arc<str>);
 
+/// What tasks can have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Site {
+    /// A zone.
+    Zone(String),
+    /// A machine.
+    Machine(Location),
+}
+
 // === impl Location ===
 
 impl Location {
@@ -67,6 +77,28 @@ impl From<Location> for String {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+// === impl Site ===
+
+impl Site {
+    /// Whether it is there.
+    pub fn has(&self, location: &Location) -> bool {
+        match self {
+            Self::Zone(zone) => location.zone() == zone,
+            Self::Machine(machine) => location == machine,
+        }
+    }
+}
+
+/// `zone a`, `machine a/1`
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zone(zone) => write!(f, "zone {zone}"),
+            Self::Machine(machine) => write!(f, "machine {machine}"),
+        }
     }
 }
 

@@ -154,6 +154,12 @@ impl Task {
         Some(since + config.deployment.settle)
     }
 
+    /// Whether it was good for long enough. That nobody asked it for anything proves nothing any more once
+    /// somebody has, and had no answer.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven && (self.answered || !self.failed)
+    }
+
     /// Whether its requests are believed to show what it is worth.
     fn is_over(&self, now: Instant, config: &Config) -> bool {
         self.is_persistent() || self.disproved(config).is_some_and(|at| at <= now)
@@ -210,12 +216,13 @@ impl Task {
     /// Takes note of what the gateway saw, with or without a break since it was last heard of.
     pub(super) fn observe(&mut self, now: Instant, sightings: &Sightings, unbroken: bool) {
         let Some(sighting) = sightings.of(self.id) else { return };
-        self.in_flight = sighting.in_flight;
+        let before = std::mem::replace(&mut self.in_flight, sighting.in_flight);
         self.in_rotation = sighting.in_rotation;
         self.answered |= sighting.answered > 0;
         self.failed |= sighting.failed > 0;
         let failures = std::mem::replace(&mut self.failures, sighting.failed);
-        if sighting.in_flight > 0 || sighting.failed > failures {
+        // A stream may go on for ever: that is no news.
+        if sighting.in_flight > before || sighting.failed > failures {
             self.asked = Some(now);
         }
         // A gateway that was started again knows nothing yet: that is no news.

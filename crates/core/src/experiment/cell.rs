@@ -23,12 +23,16 @@ pub struct Selection {
     schedule: Option<String>,
 }
 
+/// What a selection looks like.
+const HOW_WRITTEN: &str = "the number of a configuration, and the name of a schedule after a slash: \"2\", \"1/one_by_one\"";
+
 /// What is wrong with the name of a cell.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "`{0}` names no cell; allowed is the number of a configuration, and the name of a schedule after a slash: \"2\", \"1/one_by_one\""
-)]
-pub struct NotACell(String);
+#[error("`{name}` names no cell; allowed is {allowed}")]
+pub struct NotACell {
+    name: String,
+    allowed: String,
+}
 
 // === impl Drill ===
 
@@ -49,7 +53,12 @@ impl Drill {
                 && selection.schedule.as_ref().is_none_or(|schedule| schedule == name)
         };
         let cells: Vec<Cell> = self.cells().into_iter().filter(meant).collect();
-        if cells.is_empty() { Err(NotACell(selection.to_string())) } else { Ok(cells) }
+        if cells.is_empty() {
+            let names: Vec<String> = self.cells().iter().map(|cell| cell.name(self)).collect();
+            let allowed = format!("one of {}, or a number alone for all with it", names.join(", "));
+            return Err(NotACell { name: selection.to_string(), allowed });
+        }
+        Ok(cells)
     }
 }
 
@@ -84,7 +93,7 @@ impl FromStr for Selection {
         };
         match configuration.parse() {
             Ok(configuration @ 1..) => Ok(Self { configuration, schedule }),
-            _ => Err(NotACell(text.to_owned())),
+            _ => Err(NotACell { name: text.to_owned(), allowed: HOW_WRITTEN.to_owned() }),
         }
     }
 }
@@ -117,7 +126,8 @@ mod tests {
             assert_eq!(name.parse::<Selection>().map(|s| s.to_string()).as_deref(), Ok(name));
         }
         for wrong in ["", "0", "-1", "one", "/one", "x/one"] {
-            assert_eq!(wrong.parse::<Selection>(), Err(NotACell(wrong.to_owned())));
+            let refused = wrong.parse::<Selection>().unwrap_err().to_string();
+            assert_eq!(refused, format!("`{wrong}` names no cell; allowed is {HOW_WRITTEN}"));
         }
     }
 }

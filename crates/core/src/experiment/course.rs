@@ -193,6 +193,20 @@ impl Course {
         starts().min().unwrap_or_default()..=starts().max().unwrap_or_default()
     }
 
+    /// The same, of those beside which no other task started; none if there is no such one.
+    pub fn starts_alone(&self, place: usize) -> Option<RangeInclusive<Duration>> {
+        let span = |life: &Life| Some(life.launched?..=life.answered?);
+        let beside = |life: &Life, other: &Life| {
+            let (Some(own), Some(span)) = (span(life), span(other)) else { return false };
+            own.start() <= span.end() && span.start() <= own.end()
+        };
+        let alone = |(task, life): &(TaskId, &Life)| {
+            !self.lives().any(|(other, its)| other != *task && beside(life, its))
+        };
+        let starts = || self.lives_of(place).filter(alone).filter_map(|(_, life)| life.own_start());
+        Some(starts().min()?..=starts().max()?)
+    }
+
     /// Faults of the schedule that were not done as said, or cannot be shown to have taken effect.
     pub fn unproven(&self, faults: &[Fault], stop_timeout: Duration) -> Vec<String> {
         let mut problems = Vec::new();
@@ -322,7 +336,7 @@ impl Course {
 fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
     match fault.kind {
         FaultKind::End { how: Ending::Stop, .. } => stop_timeout + EXIT_MARGIN,
-        FaultKind::End { how: Ending::Kill, .. } => EXIT_MARGIN,
+        FaultKind::End { how: Ending::Kill | Ending::PowerOff, .. } => EXIT_MARGIN,
         FaultKind::QueryOfDeath { .. } => QUERY_MARGIN,
         FaultKind::Ask { .. }
         | FaultKind::Task { .. }

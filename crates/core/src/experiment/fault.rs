@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::model::Program;
 use super::{LinkFault, TaskFault};
-use crate::cluster::Config;
-use crate::cluster::spread::{self, Location};
+use crate::cluster::spread::{Location, Site};
 use crate::endpoints::TaskId;
 
 /// Something bad, done on purpose.
@@ -126,6 +125,8 @@ pub enum Ending {
     Stop,
     /// SIGKILL, as by a crash.
     Kill,
+    /// The same to all that are at one site, where no other one can start until it is over.
+    PowerOff,
 }
 
 /// Which tasks a fault meets.
@@ -141,16 +142,6 @@ pub enum Which {
     In(Site),
 }
 
-/// What tasks can have in common: `{ zone = "a" }`, `{ machine = "a/1" }`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Site {
-    /// A zone.
-    Zone(String),
-    /// A machine.
-    Machine(Location),
-}
-
 // === impl Fault ===
 
 impl Fault {
@@ -159,10 +150,12 @@ impl Fault {
         self.at + self.lasts
     }
 
-    /// Which tasks of `service` it ends, if any.
-    pub fn ends(&self, of: usize) -> Option<&Which> {
+    /// Where nothing of `service` can be until it is over, if it takes the power from there.
+    pub fn powers_off(&self, of: usize) -> Option<&Site> {
         match &self.kind {
-            FaultKind::End { service, tasks, .. } if *service == of => Some(tasks),
+            FaultKind::End { how: Ending::PowerOff, service, tasks: Which::In(site) } => {
+                Some(site).filter(|_| *service == of)
+            }
             _ => None,
         }
     }
@@ -205,30 +198,6 @@ impl Which {
             Self::All => those(&|_, _| true),
             Self::Task(meant) => those(&|task, _| task == *meant),
             Self::In(site) => those(&|_, at| at.is_some_and(|at| site.has(at))),
-        }
-    }
-
-    /// How many tasks of a service are meant when it is whole.
-    pub fn count(&self, service: &Config) -> u32 {
-        match self {
-            Self::Oldest(tasks) => *tasks,
-            Self::All => service.desired_count,
-            Self::Task(_) => 1,
-            Self::In(site) => {
-                let tasks = spread::of(&service.machines, service.desired_count);
-                tasks.iter().filter(|location| site.has(location)).count() as u32
-            }
-        }
-    }
-}
-
-// === impl Site ===
-
-impl Site {
-    fn has(&self, location: &Location) -> bool {
-        match self {
-            Self::Zone(zone) => location.zone() == zone,
-            Self::Machine(machine) => location == machine,
         }
     }
 }
@@ -289,6 +258,7 @@ impl fmt::Display for Ending {
         f.write_str(match self {
             Self::Stop => "stop",
             Self::Kill => "kill",
+            Self::PowerOff => "power off",
         })
     }
 }
@@ -301,15 +271,6 @@ impl fmt::Display for Which {
             Self::All => write!(f, "all tasks"),
             Self::Task(task) => write!(f, "{task}"),
             Self::In(site) => write!(f, "{site}"),
-        }
-    }
-}
-
-impl fmt::Display for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Zone(zone) => write!(f, "zone {zone}"),
-            Self::Machine(machine) => write!(f, "machine {machine}"),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Findings {
     pub most: u32,
     /// The shortest and the longest time from a process's start to its first right answer.
     pub starts: RangeInclusive<Duration>,
+    /// The same, of those beside which no other process started.
+    pub starts_alone: Option<RangeInclusive<Duration>>,
     /// What became of the calls to a service while the way to it was disturbed, fault by fault.
     pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
@@ -115,6 +117,7 @@ impl Findings {
             fewest,
             most,
             starts,
+            starts_alone: course.starts_alone(entry),
             calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
             numbers,

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fleet::written::Share;
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::written::{Share, as_written};
 use crate::random::{Stream, unit};
 
 /// Something bad, done on purpose to a link. A link passes bytes on, so this is all it can do:
 /// what a network does to packets (loss, reordering) is out of its reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LinkFault {
     /// Every piece of an answer is held for so long.
-    Latency(Duration),
+    Latency(#[serde(with = "as_written")] Duration),
     /// The link answers some requests itself, and they do not reach the service.
     Errors {
         /// With this status, one of 400 to 599;

@@ -17,7 +17,7 @@ use super::load::Load;
 use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
-use crate::fleet::written::{Number, Share, Written};
+use crate::fleet::written::{Number, Share, Written, list, tables};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
 use crate::health::Matcher;
 pub use caller::RawCaller;
@@ -31,8 +31,8 @@ use services::Services;
 pub struct RawDrill {
     title: String,
     scale: Option<Number>,
-    #[serde(default)]
-    prepare: Vec<Vec<String>>,
+    #[serde(default, deserialize_with = "list")]
+    prepare: Vec<Command>,
     monthly_price_per_task: Option<Number>,
     target: Option<String>,
     fleet: Option<RawFleet>,
@@ -42,14 +42,20 @@ pub struct RawDrill {
     objective: RawObjective,
     #[serde(default)]
     hypothesis: RawHypothesis,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tables")]
     configuration: Vec<RawConfiguration>,
+    #[serde(deserialize_with = "tables")]
     schedule: Vec<schedule::RawSchedule>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     claims: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     reading: Vec<String>,
 }
+
+/// `["PROGRAM", "ARG"]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+struct Command(#[serde(deserialize_with = "list")] Vec<String>);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -90,7 +96,7 @@ impl TryFrom<RawDrill> for Drill {
     fn try_from(raw: RawDrill) -> Result<Self, ConfigError> {
         let price = |price| number("monthly_price_per_task", Some(price), 0, 0..=HIGHEST_PRICE);
         let monthly_price_per_task = raw.monthly_price_per_task.map(price).transpose()?;
-        for (n, words) in raw.prepare.iter().enumerate() {
+        for (n, Command(words)) in raw.prepare.iter().enumerate() {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
         let mut configurations = read_configurations(&raw)?;
@@ -127,7 +133,7 @@ impl TryFrom<RawDrill> for Drill {
             title: raw.title,
             // As written is as meant.
             scale: 1,
-            prepare: raw.prepare,
+            prepare: raw.prepare.into_iter().map(|Command(words)| words).collect(),
             monthly_price_per_task,
             target: raw.target,
             load,

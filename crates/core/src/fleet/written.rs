@@ -1,6 +1,7 @@
 //! Values as people write them in a file: durations, spans, shares, numbers, sizes.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -38,6 +39,9 @@ pub struct Decimal(pub Option<i64>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
+/// No number is as large, nor can be told exactly.
+const MOST: f64 = 1e36;
+
 /// From small to large.
 const UNITS: [(&str, u64); 4] =
     [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
@@ -52,6 +56,47 @@ struct AnyDecimal;
 struct Text<T> {
     allowed: &'static str,
     read: fn(&str) -> Option<T>,
+}
+
+/// Reads a list. What is allowed is said of what is none.
+struct List<T> {
+    allowed: &'static str,
+    of: PhantomData<T>,
+}
+
+/// A list of texts, for `#[serde(deserialize_with)]`.
+pub(crate) fn list<'de, D, T, L>(deserializer: D) -> Result<L, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+    L: From<Vec<T>>,
+{
+    let allowed = "a list in brackets, such as [\"…\", \"…\"]";
+    deserializer.deserialize_seq(List { allowed, of: PhantomData }).map(L::from)
+}
+
+/// A list of tables, for the same.
+pub(crate) fn tables<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let allowed = "a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]";
+    deserializer.deserialize_seq(List { allowed, of: PhantomData })
+}
+
+// === impl List ===
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.allowed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        std::iter::from_fn(|| list.next_element().transpose()).collect()
+    }
 }
 
 // === impl Text ===
@@ -122,6 +167,11 @@ impl Share {
     /// All of it.
     pub const WHOLE: Self = Self { millionths: 1_000_000 };
 
+    /// So many of a hundred.
+    pub const fn percent(percent: u8) -> Self {
+        Self { millionths: percent as u32 * 10_000 }
+    }
+
     /// Whether `part` of `whole` is at least this share. Nothing of nothing is.
     pub fn is_met(self, part: u64, whole: u64) -> bool {
         u128::from(part) * 1_000_000 >= u128::from(whole) * u128::from(self.millionths)
@@ -146,6 +196,12 @@ impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let allowed = "a share: \"0%\" to \"100%\" with up to four decimals, such as \"99.9%\"";
         deserializer.deserialize_str(Text { allowed, read: Self::read })
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -182,8 +238,10 @@ impl<'de> Visitor<'de> for AnyNumber {
         self.visit_i128(number.into())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Number, E> {
-        Ok(Number(None))
+    /// `1e3` is one, too.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Number, E> {
+        let is_whole = number.fract() == 0.0 && number.abs() < MOST;
+        Ok(Number(is_whole.then_some(number as i128)))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Number, E> {

@@ -42,6 +42,7 @@ impl fmt::Display for Decision {
             Self::Replace => "replace",
             Self::Adopt => "adopt",
             Self::Down => "down",
+            Self::Machines => "machines",
             Self::Refuse => "refused",
         })
     }
@@ -61,6 +62,8 @@ impl fmt::Display for Cause {
             Self::OldRevision => write!(f, "not of the desired revision"),
             Self::Replaced => write!(f, "its checks or requests fail and it is replaced"),
             Self::Provisioned => write!(f, "provisioned"),
+            Self::PowerOff { site } => write!(f, "the power is off in {site}"),
+            Self::PowerOn { site } => write!(f, "the power is on again in {site}"),
             Self::ChecksPass { passes, threshold } => {
                 write!(f, "{passes} of {threshold} checks passed in a row")
             }

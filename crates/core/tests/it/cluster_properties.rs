@@ -10,7 +10,7 @@ use seaworthy_core::cluster::deployment::{self, Breaker, Canary, State};
 use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::plan::Waiting;
 use seaworthy_core::cluster::reconciler::Event;
-use seaworthy_core::cluster::spread::Location;
+use seaworthy_core::cluster::spread::{Location, Site};
 use seaworthy_core::endpoints::{Endpoints, Health, Sighting, TaskId};
 use seaworthy_core::record::{Decision, Exit, Record};
 use seaworthy_core::time::Instant;
@@ -40,6 +40,8 @@ enum Fault {
     StartsFail(bool),
     /// A timeout that nobody wanted.
     Spurious,
+    /// In so many of [`ZONES`], from this one on.
+    PowerOff(usize, usize),
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -62,6 +64,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::EarlierAgent),
         1 => any::<bool>().prop_map(Fault::StartsFail),
         1 => Just(Fault::Spurious),
+        1 => (0..ZONES.len(), 0..=ZONES.len()).prop_map(|(first, zones)| Fault::PowerOff(first, zones)),
     ]
 }
 
@@ -88,6 +91,14 @@ fn deployment() -> impl Strategy<Value = deployment::Config> {
             quiet: Duration::from_secs(quiet),
         },
     )
+}
+
+const ZONES: [&str; 3] = ["a", "b", "c"];
+
+/// In the first so many of [`ZONES`] that begin with this one.
+fn power_off(first: usize, zones: usize) -> Event {
+    let sites = ZONES.into_iter().skip(first).take(zones);
+    Event::PowerOff(sites.map(|zone| Site::Zone(zone.to_owned())).collect())
 }
 
 fn machines() -> impl Strategy<Value = Vec<Location>> {
@@ -166,6 +177,7 @@ impl Watched {
         self.world.gateway_silent = false;
         self.world.starts_fail = false;
         self.world.tell(Event::Handover(false));
+        self.world.tell(power_off(0, 0));
         if self.world.reconciler.desired_count() == 0 {
             // Without a task nothing is proven, and a deployment waits.
             self.world.tell(Event::Scale(2));
@@ -314,6 +326,7 @@ impl Watched {
             Fault::EarlierAgent => world.endpoints.version += 50,
             Fault::StartsFail(fail) => world.starts_fail = fail,
             Fault::Spurious => world.drive(None),
+            Fault::PowerOff(first, zones) => world.tell(power_off(first, zones)),
         }
     }
 

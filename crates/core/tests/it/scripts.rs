@@ -9,6 +9,7 @@ use seaworthy_core::cluster::Config;
 use seaworthy_core::cluster::deployment::{self, Alarm, Canary};
 use seaworthy_core::cluster::limits::Limits;
 use seaworthy_core::cluster::reconciler::Event;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::{Endpoints, TaskId};
 use seaworthy_core::record::Exit;
 
@@ -35,6 +36,11 @@ fn rollout() {
 #[test]
 fn one_never_asked() {
     check("one-never-asked.txt");
+}
+
+#[test]
+fn one_that_is_asked_once_and_streams() {
+    check("one-streams.txt");
 }
 
 #[test]
@@ -238,6 +244,16 @@ fn a_service_that_is_spread_over_zones() {
 }
 
 #[test]
+fn a_zone_without_power() {
+    check("zones-without-power.txt");
+}
+
+#[test]
+fn zones_that_are_scaled_in_while_one_comes_back() {
+    check("zones-scaled-in.txt");
+}
+
+#[test]
 fn a_task_in_its_grace() {
     check("grace.txt");
 }
@@ -344,6 +360,10 @@ fn step(world: &mut World, config: &Config, line: &str) -> Option<String> {
     let number = |text: &str| -> u32 { text.parse().expect("a number") };
     match words[..] {
         ["stop", name] => world.tell(Event::Stop(task(name))),
+        ["power", "off", ref zones @ ..] => {
+            let sites = zones.iter().map(|zone| Site::Zone((*zone).to_owned()));
+            world.tell(Event::PowerOff(sites.collect()));
+        }
         ["drain", name] => world.tell(Event::Drain(task(name))),
         ["scale", count] => world.tell(Event::Scale(number(count))),
         ["rollback"] => world.tell(Event::Rollback),

@@ -257,7 +257,7 @@ impl World {
             }
         };
         let tasks = self.endpoints.tasks.iter().map(sighting).collect();
-        Sightings { acknowledged: self.endpoints.version, tasks, traffic: self.traffic }
+        Sightings { acknowledged: self.endpoints.version, tasks, traffic: self.traffic, at: None }
     }
 
     /// Tasks that answer their users.

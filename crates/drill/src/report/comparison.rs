@@ -45,6 +45,9 @@ const OF_A_FLOW: [(&str, Figure); 4] = [
     ("latency, p99", Figure::P99),
 ];
 
+/// Said of a report that does not say what the drill file was.
+const IS_OLDER: &str = " Whether the drill file has changed since, what was measured does not say: it is older than that.";
+
 /// An interval is to hold this share of what is measured,
 const WITHIN: f64 = 0.95;
 /// which takes so many runs,
@@ -60,11 +63,13 @@ pub(super) struct Compared {
     figure: &'static str,
     #[serde(skip)]
     unit: Unit,
-    /// In which 95 % of all runs should be.
-    predicted: [f64; 2],
-    /// Each run.
+    /// In which 95 % of all runs should be; none if none of them has the figure.
+    predicted: Option<[f64; 2]>,
+    /// Each run that has it.
     measured: Vec<f64>,
-    /// How many of them are.
+    /// So many runs do not have it, of those predicted and of those measured.
+    without: [usize; 2],
+    /// How many of those measured are as predicted: a run without it, too, where that is no exception.
     inside: usize,
     /// Whether the interval is no wider than a quarter of its middle.
     narrow: bool,
@@ -76,13 +81,19 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
     let valid = |row: &&Row| row.findings.verdict != Verdict::Invalid;
     let mut measured: Vec<Reading> = results.rows.iter().filter(valid).map(Reading::of).collect();
     measured.extend(results.recorded.iter().flat_map(|recorded| recorded.readings(job)));
+    // What no run of an earlier report has, nobody asked for then.
+    let asked = |(what, place): &(&'static str, Place)| {
+        let has =
+            |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(*what));
+        results.recorded.is_none() || measured.iter().any(has)
+    };
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
     for (cell, predicted) in predicted.cells() {
         let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
         if !measured.is_empty() {
             let one = |(what, place)| Compared::of(what, place, predicted, &measured);
-            all.extend(places(job, cell).into_iter().filter_map(one));
+            all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
         }
     }
     all
@@ -109,7 +120,7 @@ fn places(job: &Job, cell: Cell) -> Vec<(&'static str, Place)> {
 /// How many values were measured, and how many of them are where they should be.
 fn count(all: &[Compared]) -> (usize, usize) {
     let inside = all.iter().map(|one| one.inside).sum();
-    (all.iter().map(|one| one.measured.len()).sum(), inside)
+    (all.iter().map(Compared::runs).sum(), inside)
 }
 
 fn is_good((all, inside): (usize, usize)) -> bool {
@@ -146,8 +157,12 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
     let title =
         format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
     let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
-    let machine = wrap(&told(results.calibration.as_ref()), width);
-    title.chain(machine).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
+    let mut told = told(results.calibration.as_ref());
+    if results.recorded.as_ref().is_some_and(|recorded| recorded.digest.is_none()) {
+        told += IS_OLDER;
+    }
+    let told = wrap(&told, width);
+    title.chain(told).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
 }
 
 /// What this machine is like.
@@ -178,12 +193,24 @@ fn summary(all: &[Compared]) -> String {
     format!("{}\n{widths}", paint(if good { GOOD } else { BAD }, &(told + meaning)))
 }
 
-/// The ends of the interval that holds [`WITHIN`] of what else is drawn as these values were.
-fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
+/// So many of `count` values lie beyond each end of the interval that holds [`WITHIN`] of what else is drawn as
+/// they were.
+fn beyond(count: usize) -> usize {
+    (((count + 1) as f64 * (1.0 - WITHIN) / 2.0 + 1e-9) as usize).saturating_sub(1)
+}
+
+/// The ends of the interval beyond which so many of these values lie at each end.
+fn interval(mut values: Vec<f64>, beyond: usize) -> Option<[f64; 2]> {
     values.sort_unstable_by(f64::total_cmp);
-    let beyond = ((values.len() + 1) as f64 * (1.0 - WITHIN) / 2.0 + 1e-9) as usize;
-    let left_out = beyond.saturating_sub(1);
-    Some([*values.get(left_out)?, *values.iter().nth_back(left_out)?])
+    Some([*values.get(beyond)?, *values.iter().nth_back(beyond)?])
+}
+
+/// The values of those that have one, and how many have none.
+fn parted(values: impl Iterator<Item = Option<f64>>) -> (Vec<f64>, usize) {
+    let all: Vec<Option<f64>> = values.collect();
+    let values: Vec<f64> = all.iter().copied().flatten().collect();
+    let without = all.len() - values.len();
+    (values, without)
 }
 
 /// Where both ends are infinite there is nothing between them.
@@ -208,7 +235,7 @@ impl Reading {
 // === impl Compared ===
 
 impl Compared {
-    /// None if a run does not have the figure.
+    /// None if no run has the figure.
     fn of(
         what: &'static str,
         place: Place,
@@ -217,26 +244,42 @@ impl Compared {
     ) -> Option<Self> {
         let job = predicted.job;
         let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
-        let [low, high] = interval(predicted.all.iter().map(value).collect::<Option<_>>()?)?;
+        let (values, never) = parted(predicted.all.iter().map(value));
+        let read = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
+        let (measured, without) = parted(measured.iter().map(read));
+        if values.is_empty() && measured.is_empty() {
+            return None;
+        }
+        // Runs without it are among those that are left out, unless they are too many for that.
+        let left_out = 2 * beyond(predicted.all.len());
+        let is_exception = never <= left_out;
+        let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
         // Finer than that no gap is known.
         let known_to = match place.figure {
             Figure::Gap => job.drill.load.spacing().as_secs_f64(),
             _ => 0.0,
         };
-        let predicted = [(low - known_to).max(0.0), high + known_to];
-        let value = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
-        let measured: Vec<f64> = measured.iter().map(value).collect::<Option<_>>()?;
-        let is_inside = |value: &&f64| (predicted[0]..=predicted[1]).contains(*value);
+        let predicted = interval(values, at_each_end)
+            .map(|[low, high]| [(low - known_to).max(0.0), high + known_to]);
+        let is_inside =
+            |value: &&f64| predicted.is_some_and(|[low, high]| (low..=high).contains(*value));
+        let as_predicted = if is_exception { 0 } else { without };
         Some(Self {
             cell: place.cell.name(&job.drill),
             flow: place.flow.map(|flow| job.drill.load.flows[flow].name.clone()),
             figure: what,
             unit: place.figure.unit(),
-            inside: measured.iter().filter(is_inside).count(),
-            narrow: is_narrow(predicted),
+            inside: measured.iter().filter(is_inside).count() + as_predicted,
+            narrow: predicted.is_some_and(is_narrow),
             predicted,
             measured,
+            without: [never, without],
         })
+    }
+
+    /// How many were measured, with and without it.
+    fn runs(&self) -> usize {
+        self.measured.len() + self.without[1]
     }
 
     fn name(&self) -> String {
@@ -251,16 +294,20 @@ impl Compared {
             Unit::Share => percent(value),
             Unit::Count => value.to_string(),
         };
-        let ends = |values: &[f64]| {
+        let ends = |values: &[f64], without: usize| {
             let low = values.iter().copied().fold(f64::INFINITY, f64::min);
             let high = values.iter().copied().fold(0.0, f64::max);
-            span(low, high, say)
+            let values = (!values.is_empty()).then(|| span(low, high, say));
+            let without = (without > 0).then(|| format!("{without} without"));
+            values.into_iter().chain(without).collect::<Vec<_>>().join(", ")
         };
-        let all = self.measured.len();
+        let all = self.runs();
         let style = if self.inside == all { PLAIN } else { BAD };
         let inside = format!("{} of {all}", self.inside);
-        let words = [name, self.figure.to_owned(), ends(&self.predicted)];
-        let judged = [ends(&self.measured), inside].map(|word| Entry::styled(style, word));
+        let [never, without] = self.without;
+        let predicted = ends(self.predicted.as_ref().map_or(&[][..], |ends| &ends[..]), never);
+        let words = [name, self.figure.to_owned(), predicted];
+        let judged = [ends(&self.measured, without), inside].map(|word| Entry::styled(style, word));
         words.map(Entry::plain).into_iter().chain(judged).collect()
     }
 }
@@ -278,7 +325,9 @@ mod tests {
 
     #[test]
     fn an_interval_leaves_out_as_many_at_each_end_as_it_may() {
-        let interval = |count: u32| interval((1..=count).map(f64::from).rev().collect());
+        let interval = |count: u32| {
+            interval((1..=count).map(f64::from).rev().collect(), beyond(count as usize))
+        };
         assert_eq!(interval(0), None);
         assert_eq!(interval(FEWEST_PREDICTED), Some([1.0, 39.0]));
         assert_eq!(interval(200), Some([5.0, 196.0]));

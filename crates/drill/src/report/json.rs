@@ -27,6 +27,8 @@ const SCHEMA: u32 = 1;
 struct Report<'a> {
     schema: u32,
     title: &'a str,
+    /// Of what the drill file had that was run and measured; none if that is not known any more.
+    digest: Option<&'a str>,
     /// In virtual time, and not with real processes.
     simulated: bool,
     scale: u32,
@@ -201,6 +203,7 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
+        digest: results.recorded.as_ref().map_or(Some(&job.digest), |it| it.digest.as_deref()),
         simulated: job.mode == Mode::Simulated,
         scale: job.scale,
         seed: job.seed,

@@ -62,6 +62,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         fewest: count - 1,
         most: count,
         starts,
+        starts_alone: None,
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
         reasons: Vec::new(),
@@ -270,4 +271,34 @@ fn what_was_predicted_beside_what_was_measured() {
     expect_test::expect_file!["../../golden/comparison.txt"]
         .assert_eq(&anstream::adapter::strip_str(&text).to_string());
     assert_eq!(verdict(&job, &results), Verdict::Deviates);
+}
+
+/// What is told of the end of a deployment where so many of 39 predicted runs did not begin one, and where of three
+/// that were measured one did not.
+fn compared(without: u32) -> [serde_json::Value; 3] {
+    let job = Job {
+        mode: Mode::Compared { calibrate: 0, predict: 39 },
+        ..job(Some("percent"), &["1/rollout"])
+    };
+    let run = |repeat, begins: bool| {
+        let mut row = row(&job, job.cells[0], repeat, None);
+        let fault = job.drill.schedules[row.cell.schedule].faults[0].clone();
+        let rollout = Rollout { fault, started: None, done: Some(MS(8000)), back: None, kept: 1 };
+        row.findings.rollouts.extend(begins.then_some(rollout));
+        row
+    };
+    let predicted = (1..=39).map(|n| run(n, n > without)).collect();
+    let rows = vec![run(1, true), run(2, true), run(3, false)];
+    let results = Results { predicted, rows, ..Results::default() };
+    let all = serde_json::to_value(comparison::compare(&job, &results)).unwrap();
+    let all_new = all.as_array().unwrap().iter().find(|one| one["figure"] == "all new").unwrap();
+    ["predicted", "without", "inside"].map(|key| all_new[key].clone())
+}
+
+#[test]
+fn a_figure_that_some_runs_do_not_have_is_compared_by_that_too() {
+    let told = |without| compared(without).map(|value| value.to_string()).join(" ");
+    assert_eq!(told(0), "[8.0,8.0] [0,1] 2");
+    assert_eq!(told(20), "[8.0,8.0] [20,1] 3");
+    assert_eq!(told(39), "null [39,1] 1");
 }

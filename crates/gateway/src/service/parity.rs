@@ -145,6 +145,7 @@ fn part(overheard: Vec<Overheard>) -> (Script, Answers) {
                 answers.calls[ordinal].push((tick(at), word));
             }
             Said::Noted(..) => unreachable!("no task calls another service"),
+            Said::Delayed => unreachable!("the agent decides at once"),
         }
     }
     (script, answers)

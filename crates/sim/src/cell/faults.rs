@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use seaworthy_core::cluster::reconciler;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::model::Program;
@@ -32,6 +33,11 @@ enum Disturbed {
     Tasks(Vec<TaskId>),
     /// The way to the service at this place.
     Link(usize),
+    /// The machines there, as far as they are for this service.
+    Power {
+        service: usize,
+        site: Site,
+    },
 }
 
 /// Why a fault has had no effect that was to meet tasks.
@@ -82,11 +88,14 @@ impl Run<'_> {
             FaultKind::End { how, service, tasks } => {
                 let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
+                if let Some(site) = fault.powers_off(service).cloned() {
+                    return self.power_off(now, fault, met, service, site);
+                }
                 self.course.inflict(now, fault, met.clone());
                 for task in met {
                     match how {
                         Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
-                        Ending::Kill => {
+                        Ending::Kill | Ending::PowerOff => {
                             self.world.kill(task);
                         }
                     }
@@ -142,6 +151,20 @@ impl Run<'_> {
         }
     }
 
+    fn power_off(
+        &mut self,
+        now: Instant,
+        fault: Fault,
+        met: Vec<TaskId>,
+        service: usize,
+        site: Site,
+    ) {
+        let over = self.over(&fault);
+        let number = self.course.inflict(now, fault, met);
+        self.world.power(service, &site, false);
+        self.lasting.push(Lasting { over, number, what: Disturbed::Power { service, site } });
+    }
+
     /// What another program of a service is on this machine: it starts as the usual one does, unless its model
     /// says something else.
     fn on_machine(&self, service: usize, model: Program) -> Program {
@@ -169,6 +192,11 @@ impl Run<'_> {
                     (tasks.len() as u64, NO_TASK)
                 }
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
+                Disturbed::Power { service, site } => {
+                    // That its tasks are dead is the proof.
+                    self.world.power(service, &site, true);
+                    continue;
+                }
             };
             self.course.told(number, effect(met, nobody));
         }

@@ -1,5 +1,6 @@
 //! Draws scenarios.
 
+mod further;
 mod settings;
 
 use std::ops::Range;
@@ -30,30 +31,10 @@ pub fn scenario(seed: u64) -> Scenario {
         let is_fair = |meaning: &Meaning| {
             if calm { scenario.is_calm(meaning) } else { scenario.is_fair(meaning) }
         };
-        if scenario.meaning().is_ok_and(|meaning| is_fair(&meaning)) {
-            return spread(scenario, calm);
+        if let Some(meaning) = scenario.meaning().ok().filter(is_fair) {
+            return further::draw(scenario, &meaning, calm);
         }
     }
-}
-
-/// Spreads some services over machines, and a zone may be lost. Drawn apart: all else stays as it is.
-fn spread(mut scenario: Scenario, calm: bool) -> Scenario {
-    let mut dice = Dice::new(scenario.seed, Stream::Zones);
-    for (place, member) in scenario.services.iter_mut().enumerate() {
-        if dice.chance(0.6) {
-            continue;
-        }
-        let machines = dice.one_of(&["'a', 'b'", "'a/1', 'a/2', 'b'", "'a/1', 'b/1', 'c', 'a/2'"]);
-        member.settings.push(format!("machines = [{machines}]"));
-        if !calm && dice.chance(0.5) {
-            let at = dice.unit() * scenario.length.as_millis() as f64;
-            let at = Duration::from_millis(at as u64);
-            let what = Happening::ToService(place, ToService::LoseZone(dice.between(0, 3)));
-            let turn = scenario.happenings.partition_point(|(other, _)| *other <= at);
-            scenario.happenings.insert(turn, (at, what));
-        }
-    }
-    scenario
 }
 
 fn physics(dice: &mut Dice, calm: bool) -> Physics {

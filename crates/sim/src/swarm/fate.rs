@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::cluster::reconciler;
+use seaworthy_core::cluster::spread::Site;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Fleet;
 use seaworthy_core::time::Instant;
 
-use super::scenario::{Happening, Scenario, ToService, ToTask};
-use crate::world::World;
+use super::scenario::{Flaw, Happening, Scenario, ToService, ToTask};
+use super::sometimes::{Reached, Sometimes};
+use crate::world::{Strain, World};
 
 /// What happens, in order, and what lasts.
 #[derive(Debug)]
@@ -22,11 +24,16 @@ pub(super) struct Fate<'a> {
     /// What lasts, by when it ends and the order in which it began.
     lasting: BTreeMap<(Instant, u32), Lasting>,
     begun: u32,
+    pub(super) reached: Reached,
 }
 
 #[derive(Debug)]
 enum Lasting {
     Disturbed(Vec<TaskId>),
+    /// The way to the service at this place.
+    Way(usize),
+    /// Of the service at this place.
+    Power(usize, Site),
     Partition,
     NoAgent,
 }
@@ -48,7 +55,15 @@ pub(super) enum ToLoad {
 
 impl<'a> Fate<'a> {
     pub(super) fn new(scenario: &'a Scenario, fleet: &'a Fleet, begin: Instant) -> Self {
-        Self { scenario, fleet, begin, happened: 0, lasting: BTreeMap::new(), begun: 0 }
+        Self {
+            scenario,
+            fleet,
+            begin,
+            happened: 0,
+            lasting: BTreeMap::new(),
+            begun: 0,
+            reached: Reached::default(),
+        }
     }
 
     /// When something happens next, or ends.
@@ -96,7 +111,7 @@ impl<'a> Fate<'a> {
         self.begun
     }
 
-    fn end(&self, world: &mut World, id: u32, what: &Lasting) {
+    fn end(&mut self, world: &mut World, id: u32, what: &Lasting) {
         let same = |others: &BTreeMap<_, Lasting>| {
             others
                 .values()
@@ -104,6 +119,11 @@ impl<'a> Fate<'a> {
         };
         match what {
             Lasting::Disturbed(tasks) => tasks.iter().for_each(|task| world.mend(*task, id)),
+            Lasting::Way(place) => {
+                let met = world.mend_link(*place, id);
+                self.reached.add_if(met > 0, Sometimes::WayDisturbed);
+            }
+            Lasting::Power(place, zone) => world.power(*place, zone, true),
             Lasting::Partition => world.partitioned = same(&self.lasting),
             Lasting::NoAgent => world.start_agent(),
         }
@@ -142,6 +162,11 @@ impl<'a> Fate<'a> {
             ToTask::Stop => world.tell(place, reconciler::Event::Stop(task)),
             ToTask::Drain => world.tell(place, reconciler::Event::Drain(task)),
             ToTask::Disturb(fault, lasts) => self.disturb(world, vec![task], fault, lasts),
+            ToTask::Leak(lasts) => {
+                if let Some(program) = world.program(task) {
+                    world.become_like(task, Flaw::Leaks(lasts).of(program), Strain::default());
+                }
+            }
         }
     }
 
@@ -156,6 +181,10 @@ impl<'a> Fate<'a> {
                 let tasks = world.running(place).collect();
                 self.disturb(world, tasks, fault, lasts);
             }
+            ToService::DisturbWay(fault, lasts) => {
+                let id = self.last(world.now() + lasts, Lasting::Way(place));
+                world.disturb_link(place, id, fault);
+            }
             ToService::QueryOfDeath => return Some(ToLoad::QueryOfDeath(place)),
             ToService::Burst(times, lasts) => {
                 return Some(ToLoad::Burst { place, times, until: world.now() + lasts });
@@ -167,19 +196,25 @@ impl<'a> Fate<'a> {
             }
             ToService::Rollback => world.tell(place, reconciler::Event::Rollback),
             ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
-            ToService::LoseZone(nth) => self.lose_zone(world, place, nth),
+            ToService::LoseZone(nth) => {
+                let zone = self.zone(place, nth)?;
+                kill_all_in(world, place, &zone);
+            }
+            ToService::PowerOff(nth, lasts) => {
+                let zone = self.zone(place, nth)?;
+                world.power(place, &zone, false);
+                kill_all_in(world, place, &zone);
+                self.last(world.now() + lasts, Lasting::Power(place, zone));
+            }
         }
         None
     }
 
-    fn lose_zone(&self, world: &mut World, place: usize, nth: u32) {
+    /// That of the machine whose turn it is.
+    fn zone(&self, place: usize, nth: u32) -> Option<Site> {
         let machines = &self.fleet.services[place].cluster.machines;
-        let Some(turn) = (nth as usize).checked_rem(machines.len()) else { return };
-        for view in world.views(place) {
-            if view.location.is_some_and(|location| location.zone() == machines[turn].zone()) {
-                world.kill(view.task);
-            }
-        }
+        let turn = (nth as usize).checked_rem(machines.len())?;
+        Some(Site::Zone(machines[turn].zone().to_owned()))
     }
 
     fn disturb(
@@ -194,5 +229,13 @@ impl<'a> Fate<'a> {
             world.disturb(*task, id, fault);
         }
         self.last(world.now() + lasts, Lasting::Disturbed(tasks));
+    }
+}
+
+fn kill_all_in(world: &mut World, place: usize, zone: &Site) {
+    for view in world.views(place) {
+        if view.location.is_some_and(|location| zone.has(&location)) {
+            world.kill(view.task);
+        }
     }
 }

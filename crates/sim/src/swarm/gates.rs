@@ -1,5 +1,7 @@
 //! Whether the rules hold for what stands before the requests to a service.
 
+use std::collections::BTreeSet;
+
 use seaworthy_core::call::{Action, CallId, Input, Queue, Reason, RouteId, Standing};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
@@ -10,6 +12,7 @@ use seaworthy_core::time::Instant;
 
 use super::ledger::{Ledger, Overdrawn};
 use super::rule::Rule;
+use super::shares::Shares;
 use super::sometimes::{Reached, Sometimes};
 use crate::world::{Arrival, Said, Tries, World};
 
@@ -20,22 +23,26 @@ pub(super) struct Gates {
     queue: Option<Queue>,
     /// By route: the size of its bulkhead, if that stays.
     bulkheads: Vec<Option<u32>>,
-    /// A task may be too busy for who is used to it.
-    is_limited: bool,
+    /// A task has so many in flight at most: it may be too busy for who is used to it.
+    most_in_flight: Option<u32>,
     ledger: Ledger,
+    shares: Shares,
     expected: Option<Expected>,
-    pub(super) reached: Reached,
+    reached: Reached,
 }
 
 /// Where a request goes that is just sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Expected {
-    /// Its client is used to this task,
-    task: TaskId,
-    /// which is surely asked.
-    must: bool,
-    /// As it is called once it is there.
-    call: Option<CallId>,
+    /// Its client is used to this task.
+    used_to: Option<TaskId>,
+    affinity: u64,
+    /// Who is in rotation.
+    there: BTreeSet<TaskId>,
+    /// Nobody is on trial, or is to be, and nobody can be too busy.
+    is_plain: bool,
+    /// As it is called once it is there, and its route.
+    call: Option<(CallId, RouteId)>,
 }
 
 // === impl Gates ===
@@ -51,8 +58,9 @@ impl Gates {
             place,
             queue: service.call.queue,
             bulkheads: routes.iter().map(|r| r.guard.bulkhead.as_ref().and_then(size)).collect(),
-            is_limited: service.balancing.most_in_flight.is_some(),
+            most_in_flight: service.balancing.most_in_flight,
             ledger: Ledger::new(routes),
+            shares: Shares::new(service),
             expected: None,
             reached: Reached::default(),
         }
@@ -61,39 +69,53 @@ impl Gates {
     /// Another gateway is there, which knows nothing.
     pub(super) fn begin_anew(&mut self) {
         self.ledger.begin_anew();
+        self.shares.begin_anew();
     }
 
     /// This comes now.
     pub(super) fn expect(&mut self, world: &World, arrival: &Arrival) {
-        self.expected = arrival.preferred.map(|task| {
-            let seen = world.sightings(self.place);
-            let is_there = seen.of(task).is_some_and(|one| one.in_rotation);
-            // Nobody is on trial, or is to be.
-            let is_plain = seen.tasks.iter().all(|one| one.ejection.is_none());
-            Expected { task, must: is_there && is_plain && !self.is_limited, call: None }
+        let Arrival { preferred: used_to, affinity, .. } = *arrival;
+        self.expected = (used_to.is_some() || self.shares.matter()).then(|| {
+            let seen = world.sightings(self.place).tasks;
+            let is_plain =
+                self.most_in_flight.is_none() && seen.iter().all(|one| one.ejection.is_none());
+            let there = seen.iter().filter(|one| one.in_rotation).map(|one| one.task).collect();
+            Expected { used_to, affinity, there, is_plain, call: None }
         });
     }
 
     /// Core and the gateway have said this at that moment.
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
-        self.check_cookie(said)?;
+        self.shares.hear(said);
+        self.check_choice(said)?;
         let overdrawn = |Overdrawn(what)| (Rule::Budget, format!("a {what} was not to be had"));
         self.ledger.hear(at, said).map_err(overdrawn)
     }
 
-    fn check_cookie(&mut self, said: &Said) -> Result<(), (Rule, String)> {
+    /// Which task is asked first for what has just come.
+    fn check_choice(&mut self, said: &Said) -> Result<(), (Rule, String)> {
         let Some(expected) = &mut self.expected else { return Ok(()) };
-        match said {
-            Said::Told(target_group::Input::Call(Input::Begin { call, .. })) => {
-                expected.call.get_or_insert(*call);
+        match *said {
+            Said::Told(target_group::Input::Call(Input::Begin { call, ref request })) => {
+                expected.call.get_or_insert((call, request.route));
             }
-            Said::Wanted(target_group::Action::Call(Action::Try { call, task, why, .. }))
-                if expected.call == Some(*call) && *why == Reason::First =>
-            {
-                let Expected { task: used_to, must, .. } = *expected;
-                self.reached.add_if(*task != used_to, Sometimes::Parted);
-                if must && *task != used_to {
-                    return Err((Rule::Cookie, format!("{task} was asked and not {used_to}")));
+            Said::Wanted(target_group::Action::Call(Action::Try {
+                call,
+                task,
+                why: Reason::First,
+                ..
+            })) => {
+                let Some((_, route)) = expected.call.filter(|(of, _)| *of == call) else {
+                    return Ok(());
+                };
+                let Expected { used_to, affinity, is_plain, ref there, .. } = *expected;
+                if let Some(used_to) = used_to {
+                    self.reached.add_if(task != used_to, Sometimes::Parted);
+                    if task != used_to && is_plain && there.contains(&used_to) {
+                        return Err((Rule::Cookie, format!("{task} was asked and not {used_to}")));
+                    }
+                } else if is_plain {
+                    return self.shares.check(route, affinity, there, task);
                 }
             }
             _ => {}
@@ -120,7 +142,17 @@ impl Gates {
             self.check_budgets(world.now(), &standing, route)?;
         }
         self.reached.add_if(open && closed, Sometimes::RoutesApart);
+        self.check_in_flight(world)?;
         self.check_tries(&world.tries(self.place))
+    }
+
+    fn check_in_flight(&self, world: &World) -> Result<(), (Rule, String)> {
+        let Some(most) = self.most_in_flight else { return Ok(()) };
+        let seen = world.sightings(self.place).tasks;
+        seen.iter().find(|one| one.in_flight > most).map_or(Ok(()), |one| {
+            let what = format!("{} has {} and may have {most}", one.task, one.in_flight);
+            Err((Rule::InFlight, what))
+        })
     }
 
     fn check_bulkhead(
@@ -175,6 +207,11 @@ impl Gates {
             let breaker = world.standing(self.place, RouteId(route)).breaker;
             breaker.is_none_or(|state| state == State::Closed)
         })
+    }
+
+    /// What it has seen reached.
+    pub(super) fn reached(&self) -> Reached {
+        self.reached.and(self.shares.reached)
     }
 
     /// What was held is given back.

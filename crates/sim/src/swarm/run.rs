@@ -6,6 +6,7 @@ use std::time::Duration;
 use seaworthy_core::call::RouteId;
 use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::random::{Stream, draw};
 use seaworthy_core::time::Instant;
 
 use super::clients::{Clients, Deed, Ticket};
@@ -80,11 +81,11 @@ fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<Str
     };
     world.overhear();
     (0..).zip(callers).for_each(|(place, caller)| world.teach(place, caller.clone()));
-    let watch = |(place, service)| {
-        let happenings: Vec<_> =
-            scenario.happenings.iter().filter_map(|(_, what)| what.to_service(place)).collect();
-        Watch::new(place, service, &callers[place], &happenings)
-    };
+    for place in 0..callers.len() {
+        world.link(place, draw(scenario.seed, Stream::Link, place as u64));
+    }
+    let watch =
+        |(place, service)| Watch::new(place, service, &callers[place], &scenario.happenings);
     let sticks = fleet.services.iter().map(|service| service.sticky_cookie.is_some());
     let mut run = Run {
         scenario,
@@ -110,6 +111,7 @@ impl Run<'_> {
         self.clients.must = self.scenario.is_calm(meaning).then_some(Rule::PlannedIsHarmless);
         self.safety(&mut fate)?;
         fate.mend(&mut self.world);
+        self.reached = self.reached.and(fate.reached);
         self.liveness()
     }
 
@@ -192,6 +194,8 @@ impl Run<'_> {
             !self.world.deployment(place).state.is_under_way() && self.world.backlog(place) == 0
         };
         self.all_serve()
+            // What it was told last may wait.
+            && !self.world.agent_is_busy()
             && self.places().all(done)
             && self.watches.iter().all(|watch| watch.flows(&mut self.world))
     }

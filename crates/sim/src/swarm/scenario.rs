@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::experiment::model::Leak;
-use seaworthy_core::experiment::{RawCaller, TaskFault};
+use seaworthy_core::experiment::{LinkFault, RawCaller, TaskFault};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::fleet::{ConfigError, Fleet, RawFleet};
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,8 @@ pub enum ToTask {
     Drain,
     /// It goes on badly for so long.
     Disturb(TaskFault, #[serde(with = "as_written")] Duration),
+    /// It leaks from now on, although its program is good, and dies of it after so long.
+    Leak(#[serde(with = "as_written")] Duration),
 }
 
 /// Something that happens to a service.
@@ -106,6 +108,8 @@ pub enum ToTask {
 pub enum ToService {
     /// All its tasks go on badly for so long.
     Disturb(TaskFault, #[serde(with = "as_written")] Duration),
+    /// The way from those that call it goes on badly for so long.
+    DisturbWay(LinkFault, #[serde(with = "as_written")] Duration),
     /// A request comes of which whoever takes it dies.
     QueryOfDeath,
     /// So many times as many requests come for so long.
@@ -118,6 +122,8 @@ pub enum ToService {
     Scale(u32),
     /// SIGKILL to all its tasks in one of its zones, that of the machine whose turn it is.
     LoseZone(u32),
+    /// There is no power in that zone for so long.
+    PowerOff(u32, #[serde(with = "as_written")] Duration),
 }
 
 /// What is wrong with a new program.
@@ -212,6 +218,15 @@ impl Happening {
         match *self {
             Self::ToService(of, what) if of == place => Some(what),
             _ => None,
+        }
+    }
+
+    /// Whether a task of this service dies of a leak.
+    pub(super) fn makes_leak(&self, place: usize) -> bool {
+        match *self {
+            Self::ToTask(of, _, ToTask::Leak(_))
+            | Self::ToService(of, ToService::Deploy(Some(Flaw::Leaks(_)))) => of == place,
+            _ => false,
         }
     }
 

@@ -6,12 +6,14 @@ use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::fleet::ConfigError;
 
 use super::scenario::{Insistence, Member, Scenario};
-use crate::world::Stalls;
+use crate::world::{Physics, Stalls};
 
 /// As many as have names.
 pub(super) const MOST_SERVICES: usize = 4;
 /// Requests a second.
 const HIGHEST_RATE: f64 = 10_000.0;
+/// So many times as long a process may start for each other one.
+const MOST_CROWDED: f64 = 100.0;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Scenario {
@@ -38,7 +40,12 @@ impl Scenario {
         ensure((1..=MOST_SERVICES).contains(&places), "services", "there are 1 to 4")?;
         ensure(self.length <= LONGEST, "length", "is at most 1h")?;
         ensure(is_share(self.physics.link.loss), "physics.link.loss", "is from 0 to 1")?;
-        check_times("physics.link.latency", self.physics.link.latency)?;
+        let Physics { link, late, write, spawn, crowd, .. } = self.physics;
+        check_times("physics.link.latency", link.latency)?;
+        check_times("physics.late", late)?;
+        check_times("physics.write", write)?;
+        check_times("physics.spawn", spawn)?;
+        ensure((0.0..=MOST_CROWDED).contains(&crowd), "physics.crowd", "is from 0 to 100")?;
         let rests = |stalls: Stalls| (Duration::ZERO..stalls.every).contains(&stalls.length);
         let known = self.physics.stalls.is_none_or(rests);
         ensure(known, "physics.stalls", "have a `length` shorter than `every`")?;

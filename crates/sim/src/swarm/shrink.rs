@@ -80,7 +80,20 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     }));
     let last = scenario.happenings.last().map_or(Duration::ZERO, |(at, _)| *at);
     add(changed(&|s| s.length = last + half(s.length.saturating_sub(last))));
-    add(changed(&|s| s.physics = Physics::default()));
+    let plain = Physics::default();
+    add(changed(&|s| s.physics = plain));
+    let parts: [fn(&mut Physics, Physics); 7] = [
+        |physics, plain| physics.hop = plain.hop,
+        |physics, plain| physics.link = plain.link,
+        |physics, plain| physics.late = plain.late,
+        |physics, plain| physics.write = plain.write,
+        |physics, plain| physics.spawn = plain.spawn,
+        |physics, plain| physics.crowd = plain.crowd,
+        |physics, plain| physics.stalls = plain.stalls,
+    ];
+    for part in parts {
+        add(changed(&|s| part(&mut s.physics, plain)));
+    }
     for place in 0..places {
         add(changed(&|s| s.services[place].program = Program::default()));
         add(changed(&|s| s.services[place].posts = 0.0));

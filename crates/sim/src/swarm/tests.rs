@@ -110,8 +110,20 @@ fn what_breaks_a_rule_is_made_small() {
 #[test]
 fn every_planted_bug_is_found() {
     let broken = |bug, seed| run(&Scenario { planted: Some(bug), ..scenario(seed) }).violation;
-    let finds = |bug| (1..=SEEDS).any(|seed| broken(bug, seed).is_some());
-    let found = on_all_processors(Planted::ALL.len() as u64, |n| finds(Planted::ALL[n as usize]));
-    let missed: Vec<_> = Planted::ALL.iter().zip(found).filter(|(_, found)| !found).collect();
+    let found = on_all_processors(Planted::ALL.len() as u64, |n| {
+        let bug = Planted::ALL[n as usize];
+        let violation = (1..=SEEDS).find_map(|seed| broken(bug, seed));
+        (bug, violation.map(|violation| violation.rule))
+    });
+    let missed: Vec<_> = found.iter().filter(|(_, rule)| rule.is_none()).collect();
     assert!(missed.is_empty(), "{missed:?}");
+    // Nothing but the rule for it shows how requests are divided.
+    for (bug, rule) in [
+        (Planted::WeightsAreForgotten, Rule::Weights),
+        (Planted::AffinityIsLost, Rule::Hash),
+        (Planted::AllKeysMove, Rule::Hash),
+        (Planted::MoreInFlight, Rule::InFlight),
+    ] {
+        assert!(found.contains(&(bug, Some(rule))), "{found:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Whether the rules hold for one service.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use seaworthy_core::call::Route;
 use seaworthy_core::cluster::{self, View};
@@ -13,7 +14,7 @@ use seaworthy_core::time::Instant;
 use super::calling::Calling;
 use super::gates::Gates;
 use super::rule::Rule;
-use super::scenario::{Flaw, ToService};
+use super::scenario::{Happening, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
 use super::zones::{Zones, check_spread};
 use crate::world::{Said, World};
@@ -52,10 +53,12 @@ impl Watch {
         place: usize,
         service: &Service,
         caller: &Caller,
-        happenings: &[ToService],
+        happenings: &[(Duration, Happening)],
     ) -> Self {
         let deaths = |route: &Route| route.hedge.map_or(2, |_| route.tries.max(2));
-        let leaks = |what: &ToService| matches!(what, ToService::Deploy(Some(Flaw::Leaks(_))));
+        let is_scaled =
+            |what: &Happening| matches!(what.to_service(place), Some(ToService::Scale(_)));
+        let any = |of: &dyn Fn(&Happening) -> bool| happenings.iter().any(|(_, what)| of(what));
         let calls = !caller.dependencies.is_empty();
         Self {
             place,
@@ -66,8 +69,8 @@ impl Watch {
             let_in: BTreeSet::new(),
             died_of_requests: 0,
             most_deaths: service.call.routes.iter().map(deaths).max().unwrap_or_default(),
-            leaks: happenings.iter().any(leaks),
-            by_hand: happenings.iter().any(|what| matches!(what, ToService::Scale(_))),
+            leaks: any(&|what| what.makes_leak(place)),
+            by_hand: any(&is_scaled),
             deploys: false,
             zones: Zones::default(),
             queries_of_death: 0,
@@ -87,6 +90,10 @@ impl Watch {
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
         match (said, &mut self.calling) {
             (Said::Noted(task, noted), Some(calling)) => calling.noted(at, *task, *noted),
+            (Said::Delayed, _) => {
+                self.reached.add(Sometimes::Delayed);
+                Ok(())
+            }
             _ => self.gates.overheard(at, said),
         }
     }
@@ -139,11 +146,27 @@ impl Watch {
         }
         let Some(task) = record.task else { return Ok(()) };
         match (record.decision, &record.cause) {
-            (Decision::Start, _) => self.started(world, task, &views),
+            (Decision::Start, cause) => {
+                self.came(world, task, cause)?;
+                self.started(world, task, &views)
+            }
             (Decision::Retire, cause) => self.retired(world, task, cause, &views),
             (Decision::Terminate, Cause::Drained) => self.drained(world, task),
             _ => Ok(()),
         }
+    }
+
+    /// Where a task is to start, if that is said.
+    fn came(&mut self, world: &World, task: TaskId, cause: &Cause) -> Result<(), (Rule, String)> {
+        let Cause::Missing { location: Some(location), .. } = cause else { return Ok(()) };
+        let mut machines = self.cluster.machines.iter();
+        self.reached
+            .add_if(machines.any(|one| world.is_dark(self.place, one)), Sometimes::Elsewhere);
+        if world.is_dark(self.place, location) {
+            let what = format!("{task} is to start on {location}, where the power is off");
+            return Err((Rule::Power, what));
+        }
+        Ok(())
     }
 
     fn started(
@@ -239,7 +262,7 @@ impl Watch {
     /// All that it has seen reached.
     pub(super) fn reached(&self) -> Reached {
         let calling = self.calling.as_ref().map(|calling| calling.reached);
-        self.reached.and(self.gates.reached).and(calling.unwrap_or_default())
+        self.reached.and(self.gates.reached()).and(calling.unwrap_or_default())
     }
 }
 

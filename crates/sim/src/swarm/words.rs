@@ -1,6 +1,6 @@
 //! A scenario in words, for people; its script tells the same to programs.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::time::Short;
@@ -74,18 +74,27 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, stalls, .. } = *physics;
+    let Physics { hop, link, late, write, spawn, crowd, stalls } = *physics;
     let stall = |Stalls { every, length }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
-    format!(
-        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost{}{}",
+    let mut words = format!(
+        "{} to a task and as long back; between agent and gateway {}, and {:.1} % are lost",
         Short(hop),
         in_words(link.latency),
         link.loss * 100.0,
-        stalls.map(stall).unwrap_or_default(),
-        and_more(*physics != Physics { hop, link, stalls, ..Physics::default() }),
-    )
+    );
+    for (what, times) in [
+        ("whoever waits is late by", late),
+        ("the agent writes for", write),
+        ("to start a process takes", spawn),
+    ] {
+        if times != Distribution::default() {
+            let _ = write!(words, "; {what} {}", in_words(times));
+        }
+    }
+    words.push_str(&stalls.map(stall).unwrap_or_default());
+    words + and_more(crowd > 0.0)
 }
 
 fn and_more(is_more: bool) -> &'static str {
@@ -117,6 +126,9 @@ impl fmt::Display for Happening {
                     ToTask::Disturb(fault, lasts) => {
                         write!(f, "goes on badly for {lasts:?}: {fault}")
                     }
+                    ToTask::Leak(lasts) => {
+                        write!(f, "leaks memory, and dies of it after {lasts:?}")
+                    }
                 }
             }
             Self::ToService(place, what) => {
@@ -124,6 +136,9 @@ impl fmt::Display for Happening {
                 match what {
                     ToService::Disturb(fault, lasts) => {
                         write!(f, "goes on badly with all its tasks for {lasts:?}: {fault}")
+                    }
+                    ToService::DisturbWay(fault, lasts) => {
+                        write!(f, "is reached badly by its callers for {lasts:?}: {fault}")
                     }
                     ToService::QueryOfDeath => write!(f, "gets a query of death"),
                     ToService::Burst(times, lasts) => {
@@ -137,6 +152,12 @@ impl fmt::Display for Happening {
                     ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
                     ToService::LoseZone(nth) => {
                         write!(f, "loses all tasks in the zone of a machine (turn {nth})")
+                    }
+                    ToService::PowerOff(nth, lasts) => {
+                        write!(
+                            f,
+                            "has no power in the zone of a machine (turn {nth}) for {lasts:?}"
+                        )
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! What people and fate do to a fleet.
 
+use seaworthy_core::cluster::spread::{Location, Site};
 use seaworthy_core::cluster::{self, reconciler};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
@@ -20,6 +21,29 @@ impl World {
     /// A person tells the agent something about the service at `place`.
     pub fn tell(&mut self, place: usize, event: reconciler::Event) {
         self.control(place, Some(event));
+    }
+
+    /// Where the power is off for the machines of the service at `place`, as the agent was told.
+    pub fn power(&mut self, place: usize, site: &Site, on: bool) {
+        let off = &mut self.services[place].off;
+        match off.iter().position(|other| on && other == site) {
+            Some(one) => drop(off.remove(one)),
+            None if on => {}
+            None => off.push(site.clone()),
+        }
+        self.tell_power(place);
+    }
+
+    fn tell_power(&mut self, place: usize) {
+        if !self.has(Planted::PowerIsUnknown) {
+            let off = self.services[place].off.clone();
+            self.tell(place, reconciler::Event::PowerOff(off));
+        }
+    }
+
+    /// Whether nothing can be there.
+    pub(crate) fn is_dark(&self, place: usize, location: &Location) -> bool {
+        self.services[place].off.iter().any(|site| site.has(location))
     }
 
     /// A new revision of the service at `place`, whose tasks run another program, or the same one again.
@@ -83,6 +107,8 @@ impl World {
             let service = &mut self.services[place];
             let running: Vec<TaskId> = service.processes.keys().copied().collect();
             service.control.restore(self.now, &running, forgetful);
+            // Machines tell whoever asks whether they are there.
+            self.tell_power(place);
             self.control(place, None);
         }
     }

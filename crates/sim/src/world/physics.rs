@@ -26,6 +26,9 @@ pub struct Physics {
     /// How long it takes to start a process, which is not its own start.
     #[serde(default)]
     pub spawn: Distribution,
+    /// By so much of itself a process's own start is longer for each other one that starts at the time.
+    #[serde(default)]
+    pub crowd: f64,
     /// When nobody does anything, if that happens.
     #[serde(default)]
     pub stalls: Option<Stalls>,
@@ -67,6 +70,7 @@ impl Default for Physics {
             late: Distribution::default(),
             write: Distribution::default(),
             spawn: Distribution::default(),
+            crowd: 0.0,
             stalls: None,
         }
     }

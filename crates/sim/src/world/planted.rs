@@ -42,6 +42,11 @@ in_words! {
         CallersRetryForFree: "Ten retries of a call between services come of one success",
         CallsAreLost: "What comes back of a call between services does not reach its task",
         CookieIsLost: "Nobody knows which task a client is used to",
+        WeightsAreForgotten: "Revisions get what their tasks get, whatever the weights are",
+        AffinityIsLost: "Nothing ties a request to the task to which the last one like it went",
+        AllKeysMove: "When a task comes or goes, whatever is hashed goes somewhere else (hash modulo tasks)",
+        MoreInFlight: "Tasks get more at once than they may",
+        PowerIsUnknown: "The agent does not know where the power is off",
         QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }
@@ -50,6 +55,18 @@ impl World {
     /// Whether this bug is planted.
     pub(super) fn has(&self, bug: Planted) -> bool {
         self.planted == Some(bug)
+    }
+
+    /// By which number a request is hashed that comes with this `affinity`.
+    pub(super) fn hashed(&self, place: usize, ticket: u64, affinity: u64) -> u64 {
+        match self.planted {
+            Some(Planted::AffinityIsLost) => ticket,
+            Some(Planted::AllKeysMove) => {
+                let tasks = self.sightings(place).tasks;
+                affinity + tasks.iter().map(|one| u64::from(one.in_rotation) << 32).sum::<u64>()
+            }
+            _ => affinity,
+        }
     }
 }
 
@@ -69,6 +86,9 @@ impl Planted {
         match self {
             Self::NoFloor => service.cluster.minimum_healthy_percent = 0,
             Self::OneMachine => service.cluster.machines.truncate(1),
+            Self::MoreInFlight => {
+                service.balancing.most_in_flight.iter_mut().for_each(|most| *most += 1);
+            }
             Self::HigherCeiling => service.cluster.maximum_percent += 100,
             Self::LongerQueue => {
                 service.call.queue.iter_mut().for_each(|queue| queue.most_calls += 1);
@@ -82,6 +102,7 @@ impl Planted {
                         *size += 1;
                     }
                 }
+                Self::WeightsAreForgotten => route.weights.clear(),
                 Self::NoRetryBudget => route.budget = None,
                 Self::DearSuccesses => {
                     let some = route.budget.iter_mut().filter(|budget| budget.success_percent > 0);

@@ -10,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Due, Event, Local, News, World};
+use super::{Due, Event, Local, News, Said, World};
 
 impl World {
     /// Tells the agent, and does what it wants.
@@ -26,7 +26,7 @@ impl World {
             let actions = self.services[place].control.drive(self.now, event);
             let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
             let spawned = self.spawned(starts.count());
-            let busy = spawned + self.written(!actions.is_empty());
+            let busy = spawned + self.written(self.is_news(place, &actions));
             for action in actions {
                 events.extend(self.act(place, action, busy).map(Some));
             }
@@ -41,6 +41,11 @@ impl World {
     /// The agent hears of it when it has written down what it decided last.
     fn control_later(&mut self, place: usize, event: Option<reconciler::Event>) {
         let at = self.agent_is_busy_until;
+        if let (Some(all), false) =
+            (&mut self.overheard, matches!(event, Some(reconciler::Event::Sightings(_))))
+        {
+            all.push((self.now, place, Said::Delayed));
+        }
         match event {
             Some(event) => self.agenda.add(at, Event::At(place, Local::Heard(Box::new(event)))),
             None => self.services[place].control_due = Due::at(at),
@@ -50,6 +55,20 @@ impl World {
     /// How long it takes until so many processes are there, one after the other.
     fn spawned(&mut self, starts: usize) -> Duration {
         (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
+    }
+
+    /// Whether there is something to be written down: what was published before and is only said again, because
+    /// the gateway does not seem to know it, is on the disk.
+    fn is_news(&self, place: usize, actions: &[reconciler::Action]) -> bool {
+        let published = self.services[place].control.published;
+        let is_known = |action: &reconciler::Action| matches!(action, reconciler::Action::Publish(said) if said.version <= published);
+        !actions.iter().all(is_known)
+    }
+
+    /// How many processes have not come so far as to listen.
+    fn starting(&self) -> usize {
+        let processes = self.services.iter().flat_map(|service| service.processes.values());
+        processes.filter(|process| process.starts()).count()
     }
 
     /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
@@ -69,10 +88,11 @@ impl World {
     ) -> Option<reconciler::Event> {
         match action {
             reconciler::Action::Launch { task, revision, .. } => {
+                let crowd = self.physics.crowd * self.starting() as f64;
                 let service = &mut self.services[place];
                 let program = service.programs[revision as usize - 1];
                 service.processes.insert(task, Process::new(program));
-                let start = service.starts.duration(program.start);
+                let start = service.starts.duration(program.start).mul_f64(1.0 + crowd);
                 let late = self.lateness.duration(self.physics.late);
                 self.after(busy + late + start, place, Local::Listens(task));
                 let heard = !self.has(Planted::LaunchIsLost);

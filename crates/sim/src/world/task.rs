@@ -128,6 +128,11 @@ impl Process {
         self.state == State::Listening
     }
 
+    /// Whether it does not listen yet.
+    pub(crate) fn starts(&self) -> bool {
+        self.state == State::Starting
+    }
+
     /// Whether one more may not even wait.
     pub(crate) fn is_full(&self) -> bool {
         let Program { concurrency, waiting, .. } = self.program;

@@ -7,7 +7,7 @@ use seaworthy_core::endpoints::{Sightings, TaskId};
 
 use super::caller::Calls;
 use super::task::Process;
-use super::{Overheard, Tries, World};
+use super::{Overheard, Program, Tries, World};
 
 impl World {
     /// Keeps what core and gateways say to each other from now on.
@@ -85,6 +85,17 @@ impl World {
     /// Requests that its tasks have taken and not begun to work on.
     pub fn backlog(&self, place: usize) -> usize {
         self.services[place].processes.values().map(Process::backlog).sum()
+    }
+
+    /// What a task runs, if its process does.
+    pub(crate) fn program(&self, task: TaskId) -> Option<Program> {
+        let processes = &self.services[self.place(task)].processes;
+        processes.get(&task).map(|process| process.program)
+    }
+
+    /// The agent writes down what it has decided, and decides nothing else before.
+    pub(crate) fn agent_is_busy(&self) -> bool {
+        self.now < self.agent_is_busy_until
     }
 
     /// The tasks of it whose processes run.

@@ -31,12 +31,14 @@ impl World {
     ) {
         let repeats_all = self.has(Planted::PostIsRepeated);
         let sticks = !self.has(Planted::CookieIsLost);
+        let affinity = self.hashed(place, ticket, arrival.affinity);
         let Service { data, caller, .. } = &mut self.services[place];
         let mut input = data.begin(ticket, arrival);
         if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
             request.ask.repeatable |= repeats_all;
             request.preferred = request.preferred.filter(|_| sticks);
             request.ask.deadline = deadline;
+            request.affinity = affinity;
             if caller.is_some() {
                 let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
                 data.note(*call, Arc::new(asked));
@@ -149,6 +151,7 @@ impl World {
     pub(super) fn report(&mut self, place: usize) {
         let group = &self.services[place].data.group;
         let mut seen = group.sightings(self.now, group.version());
+        seen.at = Some(self.now);
         if self.has(Planted::NewGatewayIsSilent) && self.gateways > 0 {
             return;
         }

@@ -118,22 +118,21 @@ impl Count<'_> {
         self.desired.old.iter().any(|(old, _)| *old == revision)
     }
 
-    /// Those that are to be replaced go when others serve in their place, or when there is no room
-    /// for those.
+    /// Those that are to be replaced go when others serve in their place, or, if the floor holds, when
+    /// there is no room for those.
     pub(super) fn retire_replaced(&self, plan: &mut Plan, spare: &mut u32, no_room: bool) {
         let idle = self.any(Coming) == 0 && self.any(Leaving) == 0;
-        let mut make_room = no_room && idle && plan.steps.is_empty();
+        let holds = self.serving() >= self.desired.floor;
+        // What is coming, or out, may serve by the time it is told to go.
+        let mut make_room = no_room && idle && holds && plan.steps.is_empty();
         let mut must_stay = 0;
         for seen in self.tasks {
             let Some(replace) = seen.replace else { continue };
             let new = seen.revision == self.desired.revision;
             let places = if new { self.desired.new } else { self.desired.keep };
-            // What is coming, or out, may serve by the time it is told to go.
             let ready = match seen.standing {
-                Coming => self.serving() >= self.desired.floor,
-                Unsettled => {
-                    self.serving() >= self.desired.floor && self.count(new, Serving) >= places
-                }
+                Coming => holds,
+                Unsettled => holds && self.count(new, Serving) >= places,
                 Serving => self.count(new, Serving) >= places,
                 Failing | Leaving => continue,
             };
@@ -152,33 +151,35 @@ impl Count<'_> {
         plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay)));
     }
 
-    /// When enough serve, those that do not yet are too many, and then the youngest, of the fullest zone if
-    /// they are spread.
+    /// When enough serve, the others are too many.
     pub(super) fn retire_surplus(&self, plan: &mut Plan, spare: &mut u32) {
         let (have, want) = (self.good(true), self.desired.new);
-        let Some(too_many) = self.count(true, Serving).checked_sub(want) else { return };
-        let retire = |task| Step::Retire(task, Cause::Surplus { have, want });
-        // One that has not settled may serve all the same, so it waits for the floor as well.
-        if self.serving() >= self.desired.floor {
-            let idle = self.staying(true, Coming).chain(self.staying(true, Unsettled));
-            plan.steps.extend(idle.map(retire));
+        if self.count(true, Serving) < want {
+            return;
         }
-        plan.steps.extend(self.fullest_first(too_many.min(*spare)).into_iter().map(retire));
-        let must_stay = too_many.saturating_sub(*spare);
-        *spare = spare.saturating_sub(too_many);
+        let (serving, idle): (Vec<&Seen>, Vec<&Seen>) =
+            self.surplus(have - want).into_iter().partition(|seen| seen.standing == Serving);
+        // One that has not settled may serve all the same, so it waits for the floor as well.
+        let idle = idle.into_iter().filter(|_| self.serving() >= self.desired.floor);
+        let go = serving.len().min(*spare as usize);
+        let must_stay = (serving.len() - go) as u32;
+        let retire = |seen: &Seen| Step::Retire(seen.task, Cause::Surplus { have, want });
+        plan.steps.extend(idle.chain(serving.into_iter().take(go)).map(retire));
+        *spare -= go as u32;
         plan.waiting_on.extend((must_stay > 0).then_some(Waiting::Floor(must_stay)));
     }
 
-    /// So many of those that serve and stay: each from the zone that is the fullest by then, there from the
-    /// fullest machine, and among equals the youngest.
-    fn fullest_first(&self, count: u32) -> Vec<TaskId> {
-        let serving = |t: &&Seen| t.standing == Serving && t.replace.is_none();
-        let mut left: Vec<&Seen> = self.of(true).filter(serving).collect();
+    /// So many of those that stay, and are to go: each from the zone that is the fullest by then, there
+    /// from the fullest machine, and among equals one that does not serve yet, or else the youngest.
+    fn surplus(&self, count: u32) -> Vec<&Seen> {
+        let of =
+            |standing| self.of(true).filter(move |t| t.standing == standing && t.replace.is_none());
+        let mut left: Vec<&Seen> = of(Serving).chain(of(Unsettled)).chain(of(Coming)).collect();
         let one = |_| {
             let tasks: Vec<_> = left.iter().filter_map(|seen| seen.location.clone()).collect();
             let load = |n: &usize| left[*n].location.as_ref().map(|location| location.load(&tasks));
             let fullest = (0..left.len()).max_by_key(load)?;
-            Some(left.remove(fullest).task)
+            Some(left.remove(fullest))
         };
         (0..count).filter_map(one).collect()
     }

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// `C` coming, `U` unsettled, `S` serving, `M` serving and to be replaced, `F` failing, `P` failing and
-/// perhaps for the moment, `L` leaving; lower case: of the old revision.
+/// `C` coming, `U` unsettled, `S` serving, `M` serving and to be replaced, `N` unsettled and to be replaced,
+/// `F` failing, `P` failing and perhaps for the moment, `L` leaving; lower case: of the old revision.
 fn observed(tasks: &str) -> Observed {
     let seen = |(n, letter): (usize, char)| Seen {
         task: TaskId(n as u32 + 1),
@@ -11,13 +11,13 @@ fn observed(tasks: &str) -> Observed {
         location: None,
         standing: match letter.to_ascii_uppercase() {
             'C' => Standing::Coming,
-            'U' => Standing::Unsettled,
+            'U' | 'N' => Standing::Unsettled,
             'S' | 'M' => Standing::Serving,
             'F' | 'P' => Standing::Failing,
             _ => Standing::Leaving,
         },
         lasting: !letter.eq_ignore_ascii_case(&'P'),
-        replace: letter.eq_ignore_ascii_case(&'M').then_some(Replace::ByHand),
+        replace: "MN".contains(letter.to_ascii_uppercase()).then_some(Replace::ByHand),
     };
     Observed { tasks: tasks.chars().enumerate().map(seen).collect(), informed: true }
 }
@@ -145,4 +145,7 @@ fn a_task_that_is_to_be_replaced_goes_when_another_one_serves() {
     // There is no room: it goes first, if the floor lets it.
     assert_eq!(steps(2, 1, 2, "SM"), "-2 | Ceiling(1)");
     assert_eq!(steps(2, 1, 2, "MM"), "-1 | Ceiling(2)");
+    assert_eq!(steps(2, 1, 2, "SN"), "-2 | Ceiling(1) Settling(1)");
+    // One that has not settled may serve all the same.
+    assert_eq!(steps(3, 2, 3, "SUN"), " | Ceiling(1) Settling(2)");
 }

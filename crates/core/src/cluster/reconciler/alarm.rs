@@ -17,7 +17,7 @@ const PARTS: u32 = 32;
 pub(super) struct Watch {
     /// The last word.
     last: Option<Traffic>,
-    /// When a request was last seen under way or at its end.
+    /// When a request was last seen to begin or to end. One that goes on, such as a stream, is no news.
     busy: Option<Instant>,
     /// Requests ended and failed, at moments of the last window.
     counts: VecDeque<(Instant, u64, u64)>,
@@ -30,7 +30,7 @@ pub(super) struct Watch {
 // === impl Watch ===
 
 impl Watch {
-    /// When a request was last seen.
+    /// When there was last news of a request.
     pub(super) fn busy(&self) -> Option<Instant> {
         self.busy
     }
@@ -48,8 +48,8 @@ impl Watch {
             // Another gateway counts anew.
             self.begin();
         }
-        let grew = last.is_some_and(|last| traffic.ended > last.ended);
-        if grew || traffic.running > 0 {
+        let ended = last.is_some_and(|last| traffic.ended > last.ended);
+        if ended || traffic.running > last.map_or(0, |last| last.running) {
             self.busy = Some(now);
         }
     }

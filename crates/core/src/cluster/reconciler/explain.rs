@@ -3,6 +3,7 @@
 use super::Reconciler;
 use crate::cluster::deployment::State;
 use crate::cluster::plan::{Plan, Step, Waiting};
+use crate::cluster::spread::Site;
 use crate::cluster::task::{Phase, Task};
 use crate::time::{Instant, Short};
 
@@ -27,6 +28,10 @@ impl Reconciler {
             })
             .collect();
         revisions.dedup();
+        if !revisions.is_empty() && self.has_no_power() {
+            let off: Vec<String> = self.off.iter().map(Site::to_string).collect();
+            return vec![format!("no task can start: the power is off in {}", off.join(", "))];
+        }
         for revision in revisions {
             if let Some((until, failures)) = self.must_wait(now, revision) {
                 let wait = Short(until.since(now));

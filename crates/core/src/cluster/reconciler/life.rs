@@ -21,7 +21,7 @@ impl Reconciler {
         let have = good.len() as u32;
         // Its own revision is spread evenly, for the others are there only for a while.
         let beside: Vec<Location> = good.into_iter().filter_map(|seen| seen.location).collect();
-        let location = spread::next(&self.config.machines, &beside);
+        let location = spread::next(&self.machines(), &beside);
         let id = self.numbers.after(self.started);
         self.started += 1;
         let (shortest, longest) = self.config.provisioning;

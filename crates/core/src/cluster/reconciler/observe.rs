@@ -21,8 +21,10 @@ impl Reconciler {
         }
         self.acknowledged = sightings.acknowledged;
         let unbroken = self.informed(now);
-        let first = self.sighted.filter(|_| unbroken).map_or(now, |(first, _)| first);
-        self.sighted = Some((first, now));
+        // Whoever writes for long hears late: what it hears then is no later for that.
+        let at = sightings.at.unwrap_or(now);
+        let first = self.sighted.filter(|_| unbroken).map_or(at, |(first, _)| first);
+        self.sighted = Some((first, at));
         for task in &mut self.tasks {
             task.observe(now, sightings, unbroken);
         }

@@ -9,6 +9,7 @@ use super::{Action, Backoff, Reconciler, Signal};
 use crate::cluster::deployment::DeploymentView;
 use crate::cluster::limits::Limits;
 use crate::cluster::plan::Revision;
+use crate::cluster::spread::Site;
 use crate::cluster::task::{Phase, Task};
 use crate::cluster::{Config, Numbers};
 use crate::endpoints::TaskId;
@@ -35,6 +36,8 @@ pub struct Snapshot {
     #[serde(default)]
     limits: BTreeMap<Revision, Limits>,
     tasks: Vec<Task>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    off: Vec<Site>,
     /// Of what the gateway was told last.
     version: u64,
 }
@@ -85,6 +88,7 @@ impl Snapshot {
         self.deployment.begin_again(now);
         self.history.iter_mut().for_each(|ended| ended.since = Instant::EPOCH);
         self.backoffs.clear();
+        self.off.clear();
         self.tasks.retain(|task| !matches!(task.phase, Phase::Provisioning { .. }));
         self
     }
@@ -112,6 +116,7 @@ impl Reconciler {
             backoffs: self.backoffs.clone(),
             limits: self.limits.clone(),
             tasks: self.tasks.iter().map(Task::lasting).collect(),
+            off: self.off.clone(),
             version: self.published.version,
         }
     }
@@ -141,6 +146,7 @@ impl Reconciler {
         // An earlier program did not write them down.
         this.limits.entry(this.deployment.revision).or_insert(this.config.limits);
         this.tasks = snapshot.tasks;
+        this.off = snapshot.off;
         this.published.version = snapshot.version;
         this.at = now;
         this.adopt(now, running);

@@ -71,7 +71,7 @@ impl Reconciler {
     fn may_be_blamed(&self, task: &Task) -> bool {
         let ended = matches!(self.deployment.state, State::Completed);
         // A canary is there to be looked at for longer.
-        let proven = task.proven && self.canary().is_none();
+        let proven = task.is_proven() && self.canary().is_none();
         task.revision == self.deployment.revision && !task.blamed && !proven && !ended
     }
 

@@ -6,7 +6,7 @@ use crate::cluster::Config;
 use crate::cluster::autoscaler::Change;
 use crate::cluster::limits::Usage;
 use crate::cluster::plan::Revision;
-use crate::cluster::spread::Location;
+use crate::cluster::spread::{Location, Site};
 use crate::endpoints::{Endpoints, Sightings, TaskId};
 use crate::record::{Exit, Record};
 
@@ -43,6 +43,9 @@ pub enum Event {
     Handover(bool),
     /// A person wants this task stopped, at once and undrained, as by hand in ECS.
     Stop(TaskId),
+    /// The power is off there, and nowhere else: all tasks there are dead at once, and others can only be
+    /// elsewhere.
+    PowerOff(Vec<Site>),
 }
 
 /// How a process ended.

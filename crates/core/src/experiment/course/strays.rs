@@ -25,12 +25,14 @@ impl Course {
         let stray = |(task, life): (TaskId, &Life)| {
             let begin = self.begin?;
             let (at, cause) = life.left_since(begin)?;
+            // What starts where the power goes off is met as well.
+            let off = matches!(cause, Cause::PowerOff { .. });
             let surplus = matches!(cause, Cause::Surplus { .. });
             let is_scaled = || scaled.iter().any(|place| self.is_of(task, *place));
             let meant = self.deployed_away(task, life)
                 || (surplus && (is_scaled() || self.came_back(task, *at)));
             let at = at.since(begin);
-            (!met(task) && !meant)
+            (!met(task) && !meant && !off)
                 .then(|| format!("{task} went at {at:.1?} without a fault: {cause}"))
         };
         self.lives().filter_map(stray).collect()

@@ -78,6 +78,21 @@ fn a_replacement_is_told_with_the_parts_of_its_window() {
     assert_eq!(course(true).starts(0), ms(100)..=ms(100));
 }
 
+#[test]
+fn who_starts_beside_another_one_does_not_start_alone() {
+    use State::Starting;
+    let ms = Duration::from_millis;
+    let mut course = course(true);
+    assert_eq!(course.starts_alone(0), Some(ms(100)..=ms(100)));
+    let launch = |millis, task| record(millis, task, Decision::Launch, Cause::Provisioned);
+    let records = [launch(9000, 4), launch(9300, 5)];
+    course.observe(at(9300), &views(&[(4, Starting), (5, Starting)]), &records);
+    course.answered(at(9400), TaskId(4));
+    course.answered(at(9700), TaskId(5));
+    assert_eq!(course.starts(0), ms(100)..=ms(400));
+    assert_eq!(course.starts_alone(0), Some(ms(100)..=ms(100)));
+}
+
 /// It hangs at 1 s, and its checks say so 7 s later.
 #[test]
 fn a_hang_is_found_while_it_lasts() {

@@ -10,11 +10,11 @@ use super::services::Services;
 use crate::endpoints::TaskId;
 use crate::experiment::model::Program;
 use crate::experiment::{
-    Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, Site, TaskFault, Which,
+    Definition, Ending, Exec, Fault, FaultKind, LinkFault, Once, TaskFault, Which,
 };
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, SHORTEST, duration, number, within};
-use crate::fleet::written::{Number, Share, Written};
+use crate::fleet::written::{Number, Share, Written, list};
 
 /// `{ at = "15s", stop = 1 }`, `{ at = "15s", lasts = "5s", latency = "30s", to = "products" }`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +26,7 @@ pub(super) struct RawFault {
     // Just one of these says what is done,
     stop: Option<RawWhich>,
     kill: Option<RawWhich>,
+    power_off: Option<RawWhich>,
     ask: Option<String>,
     hang: Option<RawWhich>,
     fail: Option<RawWhich>,
@@ -39,6 +40,7 @@ pub(super) struct RawFault {
     query_of_death: Option<String>,
     deploy: Option<RawDefinition>,
     spike: Option<Number>,
+    #[serde(deserialize_with = "list")]
     exec: Option<Vec<String>>,
     // and these say more about it.
     service: Option<String>,
@@ -46,7 +48,9 @@ pub(super) struct RawFault {
     to: Option<String>,
     share: Option<Share>,
     model: Option<RawModel>,
+    #[serde(deserialize_with = "list")]
     proof: Option<Vec<String>>,
+    #[serde(deserialize_with = "list")]
     heal: Option<Vec<String>>,
 }
 
@@ -56,6 +60,7 @@ pub(super) struct RawFault {
 struct RawDefinition {
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "list")]
     command: Option<Vec<String>>,
     model: Option<RawModel>,
 }
@@ -68,7 +73,15 @@ struct RawDefinition {
 pub(super) enum RawWhich {
     Count(u32),
     Named(String),
-    In(Site),
+    In(RawSite),
+}
+
+/// `{ zone = "a" }`, `{ machine = "a/1" }`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSite {
+    Zone(String),
+    Machine(String),
 }
 
 /// More requests than this many times as many are no spike any more.
@@ -107,9 +120,10 @@ fn deployment_before(what: &FaultKind, earlier: &[Fault]) -> Result<Duration, Co
 }
 
 /// What may stand beside each kind.
-const KINDS: [(&str, &[&str]); 16] = [
+const KINDS: [(&str, &[&str]); 17] = [
     ("stop", &["once", "service"]),
     ("kill", &["once", "service"]),
+    ("power_off", &["service", "lasts"]),
     ("ask", &["service", "tasks", "model"]),
     ("hang", &["service", "lasts"]),
     ("fail", &["service", "lasts"]),
@@ -143,10 +157,11 @@ impl RawFault {
         Err(ConfigError::new("at", problem))
     }
 
-    fn given(&self) -> [(&'static str, bool); 16] {
+    fn given(&self) -> [(&'static str, bool); 17] {
         [
             ("stop", self.stop.is_some()),
             ("kill", self.kill.is_some()),
+            ("power_off", self.power_off.is_some()),
             ("ask", self.ask.is_some()),
             ("hang", self.hang.is_some()),
             ("fail", self.fail.is_some()),
@@ -223,6 +238,13 @@ impl RawFault {
         match kind {
             "stop" => end(Ending::Stop, &self.stop),
             "kill" => end(Ending::Kill, &self.kill),
+            "power_off" => match self.power_off {
+                Some(RawWhich::In(_)) => end(Ending::PowerOff, &self.power_off),
+                _ => Err(ConfigError::new(
+                    kind,
+                    "takes a place; allowed is { zone = \"…\" } or { machine = \"…\" }",
+                )),
+            },
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
@@ -349,7 +371,7 @@ fn read_tasks(
 fn read_which(raw: &RawWhich, service: usize, services: &Services) -> Result<Which, String> {
     let fewest = services.fewest_tasks(service);
     match raw {
-        RawWhich::In(site) => services.check_site(service, site).map(|()| Which::In(site.clone())),
+        RawWhich::In(site) => services.site(service, site).map(Which::In),
         RawWhich::Count(count) if (1..=fewest).contains(count) => Ok(Which::Oldest(*count)),
         RawWhich::Count(count) => Err(format!(
             "{count} tasks cannot be taken in every configuration; allowed is 1 to {fewest}, \"all\" or \

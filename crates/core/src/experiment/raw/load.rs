@@ -8,7 +8,7 @@ use super::services::Services;
 use crate::experiment::load::{Arrivals, Flow, Load, Method, ONLY_FLOW};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, duration_or_zero, number};
-use crate::fleet::written::{Number, Written};
+use crate::fleet::written::{Number, Written, list, tables};
 
 /// `[load]`: one flow, or several as `[[load.flow]]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -16,9 +16,11 @@ use crate::fleet::written::{Number, Written};
 pub(super) struct RawLoad {
     rate: Option<Number>,
     arrivals: Option<Arrivals>,
+    #[serde(default, deserialize_with = "list")]
     paths: Option<Vec<String>>,
     service: Option<String>,
     attempts: Option<Number>,
+    #[serde(deserialize_with = "tables")]
     flow: Vec<RawFlow>,
 }
 
@@ -29,6 +31,7 @@ struct RawFlow {
     name: String,
     rate: Option<Number>,
     arrivals: Option<Arrivals>,
+    #[serde(default, deserialize_with = "list")]
     paths: Option<Vec<String>>,
     service: Option<String>,
     #[serde(default)]

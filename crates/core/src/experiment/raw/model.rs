@@ -45,16 +45,18 @@ struct RawLeak {
     slows: Option<Written>,
 }
 
-/// `"1ms"`, `"1ms..3ms"`, `{ median = "1ms", p99 = "3ms" }`
+/// `"1ms"`, `"1ms..3ms"`, `{ median = "1ms", p99 = "3ms" }`, `{ mean = "1ms" }`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(
     untagged,
     expecting = "allowed is a duration, such as \"75ms\", the shortest and the longest, such as \
-                 \"60ms..90ms\", or { median = \"60ms\", p99 = \"90ms\" }"
+                 \"60ms..90ms\", { median = \"60ms\", p99 = \"90ms\" }, which is log-normal, or \
+                 { mean = \"60ms\" }, which is exponential"
 )]
 enum RawDistribution {
     Span(Span),
     LogNormal(RawLogNormal),
+    Exponential(RawExponential),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -62,6 +64,12 @@ enum RawDistribution {
 struct RawLogNormal {
     median: Written,
     p99: Written,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExponential {
+    mean: Written,
 }
 
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -179,6 +187,8 @@ impl RawLeak {
 
 impl RawDistribution {
     fn read(self, key: &str) -> Result<Distribution, ConfigError> {
+        let below = |error: ConfigError| error.below(key);
+        let least = Duration::from_micros(1);
         match self {
             Self::Span(Span { shortest, longest }) => {
                 let longest = within(key, longest, Duration::ZERO..=LONGEST)?;
@@ -189,11 +199,13 @@ impl RawDistribution {
                 })
             }
             Self::LogNormal(RawLogNormal { median: Written(median), p99: Written(p99) }) => {
-                let below = |error: ConfigError| error.below(key);
-                let least = Duration::from_micros(1);
                 let median = within("median", median, least..=LONGEST).map_err(below)?;
                 let p99 = within("p99", p99, median..=LONGEST).map_err(below)?;
                 Ok(Distribution::LogNormal { median, p99 })
+            }
+            Self::Exponential(RawExponential { mean: Written(mean) }) => {
+                let mean = within("mean", mean, least..=LONGEST).map_err(below)?;
+                Ok(Distribution::Exponential(mean))
             }
         }
     }

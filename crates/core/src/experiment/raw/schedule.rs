@@ -12,7 +12,7 @@ use crate::experiment::load::Load;
 use crate::experiment::{Fault, FaultKind, Hypothesis, Schedule};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, within};
-use crate::fleet::written::Written;
+use crate::fleet::written::{Written, list, tables};
 
 const MOST_REQUESTS: u64 = 10_000_000;
 const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
@@ -24,8 +24,9 @@ pub(super) struct RawSchedule {
     name: String,
     title: Option<String>,
     duration: Written,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tables")]
     faults: Vec<RawFault>,
+    #[serde(default, deserialize_with = "list")]
     expect: Option<Vec<Expectation>>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fault::RawSite;
 use super::model::RawModel;
 use crate::cluster::spread::{self, Location};
 use crate::experiment::caller::{Caller, circle};
@@ -141,22 +142,31 @@ impl Services {
         self.fewest[place]
     }
 
-    /// Whether the service at `place` has tasks there when it is whole, in every configuration.
-    pub(super) fn check_site(&self, place: usize, site: &Site) -> Result<(), String> {
-        let (name, name_of): (_, fn(&Location) -> &str) = match site {
-            Site::Zone(zone) => (zone.as_str(), Location::zone),
-            Site::Machine(machine) => (machine.name(), Location::name),
+    /// Where the service at `place` has tasks when it is whole, in every configuration.
+    pub(super) fn site(&self, place: usize, raw: &RawSite) -> Result<Site, String> {
+        let (kind, name, name_of): (_, _, fn(&Location) -> &str) = match raw {
+            RawSite::Zone(name) => ("zone", name.as_str(), Location::zone),
+            RawSite::Machine(name) => ("machine", name.as_str(), Location::name),
         };
         let of_each = self.locations[place].iter().map(|tasks| tasks.iter().map(name_of).collect());
         let everywhere: BTreeSet<&str> =
             of_each.reduce(|all: BTreeSet<&str>, more| &all & &more).unwrap_or_default();
-        if everywhere.contains(name) {
-            return Ok(());
-        }
+        let found = self.locations[place].iter().flatten().find(|at| name_of(at) == name);
+        let service = &self.names[place];
+        let problem = match found {
+            Some(found) if everywhere.contains(name) => {
+                return Ok(match raw {
+                    RawSite::Zone(name) => Site::Zone(name.clone()),
+                    RawSite::Machine(_) => Site::Machine(found.clone()),
+                });
+            }
+            Some(_) => format!("{kind} {name} does not have tasks in every configuration"),
+            None => format!("{name:?} is no {kind} with tasks of `{service}`"),
+        };
         let allowed = match Vec::from_iter(everywhere)[..] {
-            [] => format!("allowed is one that `machines` of `{}` name", self.names[place]),
+            [] => format!("allowed is one that `machines` of `{service}` name"),
             ref names => format!("allowed is one of {}", names.join(", ")),
         };
-        Err(format!("{site} does not have tasks in every configuration; {allowed}"))
+        Err(format!("{problem}; {allowed}"))
     }
 }

@@ -18,7 +18,7 @@ use super::limits::RawLimits;
 use super::route::RawRoute;
 use super::target::RawTarget;
 use crate::balance::{Affinity, Algorithm};
-use crate::fleet::written::{Number, Span, Written};
+use crate::fleet::written::{Number, Span, Written, list};
 
 /// `[service.NAME]`, or what a drill's configuration changes of it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -30,6 +30,7 @@ pub struct RawService {
     /// Addresses of tasks that somebody else runs, in place of `command`; for `seaworthy gateway` only.
     pub(super) targets: Option<Vec<RawTarget>>,
     /// Program and arguments of a task: any program that listens on $PORT.
+    #[serde(default, deserialize_with = "list")]
     pub(super) command: Option<Vec<String>>,
     /// Variables of each task, by name.
     #[serde(default)]
@@ -58,6 +59,7 @@ pub struct RawService {
     /// Failing checks do not count against a task so long after its start. By default "0s".
     pub(super) health_grace: Option<Written>,
     /// On what tasks are spread: machines as ZONE or ZONE/MACHINE. Nothing is said of it if left out.
+    #[serde(default, deserialize_with = "list")]
     pub(super) machines: Option<Vec<String>>,
     /// What a task may use. Not limited if left out.
     #[serde(default)]

@@ -62,15 +62,26 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         scale = [10]                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         scale = { to = 10 }                            | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
         scale = true                                   | scale: is not a whole number; allowed is 1 to 10, or objective.latency would be too short to measure
-        prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a sequence
+        prepare = ["seaworthy"]                        | line 7, column 12: invalid type: string "seaworthy", expected a list in brackets, such as ["…", "…"]
         monthly_price_per_task = -15                   | monthly_price_per_task: -15 is out of range; allowed is 0 to 1000000
         fleet.sed = 1                                  | line 7, column 7: unknown field `sed`, expected one of `seed`, `gateway`, `agent`, `service`
         fleet.service.s.desired = 1                    | line 7, column 17: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `machines`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
         load.rate = "100"                              | load.rate: is not a whole number; allowed is 1 to 50000
         load.rate = -1                                 | load.rate: -1 is out of range; allowed is 1 to 50000
         load.rates = 1                                 | line 7, column 6: unknown field `rates`, expected one of `rate`, `arrivals`, `paths`, `service`, `attempts`, `flow`
-        load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a sequence
+        load.paths = "/"                               | line 4, column 14: invalid type: string "/", expected a list in brackets, such as ["…", "…"]
         load.arrivals = "bursty"                       | line 7, column 17: unknown variant `bursty`, expected `constant` or `poisson`
+        prepare = "seaworthy"                          | line 7, column 11: invalid type: string "seaworthy", expected a list in brackets, such as ["…", "…"]
+        fleet.service.s.machines = "a"                 | line 7, column 28: invalid type: string "a", expected a list in brackets, such as ["…", "…"]
+        claims = "one"                                 | line 7, column 10: invalid type: string "one", expected a list in brackets, such as ["…", "…"]
+        schedule = { name = "one" }                    | line 7, column 12: invalid type: map, expected a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]
+        configuration = { title = "one" }              | line 7, column 17: invalid type: map, expected a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]
+        schedule: faults = { at = "5s", kill = 1 }     | line 11, column 10: invalid type: map, expected a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]
+        load.flow = { name = "one" }                   | line 7, column 13: invalid type: map, expected a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]
+        load.rate = 1e9                                | load.rate: 1000000000 is out of range; allowed is 1 to 50000
+        load.rate = 99.5                               | load.rate: is not a whole number; allowed is 1 to 50000
+        load.rate = 1e300                              | load.rate: is not a whole number; allowed is 1 to 50000
+        load.rate = 1e2                                | good
         objective.latency = 500                        | line 5, column 21: invalid type: integer `500`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
         objective.p99 = "1s"                           | line 7, column 11: unknown field `p99`, expected one of `status`, `latency`, `success`
         objective.success = 0.99                       | line 6, column 21: invalid type: floating point `0.99`, expected a share: "0%" to "100%" with up to four decimals, such as "99.9%"
@@ -83,11 +94,11 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         hypothesis.windows = "1s"                      | line 7, column 12: unknown field `windows`, expected `window` or `tolerated_gap`
         configuration = [{ desired_count = 1 }]        | line 7, column 18: missing field `title`
         configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `service`, `model`
-        reading = "one"                                | line 7, column 11: invalid type: string "one", expected a sequence
+        reading = "one"                                | line 7, column 11: invalid type: string "one", expected a list in brackets, such as ["…", "…"]
         schedule: expects = ["up"]                     | line 13, column 1: unknown field `expects`, expected one of `name`, `title`, `duration`, `faults`, `expect`
-        schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a sequence
+        schedule: expect = "up"                        | line 12, column 10: invalid type: string "up", expected a list in brackets, such as ["…", "…"]
         schedule: expect = ["sideways"]                | line 12, column 11: unknown variant `sideways`, expected one of `up`, `degraded`, `down`, `any`
-        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
+        schedule: faults = [{ at = "5s", pause = 1 }]  | line 11, column 24: unknown field `pause`, expected one of `at`, `once`, `lasts`, `stop`, `kill`, `power_off`, `ask`, `hang`, `fail`, `slow`, `reset`, `half_answer`, `latency`, `errors`, `resets`, `stalls`, `query_of_death`, `deploy`, `spike`, `exec`, `service`, `tasks`, `to`, `share`, `model`, `proof`, `heal`
         schedule: faults = [{ stop = 1 }]              | schedule[1].faults[1].at: is missing; allowed is a duration
         schedule: faults = [{ at = "5s", stop = -1 }]  | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
         schedule: faults = [{ at = "5s", stop = 1.5 }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
@@ -101,11 +112,18 @@ fn a_fault_can_meet_a_zone_that_every_configuration_has() {
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "a" } }] | good
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", hang = { machine = "a/1" }, lasts = "5s" }] | good
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", slow = "1s", tasks = { zone = "b" }, lasts = "5s" }] | good
-        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
-        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "a" } }] | schedule[1].faults[1].kill: machine a does not have tasks in every configuration; allowed is one of a/1, b
-        fleet.service.s.machines = ["a", "b", "c"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", lasts = "5s", power_off = { machine = "a/1" } }] | good
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", power_off = { zone = "a" }, lasts = "9h" }] | schedule[1].faults[1].lasts: 9h is out of range; allowed is 1ms to 25s
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", power_off = 1 }] | schedule[1].faults[1].power_off: takes a place; allowed is { zone = "…" } or { machine = "…" }
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ once = "new_task_serves", power_off = { zone = "a" } }] | schedule[1].faults[1].once: means nothing beside `power_off`; allowed are service, lasts
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: "c" is no zone with tasks of `s`; allowed is one of a, b
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "a" } }] | schedule[1].faults[1].kill: "a" is no machine with tasks of `s`; allowed is one of a/1, b
+        fleet.service.s.machines = ["a", "b", "c"]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }] | schedule[1].faults[1].kill: "c" is no zone with tasks of `s`; allowed is one of a, b
         fleet.service.s.machines = ["a"]; configuration = [{ title = "one", desired_count = 1 }, { title = "two", service.s.machines = ["b"] }]; schedule: faults = [{ at = "5s", kill = { zone = "b" } }]; schedule: expect = ["any", "any"] | schedule[1].faults[1].kill: zone b does not have tasks in every configuration; allowed is one that `machines` of `s` name
-        schedule: faults = [{ at = "5s", kill = { zone = "a" } }]        | schedule[1].faults[1].kill: zone a does not have tasks in every configuration; allowed is one that `machines` of `s` name
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { zone = "" } }] | schedule[1].faults[1].kill: "" is no zone with tasks of `s`; allowed is one of a, b
+        fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "A!" } }] | schedule[1].faults[1].kill: "A!" is no machine with tasks of `s`; allowed is one of a/1, b
+        fleet.service.s.machines = ["a", "b", "c"]; configuration = [{ title = "two" }, { title = "three", desired_count = 3 }]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }]; schedule: expect = ["any", "any"] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
+        schedule: faults = [{ at = "5s", kill = { zone = "a" } }]        | schedule[1].faults[1].kill: "a" is no zone with tasks of `s`; allowed is one that `machines` of `s` name
         schedule: faults = [{ at = "5s", kill = { zone = "a", machine = "b" } }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
         schedule: faults = [{ at = "5s", kill = { rack = "a" } }]        | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
     "#]]);
@@ -152,13 +170,14 @@ fn what_no_program_does_is_refused() {
     check(&expect![[r#"
         model.t.work = "1ms"                                             | model.t: `t` is no service; allowed is one of s
         model.s.worktime = "1ms"                                         | line 7, column 9: unknown field `worktime`, expected one of `start`, `work`, `concurrency`, `waiting`, `status`, `check_status`, `checks_wait`, `crashes_after`, `stubborn`, `cold`, `gives_up`, `notices`, `leak`, `remembers`, `pool`, `each_call`, `calls`
-        model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
-        model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
-        model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = 1                                                 | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
+        model.s.work = "fast"                                            | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
+        model.s.work = "3ms..1ms"                                        | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
         model.s.work = "2h"                                              | model.s.work: 2h is out of range; allowed is 0s to 1h
-        model.s.work = { median = "1ms" }                                | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", or { median = "60ms", p99 = "90ms" }
+        model.s.work = { median = "1ms" }                                | line 7, column 16: allowed is a duration, such as "75ms", the shortest and the longest, such as "60ms..90ms", { median = "60ms", p99 = "90ms" }, which is log-normal, or { mean = "60ms" }, which is exponential
         model.s.work = { median = "0s", p99 = "1ms" }                    | model.s.work.median: 0s is out of range; allowed is 1us to 1h
         model.s.work = { median = "2ms", p99 = "1ms" }                   | model.s.work.p99: 1ms is out of range; allowed is 2ms to 1h
+        model.s.work = { mean = "0s" }                                   | model.s.work.mean: 0s is out of range; allowed is 1us to 1h
         model.s.concurrency = 0                                          | model.s.concurrency: 0 is out of range; allowed is 1 to 1000000
         model.s.waiting = -1                                             | model.s.waiting: -1 is out of range; allowed is 0 to 1000000
         model.s.status = 99                                              | model.s.status: 99 is out of range; allowed is 200 to 599
@@ -221,7 +240,7 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "0%", to = "t" }] | schedule[1].faults[1].resets: is 0 %, which is no fault; allowed is more
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%" }] | schedule[1].faults[1].to: is missing; allowed is one of s, t
         fleet.service.t.command = ["t"]; load.service = "s"; schedule: faults = [{ at = "1s", resets = "10%", to = "u" }] | schedule[1].faults[1].to: `u` is no service; allowed is one of s, t
-        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
+        schedule: faults = [{ at = "1s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, power_off, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "1s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "1s", stop = 1, lasts = "1s" }]       | schedule[1].faults[1].lasts: means nothing beside `stop`; allowed are once, service
         schedule: faults = [{ at = "1s", hang = 1, fail = 1 }]           | schedule[1].faults[1].fail: is given beside `hang`; allowed is just one of them
@@ -299,7 +318,7 @@ fn schedules_and_faults_make_sense() {
         schedule: name = "one by one"                                    | schedule[1].name: `one by one` is not a name; allowed are a-z, 0-9 and _
         schedule: expect = []                                            | schedule[1].expect: has 0 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
         schedule: expect = ["up", "up"]                                  | schedule[1].expect: has 2 entries for 1 configurations; allowed is one of "up", "degraded", "down", "any" for each
-        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
+        schedule: faults = [{ at = "5s" }]                               | schedule[1].faults[1].stop: is missing; allowed is just one of stop, kill, power_off, ask, hang, fail, slow, reset, half_answer, latency, errors, resets, stalls, query_of_death, deploy, spike, exec
         schedule: faults = [{ at = "5s", stop = 1, kill = 1 }]           | schedule[1].faults[1].kill: is given beside `stop`; allowed is just one of them
         schedule: faults = [{ at = "5s", stop = 1 }, { at = "30s", stop = 1 }] | schedule[1].faults[2].at: 30s is not before the end of the load at 30s
         schedule: faults = [{ at = "500000000000years", stop = 1 }]      | schedule[1].faults[1].at: 15778800000000000000s is not before the end of the load at 30s

@@ -164,7 +164,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         listen = 8080                        | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `agent`, `service`
         listen = "localhost"                 | line 2, column 1: unknown field `listen`, expected one of `seed`, `gateway`, `agent`, `service`
         service = 1                          | line 2, column 1: duplicate key
-        service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a sequence
+        service.s.command = "store"          | line 1, column 21: invalid type: string "store", expected a list in brackets, such as ["…", "…"]
         service.s.command = []               | service.s.command: names no program; allowed is a program and its arguments, ["PROGRAM", "ARG"]
         gateway.access_log = "-"             | gateway.access_log: the gateway of a fleet has no standard output, only one alone has; allowed is "off" or a path
         service.s.desired = 2                | line 2, column 11: unknown field `desired`, expected one of `listen`, `targets`, `command`, `environment`, `environment_files`, `secrets`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `provisioning`, `start_timeout`, `stop_timeout`, `deregistration_delay`, `restart_backoff`, `health_grace`, `machines`, `limits`, `deployment`, `autoscaling`, `balancing`, `affinity`, `slow_start`, `most_in_flight`, `weights`, `sticky_cookie`, `health`, `call`, `http`, `breaker`, `bulkhead`, `fallback`, `route`
@@ -276,7 +276,7 @@ fn machines_have_names_and_zones() {
         service.s.machines = ["a", "a/1"]        | service.s.machines[2]: `a/1` and `a` are no two machines; allowed is a zone alone where it has but one
         service.s.machines = ["a/1/2"]           | service.s.machines[1]: `a/1/2` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
         service.s.machines = ["a", "B"]          | service.s.machines[2]: `B` is no machine; allowed is ZONE or ZONE/MACHINE, each 1 to 63 of a-z, 0-9 and -
-        service.s.machines = 2                   | line 2, column 22: invalid type: integer `2`, expected a sequence
+        service.s.machines = 2                   | line 2, column 22: invalid type: integer `2`, expected a list in brackets, such as ["…", "…"]
     "#]]);
 }
 

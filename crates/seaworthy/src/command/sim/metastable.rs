@@ -115,11 +115,13 @@ fn search(args: &Args, file: &Path) -> anyhow::Result<Found> {
 
 impl Found {
     fn words(&self, args: &Args) -> String {
-        let trigger = &self.search.trigger().kind;
+        let trigger = self.search.trigger();
         let (calm, longest) = (Size::Lasts(self.search.calm()), Size::Lasts(args.longest));
-        let trigger = match trigger {
-            FaultKind::End { how, .. } => format!("{how} of any number of tasks"),
-            _ => format!("{trigger}, of any length up to {longest}"),
+        let trigger = match &trigger.kind {
+            FaultKind::End { how, .. } if trigger.lasts.is_zero() => {
+                format!("{how} of any number of tasks")
+            }
+            kind => format!("{kind}, of any length up to {longest}"),
         };
         let mut table =
             Table::new(&["LOAD", "A SECOND", "STAYS DOWN AFTER", "SMALLEST TO LARGEST", "SETTING"]);
@@ -142,8 +144,7 @@ impl Found {
 
     /// A trigger is as large as it lasts in seconds, or in tasks; null if none is large enough.
     fn json(&self, args: &Args, file: &Path) -> Value {
-        let trigger = &self.search.trigger().kind;
-        let ends = matches!(trigger, FaultKind::End { .. });
+        let trigger = self.search.trigger();
         let rows = self.rows.iter().map(|Row { percent, rate, setting, boundary }| {
             json!({
                 "load_percent": percent,
@@ -157,8 +158,8 @@ impl Found {
         json!({
             "file": file,
             "title": self.search.drill().title,
-            "trigger": trigger.to_string(),
-            "unit": if ends { "tasks" } else { "seconds" },
+            "trigger": trigger.kind.to_string(),
+            "unit": if trigger.lasts.is_zero() { "tasks" } else { "seconds" },
             "longest_seconds": args.longest.as_secs_f64(),
             "recovers_within_seconds": self.search.calm().as_secs_f64(),
             "boundaries": rows.collect::<Vec<_>>(),

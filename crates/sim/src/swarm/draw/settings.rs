@@ -124,7 +124,7 @@ const VALUES: Values = &[
             "'consistent_hash'\naffinity = 'source'",
         ],
     ),
-    (0.15, "weights", &["{ 1 = 50, 2 = 50 }", "{ 1 = 0, 2 = 1, 3 = 1 }"]),
+    (0.15, "weights", &["{ 1 = 50, 2 = 50 }", "{ 1 = 0, 2 = 1 }", "{ 1 = 0, 2 = 1, 3 = 1 }"]),
     (0.15, "sticky_cookie", &["'home'"]),
     (0.3, "http.half_close", &["'gone'"]),
     (0.3, "slow_start", &["'1s'", "'5s'"]),

@@ -1,0 +1,124 @@
+//! What was written by whoever knows, and what has become of it: a machine that there cannot be is refused by the
+//! name of its value.
+
+use std::fmt::{Debug, Display};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Calibration, Distribution, Spread};
+
+/// No factor is larger than that to the power of e, nor smaller.
+const LARGEST: f64 = 20.0;
+
+const MOST_RUNS: usize = 10_000;
+
+/// Nobody starts slower by more times itself for each beside it.
+const MOST_BESIDE: f64 = 100.0;
+
+/// Nothing takes longer.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+// === impl Calibration ===
+
+impl Calibration {
+    /// Whether there can be such a machine; if not, which value is wrong and what is allowed.
+    pub fn check(&self) -> Result<(), String> {
+        self.median.check("median")?;
+        self.p99.check("p99")?;
+        self.stall.check("stall")?;
+        within("every", self.every, Duration::from_millis(1)..=LONGEST)?;
+        distribution("start", self.start)?;
+        let physics = &self.physics;
+        within("physics.hop", physics.hop, Duration::ZERO..=LONGEST)?;
+        within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
+        within("physics.crowd", physics.crowd, 0.0..=MOST_BESIDE)?;
+        distribution("physics.link.latency", physics.link.latency)?;
+        distribution("physics.late", physics.late)?;
+        distribution("physics.write", physics.write)?;
+        distribution("physics.spawn", physics.spawn)
+    }
+}
+
+// === impl Spread ===
+
+impl Spread {
+    fn check(&self, key: &str) -> Result<(), String> {
+        within(format_args!("{key}.mean"), self.mean, -LARGEST..=LARGEST)?;
+        within(format_args!("{key}.deviation"), self.deviation, 0.0..=LARGEST)?;
+        within(format_args!("{key}.count"), self.count, 1..=MOST_RUNS)
+    }
+}
+
+fn distribution(key: &str, distribution: Distribution) -> Result<(), String> {
+    match distribution {
+        Distribution::Constant(time) | Distribution::Exponential(time) => {
+            within(key, time, Duration::ZERO..=LONGEST)
+        }
+        Distribution::Uniform(shortest, longest) => {
+            within(format_args!("{key}.uniform[2]"), longest, Duration::ZERO..=LONGEST)?;
+            within(format_args!("{key}.uniform[1]"), shortest, Duration::ZERO..=longest)
+        }
+        Distribution::LogNormal { median, p99 } => {
+            within(format_args!("{key}.log_normal.p99"), p99, Duration::from_nanos(1)..=LONGEST)?;
+            let median_key = format_args!("{key}.log_normal.median");
+            within(median_key, median, Duration::from_nanos(1)..=p99)
+        }
+    }
+}
+
+/// What is no number is nowhere.
+fn within<T: PartialOrd + Copy + Debug>(
+    key: impl Display,
+    value: T,
+    allowed: RangeInclusive<T>,
+) -> Result<(), String> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = allowed.into_inner();
+    Err(format!("{key}: {value:?} is out of range; allowed is {low:?} to {high:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &str = r#"
+        median = { mean = 0.0, deviation = 0.1, count = 5 }
+        p99 = { mean = 0.2, deviation = 0.3, count = 5 }
+        stall = { mean = -6.5, deviation = 1.5, count = 5 }
+        every = "10s"
+        start = { uniform = ["40ms", "80ms"] }
+        [physics]
+        hop = "40us"
+        link = { latency = { constant = "200us" }, loss = 0.0 }
+        crowd = 0.4
+        late = { exponential = "700us" }
+        write = { log_normal = { median = "1ms", p99 = "4ms" } }
+    "#;
+
+    #[test]
+    fn a_machine_that_cannot_be_is_refused() {
+        let cases = [
+            ("0.1", "1e6", "median.deviation: 1000000.0"),
+            ("0.3", "-0.3", "p99.deviation: -0.3"),
+            ("0.2", "inf", "p99.mean: inf"),
+            ("-6.5", "nan", "stall.mean: NaN"),
+            ("count = 5", "count = 0", "median.count: 0"),
+            ("10s", "0s", "every: 0ns"),
+            ("40ms", "90ms", "start.uniform[1]: 90ms"),
+            ("80ms", "2h", "start.uniform[2]: 7200s"),
+            ("loss = 0.0", "loss = 1.5", "physics.link.loss: 1.5"),
+            ("crowd = 0.4", "crowd = -1.0", "physics.crowd: -1.0"),
+            ("700us", "1day", "physics.late: 86400s"),
+            ("1ms", "5ms", "physics.write.log_normal.median: 5ms"),
+        ];
+        let check = |text: &str| toml::from_str::<Calibration>(text).unwrap().check();
+        assert_eq!(check(KNOWN), Ok(()));
+        for (from, to, refused) in cases {
+            let told = check(&KNOWN.replacen(from, to, 1)).expect_err(refused);
+            let expected = format!("{refused} is out of range; allowed is ");
+            assert!(told.starts_with(&expected), "{told}, and not {expected}");
+        }
+    }
+}
