@@ -55,7 +55,8 @@ fn places(question: &Question<'_>) -> Vec<String> {
     let of = |(one, key, mttf): (&str, &str, Option<f64>)| match mttf {
         Some(mttf) => format!(
             "each {one} fails once in {} on average ({key}), beside all of that: its tasks die at once, which is known \
-             at once, and are replaced as ever, wherever there is room; those that are elsewhere answer what they can",
+             at once, and are replaced as ever; those that are elsewhere answer what they can. That the new ones may be \
+             elsewhere as well, and together, until the next deployment, is not reckoned",
             seconds(mttf)
         ),
         None => format!(
