@@ -59,7 +59,7 @@ fn row(days: f64, tasks: u32, needed: u32, crews: u32, method: Method, seeds: Ra
     let repair = Repair::Exponential { mean: REPAIR };
     let (deployments, loss) = (None, Loss::ALL);
     let model =
-        Model { tasks, needed, failure_rate, common_rate: 0.0, repair, crews, deployments, loss };
+        Model { tasks, needed, failure_rate, causes: Vec::new(), repair, crews, deployments, loss };
     let truth = group.unavailability();
     let begin = processor_seconds();
     let until = Until::HalfWidth { share: 0.05, most: 1_000_000_000 };

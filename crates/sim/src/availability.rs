@@ -4,19 +4,21 @@
 //! rate μ; `c` repairs go on at a time. That is the birth and death chain of every textbook (Trivedi,
 //! "Probability and statistics with reliability, queuing, and computer science applications",
 //! chapter 8), and [`Group`] has its closed forms. [`Model`] adds what decides in practice: causes that
-//! take all tasks at once, deployments, and repairs that take about as long each time. What it loses is
-//! [`Model::lost`] in closed form, and [`chain`] simulates it.
+//! take all tasks at once or those of a place, deployments, and repairs that take about as long each
+//! time. What it loses is [`Model::lost`] in closed form, and [`chain`] simulates it.
 //!
 //! Rates are per second and times in seconds, unless an item says otherwise.
 
 pub mod chain;
 mod estimate;
 mod lost;
+mod members;
 mod model;
 
 pub use estimate::Interval;
 pub use lost::Lost;
-pub use model::{Deployments, Loss, Model, Repair, Span};
+pub use members::Members;
+pub use model::{Cause, Deployments, Loss, Model, Place, Repair, Span};
 
 /// Seconds of a year of 365 days.
 pub const YEAR: f64 = 365.0 * DAY;

@@ -14,9 +14,12 @@
 mod answer;
 mod candidate;
 mod evidence;
+#[cfg(test)]
+mod example;
 mod expected;
 mod harm;
 mod overload;
+mod places;
 mod question;
 mod refusal;
 mod shut;
@@ -27,5 +30,6 @@ pub use answer::{Answer, Assessed, Eased, Rarer, Refused, ask};
 pub use candidate::Candidate;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};
+pub use places::{Tenants, tenants};
 pub use question::{Question, World};
 pub use timing::Timing;

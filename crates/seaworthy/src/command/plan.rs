@@ -4,6 +4,8 @@ mod amounts;
 mod assumptions;
 mod beside;
 mod figures;
+mod places;
+mod routes;
 mod verdict;
 mod words;
 
@@ -13,7 +15,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{Fleet, RawFleet, Service};
 use seaworthy_sim::availability::Span;
 use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
@@ -53,9 +54,10 @@ pub(crate) struct Args {
     /// Requests a second that come to the service
     #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     load: Option<f64>,
-    /// Of all requests, those that come by the route
-    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = percent, allow_hyphen_values = true)]
-    share: f64,
+    /// Of all requests, those that come by the route, which are all if left out; or, once for each route, such as
+    /// search=20%, to ask for all routes at once: what is left comes by `default`
+    #[arg(long, value_name = "[NAME=]PERCENT", value_parser = routes::share, allow_hyphen_values = true)]
+    share: Vec<routes::Share>,
     /// Requests a second that one task can bear; without it, what its `most_in_flight` allows, or any
     #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     capacity: Option<f64>,
@@ -90,6 +92,13 @@ pub(crate) struct Args {
     /// Of all failures of a task, those that take all tasks at once
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent, allow_hyphen_values = true)]
     common_cause: f64,
+    /// Time to the failure of one zone, on average, with all tasks that `machines` puts there; without it no
+    /// zone fails
+    #[arg(long, value_name = "TIME", value_parser = mean, allow_hyphen_values = true)]
+    zone_mttf: Option<Duration>,
+    /// The same of one machine
+    #[arg(long, value_name = "TIME", value_parser = mean, allow_hyphen_values = true)]
+    machine_mttf: Option<Duration>,
     /// Of all requests, those that may not be sent twice
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = percent, allow_hyphen_values = true)]
     writes: f64,
@@ -137,17 +146,22 @@ fn duration(text: &str, allowed: &str) -> Result<Duration, String> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let fleet = read(&args.file)?;
     let service = choose(&fleet, args)?;
+    let mut shares = routes::asked(service, args)?;
+    let (route, route_percent) = shares.remove(0);
     let question = Question {
         service,
-        route: choose_route(service, args)?,
+        route,
         target: args.target,
         load: args.load,
-        route_percent: args.share,
+        route_percent,
+        along: shares,
         capacity: args.capacity,
         price: args.price,
         world: World {
             mttf: args.mttf.as_secs_f64(),
             common_percent: args.common_cause,
+            zone_mttf: args.zone_mttf.as_ref().map(Duration::as_secs_f64),
+            machine_mttf: args.machine_mttf.as_ref().map(Duration::as_secs_f64),
             hangs_percent: args.hangs,
             sick_percent: args.sick,
             noticed: args.noticed.as_secs_f64(),
@@ -188,23 +202,6 @@ fn choose<'a>(fleet: &'a Fleet, args: &Args) -> anyhow::Result<&'a Service> {
     let names = fleet.services.iter().map(|service| &service.name[..]);
     let chosen = args.service.as_ref().map_or(only, |name| fleet.service(name));
     chosen.with_context(|| missing(args, "--service", args.service.as_deref(), names))
-}
-
-/// The requests of one route: another one's have other deadlines, tries, breakers and bulkheads.
-fn choose_route<'a>(service: &'a Service, args: &Args) -> anyhow::Result<&'a Route> {
-    let routes = &service.call.routes;
-    let default =
-        routes.last().filter(|default| routes.iter().all(|route| is_like(route, default)));
-    let find = |name: &String| routes.iter().find(|route| route.name == *name);
-    let chosen = args.route.as_ref().map_or(default, find);
-    let names = routes.iter().map(|route| &route.name[..]);
-    chosen.with_context(|| missing(args, "--route", args.route.as_deref(), names))
-}
-
-/// Whether the requests of two routes go alike.
-fn is_like(one: &Route, other: &Route) -> bool {
-    let Route { name, matches, weights, .. } = other.clone();
-    Route { name, matches, weights, ..one.clone() } == *other
 }
 
 fn missing<'a>(

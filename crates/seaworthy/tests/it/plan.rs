@@ -59,7 +59,9 @@ fn the_page_shows_what_is_said() {
     let mut blocks: Vec<String> = shown.split("```").map(str::to_owned).collect();
     let world = World::new();
     let file = blocks.iter().find_map(|block| block.strip_prefix("toml\n"));
-    world.write("fleet.toml", file.expect("the page has a fleet"));
+    let file = file.expect("the page has a fleet");
+    world.write("fleet.toml", file);
+    world.write("zones.toml", &format!("{file}machines = [\"a/1\", \"b/1\"]\n"));
     // Of drills that were run.
     let records = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/choosing-settings/drills.d");
     symlink(records, world.path("drills.d")).unwrap();
@@ -69,16 +71,18 @@ fn the_page_shows_what_is_said() {
         else {
             continue;
         };
-        if !command.starts_with("plan fleet.toml") {
+        if !command.starts_with("plan ") {
             continue;
         }
         let (_, words) = code_and_words(&world.run(&command.split(' ').collect::<Vec<_>>()));
         let words = words.trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-        let shown = if command.contains("--drills") {
+        let own = ["BESIDE ", "WHAT GOES "].into_iter().zip(["--drills", "zones.toml"]);
+        let mut own = own.filter(|(_, sign)| command.contains(sign)).map(|(title, _)| title);
+        let shown = if let Some(own) = own.next() {
             let part = |title: &str| words.split("\n\n").find(|part| part.starts_with(title));
-            let [verdict, causes, beside] = ["The cheapest ", "WHAT MAKES ", "BESIDE "].map(part);
-            let [verdict, causes, beside] = [verdict, causes, beside].map(Option::unwrap);
-            format!("…\n{verdict}\n\n{causes}\n…\n{beside}\n…")
+            let [verdict, causes, own] = ["The cheapest ", "WHAT MAKES ", own].map(part);
+            let [verdict, causes, own] = [verdict, causes, own].map(Option::unwrap);
+            format!("…\n{verdict}\n\n{causes}\n…\n{own}\n…")
         } else if block.ends_with("\n…\n") {
             // It ends with the first that is refused.
             let refused = words.find("\nREFUSED\n- ").expect("something is refused");
@@ -186,6 +190,32 @@ fn starts_come_from_drills() {
     }
 }
 
+/// Of three tasks in two zones one zone has two.
+#[test]
+fn what_a_zone_takes_is_told_for_each_number_of_tasks() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "machines = [\"a/1\", \"b/1\"]\ncommand"));
+    let plan = ["plan", "fleet.toml", "--target", "99.9", "--load", "200", "--capacity", "120"];
+    let ask = |more: &[&str]| code_and_words(&world.run(&[&plan[..], more].concat())).1;
+    let unknown = ask(&[]);
+    let told = [
+        "2      a 1, b 1  1             1                1 at worst: too few",
+        "3      a 2, b 1  1 or 2        1 or 2           1 at worst: too few",
+        "4      a 2, b 2  2             2                2 at worst: enough",
+        "- that a zone is lost, with all tasks there, is not reckoned with: --zone-mttf says how often one is",
+    ];
+    assert!(told.iter().all(|told| unknown.contains(told)), "{unknown}");
+    assert!(!unknown.contains("\nzone "), "{unknown}");
+    let known = ask(&["--zone-mttf", "365d"]);
+    let told = ["\nzone ", "- each zone fails once in 365.0 days on average (--zone-mttf)"];
+    assert!(told.iter().all(|told| known.contains(told)), "{known}");
+    world.write("nowhere.toml", FLEET);
+    let problem =
+        "--machine-mttf: service.store does not say what is where; allowed is it with machines";
+    let arguments = ["--target", "99", "--machine-mttf", "9d"];
+    assert_refused(&world, &[("nowhere.toml", &arguments, problem)]);
+}
+
 /// Twelve a second come to search, and 48 to all others, which have no bulkhead.
 #[test]
 fn a_route_is_asked_for_by_itself() {
@@ -210,6 +240,38 @@ fn a_route_is_asked_for_by_itself() {
     ];
     assert!(told.iter().all(|told| all.contains(told)), "{all}");
     assert!(!ask(&["--route", "default"]).contains("cannot work"));
+}
+
+#[test]
+fn all_routes_are_asked_for_at_once() {
+    let world = World::new();
+    world.write("fleet.toml", &format!("{FLEET}\n{ROUTE}"));
+    let plan = ["plan", "fleet.toml", "--target", "99", "--capacity", "100", "--load", "60"];
+    let ask = |more: &[&str]| code_and_words(&world.run(&[&plan[..], more].concat()));
+    let (code, words) = ask(&["--share", "search=20%"]);
+    assert_eq!(code, Some(0), "{words}");
+    let told = [
+        "store, by default 80 %, search 20 %: 99 % of requests",
+        "WHAT FAILS BY ROUTE: of its own requests\nROUTE    OF ALL  THE FILE  CHOSEN\ndefault  80 %",
+        "- requests come by default 80 %, search 20 % (--share)",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+    let full = "route search: 54 requests a second of 100ms each are 5.4 under way";
+    assert!(ask(&["--share", "search=90"]).1.contains(full));
+    let cases: [(&[&str], &str); 7] = [
+        (&["--share", "search=20", "--share", "30"], "--share 30%: says not of which route"),
+        (&["--share", "cart=20"], "--share `cart` is not there; allowed is one of search, default"),
+        (&["--share", "search=20", "--share", "search=3"], "--share search: is given twice"),
+        (&["--share", "search=120"], "--share: these are 120 % in all; allowed is 100 %"),
+        (&["--share", "search=20", "--share", "default=20"], "--share: these are 40 % in all"),
+        (&["--share", "search=100", "--route", "default"], "--route default: nothing comes by it"),
+        (&["--share", "search=x"], "allowed is a percentage"),
+    ];
+    for (more, problem) in cases {
+        let (code, words) = ask(more);
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
+    }
 }
 
 /// What the load needs is more than the file has: it says so, and what would do.
@@ -323,7 +385,7 @@ fn whose_requests_are_meant_is_said_by_name() {
     world.write("two.toml", &format!("{FLEET}\n[service.orders]\ncommand = [\"x\"]\n"));
     world.write("routes.toml", &format!("{FLEET}\n{ROUTE}"));
     let target = ["--target", "99"];
-    let cases: [(&str, &[&str], &str); 6] = [
+    let cases: [(&str, &[&str], &str); 7] = [
         ("two.toml", &[], "two.toml: --service is missing; allowed is one of orders, store"),
         (
             "two.toml",
@@ -337,7 +399,17 @@ fn whose_requests_are_meant_is_said_by_name() {
             "--route `x` is not there; allowed is one of search, default",
         ),
         ("fleet.toml", &["--load", "9", "--share", "0"], "--share: 0 is out of range; allowed is"),
-        ("fleet.toml", &["--share", "5"], "--share: means nothing without --load"),
+        (
+            "routes.toml",
+            &["--route", "search", "--share", "5"],
+            "--share: means nothing without --load",
+        ),
+        (
+            "fleet.toml",
+            &["--load", "100", "--share", "10"],
+            "--share: all requests come by the one route of service.store; allowed is a share where others have \
+             [[service.store.route]]",
+        ),
     ];
     for (file, arguments, problem) in cases {
         assert_refused(&world, &[(file, &[&target[..], arguments].concat(), problem)]);

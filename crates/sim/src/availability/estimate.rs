@@ -48,6 +48,17 @@ impl Interval {
         self.half_width.is_some_and(|half| (self.value - truth).abs() <= half)
     }
 
+    /// Such a part of it.
+    pub(crate) fn part(self, part: f64) -> Self {
+        Self { value: self.value * part, half_width: self.half_width.map(|half| half * part) }
+    }
+
+    /// The sum with one that may be wrong in the same way.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let half_width = self.half_width.zip(other.half_width).map(|(one, other)| one + other);
+        Self { value: self.value + other.value, half_width }
+    }
+
     /// The half-width as a share of the value.
     pub fn relative(&self) -> Option<f64> {
         self.half_width.map(|half| half / self.value)

@@ -7,7 +7,7 @@
 //! outage on does while enough tasks to make one have been down for `w`; requests that wait for its end for
 //! `w` are as many as those of its first `w`.
 
-use super::{Deployments, Model, Repair};
+use super::{Cause, Deployments, Model, Place, Repair};
 
 /// Shares of all requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +16,10 @@ pub struct Lost {
     pub alone: f64,
     /// One cause took all.
     pub together: f64,
+    /// One took those of a zone.
+    pub zones: f64,
+    /// One took those of a machine.
+    pub machines: f64,
     /// A deployment has left too few of those that did not fail.
     pub deployments: f64,
 }
@@ -29,47 +33,74 @@ impl Model {
     /// As long as all repairs go on side by side, exact for tasks that fail alone. Common causes and
     /// deployments do not meet each other.
     pub fn lost(&self) -> Lost {
-        let mean = self.repair.mean();
-        let down = self.failure_rate * mean / (1.0 + self.failure_rate * mean);
-        // The chance that a task is down for so long, and not for longer than that.
-        let since = |age, start| {
-            down * (self.repair.beyond(age) - self.repair.beyond(start)).max(0.0) / mean
-        };
-        let all_up = libm::pow(1.0 - down, f64::from(self.tasks));
+        let all_up = libm::pow(1.0 - self.down(), f64::from(self.tasks));
         let deployments = self.deployments.map_or(0.0, |Deployments { rate, seconds, .. }| {
-            let lost = |at| self.too_few(self.left(), at, |age| since(age, at));
+            let lost = |at| self.too_few(at, (0, 0.0), &(self.left(), |age| self.since(age, at)));
             self.over(&[seconds], lost) / (1.0 / (rate * all_up) + seconds)
         });
-        // Those that are down already come back sooner, and each is of a kind of its own.
-        let still = |kind: &Repair, at: f64| {
-            (1.0 - down) * kind.lasts(at) + down * self.repair.beyond(at) / mean
-        };
-        let outage = |kind: Repair| -> f64 {
-            self.over(&self.repair.edges(), |at| self.too_few(self.tasks, at, |_| still(&kind, at)))
-        };
-        let kinds = self.repair.kinds().map(|(share, kind)| share * outage(kind));
-        let together = self.common_rate * kinds.iter().sum::<f64>();
+        let long = f64::INFINITY;
         Lost {
-            alone: self.too_few(self.tasks, f64::INFINITY, |age| since(age, f64::INFINITY)),
-            // None finds all up while all are down.
-            together: together / (1.0 + together),
+            alone: self.too_few(long, (0, 0.0), &(self.tasks, |age| self.since(age, long))),
+            together: self.together(Place::Everywhere),
+            zones: self.together(Place::Zone),
+            machines: self.together(Place::Machine),
             deployments,
         }
     }
 
-    /// The share of requests that fail `at` so many seconds of what takes tasks away, if each of `count` is
-    /// down for longer than an age with that chance.
-    fn too_few(&self, count: u32, at: f64, chance: impl Fn(f64) -> f64) -> f64 {
-        let (mut ways, mut lost) = (1.0, 0.0);
-        for up in 0..self.needed.min(count + 1) {
-            let [ups, downs] = [up, count - up].map(f64::from);
-            for (share, age) in self.loss.parts(up, self.tasks) {
-                if share != 0.0 && age <= at {
-                    let down = chance(age);
-                    lost += share * ways * libm::pow(down, downs) * libm::pow(1.0 - down, ups);
+    /// The chance that a task is down by a cause of its own.
+    fn down(&self) -> f64 {
+        let mean = self.failure_rate * self.repair.mean();
+        mean / (1.0 + mean)
+    }
+
+    /// The chance that it is for so long, and not for longer than that.
+    fn since(&self, age: f64, start: f64) -> f64 {
+        let share = |from| self.repair.beyond(from) / self.repair.mean();
+        self.down() * (share(age) - share(start)).max(0.0)
+    }
+
+    /// What fails by all causes of a kind. Those that take as many take as much.
+    fn together(&self, place: Place) -> f64 {
+        let of_size = |size| {
+            let of_size = |cause: &&Cause| cause.place == place && cause.tasks.count() == size;
+            let mut alike = self.causes.iter().filter(of_size);
+            alike.next().map_or(0.0, |one| self.taken(one) * (1 + alike.count()) as f64)
+        };
+        (1..=self.tasks).map(of_size).sum()
+    }
+
+    /// What fails by one cause, which takes some tasks, while others may be down by causes of their own.
+    fn taken(&self, cause: &Cause) -> f64 {
+        let count = cause.tasks.count();
+        // Those that are down already come back sooner, and each is of a kind of its own.
+        let still = |kind: &Repair, at: f64| {
+            (1.0 - self.down()) * kind.lasts(at) + self.since(at, f64::INFINITY)
+        };
+        let others = (self.tasks - count, |age| self.since(age, f64::INFINITY));
+        let outage = |kind: Repair| -> f64 {
+            let lost = |at| self.too_few(at, (count, still(&kind, at)), &others);
+            self.over(&cause.repair.edges(), lost)
+        };
+        let kinds = cause.repair.kinds().map(|(share, kind)| share * outage(kind));
+        let lost = cause.rate * kinds.iter().sum::<f64>();
+        // None finds all up while all are down.
+        lost / (1.0 + lost)
+    }
+
+    /// The share of requests that fail `at` so many seconds of what takes tasks away, if each of those
+    /// `taken` is down with that chance, and each of the others for longer than an age.
+    fn too_few(&self, at: f64, taken: (u32, f64), others: &(u32, impl Fn(f64) -> f64)) -> f64 {
+        let mut lost = 0.0;
+        for left in 0..=taken.0 {
+            let way = exactly(left, taken.0, taken.1);
+            for up in left..self.needed.min(left + others.0 + 1) {
+                for (share, age) in self.loss.parts(up, self.tasks) {
+                    if share != 0.0 && age <= at {
+                        lost += share * way * exactly(up - left, others.0, others.1(age));
+                    }
                 }
             }
-            ways *= downs / (ups + 1.0);
         }
         lost
     }
@@ -82,6 +113,12 @@ impl Model {
         all.sort_by(f64::total_cmp);
         all.windows(2).map(|edges| integral(edges[0], edges[1], &of)).sum()
     }
+}
+
+/// The chance that just so many of `count` are up, if each is down with that chance.
+fn exactly(up: u32, count: u32, down: f64) -> f64 {
+    let ways = (0..up).fold(1.0, |ways, n| ways * f64::from(count - n) / f64::from(n + 1));
+    ways * libm::pow(down, f64::from(count - up)) * libm::pow(1.0 - down, f64::from(up))
 }
 
 /// By the middles of its pieces.

@@ -2,18 +2,19 @@
 
 use std::fmt;
 
-/// Tasks that fail alone or all at once, are repaired, and are deployed anew now and then.
-#[derive(Clone, Copy, Debug, PartialEq)]
+use super::Members;
+
+/// Tasks that fail alone or together, are repaired, and are deployed anew now and then.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// How many tasks there are.
+    /// How many tasks there are: at most [`Members::MOST`].
     pub tasks: u32,
     /// How many of them must be up. At least 1 and at most `tasks`.
     pub needed: u32,
     /// Failures of one task by causes of its own, per second. Times between them are exponential.
     pub failure_rate: f64,
-    /// Causes that take every task that is up, per second, exponential as well. Zero if there are
-    /// none. One cause fails all of them in the same way.
-    pub common_rate: f64,
+    /// What takes several tasks at once.
+    pub causes: Vec<Cause>,
     /// How long the repair of one task takes.
     pub repair: Repair,
     /// Repairs that go on at a time; others wait in order. At least 1.
@@ -22,6 +23,30 @@ pub struct Model {
     pub deployments: Option<Deployments>,
     /// What fails while fewer tasks are up than needed.
     pub loss: Loss,
+}
+
+/// What takes several tasks at once, if they are up, all in the same way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cause {
+    /// What they have in common. Two causes of one kind differ in which tasks they take alone.
+    pub place: Place,
+    /// Per second. Times between them are exponential.
+    pub rate: f64,
+    /// How long the repair of each of them takes.
+    pub repair: Repair,
+    /// Which tasks it takes.
+    pub tasks: Members,
+}
+
+/// What tasks have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// All that they are: a cause of all.
+    Everywhere,
+    /// A zone.
+    Zone,
+    /// A machine.
+    Machine,
 }
 
 /// Which requests fail while fewer tasks are up than needed.
@@ -104,9 +129,12 @@ impl Model {
     /// What it takes for granted, in plain words.
     pub fn assumptions(&self) -> String {
         let Self { repair, crews, .. } = self;
-        let common = match self.common_rate {
-            0.0 => "nothing fails them together",
-            _ => "common causes take all at once",
+        let mut places =
+            self.causes.iter().filter(|cause| cause.rate > 0.0).map(|cause| cause.place);
+        let common = match (places.clone().next(), places.any(|place| place != Place::Everywhere)) {
+            (None, _) => "nothing fails them together",
+            (_, false) => "common causes take all at once",
+            (_, true) => "common causes take all, or those of a place, at once",
         };
         let crews = if *crews >= self.tasks {
             "all repairs go on side by side".to_owned()

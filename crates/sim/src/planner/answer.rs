@@ -3,10 +3,11 @@
 use seaworthy_core::fleet::ConfigError;
 
 use super::expected::{Expected, Known, model};
+use super::overload::may_stay_down;
 use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::staircase::staircase;
-use super::{Candidate, Question};
+use super::{Candidate, Question, Timing};
 use crate::availability::Interval;
 use crate::availability::chain::{Method, Until};
 
@@ -235,6 +236,11 @@ impl Assessed {
         Self { candidate, price, expected }
     }
 
+    /// Whether an overload by one task too few may go on when all are there again: it is not reckoned how long.
+    pub fn may_stay_down(&self, question: &Question<'_>) -> bool {
+        may_stay_down(question, &self.candidate)
+    }
+
     /// Whether it meets the target even if all times are as long as they can be.
     pub fn meets(&self, question: &Question<'_>) -> bool {
         self.failed() <= question.tolerated()
@@ -244,11 +250,26 @@ impl Assessed {
     /// tasks are so many, and fail so often, that they are hardly ever all up: it goes from one such moment
     /// to the next.
     pub fn simulate(&self, question: &Question<'_>) -> Option<Interval> {
-        let model = model(question, &self.candidate, &self.expected.timing);
-        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
-        let until = Until::HalfWidth { share: 0.05, most: 100_000 };
-        let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
-        (down <= MOST_DOWN).then(simulated)
+        let parts = question.parts(&self.candidate).into_iter();
+        let simulated = parts.map(|(part, question, candidate)| {
+            let model = model(&question, &candidate, &Timing::new(&question, &candidate));
+            let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+            let until = Until::HalfWidth { share: 0.05, most: 100_000 };
+            let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
+            (down <= MOST_DOWN).then(simulated).map(|known| known.part(part))
+        });
+        simulated.reduce(|one, other| Some(one?.and(other?))).flatten()
+    }
+
+    /// What is expected of each route alone: its name, the percentage of all requests, and the failed share of
+    /// its own.
+    pub fn by_route(&self, question: &Question<'_>) -> Vec<(String, f64, f64)> {
+        let parts = question.parts(&self.candidate).into_iter();
+        let one = |(_, question, candidate): (f64, Question<'_>, Candidate)| {
+            let expected = Expected::new(&question, &candidate, &mut Known::default());
+            (candidate.route.name, question.route_percent, expected.causes.total())
+        };
+        parts.map(one).collect()
     }
 
     /// The failed share with no luck.

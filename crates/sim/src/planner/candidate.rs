@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use seaworthy_core::call::{Queue, Route};
+use seaworthy_core::call::{Match, Queue, Route};
 use seaworthy_core::cluster;
 use seaworthy_core::fleet::Service;
 use seaworthy_core::health::{self, Matcher, passive};
@@ -152,9 +152,33 @@ impl Candidate {
         self.tries_again() && self.route.hedge.is_some()
     }
 
+    /// With what it makes of another route than the one it is of. What the default has, a route has that leaves
+    /// it out: what is alike in the file stays alike.
+    pub(super) fn by_route(&self, now: &Route, other: &Route) -> Self {
+        let (mut route, new) = (other.clone(), &self.route);
+        if now.matches == Match::ANY {
+            follow(&mut route.tries, &now.tries, &new.tries);
+            follow(&mut route.hedge, &now.hedge, &new.hedge);
+            follow(&mut route.retry_status, &now.retry_status, &new.retry_status);
+            follow(&mut route.guard.timeout, &now.guard.timeout, &new.guard.timeout);
+            follow(&mut route.guard.breaker, &now.guard.breaker, &new.guard.breaker);
+            follow(&mut route.guard.bulkhead, &now.guard.bulkhead, &new.guard.bulkhead);
+        } else if now.name == other.name {
+            route = new.clone();
+        }
+        Self { route, ..self.clone() }
+    }
+
     fn with(mut self, change: Option<String>) -> Self {
         self.changes.extend(change);
         self
+    }
+}
+
+/// What was like `now` becomes like `new`.
+fn follow<T: Clone + PartialEq>(value: &mut T, now: &T, new: &T) {
+    if value == now {
+        *value = new.clone();
     }
 }
 

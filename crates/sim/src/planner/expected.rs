@@ -1,12 +1,17 @@
 //! The failed share of requests, cause by cause, in closed form.
 
+use std::iter;
+
 use serde::Serialize;
 
 use super::harm::harm;
 use super::overload::loss;
+use super::places;
 use super::timing::Timing;
 use super::{Candidate, Question};
-use crate::availability::{Deployments, Interval, Lost, MONTH, Model, Span, failure_within};
+use crate::availability::{
+    Cause, Deployments, Interval, Lost, MONTH, Members, Model, Place, Span, failure_within,
+};
 
 /// Shares of all requests that fail, by what makes them fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -15,6 +20,10 @@ pub struct Causes {
     pub replicas: f64,
     /// One cause took all tasks: only a quicker replacement, or fewer such causes, buy this.
     pub common_cause: f64,
+    /// A zone failed, and what is left elsewhere is too few: more zones buy this.
+    pub zones: f64,
+    /// The same of a machine.
+    pub machines: f64,
     /// Deployments leave too few, or so few that one failure is too many: the floor buys this.
     pub deployments: f64,
     /// A task hangs and still gets requests: checks and another try buy this.
@@ -57,14 +66,39 @@ impl Causes {
 
     /// Those for which too few tasks are up: what the simulation counts.
     pub fn down(&self) -> f64 {
-        self.replicas + self.common_cause + self.deployments
+        self.replicas + self.common_cause + self.zones + self.machines + self.deployments
+    }
+
+    /// Such a part of them.
+    fn part(self, part: f64) -> Self {
+        self.each_with(Self::default(), |own, _| own * part)
+    }
+
+    /// Both.
+    fn and(self, other: Self) -> Self {
+        self.each_with(other, |one, other| one + other)
+    }
+
+    fn each_with(self, other: Self, of: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            replicas: of(self.replicas, other.replicas),
+            common_cause: of(self.common_cause, other.common_cause),
+            zones: of(self.zones, other.zones),
+            machines: of(self.machines, other.machines),
+            deployments: of(self.deployments, other.deployments),
+            detection: of(self.detection, other.detection),
+            sick: of(self.sick, other.sick),
+            cut: of(self.cut, other.cut),
+        }
     }
 
     /// With the name of each.
-    pub fn named(&self) -> [(&'static str, f64); 6] {
+    pub fn named(&self) -> [(&'static str, f64); 8] {
         [
             ("replicas", self.replicas),
             ("common cause", self.common_cause),
+            ("zone", self.zones),
+            ("machine", self.machines),
             ("deployment", self.deployments),
             ("detection", self.detection),
             ("sick", self.sick),
@@ -74,8 +108,9 @@ impl Causes {
 
     /// What fails because too few tasks are up.
     fn of_tasks(model: &Model) -> Self {
-        let Lost { alone, together, deployments } = model.lost();
-        Self { replicas: alone, common_cause: together, deployments, ..Self::default() }
+        let Lost { alone, together, zones, machines, deployments } = model.lost();
+        let [replicas, common_cause] = [alone, together];
+        Self { replicas, common_cause, zones, machines, deployments, ..Self::default() }
     }
 }
 
@@ -99,17 +134,21 @@ impl Expected {
     /// What is `known` is not reckoned again.
     pub(super) fn new(question: &Question<'_>, candidate: &Candidate, known: &mut Known) -> Self {
         let timing = Timing::new(question, candidate);
-        let window = timing.window();
-        let mut causes = |timing: Timing| {
-            let tasks = known.of(model(question, candidate, &timing));
-            harm(tasks, question, candidate, &timing)
+        let parts = question.parts(candidate);
+        let mut causes = |luck: fn(Timing) -> Timing| {
+            let causes = |(part, question, candidate): &(f64, Question<'_>, Candidate)| {
+                let timing = luck(Timing::new(question, candidate));
+                let tasks = known.of(model(question, candidate, &timing));
+                harm(tasks, question, candidate, &timing).part(*part)
+            };
+            parts.iter().map(causes).fold(Causes::default(), Causes::and)
         };
         Self {
-            causes: causes(timing),
-            quick: causes(timing.at(|span| span.0)),
-            slow: causes(timing.at(|span| span.1)),
+            causes: causes(|timing| timing),
+            quick: causes(|timing| timing.at(|span| span.0)),
+            slow: causes(|timing| timing.at(|span| span.1)),
             timing,
-            window,
+            window: timing.window(),
             second_failure: failure_within(
                 candidate.tasks - 1,
                 1.0 / question.world.mttf,
@@ -134,6 +173,12 @@ impl Expected {
 pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Model {
     let world = &question.world;
     let (rate, common) = (1.0 / world.mttf, world.common_percent / 100.0);
+    let of_all = Cause {
+        place: Place::Everywhere,
+        rate: rate * common,
+        repair: timing.repair(),
+        tasks: Members::first(candidate.tasks),
+    };
     let cluster = candidate.cluster(question.service);
     let away = candidate.tasks - cluster.floor().min(candidate.tasks);
     let deployments =
@@ -142,7 +187,7 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
         tasks: candidate.tasks,
         needed: question.needed(),
         failure_rate: rate * (1.0 - common),
-        common_rate: rate * common,
+        causes: iter::once(of_all).chain(places::causes(question, candidate, timing)).collect(),
         repair: timing.repair(),
         crews: candidate.tasks,
         deployments: (away > 0 && world.deployments > 0.0).then_some(deployments),

@@ -19,6 +19,7 @@ pub(super) fn harm(
     let world = &question.world;
     let rate = 1.0 / world.mttf;
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
+    let places: f64 = world.places().into_iter().map(|(_, mttf)| 1.0 / mttf).sum();
     let spare = candidate.tasks > question.needed();
     let sick = undetected_share(rate * sick, sickness(question, candidate, spare));
     let shut = Shut::by_hang(question, candidate, timing);
@@ -36,7 +37,7 @@ pub(super) fn harm(
     let flooded = shut.seconds(candidate.tasks);
     Causes {
         detection: late * undetected_share(rate * hangs, detection + flooded),
-        cut: cut * undetected_share(rate * (1.0 - hangs), world.latency),
+        cut: cut * undetected_share(rate * (1.0 - hangs) + places, world.latency),
         sick,
         ..causes
     }

@@ -1,7 +1,11 @@
 //! What fails while fewer tasks are up than the load needs.
 
-use seaworthy_core::policy::bulkhead;
+use std::time::Duration;
 
+use seaworthy_core::policy::{bulkhead, guard};
+
+use super::shut::{Bad, opens};
+use super::timing::Timing;
 use super::{Candidate, Question};
 use crate::availability::Loss;
 
@@ -16,11 +20,36 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     let few = 1..question.needed();
     let late = few.map(f64::from).filter_map(|up| {
         let most = under_way(question, candidate, up) / bears;
-        (most / up > candidate.patience(question)).then_some(most)
+        let opens = until_open(question, candidate, demand, up);
+        (most / up > candidate.patience(question)).then_some(most.min(opens))
     });
     let patience = patience(question, candidate);
     let late = late.max_by(f64::total_cmp);
     late.map_or(Loss::Excess { demand }, |most| Loss::Backlog { demand, patience, most })
+}
+
+/// Whether a task that is late is taken out for it although the load needs all: then the others are late as
+/// well, one after the other, also when all are there again.
+pub(super) fn may_stay_down(question: &Question<'_>, candidate: &Candidate) -> bool {
+    let ejects = candidate.health.passive.is_some_and(|rules| candidate.may_eject(&rules));
+    let guard::Config { timeout, breaker, .. } = &candidate.route.guard;
+    let in_time = |timeout: Duration| timeout.as_secs_f64() <= question.world.patience;
+    let opens = breaker.is_some() && timeout.is_some_and(in_time);
+    let late = matches!(loss(question, candidate), Loss::Backlog { .. });
+    late && !opens && ejects && candidate.tasks == question.needed()
+}
+
+/// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its
+/// timeout comes when so much waits, and who comes until enough have failed is let in. Without end if it never
+/// opens.
+fn until_open(question: &Question<'_>, candidate: &Candidate, demand: f64, up: f64) -> f64 {
+    let guard::Config { timeout, breaker, .. } = &candidate.route.guard;
+    // Other routes' requests go on to come.
+    let known = timeout.zip(breaker.as_ref()).filter(|_| !question.is_part());
+    let Some((timeout, breaker)) = known else { return f64::INFINITY };
+    let (late, seconds) = (timeout.as_secs_f64(), Timing::new(question, candidate).window().1);
+    let opens = opens(breaker, question.by_route(), &Bad { share: 1.0, late, seconds });
+    opens.map_or(f64::INFINITY, |opens| late * up + (demand - up) * opens)
 }
 
 /// For how long before a task comes back requests wait for it and are answered in time: as many as the

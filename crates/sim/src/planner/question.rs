@@ -1,13 +1,14 @@
 //! What is asked, and of what world.
 
+use std::iter;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{ConfigError, Service};
 
-use super::Evidence;
-use crate::availability::{DAY, Span};
+use super::{Candidate, Evidence};
+use crate::availability::{DAY, Place, Span};
 
 /// What is asked of the planner.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Question<'a> {
     pub load: Option<f64>,
     /// The percentage of them that come by the route.
     pub route_percent: f64,
+    /// Other routes whose requests are asked for as well, and the percentage of each.
+    pub along: Vec<(&'a Route, f64)>,
     /// Requests per second that one task can bear, if that is known.
     pub capacity: Option<f64>,
     /// What one task costs a month, in whatever is paid.
@@ -41,6 +44,10 @@ pub struct World {
     pub mttf: f64,
     /// The percentage of all failures that take every task at once.
     pub common_percent: f64,
+    /// Seconds to the failure of one zone, on average, if zones fail: it takes the tasks that are there.
+    pub zone_mttf: Option<f64>,
+    /// The same for one machine.
+    pub machine_mttf: Option<f64>,
     /// The percentage of failures in which a task hangs instead of dying.
     pub hangs_percent: f64,
     /// The percentage of failures in which a task fails its requests and passes its checks.
@@ -74,7 +81,7 @@ pub(super) const MOST_TASKS: u32 = 100;
 
 // === impl Question ===
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// Says what of it cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_target()?;
@@ -87,6 +94,7 @@ impl Question<'_> {
         )?;
         within("--price", self.price, 0.0..=1e6, "")?;
         self.world.check()?;
+        self.check_places()?;
         self.check_load()
     }
 
@@ -103,11 +111,37 @@ impl Question<'_> {
         within("--target", target, TARGETS, " %")
     }
 
+    /// Nobody knows what a zone takes if nobody said what is in it.
+    fn check_places(&self) -> Result<(), ConfigError> {
+        let World { zone_mttf, machine_mttf, .. } = self.world;
+        let given = [("--zone-mttf", zone_mttf), ("--machine-mttf", machine_mttf)];
+        let given = given.into_iter().find(|(_, mttf)| mttf.is_some());
+        let Some((key, _)) = given.filter(|_| self.service.cluster.machines.is_empty()) else {
+            return Ok(());
+        };
+        let problem = format!(
+            "service.{} does not say what is where; allowed is it with machines, such as machines = [\"a/1\", \
+             \"b/1\"]",
+            self.service.name
+        );
+        Err(ConfigError::new(key, problem))
+    }
+
     fn check_load(&self) -> Result<(), ConfigError> {
         for (key, value) in [("--load", self.load), ("--capacity", self.capacity)] {
             value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
         }
-        within("--share", self.route_percent, LEAST_SHARE..=100.0, " %")?;
+        for percent in self.shares().map(|(_, percent)| percent) {
+            within("--share", percent, LEAST_SHARE..=100.0, " %")?;
+        }
+        if self.is_part() && self.service.call.routes.len() == 1 {
+            let problem = format!(
+                "all requests come by the one route of service.{}; allowed is a share where others have \
+                 [[service.{0}.route]]",
+                self.service.name
+            );
+            return Err(ConfigError::new("--share", problem));
+        }
         let Some(load) = self.load else {
             let useless = [("--capacity", self.capacity.is_some()), ("--share", self.is_part())];
             let problem = "means nothing without --load; allowed is both";
@@ -127,6 +161,26 @@ impl Question<'_> {
             f64::from(MOST_TASKS) * load / needed
         );
         Err(ConfigError::new("--load", problem))
+    }
+
+    /// All routes whose requests are asked for, and the percentage of each.
+    pub fn shares(&self) -> impl Iterator<Item = (&'a Route, f64)> {
+        iter::once((self.route, self.route_percent)).chain(self.along.iter().copied())
+    }
+
+    /// What is asked of each of them alone, with what a candidate makes of it, and which share of what is
+    /// asked for comes by it.
+    pub(super) fn parts(&self, candidate: &Candidate) -> Vec<(f64, Self, Candidate)> {
+        let all: f64 = self.shares().map(|(_, percent)| percent).sum();
+        let one = |(route, route_percent): (&'a Route, f64)| {
+            let candidate = candidate.by_route(self.route, route);
+            (
+                route_percent / all,
+                Self { route, route_percent, along: Vec::new(), ..self.clone() },
+                candidate,
+            )
+        };
+        self.shares().map(one).collect()
     }
 
     /// The same, if tasks fail once in so many seconds.
@@ -175,10 +229,18 @@ impl Question<'_> {
 // === impl World ===
 
 impl World {
+    /// What takes the tasks of a place, and seconds to its failure.
+    pub fn places(&self) -> Vec<(Place, f64)> {
+        let all = [(Place::Zone, self.zone_mttf), (Place::Machine, self.machine_mttf)];
+        all.into_iter().filter_map(|(place, mttf)| Some((place, mttf?))).collect()
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let Self { mttf, latency, patience, start, deployments, .. } = *self;
-        for (key, value) in [("--mttf", mttf), ("--latency", latency), ("--noticed", self.noticed)]
-        {
+        let given = [("--mttf", mttf), ("--latency", latency), ("--noticed", self.noticed)];
+        let places = [("--zone-mttf", self.zone_mttf), ("--machine-mttf", self.machine_mttf)];
+        let places = places.into_iter().filter_map(|(key, mttf)| Some((key, mttf?)));
+        for (key, value) in given.into_iter().chain(places) {
             if !(SHORTEST..=LONGEST).contains(&value) {
                 let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
                 return Err(ConfigError::new(key, problem));

@@ -6,7 +6,7 @@ use seaworthy_core::policy::breaker::Mode;
 use seaworthy_core::policy::guard::Severity;
 
 use super::timing::Timing;
-use super::{Candidate, Question};
+use super::{Candidate, Question, World};
 
 /// Why a candidate cannot work; none if it can.
 pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
@@ -18,8 +18,13 @@ fn never(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     load(question, candidate)
         .or_else(|| start(question, candidate))
         .or_else(|| deployment(question, candidate))
-        .or_else(|| times(question, candidate))
-        .or_else(|| policies(question, candidate))
+        .or_else(|| question.parts(candidate).iter().find_map(route))
+}
+
+/// Why one of the routes that are asked for cannot work.
+fn route((part, question, candidate): &(f64, Question<'_>, Candidate)) -> Option<String> {
+    let why = times(question, candidate).or_else(|| policies(question, candidate))?;
+    Some(if *part < 1.0 { format!("route {}: {why}", candidate.route.name) } else { why })
 }
 
 fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
@@ -82,11 +87,18 @@ fn least(question: &Question<'_>, candidate: &Candidate) -> f64 {
 }
 
 fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let least = Some(least(question, candidate)).filter(|least| question.world.mttf < *least)?;
+    let least = least(question, candidate);
+    let World { mttf, zone_mttf, machine_mttf, .. } = question.world;
+    let (whose, key, mttf) = [
+        ("a task", "--mttf", Some(mttf)),
+        ("a zone", "--zone-mttf", zone_mttf),
+        ("a machine", "--machine-mttf", machine_mttf),
+    ]
+    .into_iter()
+    .find_map(|(whose, key, mttf)| Some((whose, key, mttf.filter(|mttf| *mttf < least)?)))?;
     Some(format!(
-        "a task fails once in {} s (--mttf), and until another one is there it takes up to {:.0} s: what \
-         overlaps so much cannot be added up; allowed is --mttf {least}s or more",
-        question.world.mttf,
+        "{whose} fails once in {mttf} s ({key}), and until another one is there it takes up to {:.0} s: what \
+         overlaps so much cannot be added up; allowed is {key} {least}s or more",
         least / RARE
     ))
 }

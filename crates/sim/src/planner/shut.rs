@@ -18,12 +18,12 @@ pub(super) struct Shut {
 
 /// A share of all calls that fails for a while.
 #[derive(Clone, Copy)]
-struct Bad {
-    share: f64,
+pub(super) struct Bad {
+    pub(super) share: f64,
     /// Each of them fails so many seconds after it began: at once, or by its timeout.
-    late: f64,
+    pub(super) late: f64,
     /// How long they go on to begin.
-    seconds: f64,
+    pub(super) seconds: f64,
 }
 
 /// So many times of a span stand for all of it.
@@ -119,7 +119,7 @@ fn by_breaker(question: &Question<'_>, candidate: &Candidate, bad: &Bad) -> Shut
 }
 
 /// When it opens first, if it does.
-fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> Option<f64> {
+pub(super) fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> Option<f64> {
     if breaker.mode != Mode::Normal || bad.late.is_infinite() {
         return None;
     }

@@ -1,9 +1,10 @@
 //! What an answer stands on, in plain words.
 
+use seaworthy_core::balance::Algorithm;
 use seaworthy_sim::planner::{Answer, Question, World};
 
 use super::amounts::{many, seconds, share, span};
-use super::words::others;
+use super::words::{others, shares};
 
 /// Each with the option that says otherwise, if there is one.
 pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<String> {
@@ -21,23 +22,61 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         overload(question, answer),
         format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
         format!("{} a month (--deployments), in which as many tasks serve as the floor keeps until the others are replaced, wave by wave; while those are fewer than needed, requests fail", many(deployments, "deployment")),
-        "a bad task gets its even share of the requests until it is found out; all replacements go on side by side".to_owned(),
+        share_of_a_bad_one(question),
         "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, answers from a fallback, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
-    let routes = others(question);
-    if !routes.is_empty() {
+    all.splice(2..2, places(question));
+    let (asked, not) = (shares(question), others(question).join(", "));
+    if !question.along.is_empty() {
+        let none = if not.is_empty() { String::new() } else { format!(", and none by {not}") };
         all.push(format!(
-            "of the requests by the route `{}`, {} % of all (--share); not of those by {}: ask for each (--route)",
-            question.route.name,
-            question.route_percent,
-            routes.join(", ")
+            "requests come by {asked}{none} (--share), each as likely at any time; only settings of `{}`, and of the \
+             service, are changed (--route)",
+            question.route.name
+        ));
+    } else if !not.is_empty() {
+        all.push(format!(
+            "of the requests by the route `{}`, {} % of all (--share); not of those by {not}: ask for each (--route), \
+             or for all with --share NAME=PERCENT",
+            question.route.name, question.route_percent
         ));
     }
     if question.load.is_none() {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
+}
+
+/// What is reckoned of zones and machines, and what is not. Nothing where the file names none.
+fn places(question: &Question<'_>) -> Vec<String> {
+    let machines = &question.service.cluster.machines;
+    let World { zone_mttf, machine_mttf, .. } = question.world;
+    let of = |(one, key, mttf): (&str, &str, Option<f64>)| match mttf {
+        Some(mttf) => format!(
+            "each {one} fails once in {} on average ({key}), beside all of that: its tasks die at once, which is known \
+             at once, and are replaced as ever; those that are elsewhere answer what they can. That the new ones may be \
+             elsewhere as well, and together, until the next deployment, is not reckoned",
+            seconds(mttf)
+        ),
+        None => format!(
+            "that a {one} is lost, with all tasks there, is not reckoned with: {key} says how often one is"
+        ),
+    };
+    let all = [("zone", "--zone-mttf", zone_mttf), ("machine", "--machine-mttf", machine_mttf)];
+    all.into_iter().filter(|_| !machines.is_empty()).map(of).collect()
+}
+
+fn share_of_a_bad_one(question: &Question<'_>) -> String {
+    let less = match question.service.balancing.algorithm {
+        Algorithm::LatencyAware | Algorithm::LeastOutstandingRequests => {
+            " (this balancer gives one that is behind less: fewer fail than is said)"
+        }
+        _ => "",
+    };
+    format!(
+        "a bad task gets its even share of the requests until it is found out{less}; all replacements go on side by side"
+    )
 }
 
 fn sick(percent: f64, noticed: f64) -> String {

@@ -1,7 +1,9 @@
 //! The answer for programs.
 
-use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Evidence, Measured, Question, Refused, World};
+use seaworthy_sim::availability::{MONTH, Place};
+use seaworthy_sim::planner::{
+    Answer, Assessed, Evidence, Measured, Question, Refused, World, tenants,
+};
 use serde_json::{Value, json};
 
 /// All of it. Shares are shares of requests, times are in seconds.
@@ -32,7 +34,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "steps": answer.steps.iter().map(one).collect::<Vec<_>>(),
         "measured": question.evidence.as_ref().map(measured),
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
-        "warnings": super::words::warnings(question),
+        "warnings": super::words::warnings(question, answer),
         "assumptions": super::assumptions::assumptions(question, answer),
     })
 }
@@ -42,6 +44,8 @@ fn asked(question: &Question<'_>) -> Value {
     let World {
         mttf,
         common_percent,
+        zone_mttf,
+        machine_mttf,
         hangs_percent,
         sick_percent,
         noticed,
@@ -55,10 +59,13 @@ fn asked(question: &Question<'_>) -> Value {
         "target_percent": question.target,
         "load_per_second": question.load,
         "share_percent": question.route_percent,
+        "shares_percent": question.shares().map(|(route, percent)| (route.name.clone(), percent)).collect::<Value>(),
         "capacity_per_second": question.capacity,
         "price": question.price,
         "mttf_seconds": mttf,
         "common_cause_percent": common_percent,
+        "zone_mttf_seconds": zone_mttf,
+        "machine_mttf_seconds": machine_mttf,
         "hangs_percent": hangs_percent,
         "sick_percent": sick_percent,
         "noticed_seconds": noticed,
@@ -75,23 +82,33 @@ fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
     let expected = &one.expected;
     let failed = expected.causes.total();
     let down = one.simulate(question);
+    let routes = one.by_route(question).into_iter().map(|(name, _, failed)| (name, failed));
     json!({
         "tasks": one.candidate.tasks,
         "minimum_healthy_percent": one.candidate.minimum_healthy_percent,
         "maximum_percent": one.candidate.maximum_percent,
         "changes": one.candidate.changes,
         "price": one.price,
+        "tasks_by_zone": by_name(question, Place::Zone, one),
+        "tasks_by_machine": by_name(question, Place::Machine, one),
         "meets_target": one.meets(question),
         "failed_share": failed,
         "failed_share_range": expected.range(),
         "failed_seconds_a_month": failed * MONTH,
         "causes": expected.causes,
+        "failed_share_by_route": routes.collect::<Value>(),
         "simulated_failed_share": down.map(|down| expected.simulated(down)),
         "detection_seconds": expected.timing.detection,
         "replacement_seconds": expected.timing.replacement,
         "window_seconds": expected.window,
         "second_failure_in_window": expected.second_failure,
     })
+}
+
+/// How many tasks are where; empty if the file does not say.
+fn by_name(question: &Question<'_>, place: Place, one: &Assessed) -> Value {
+    let there = tenants(question.service, place, one.candidate.tasks).into_iter();
+    there.map(|there| (there.name, there.tasks.count())).collect()
 }
 
 /// At life size, from the shortest to the longest.

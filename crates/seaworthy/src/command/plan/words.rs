@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
-use seaworthy_sim::availability::{Interval, MONTH};
+use seaworthy_core::call::Route;
+use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
 use super::amounts::{change, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
+use super::places::places;
+use super::routes::by_route;
 use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
@@ -21,7 +24,7 @@ const ROUNDED: f64 = 0.01;
 /// All of it.
 pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     let mut text = head(question, answer);
-    for told in warnings(question) {
+    for told in warnings(question, answer) {
         let _ = writeln!(text, "WARNING: {told}");
     }
     if !answer.pareto.is_empty() {
@@ -30,9 +33,11 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
         text += &pareto(question, answer);
     }
     text += &verdict(question, answer);
-    text += &causes(answer);
+    text += &causes(question, answer);
+    text += &by_route(question, answer);
     text += &steps(question, answer);
     text += &buys(answer);
+    text += &places(question, answer);
     text += &refused(answer);
     text += &beside(question, answer);
     text += "\nTAKEN FOR GRANTED\n";
@@ -45,6 +50,7 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
 fn head(question: &Question<'_>, answer: &Answer) -> String {
     let tolerated = question.tolerated() * MONTH;
     let route = match question.route.name.as_str() {
+        _ if !question.along.is_empty() => format!(", by {}", shares(question)),
         DEFAULT => String::new(),
         name => format!(", route {name}"),
     };
@@ -58,7 +64,7 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// What an answer should not be believed without.
-pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
+pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> {
     let Some(load) = question.load else { return Vec::new() };
     let unknown = question.demand().is_none().then(|| {
         format!(
@@ -74,13 +80,25 @@ pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
              --share"
         )
     });
-    unknown.into_iter().chain(all).collect()
+    let stays = answer.now.as_ref().is_ok_and(|now| now.may_stay_down(question)).then(|| {
+        "with one task too few those that are up are late, and health.passive takes them out for it although all \
+         are needed: that may go on when all are there again, and is not reckoned; a bulkhead that turns away in time or one \
+         more task is the cure"
+            .to_owned()
+    });
+    unknown.into_iter().chain(all).chain(stays).collect()
 }
 
-/// Other routes of the service.
+/// Routes of the service that are not asked for.
 pub(super) fn others<'a>(question: &Question<'a>) -> Vec<&'a str> {
     let names = question.service.call.routes.iter().map(|route| &route.name[..]);
-    names.filter(|name| *name != question.route.name).collect()
+    names.filter(|name| question.shares().all(|(route, _)| route.name != *name)).collect()
+}
+
+/// `search 20 %, default 80 %`
+pub(super) fn shares(question: &Question<'_>) -> String {
+    let one = |(route, percent): (&Route, f64)| format!("{} {percent} %", route.name);
+    question.shares().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn pareto(question: &Question<'_>, answer: &Answer) -> String {
@@ -128,7 +146,8 @@ fn differs(failed: f64, known: &Interval) -> bool {
 /// What to know of the table above, of which some pairs of reckonings are `beyond` an interval.
 fn notes(question: &Question<'_>, beyond: &[String]) -> String {
     let (name, route) = (&question.service.name, &question.route.name);
-    let of_route = match (route.as_str(), others(question).is_empty()) {
+    let alone = question.service.call.routes.len() == 1;
+    let of_route = match (route.as_str(), alone) {
         (DEFAULT, true) => String::new(),
         (DEFAULT, false) => {
             " (those of `call`, `breaker` and `bulkhead` are also for routes that leave them out)"
@@ -155,14 +174,21 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
 }
 
 /// What is left of each cause.
-fn causes(answer: &Answer) -> String {
+fn causes(question: &Question<'_>, answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
     let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
     let chosen = chosen.filter(|chosen| chosen.candidate != now.candidate);
     let mut table = Table::new(&["CAUSE", "THE FILE", "A MONTH", "CHOSEN", "A MONTH"]);
     let empty = || [cell(FAINT, "-"), cell(FAINT, "-")];
     let pair = |failed: f64| [cell(PLAIN, share(failed)), cell(PLAIN, seconds(failed * MONTH))];
+    let failing = question.world.places();
     let mut row = |name: &str, own: f64, other: Option<f64>| {
+        // A nought would say that they do no harm.
+        let of_place =
+            |(place, word)| name == word && failing.iter().all(|(other, _)| *other != place);
+        if [(Place::Zone, "zone"), (Place::Machine, "machine")].into_iter().any(of_place) {
+            return;
+        }
         let [a, b] = pair(own);
         let [c, d] = other.map_or_else(empty, pair);
         table.row([cell(PLAIN, name), a, b, c, d]);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use seaworthy_core::random::{Stream, unit};
 
-use crate::availability::{Deployments, Model, Repair};
+use crate::availability::{Cause, Deployments, Members, Model, Repair};
 
 /// A biased cycle makes a failure happen with this chance, before the next thing that is sure to
 /// happen. A half, so that neither what is forced nor what is not gets a large weight.
@@ -15,14 +15,18 @@ pub(super) struct Simulation<'a> {
     model: &'a Model,
     seed: u64,
     draws: u64,
-    /// When the repairs under way end, counted from the first failure; the next one last.
-    repairs: Vec<f64>,
+    /// When the repairs under way end, counted from the first failure, and of which tasks; the next one last.
+    repairs: Vec<(f64, u32)>,
     now: f64,
     /// The repairs that wait for a crew.
-    waiting: VecDeque<Repair>,
-    /// Tasks that are up, and that may be: fewer in a deployment.
-    up: u32,
-    count: u32,
+    waiting: VecDeque<(Repair, u32)>,
+    /// Tasks that are up, and those that a deployment has taken away.
+    up: Members,
+    away: Members,
+    /// Whether it is all one which of them fails.
+    alike: bool,
+    /// How often each kind of failure happens now, per second.
+    rates: Vec<f64>,
     /// When the deployment ends, if one goes on.
     deployed: f64,
     /// When this outage began.
@@ -46,7 +50,7 @@ pub(super) struct Cycle {
 #[derive(Clone, Copy)]
 enum Chance {
     Alone,
-    Common,
+    Together(Cause),
     Deployment,
 }
 
@@ -54,7 +58,7 @@ enum Chance {
 
 impl<'a> Simulation<'a> {
     pub(super) fn new(model: &'a Model, seed: u64) -> Self {
-        let (tasks, repairs) = (model.tasks, Vec::with_capacity(model.tasks as usize));
+        let (up, repairs) = (Members::first(model.tasks), Vec::with_capacity(model.tasks as usize));
         let deployed = f64::INFINITY;
         Self {
             model,
@@ -63,8 +67,10 @@ impl<'a> Simulation<'a> {
             repairs,
             now: 0.0,
             waiting: VecDeque::new(),
-            up: tasks,
-            count: tasks,
+            up,
+            away: Members::default(),
+            alike: model.causes.iter().all(|cause| cause.tasks == up),
+            rates: Vec::with_capacity(model.causes.len() + 2),
             deployed,
             began: 0.0,
         }
@@ -73,11 +79,11 @@ impl<'a> Simulation<'a> {
     /// Ends as it began: with all tasks up.
     pub(super) fn cycle(&mut self, biased: bool) -> Cycle {
         self.now = 0.0;
-        let rates = self.rates();
-        let mut cycle = Cycle { length: 1.0 / sum(rates), down: 0.0, outages: 0.0, weight: 1.0 };
-        let first = self.choose(rates, biased, &mut cycle.weight);
+        let total = self.total_rate();
+        let mut cycle = Cycle { length: 1.0 / total, down: 0.0, outages: 0.0, weight: 1.0 };
+        let first = self.choose(total, biased, &mut cycle.weight);
         self.happen(first, &mut cycle);
-        while self.up < self.model.tasks {
+        while self.up.count() < self.model.tasks {
             // Once there was an outage, nothing rare is left to be made up.
             let biased = biased && cycle.outages == 0.0;
             self.step(biased, &mut cycle);
@@ -89,9 +95,8 @@ impl<'a> Simulation<'a> {
     /// Either something happens by chance before the next repair, or the end of the deployment, or
     /// not.
     fn step(&mut self, biased: bool, cycle: &mut Cycle) {
-        let sure = self.repairs.last().map_or(self.deployed, |end| end.min(self.deployed));
-        let rates = self.rates();
-        let total = sum(rates);
+        let sure = self.repairs.last().map_or(self.deployed, |(end, _)| end.min(self.deployed));
+        let total = self.total_rate();
         let chance = -libm::expm1(-total * (sure - self.now));
         let drawn = self.draw();
         let at = if biased && chance > 0.0 {
@@ -108,7 +113,7 @@ impl<'a> Simulation<'a> {
         };
         if let Some(at) = at {
             self.pass(at.min(sure), cycle);
-            let what = self.choose(rates, biased, &mut cycle.weight);
+            let what = self.choose(total, biased, &mut cycle.weight);
             self.happen(what, cycle);
         } else {
             self.pass(sure, cycle);
@@ -116,33 +121,35 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// How often each kind happens, per second.
-    fn rates(&self) -> [f64; 3] {
-        let Model { failure_rate, common_rate, deployments, .. } = self.model;
-        let common = if self.up > 0 { *common_rate } else { 0.0 };
-        let quiet = self.up == self.model.tasks;
+    /// Reckons how often each kind happens now, and all of them.
+    fn total_rate(&mut self) -> f64 {
+        let Model { failure_rate, causes, deployments, .. } = self.model;
+        let up = self.up;
+        let quiet = up.count() == self.model.tasks;
         let begin = deployments.filter(|deployments| quiet && deployments.away > 0);
-        let deployments = begin.map_or(0.0, |deployments| deployments.rate);
-        [f64::from(self.up) * failure_rate, common, deployments]
+        self.rates.clear();
+        self.rates.push(f64::from(up.count()) * failure_rate);
+        let rate = |cause: &Cause| if up.among(cause.tasks).count() > 0 { cause.rate } else { 0.0 };
+        self.rates.extend(causes.iter().map(rate));
+        self.rates.push(begin.map_or(0.0, |deployments| deployments.rate));
+        self.rates.iter().sum()
     }
 
     /// Which kind it is: by their rates, or each as likely if `biased`.
-    fn choose(&mut self, rates: [f64; 3], biased: bool, weight: &mut f64) -> Chance {
-        let kinds = [Chance::Alone, Chance::Common, Chance::Deployment];
+    fn choose(&mut self, total: f64, biased: bool, weight: &mut f64) -> Chance {
         // A sum of shares may round to less than one: then it is the last that can be.
-        let mut chosen = rates.iter().rposition(|rate| *rate > 0.0).unwrap_or(0);
-        let possible = rates.iter().filter(|rate| **rate > 0.0).count();
+        let mut chosen = self.rates.iter().rposition(|rate| *rate > 0.0).unwrap_or(0);
+        let possible = self.rates.iter().filter(|rate| **rate > 0.0).count();
         if possible == 1 {
-            return kinds[chosen];
+            return self.chance(chosen);
         }
-        let total = sum(rates);
         let share = |rate: f64| match rate {
             0.0 => 0.0,
             _ if biased => 1.0 / possible as f64,
             _ => rate / total,
         };
         let mut left = self.draw();
-        for (kind, rate) in rates.iter().enumerate() {
+        for (kind, rate) in self.rates.iter().enumerate() {
             if left <= share(*rate) {
                 chosen = kind;
                 break;
@@ -150,19 +157,34 @@ impl<'a> Simulation<'a> {
             left -= share(*rate);
         }
         if biased {
-            *weight *= rates[chosen] / total / share(rates[chosen]);
+            *weight *= self.rates[chosen] / total / share(self.rates[chosen]);
         }
-        kinds[chosen]
+        self.chance(chosen)
+    }
+
+    /// Whose rate has that place.
+    fn chance(&self, place: usize) -> Chance {
+        match place.checked_sub(1) {
+            None => Chance::Alone,
+            Some(n) => self
+                .model
+                .causes
+                .get(n)
+                .map_or(Chance::Deployment, |cause| Chance::Together(*cause)),
+        }
     }
 
     fn happen(&mut self, what: Chance, cycle: &mut Cycle) {
         let was_up = self.is_enough();
         match what {
-            Chance::Alone => self.fail(self.model.repair),
-            Chance::Common => {
-                let [(share, one), (_, other)] = self.model.repair.kinds();
+            Chance::Alone => {
+                let task = self.any();
+                self.fail(task, self.model.repair);
+            }
+            Chance::Together(cause) => {
+                let [(share, one), (_, other)] = cause.repair.kinds();
                 let kind = if self.draw() <= share { one } else { other };
-                (0..self.up).for_each(|_| self.fail(kind));
+                self.up.among(cause.tasks).numbers().for_each(|task| self.fail(task, kind));
             }
             Chance::Deployment => self.deploy(),
         }
@@ -172,46 +194,53 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn fail(&mut self, repair: Repair) {
-        self.up -= 1;
+    /// One of those that are up, each as likely.
+    fn any(&mut self) -> u32 {
+        let nth = if self.alike { 0.0 } else { (1.0 - self.draw()) * f64::from(self.up.count()) };
+        self.up.numbers().nth(nth as usize).expect("one is up, or none would fail")
+    }
+
+    fn fail(&mut self, task: u32, repair: Repair) {
+        self.up = self.up.without(task.into());
         if self.repairs.len() < self.model.crews as usize {
-            self.repair(repair);
+            self.repair(task, repair);
         } else {
-            self.waiting.push_back(repair);
+            self.waiting.push_back((repair, task));
         }
     }
 
+    /// The first stay: tasks are numbered as they are spread, so that those are as even as all.
     fn deploy(&mut self) {
         let Some(Deployments { seconds, .. }) = self.model.deployments else { return };
         self.deployed = self.now + seconds;
-        self.count = self.model.left();
-        self.up = self.count;
+        let left = Members::first(self.model.left());
+        (self.away, self.up) = (self.up.without(left), left);
     }
 
-    fn repair(&mut self, repair: Repair) {
+    fn repair(&mut self, task: u32, repair: Repair) {
         let end = self.now + repair.draw(self.draw());
-        let place = self.repairs.partition_point(|other| *other > end);
-        self.repairs.insert(place, end);
+        let place = self.repairs.partition_point(|(other, _)| *other > end);
+        self.repairs.insert(place, (end, task));
     }
 
     /// What was sure to happen now does.
     fn end(&mut self) {
         if self.now >= self.deployed {
-            self.up += self.model.tasks - self.count;
-            (self.count, self.deployed) = (self.model.tasks, f64::INFINITY);
+            self.up = self.up.with(self.away);
+            (self.away, self.deployed) = (Members::default(), f64::INFINITY);
             return;
         }
-        self.repairs.pop();
-        self.up += 1;
-        if let Some(repair) = self.waiting.pop_front() {
-            self.repair(repair);
+        self.up =
+            self.up.with(self.repairs.pop().map_or(Members::default(), |(_, task)| task.into()));
+        if let Some((repair, task)) = self.waiting.pop_front() {
+            self.repair(task, repair);
         }
     }
 
     /// Time passes without an event.
     fn pass(&mut self, until: f64, cycle: &mut Cycle) {
         if !self.is_enough() {
-            for (share, age) in self.model.loss.parts(self.up, self.model.tasks) {
+            for (share, age) in self.model.loss.parts(self.up.count(), self.model.tasks) {
                 cycle.down += share * (until - self.now.max(self.began + age)).max(0.0);
             }
         }
@@ -219,7 +248,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn is_enough(&self) -> bool {
-        self.up >= self.model.needed
+        self.up.count() >= self.model.needed
     }
 
     /// A number in `(0, 1]`: its logarithm is finite.
@@ -227,9 +256,4 @@ impl<'a> Simulation<'a> {
         self.draws += 1;
         1.0 - unit(self.seed, Stream::Availability, self.draws)
     }
-}
-
-/// In a fixed order.
-fn sum([alone, common, deployment]: [f64; 3]) -> f64 {
-    alone + common + deployment
 }

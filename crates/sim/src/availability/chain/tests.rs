@@ -1,7 +1,7 @@
 //! The simulation against the closed form. Every draw is by seed, so what holds once holds always.
 
 use super::*;
-use crate::availability::{DAY, Deployments, Group, Loss, Lost, Repair};
+use crate::availability::{Cause, DAY, Deployments, Group, Loss, Lost, Place, Repair};
 
 const REPAIR: f64 = 120.0;
 
@@ -13,7 +13,16 @@ fn group(days: f64, tasks: u32, needed: u32, crews: u32) -> Group {
 fn model(group: Group, repair: Repair) -> Model {
     let Group { tasks, needed, failure_rate, crews, .. } = group;
     let (deployments, loss) = (None, Loss::ALL);
-    Model { tasks, needed, failure_rate, common_rate: 0.0, repair, crews, deployments, loss }
+    Model { tasks, needed, failure_rate, causes: Vec::new(), repair, crews, deployments, loss }
+}
+
+/// What takes these of its tasks.
+fn takes(model: &Model, place: Place, rate: f64, tasks: impl Iterator<Item = u32>) -> Cause {
+    Cause { place, rate, repair: model.repair, tasks: tasks.collect() }
+}
+
+fn of_all(model: &Model, rate: f64) -> Cause {
+    takes(model, Place::Everywhere, rate, 0..model.tasks)
 }
 
 const EXPONENTIAL: Repair = Repair::Exponential { mean: REPAIR };
@@ -33,8 +42,8 @@ fn assert_covers(model: &Model, method: Method, cycles: u64, truth: f64, rate: f
 
 /// What it loses in closed form.
 fn all(model: &Model) -> f64 {
-    let Lost { alone, together, deployments } = model.lost();
-    alone + together + deployments
+    let Lost { alone, together, zones, machines, deployments } = model.lost();
+    alone + together + zones + machines + deployments
 }
 
 fn assert_covers_group(group: Group, method: Method, cycles: u64) {
@@ -75,9 +84,30 @@ fn repairs_may_take_any_time() {
 #[test]
 fn common_causes_are_covered_by_the_closed_form() {
     let alone = model(group(30.0, 3, 1, 3), EXPONENTIAL);
-    let common = Model { common_rate: alone.failure_rate / 100.0, ..alone };
-    let rate = group(30.0, 3, 1, 3).outage_rate() + common.common_rate;
+    let common_rate = alone.failure_rate / 100.0;
+    let common = Model { causes: vec![of_all(&alone, common_rate)], ..alone };
+    let rate = group(30.0, 3, 1, 3).outage_rate() + common_rate;
     assert_covers(&common, Method::Biased, 5_000, all(&common), rate);
+}
+
+/// Tasks are spread over two zones, one of which has two machines: what is left answers what it can.
+#[test]
+fn what_a_place_takes_is_covered_by_the_closed_form() {
+    let spans = Repair::Mixed { share: 0.3, first: (60.0, 120.0), second: (170.0, 210.0) };
+    for (tasks, needed, demand) in [(3, 2, 2.0), (4, 3, 2.5), (5, 4, 3.5)] {
+        let alone = model(group(30.0, tasks, needed, tasks), spans);
+        let rate = alone.failure_rate / 10.0;
+        let zone = |first| takes(&alone, Place::Zone, rate, (first..tasks).step_by(2));
+        let machine = |first| takes(&alone, Place::Machine, rate, (first..tasks).step_by(4));
+        let causes = vec![zone(0), zone(1), machine(0), machine(2)];
+        let few = causes.iter().filter(|cause| tasks - cause.tasks.count() < needed).count();
+        let outages = group(30.0, tasks, needed, tasks).outage_rate() + few as f64 * rate;
+        let backlog = Loss::Backlog { demand, patience: 2.0, most: f64::INFINITY };
+        for loss in [Loss::ALL, Loss::Excess { demand }, backlog] {
+            let placed = Model { loss, causes: causes.clone(), ..alone.clone() };
+            assert_covers(&placed, Method::Biased, 5_000, all(&placed), outages);
+        }
+    }
 }
 
 /// Ten deployments a day, of which each leaves just enough.
@@ -103,20 +133,24 @@ fn what_waits_and_what_is_not_too_much_does_not_fail() {
     let spans = Repair::Mixed { share: 0.3, first: (60.0, 120.0), second: (170.0, 210.0) };
     for repair in [EXPONENTIAL, Repair::Constant { seconds: REPAIR }, spans] {
         let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
-        let common = Model { common_rate: waits.failure_rate, ..waits };
+        let causes = vec![of_all(&waits, waits.failure_rate)];
+        let common = Model { causes, ..waits.clone() };
         let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..model(six, repair) };
         // All of it, and what is bounded.
         for most in [f64::INFINITY, 40.0] {
             let loss = Loss::Backlog { demand: 3.5, patience: 2.0, most };
-            let backlog = Model { loss, ..excess };
+            let backlog = Model { loss, ..excess.clone() };
             assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
         }
         for (model, rate) in [
             (waits, two.outage_rate()),
-            (common, two.outage_rate() + common.common_rate),
+            (common, two.outage_rate() + 1.0 / (30.0 * DAY)),
             (excess, six.outage_rate()),
         ] {
-            assert!(all(&model) < 0.7 * all(&Model { loss: Loss::ALL, ..model }), "{model:?}");
+            assert!(
+                all(&model) < 0.7 * all(&Model { loss: Loss::ALL, ..model.clone() }),
+                "{model:?}"
+            );
             assert_covers(&model, Method::Biased, 5_000, all(&model), rate);
         }
     }

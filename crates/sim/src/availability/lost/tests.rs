@@ -1,13 +1,13 @@
 //! Held against arithmetic by hand.
 
 use super::*;
-use crate::availability::{DAY, Group, Loss, Repair};
+use crate::availability::{DAY, Group, Loss, Members, Repair};
 
 const PLAIN: Model = Model {
     tasks: 6,
     needed: 4,
     failure_rate: 1.0 / (30.0 * DAY),
-    common_rate: 0.0,
+    causes: Vec::new(),
     repair: Repair::Constant { seconds: 120.0 },
     crews: 6,
     deployments: None,
@@ -53,8 +53,10 @@ fn what_waits_is_the_end_of_an_outage_and_not_its_beginning() {
 fn a_common_cause_is_a_floor_that_no_task_lifts() {
     let together = |tasks, needed, repair, waiting| {
         let loss = Loss::All { waiting };
-        let common_rate = PLAIN.failure_rate / 100.0;
-        Model { tasks, needed, common_rate, repair, loss, ..PLAIN }.lost().together / common_rate
+        let rate = PLAIN.failure_rate / 100.0;
+        let tasks_taken = Members::first(tasks);
+        let causes = vec![Cause { place: Place::Everywhere, rate, repair, tasks: tasks_taken }];
+        Model { tasks, needed, causes, repair, loss, ..PLAIN }.lost().together / rate
     };
     let constant = Repair::Constant { seconds: 120.0 };
     for tasks in [1, 2, 5] {

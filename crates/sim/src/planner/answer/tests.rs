@@ -1,51 +1,32 @@
 //! The planner asked, and held against arithmetic by hand.
 
-use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::fleet::Fleet;
 
 use super::*;
 use crate::availability::{DAY, MONTH};
-use crate::planner::{Evidence, World};
+use crate::planner::{Evidence, World, example};
 
 /// The report's: two tasks, provisioned within 60 to 90 s, checked every 5 s.
 const FILE: &str = r#"
-command = ["store"]
 provisioning = "60s..90s"
 health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_threshold = 2, passive.enabled = false }
 call = { tries = 1, retry_status = "none", hedge.enabled = false, queue.enabled = false }
 "#;
 
 fn fleet(more: &str) -> Fleet {
-    let raw: RawFleet = toml::from_str(&format!("[service.store]\n{more}{FILE}")).unwrap();
-    Fleet::try_from(raw).unwrap()
+    example::fleet(&format!("{more}{FILE}"))
 }
 
 fn question(fleet: &Fleet) -> Question<'_> {
+    let question = example::question(fleet);
     let world = World {
-        mttf: 30.0 * DAY,
         common_percent: 1.0,
         hangs_percent: 10.0,
-        sick_percent: 0.0,
-        noticed: 900.0,
-        writes_percent: 10.0,
-        latency: 0.1,
-        patience: 2.0,
         start: (1.0, 1.0),
         deployments: 20.0,
+        ..question.world
     };
-    let (target, price) = (99.95, 15.0);
-    let service = &fleet.services[0];
-    Question {
-        service,
-        route: &service.call.routes[0],
-        target,
-        load: None,
-        route_percent: 100.0,
-        capacity: None,
-        price,
-        world,
-        evidence: None,
-        seed: 1,
-    }
+    Question { target: 99.95, world, ..question }
 }
 
 fn close(found: f64, expected: f64, error: f64) {
@@ -94,8 +75,8 @@ fn the_simulation_agrees() {
         ("desired_count = 1\n", "call.timeout = \"70s\"\n"),
         ("desired_count = 3\n", "call.timeout = \"80s\"\n"),
     ] {
-        let raw = format!("[service.store]\n{file}{}{calls}", FILE.split("call").next().unwrap());
-        let fleet = Fleet::try_from(toml::from_str::<RawFleet>(&raw).unwrap()).unwrap();
+        let raw = format!("{file}{}{calls}", FILE.split("call").next().unwrap());
+        let fleet = example::fleet(&raw);
         let world = World { patience: 100.0, common_percent: 20.0, ..question(&fleet).world };
         let question = Question { world, ..question(&fleet) };
         let now = ask(&question).unwrap().now.unwrap();

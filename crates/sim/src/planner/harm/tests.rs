@@ -1,59 +1,14 @@
 //! What requests do while a task is bad, or too few are up, held against arithmetic by hand.
 
-use seaworthy_core::fleet::{Fleet, RawFleet};
+use seaworthy_core::call::Route;
+use seaworthy_core::fleet::Fleet;
 
-use crate::availability::DAY;
-use crate::planner::{Causes, Evidence, Question, World, ask};
-
-const MTTF: f64 = 30.0 * DAY;
+use crate::planner::example::{self, CHECKS, MTTF, PLAIN, causes, close, question};
+use crate::planner::{Candidate, Evidence, Question, World, ask};
 
 fn fleet(settings: &str) -> Fleet {
-    let usual = "command = [\"store\"]\nprovisioning = \"60s..60s\"\n";
-    let raw: RawFleet = toml::from_str(&format!("[service.store]\n{usual}{settings}")).unwrap();
-    Fleet::try_from(raw).unwrap()
+    example::fleet(&format!("provisioning = \"60s..60s\"\n{settings}"))
 }
-
-/// Tasks that fail by themselves, and start in no time.
-fn question(fleet: &Fleet) -> Question<'_> {
-    let world = World {
-        mttf: MTTF,
-        common_percent: 0.0,
-        hangs_percent: 0.0,
-        sick_percent: 0.0,
-        noticed: 900.0,
-        writes_percent: 10.0,
-        latency: 0.1,
-        patience: 2.0,
-        start: (0.0, 0.0),
-        deployments: 0.0,
-    };
-    let (target, price) = (99.0, 15.0);
-    let service = &fleet.services[0];
-    Question {
-        service,
-        route: &service.call.routes[0],
-        target,
-        load: None,
-        route_percent: 100.0,
-        capacity: None,
-        price,
-        world,
-        evidence: None,
-        seed: 1,
-    }
-}
-
-fn causes(question: &Question<'_>) -> Causes {
-    ask(question).unwrap().now.unwrap().expected.causes
-}
-
-fn close(found: f64, expected: f64) {
-    assert!((found / expected - 1.0).abs() < 1e-3, "{found:e}, not {expected:e}");
-}
-
-const CHECKS: &str = "health = { interval = \"5s\", fast_interval = \"5s\", timeout = \"2s\", \
-                      unhealthy_threshold = 2, passive.enabled = false }\n";
-const PLAIN: &str = "call = { tries = 1, hedge.enabled = false, queue.enabled = false }\n";
 
 #[test]
 fn what_comes_shortly_before_a_task_waits_for_it() {
@@ -90,6 +45,12 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     close(replicas(&format!("{PLAIN}bulkhead = {{ size = 300 }}\n")), late);
     close(replicas(&format!("{PLAIN}bulkhead = {{ size = 2000 }}\n")), late + after(2000.0));
     close(replicas(&format!("{PLAIN}most_in_flight = 1000\n")), late + after(1000.0));
+    // A breaker lets in what is under way for 2 s, and what comes until half of its window has failed: 2 s
+    // later, and 3.5 s, of which every 0.65 s is looked at.
+    let timeout =
+        "call = { timeout = \"2s\", tries = 1, hedge.enabled = false, queue.enabled = false }\n";
+    close(replicas(timeout), late + after(80.0 * 62.5));
+    close(replicas(&format!("{timeout}breaker = {{}}\n")), late + after(240.0 + 80.0 * 5.9));
     let most = "most_in_flight = 30\n";
     close(replicas(&format!("{PLAIN}{most}")), 0.4 * 62.5);
     // What waits in a long queue is late as well, and leaves it.
@@ -219,4 +180,58 @@ fn what_was_measured_takes_the_place_of_arithmetic() {
     // Other checks find it as much sooner as arithmetic has it.
     let quick = answer.buys.iter().find(|one| one.candidate.changes[0].starts_with("health = "));
     close(quick.unwrap().expected.causes.detection * MTTF, 8.0 * 2.0 / 9.5);
+}
+
+/// A quarter of the requests wait a second less for a task that comes back.
+#[test]
+fn each_route_fails_by_its_own_settings_and_share() {
+    let fleet = fleet(&format!(
+        "desired_count = 1\n{CHECKS}[[service.store.route]]\nname = \"search\"\npath = \"/search\"\ncall.timeout = \"1s\"\n\
+         [[service.store.route]]\nname = \"cart\"\npath = \"/cart\"\n"
+    ));
+    let [search, cart, default] = [0, 1, 2].map(|n| &fleet.services[0].call.routes[n]);
+    let along = vec![(search, 25.0), (cart, 25.0)];
+    let question = Question {
+        route: default,
+        route_percent: 50.0,
+        along,
+        load: Some(1.0),
+        ..question(&fleet)
+    };
+    let answer = ask(&question).unwrap();
+    let now = answer.now.unwrap();
+    let [early, late] = [61.6 / MTTF, 60.6 / MTTF];
+    close(now.expected.causes.replicas, 0.25 * early + 0.75 * late);
+    assert!(now.simulate(&question).unwrap().covers(now.expected.causes.down()));
+    let by_route = now.by_route(&question);
+    let told: Vec<_> = by_route.iter().map(|(name, percent, _)| (&name[..], *percent)).collect();
+    assert_eq!(told, [("default", 50.0), ("search", 25.0), ("cart", 25.0)]);
+    assert!(by_route[1].2 > by_route[0].2, "{by_route:?}");
+    close(by_route[2].2, by_route[0].2);
+    // What is turned off for all is so for those that do not say otherwise.
+    let none =
+        answer.buys.iter().find(|one| one.candidate.changes == ["call.queue.enabled = false"]);
+    close(none.unwrap().expected.causes.replicas, 62.5 / MTTF);
+    let quick = Candidate { route: Route { tries: 1, ..default.clone() }, ..now.candidate };
+    let tries = |route| quick.by_route(default, route).route.tries;
+    assert_eq!([search, cart, default].map(tries), [1, 1, 1]);
+    assert_eq!(quick.by_route(default, search).route.guard.timeout, search.guard.timeout);
+}
+
+/// What is late by an overload is taken for bad.
+#[test]
+fn where_all_are_needed_passive_health_may_keep_an_overload_up() {
+    let stays = |tasks: u32, more: &str| {
+        let fleet = fleet(&format!("desired_count = {tasks}\n{more}"));
+        let (load, capacity) = (Some(200.0), Some(120.0));
+        let question = Question { load, capacity, ..question(&fleet) };
+        ask(&question).unwrap().now.unwrap().may_stay_down(&question)
+    };
+    assert!(stays(2, ""));
+    assert!(!stays(3, ""));
+    assert!(stays(2, "breaker = {}\n"));
+    let breaker = "call.timeout = \"2s\"\nbreaker = {}\n";
+    for cure in ["bulkhead.size = 50\n", breaker, "health.passive.enabled = false\n"] {
+        assert!(!stays(2, cure), "{cure}");
+    }
 }
