@@ -254,13 +254,7 @@ impl Compared {
         let left_out = 2 * beyond(predicted.all.len());
         let is_exception = never <= left_out;
         let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
-        // Finer than that no gap is known.
-        let known_to = match place.figure {
-            Figure::Gap => job.drill.load.spacing().as_secs_f64(),
-            _ => 0.0,
-        };
-        let predicted = interval(values, at_each_end)
-            .map(|[low, high]| [(low - known_to).max(0.0), high + known_to]);
+        let predicted = interval(values, at_each_end);
         let is_inside =
             |value: &&f64| predicted.is_some_and(|[low, high]| (low..=high).contains(*value));
         let as_predicted = if is_exception { 0 } else { without };
