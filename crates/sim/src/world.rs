@@ -111,8 +111,10 @@ struct Service {
     /// From which its tasks draw.
     seed: u64,
     starts: Dice,
-    /// Where the power is off for its machines.
+    /// Where the power is off for its machines,
     off: Vec<Site>,
+    /// and where it was when the agent last heard of it.
+    dark: Vec<Site>,
     work: Dice,
     /// When the gateway wants to be told the time, and the agent.
     data_due: Due,
@@ -219,6 +221,7 @@ impl World {
                 seed,
                 starts: Dice::new(seed, Stream::Start),
                 off: Vec::new(),
+                dark: Vec::new(),
                 work: Dice::new(seed, Stream::Service),
                 data_due: Due::default(),
                 control_due: Due::default(),

@@ -23,7 +23,7 @@ impl World {
         self.control(place, Some(event));
     }
 
-    /// Where the power is off for the machines of the service at `place`, as the agent was told.
+    /// The power goes off, or on again, for the machines of the service at `place` there.
     pub fn power(&mut self, place: usize, site: &Site, on: bool) {
         let off = &mut self.services[place].off;
         match off.iter().position(|other| on && other == site) {
@@ -35,15 +35,13 @@ impl World {
     }
 
     fn tell_power(&mut self, place: usize) {
-        if !self.has(Planted::PowerIsUnknown) {
-            let off = self.services[place].off.clone();
-            self.tell(place, reconciler::Event::PowerOff(off));
-        }
+        let off = self.services[place].off.clone();
+        self.tell(place, reconciler::Event::PowerOff(off));
     }
 
-    /// Whether nothing can be there.
+    /// Whether nothing can be there, as far as the agent can have heard.
     pub(crate) fn is_dark(&self, place: usize, location: &Location) -> bool {
-        self.services[place].off.iter().any(|site| site.has(location))
+        self.services[place].dark.iter().any(|site| site.has(location))
     }
 
     /// A new revision of the service at `place`, whose tasks run another program, or the same one again.

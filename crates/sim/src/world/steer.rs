@@ -23,6 +23,7 @@ impl World {
         }
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
+            let event = self.heard(place, event);
             let actions = self.services[place].control.drive(self.now, event);
             let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
             let spawned = self.spawned(starts.count());
@@ -36,6 +37,17 @@ impl World {
         service.control_due =
             service.control_due.next(meant, self.physics.late, &mut self.lateness);
         self.news.push_back(News::Tasks(place));
+    }
+
+    /// What reaches the agent of it.
+    fn heard(
+        &mut self,
+        place: usize,
+        event: Option<reconciler::Event>,
+    ) -> Option<reconciler::Event> {
+        let Some(reconciler::Event::PowerOff(sites)) = &event else { return event };
+        self.services[place].dark.clone_from(sites);
+        event.filter(|_| !self.has(Planted::PowerIsUnknown))
     }
 
     /// The agent hears of it when it has written down what it decided last.
