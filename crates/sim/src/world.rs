@@ -24,8 +24,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId, Failure};
+use seaworthy_core::cluster::Numbers;
+use seaworthy_core::cluster::reconciler::{self, Signal};
 use seaworthy_core::cluster::spread::Site;
-use seaworthy_core::cluster::{Numbers, reconciler};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::{self, Fleet};
@@ -156,6 +157,8 @@ enum Local {
     Endpoints(Box<Endpoints>),
     /// What became of a process reaches the agent.
     Heard(Box<reconciler::Event>),
+    /// A process is told to go.
+    Signal(TaskId, Signal),
     /// A process listens from now on.
     Listens(TaskId),
     /// A process ends by itself.
@@ -348,6 +351,7 @@ impl World {
                 self.data(place, target_group::Input::Endpoints(*endpoints));
                 self.report(place);
             }
+            Local::Signal(task, signal) => self.signal(place, task, signal),
             Local::Listens(task) => {
                 let Some(process) = self.services[place].processes.get_mut(&task) else { return };
                 if process.state == State::Starting {

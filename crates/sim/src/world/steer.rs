@@ -92,6 +92,7 @@ impl World {
         took
     }
 
+    /// Carries it out after `busy`: nothing is done before it is on the disk.
     fn act(
         &mut self,
         place: usize,
@@ -112,14 +113,19 @@ impl World {
                 return heard.then(|| self.by_keeper(place, busy, launched)).flatten();
             }
             reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
-            reconciler::Action::Signal(task, signal) => self.signal(place, task, signal),
+            reconciler::Action::Signal(task, signal) if busy.is_zero() => {
+                self.signal(place, task, signal);
+            }
+            reconciler::Action::Signal(task, signal) => {
+                self.after(busy, place, Local::Signal(task, signal));
+            }
             reconciler::Action::Publish(endpoints) => {
                 self.services[place].control.published = endpoints.version;
                 let drains = endpoints.tasks.iter().filter(|one| one.wanted == Wanted::Draining);
                 if self.has(Planted::KilledAtOnce) {
                     drains.for_each(|one| self.signal(place, one.task, Signal::Kill));
                 }
-                self.pass_on(place, Local::Endpoints(Box::new(endpoints)));
+                self.pass_on(place, busy, Local::Endpoints(Box::new(endpoints)));
             }
             reconciler::Action::Record(record) => {
                 self.news.push_back(News::Controlled(place, record));
@@ -145,7 +151,7 @@ impl World {
         None
     }
 
-    fn signal(&mut self, place: usize, task: TaskId, signal: Signal) {
+    pub(super) fn signal(&mut self, place: usize, task: TaskId, signal: Signal) {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         if process.signal(signal) {
             let exit = match signal {

@@ -1,9 +1,9 @@
 //! The way of data: the gateway is told, and what it wants is done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use seaworthy_core::call::{self, FailureKind};
-
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Failing, ProbeId, Probed};
 use seaworthy_core::machine::Machine;
@@ -161,17 +161,17 @@ impl World {
         if self.has(Planted::InFlightIsHidden) {
             seen.tasks.iter_mut().for_each(|task| task.in_flight = 0);
         }
-        self.pass_on(place, Local::Sightings(Box::new(seen)));
+        self.pass_on(place, Duration::ZERO, Local::Sightings(Box::new(seen)));
     }
 
-    /// Over the link between agent and gateway.
-    pub(super) fn pass_on(&mut self, place: usize, message: Local) {
+    /// Over the link between agent and gateway, after this.
+    pub(super) fn pass_on(&mut self, place: usize, after: Duration, message: Local) {
         let Network { latency, loss } = self.physics.link;
         if self.partitioned || self.network.chance(loss) {
             return;
         }
         let late = self.lateness.duration(self.physics.late);
-        let due = self.now + self.network.duration(latency) + late;
+        let due = self.now + after + self.network.duration(latency) + late;
         let way = usize::from(matches!(message, Local::Endpoints(_)));
         let arrives = &mut self.services[place].arrivals[way];
         *arrives = due.max(*arrives);
