@@ -180,17 +180,18 @@ impl Faults {
         let at = now();
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
-                let meant = watch.course.meant(&tasks, service);
                 let Some(site) = fault.powers_off(service).cloned() else {
+                    let meant = watch.course.meant(&tasks, service);
                     let met = watch.end(how, meant).await?;
                     watch.course.inflict(at, fault, met);
                     return Ok(());
                 };
+                let met = watch.course.there(&site, service);
                 let Place { name, off, .. } = &mut self.services[service];
                 off.push(site.clone());
-                watch.power_off(name.clone(), off.clone(), &meant).await?;
+                watch.power_off(name.clone(), off.clone(), &met).await?;
                 let end = fault.end();
-                let number = watch.course.inflict(at, fault, meant);
+                let number = watch.course.inflict(at, fault, met);
                 let what = Disturbance::Power { service, site };
                 self.healing.push(Healing { at: end, number, what });
             }

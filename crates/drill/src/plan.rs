@@ -63,7 +63,7 @@ pub(crate) fn describe(job: &Job, width: usize) -> String {
         Mode::Live => format!("about {} in all; nothing is started now", about(plan.estimate)),
         Mode::Simulated => "in virtual time; nothing is ever started".to_owned(),
         Mode::Compared { calibrate, predict } => format!(
-            "about {} in all, with {calibrate} before them in which nothing happens, and {predict} simulated ones of each cell; nothing is started now",
+            "about {} in all, with {calibrate} among them in which nothing happens, and {predict} simulated ones of each cell; nothing is started now",
             about(plan.estimate)
         ),
     };
@@ -102,16 +102,22 @@ fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
         let name = if flow.name == ONLY_FLOW { String::new() } else { format!("{}: ", flow.name) };
         lines.push(at(flow.from, format!("{name}{} requests a second", flow.rate)));
     }
+    let mut turns = Vec::new();
     for fault in &schedule.faults {
-        lines.push(match fault.once {
-            Some(once) => format!("{INDENT}{:>7}  {} {once}", "then", fault.kind),
-            None => at(fault.at, fault.kind.to_string()),
-        });
+        turns.push((
+            fault.at,
+            match fault.once {
+                Some(once) => format!("{INDENT}{:>7}  {} {once}", "then", fault.kind),
+                None => at(fault.at, fault.kind.to_string()),
+            },
+        ));
         if fault.end() > fault.at && fault.end() < schedule.duration {
             let over = if let FaultKind::Spike(_) = fault.kind { "over" } else { "healed" };
-            lines.push(at(fault.end(), format!("{}: {over}", fault.kind)));
+            turns.push((fault.end(), at(fault.end(), format!("{}: {over}", fault.kind))));
         }
     }
+    turns.sort_by_key(|(at, _)| *at);
+    lines.extend(turns.into_iter().map(|(_, line)| line));
     lines.push(at(schedule.duration, "end of the load; everything is stopped".to_owned()));
     lines.push(format!("{INDENT}expected: {}", expected(job, cell)));
     lines

@@ -74,6 +74,9 @@ pub struct World {
     words: VecDeque<data::Word>,
     agent_is_down: bool,
     agent_is_busy_until: Instant,
+    /// What it has not heard yet, for the service at that place, and whether it is to be told the time for it.
+    inbox: VecDeque<(usize, reconciler::Event)>,
+    inbox_is_due: bool,
     /// How often the gateway was started again.
     gateways: u32,
     /// The agent and the gateway do not hear each other.
@@ -132,6 +135,8 @@ enum Event {
     Heartbeat,
     /// The agent looks at the load.
     Sample,
+    /// The agent has time for what came meanwhile.
+    Inbox,
     /// Of the service at this place.
     At(usize, Local),
 }
@@ -243,6 +248,8 @@ impl World {
             words: VecDeque::new(),
             agent_is_down: false,
             agent_is_busy_until: Instant::EPOCH,
+            inbox: VecDeque::new(),
+            inbox_is_due: false,
             gateways: 0,
             partitioned: false,
             planted: None,
@@ -312,6 +319,7 @@ impl World {
                 }
                 self.agenda.add(self.now + SAMPLE, Event::Sample);
             }
+            Event::Inbox => self.read_inbox(),
             Event::At(place, local) => self.happen_at(place, local),
         }
     }

@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Ending, Fault, FaultKind, Which};
+use crate::cluster::spread::Site;
 use crate::cluster::{Numbers, View};
 use crate::endpoints::TaskId;
 use crate::record::Record;
@@ -163,6 +164,16 @@ impl Course {
         self.among(tasks, &self.in_rotation_of(place))
     }
 
+    /// Whose processes, of the service at `place`, are there now, in rotation or not.
+    pub fn there(&self, site: &Site, place: usize) -> Vec<TaskId> {
+        let runs = |life: &Life| {
+            matches!(life.now(), Some(Stage::Starting | Stage::InRotation | Stage::Out))
+        };
+        let is_there = |life: &Life| life.location.as_ref().is_some_and(|at| site.has(at));
+        let those = self.lives_of(place).filter(|(_, life)| runs(life) && is_there(life));
+        those.map(|(task, _)| task).collect()
+    }
+
     fn among(&self, tasks: &Which, in_rotation: &[TaskId]) -> Vec<TaskId> {
         let located = |task: &TaskId| (*task, self.lives[task].location.as_ref());
         tasks.among(&in_rotation.iter().map(located).collect::<Vec<_>>())
@@ -276,7 +287,9 @@ impl Course {
                 return vec![format!("nobody could tell whether the {fault} had an effect")];
             }
         }
-        if tasks.is_empty() {
+        // That nothing can come there is an effect as well.
+        let is_off = matches!(fault.kind, FaultKind::End { how: Ending::PowerOff, .. });
+        if tasks.is_empty() && !is_off {
             return vec![format!("the {fault} met no task: {}", self.why_nobody(fault, *at))];
         }
         let patience = patience(fault, stop_timeout);

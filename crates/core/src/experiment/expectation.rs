@@ -186,7 +186,8 @@ fn uneven(drill: &Drill, cell: Cell, evidence: &Evidence) -> Option<String> {
     // Few answers cannot be divided more evenly than to one more or one less.
     let one = 1.0 / evidence.answers_before.max(1) as f64;
     let tolerated = (even * EVENNESS).max(one);
-    let off = |share: &f64| (share - even).abs() > tolerated;
+    // Beyond what binary fractions cannot say.
+    let off = |share: &f64| (share - even).abs() > tolerated + 1e-9;
     let promised = service.balancing.algorithm == Algorithm::RoundRobin
         && service.sticky_cookie.is_none()
         && !shares.is_empty();

@@ -86,11 +86,11 @@ impl Run<'_> {
     fn inflict(&mut self, now: Instant, fault: Fault) {
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
+                if let Some(site) = fault.powers_off(service).cloned() {
+                    return self.power_off(now, fault, service, site);
+                }
                 let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
-                if let Some(site) = fault.powers_off(service).cloned() {
-                    return self.power_off(now, fault, met, service, site);
-                }
                 self.course.inflict(now, fault, met.clone());
                 for task in met {
                     match how {
@@ -151,14 +151,9 @@ impl Run<'_> {
         }
     }
 
-    fn power_off(
-        &mut self,
-        now: Instant,
-        fault: Fault,
-        met: Vec<TaskId>,
-        service: usize,
-        site: Site,
-    ) {
+    fn power_off(&mut self, now: Instant, fault: Fault, service: usize, site: Site) {
+        let met = self.course.there(&site, service);
+        self.doomed.extend(&met);
         let over = self.over(&fault);
         let number = self.course.inflict(now, fault, met);
         self.world.power(service, &site, false);

@@ -157,9 +157,11 @@ impl Expected {
         }
     }
 
-    /// The failed share with all luck, and with none.
+    /// The failed share with all luck, and with none; that of mean times may be beyond both: where all repairs
+    /// are equally long, nobody comes back before the others, to be overloaded.
     pub fn range(&self) -> Span {
-        (self.quick.total(), self.slow.total())
+        let mean = self.causes.total();
+        (self.quick.total().min(mean), self.slow.total().max(mean))
     }
 
     /// The same failed share with the simulation in the place of the closed form, as far as it goes.

@@ -214,10 +214,7 @@ impl Watch {
         let left = left.filter(|view| told.of(view.task).is_some_and(is_known));
         let desired = world.desired_count(self.place);
         let (left, floor) = (left.count() as u32, self.cluster.floor_of(desired));
-        // Where the ceiling leaves no room for what takes its place, one that has not settled makes it.
-        let makes_room = matches!(cause, Cause::ByHand)
-            && views.len() as u32 >= self.cluster.ceiling_of(desired);
-        if left < floor && !makes_room {
+        if left < floor {
             let what = format!("{task} is retired ({cause}) and leaves {left} of {floor}");
             return Err((Rule::Floor, what));
         }

@@ -92,6 +92,7 @@ impl World {
     /// The agent ends, and its tasks go on; nobody hears what happens to them.
     pub fn crash_agent(&mut self) {
         self.agent_is_down = true;
+        self.inbox.clear();
         self.services.iter_mut().for_each(|service| service.control_due = Due::default());
     }
 

@@ -13,14 +13,49 @@ use super::task::Process;
 use super::{Due, Event, Local, News, Said, World};
 
 impl World {
-    /// Tells the agent, and does what it wants.
+    /// Tells the agent, and does what it wants: at once, or when it has written down what it decided last. What
+    /// comes first it hears first.
     pub(super) fn control(&mut self, place: usize, event: Option<reconciler::Event>) {
         if self.agent_is_down {
             return;
         }
-        if self.now < self.agent_is_busy_until {
-            return self.control_later(place, event);
+        let is_busy = self.now < self.agent_is_busy_until;
+        match event {
+            Some(event) if is_busy || !self.inbox.is_empty() => self.hear_later(place, event),
+            None if is_busy => {
+                self.services[place].control_due = Due::at(self.agent_is_busy_until);
+            }
+            event => self.control_now(place, event),
         }
+    }
+
+    fn hear_later(&mut self, place: usize, event: reconciler::Event) {
+        if let (Some(all), false) =
+            (&mut self.overheard, matches!(event, reconciler::Event::Sightings(_)))
+        {
+            all.push((self.now, place, Said::Delayed));
+        }
+        self.inbox.push_back((place, event));
+        self.await_inbox();
+    }
+
+    fn await_inbox(&mut self) {
+        if !self.inbox.is_empty() && !std::mem::replace(&mut self.inbox_is_due, true) {
+            self.agenda.add(self.agent_is_busy_until, Event::Inbox);
+        }
+    }
+
+    pub(super) fn read_inbox(&mut self) {
+        self.inbox_is_due = false;
+        while self.now >= self.agent_is_busy_until
+            && let Some((place, event)) = self.inbox.pop_front()
+        {
+            self.control_now(place, Some(event));
+        }
+        self.await_inbox();
+    }
+
+    fn control_now(&mut self, place: usize, event: Option<reconciler::Event>) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let event = self.heard(place, event);
@@ -48,20 +83,6 @@ impl World {
         let Some(reconciler::Event::PowerOff(sites)) = &event else { return event };
         self.services[place].dark.clone_from(sites);
         event.filter(|_| !self.has(Planted::PowerIsUnknown))
-    }
-
-    /// The agent hears of it when it has written down what it decided last.
-    fn control_later(&mut self, place: usize, event: Option<reconciler::Event>) {
-        let at = self.agent_is_busy_until;
-        if let (Some(all), false) =
-            (&mut self.overheard, matches!(event, Some(reconciler::Event::Sightings(_))))
-        {
-            all.push((self.now, place, Said::Delayed));
-        }
-        match event {
-            Some(event) => self.agenda.add(at, Event::At(place, Local::Heard(Box::new(event)))),
-            None => self.services[place].control_due = Due::at(at),
-        }
     }
 
     /// How long it takes until so many processes are there, one after the other.

@@ -95,7 +95,7 @@ impl World {
 
     /// The agent writes down what it has decided, and decides nothing else before.
     pub(crate) fn agent_is_busy(&self) -> bool {
-        self.now < self.agent_is_busy_until
+        self.now < self.agent_is_busy_until || !self.inbox.is_empty()
     }
 
     /// The tasks of it whose processes run.

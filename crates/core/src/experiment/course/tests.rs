@@ -79,6 +79,17 @@ fn a_replacement_is_told_with_the_parts_of_its_window() {
 }
 
 #[test]
+fn the_power_goes_off_for_who_starts_as_well() {
+    use State::{Provisioning, Starting};
+    let mut course = course(true);
+    let site = Site::Zone("a".to_owned());
+    assert_eq!(course.there(&site, 0), [TaskId(3)]);
+    let views = [(3, Starting), (5, Starting), (6, Starting), (7, Provisioning)];
+    course.observe(at(9000), &views.map(|(task, state)| view(task, 1, state)), &[]);
+    assert_eq!(course.there(&site, 0), [TaskId(3), TaskId(5)]);
+}
+
+#[test]
 fn who_starts_beside_another_one_does_not_start_alone() {
     use State::Starting;
     let ms = Duration::from_millis;

@@ -40,7 +40,8 @@ fn describe(one: &Assessed) -> String {
 /// How far `nearest` is from the target, and what would meet it.
 fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> String {
     let slow = &nearest.expected.slow;
-    let percent = 100.0 * (1.0 - slow.total());
+    let (_, longest) = nearest.expected.range();
+    let percent = 100.0 * (1.0 - longest);
     let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
     let rarer = answer.rarer.as_ref().map(|Rarer { mttf, one }| {
         let same = one.candidate == nearest.candidate;
@@ -64,7 +65,7 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
         answer.candidates,
         question.target,
         describe(nearest),
-        success(slow.total()),
+        success(longest),
         most_of(&Causes::default(), slow),
     )
 }
