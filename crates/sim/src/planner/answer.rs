@@ -8,7 +8,7 @@ use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::staircase::staircase;
 use super::{Candidate, Question, Timing};
-use crate::availability::Interval;
+use crate::availability::{Interval, Model};
 use crate::availability::chain::{Method, Until};
 
 /// What is known of one candidate.
@@ -66,6 +66,8 @@ pub struct Answer {
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
     pub cheapest: Option<Assessed>,
+    /// If there is none: the cheapest that does so in closed form, and not in the simulation.
+    pub only_closed: Option<Assessed>,
     /// The one with the smallest failed share; none if nothing can work.
     pub nearest: Option<Assessed>,
     /// What one change alone would do to the file. The largest gain first.
@@ -88,6 +90,9 @@ pub struct Answer {
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
 pub(super) const WORTH: f64 = 0.01;
+/// A part of all requests, and the tasks as they are for it.
+type Parts = Vec<(f64, Model)>;
+
 /// So many that meet the target in closed form are simulated, until one does so there as well.
 const MOST_SIMULATED: usize = 16;
 /// With more tasks down on average nothing is simulated.
@@ -107,12 +112,17 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     };
     let cheapest = cheapest(question, &assessed);
     let eased = if assessed.is_empty() { ease(question, &all) } else { None };
-    let missed = cheapest.is_none() && !assessed.is_empty();
+    let only_closed = match &cheapest {
+        Some(_) => None,
+        None => assessed.iter().find(|one| one.meets(question)).cloned(),
+    };
+    let missed = cheapest.is_none() && only_closed.is_none() && !assessed.is_empty();
     Ok(Answer {
         eased,
         rarer: if missed { rarer(question, &all) } else { None },
         needed: question.needed(),
         cheapest,
+        only_closed,
         nearest: nearest(&assessed),
         buys: buys(&assessed, &now),
         idle: idle(&assessed, &now),
@@ -145,8 +155,35 @@ fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Ref
 /// The first that meets the target, also by the simulation: the closed form does not know all that may come
 /// together.
 fn cheapest(question: &Question<'_>, sorted: &[Assessed]) -> Option<Assessed> {
-    let meet = sorted.iter().filter(|one| one.meets(question));
-    meet.take(MOST_SIMULATED).find(|one| !one.misses_simulated(question)).cloned()
+    let mut known: Vec<(Parts, Option<Interval>)> = Vec::new();
+    for one in sorted.iter().filter(|one| one.meets(question)) {
+        let parts = one.parts(question);
+        let simulated = match known.iter().find(|(known, _)| *known == parts) {
+            Some((_, simulated)) => *simulated,
+            None if known.len() == MOST_SIMULATED => return None,
+            None => {
+                let simulated = simulate(question, &parts);
+                known.push((parts, simulated));
+                simulated
+            }
+        };
+        if !one.misses(question, simulated) {
+            return Some(one.clone());
+        }
+    }
+    None
+}
+
+/// The share of requests that fail because too few tasks are up, by the reduced simulation. None if tasks are so
+/// many, and fail so often, that they are hardly ever all up: it goes from one such moment to the next.
+fn simulate(question: &Question<'_>, parts: &Parts) -> Option<Interval> {
+    let until = Until::HalfWidth { share: 0.05, most: 100_000 };
+    let simulated = parts.iter().map(|(part, model)| {
+        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+        let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
+        (down <= MOST_DOWN).then(simulated).map(|known| known.part(*part))
+    });
+    simulated.reduce(|one, other| Some(one?.and(other?))).flatten()
 }
 
 /// The one with the smallest failed share.
@@ -250,24 +287,24 @@ impl Assessed {
         self.failed() <= question.tolerated()
     }
 
-    /// The share of requests that fail because too few tasks are up, by the reduced simulation. None if
-    /// tasks are so many, and fail so often, that they are hardly ever all up: it goes from one such moment
-    /// to the next.
+    /// The share of requests that fail because too few tasks are up, by the reduced simulation, if that is
+    /// known.
     pub fn simulate(&self, question: &Question<'_>) -> Option<Interval> {
+        simulate(question, &self.parts(question))
+    }
+
+    /// Each part of all requests, and the tasks as they are for it.
+    fn parts(&self, question: &Question<'_>) -> Parts {
         let parts = question.parts(&self.candidate).into_iter();
-        let simulated = parts.map(|(part, question, candidate)| {
-            let model = model(&question, &candidate, &Timing::new(&question, &candidate));
-            let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
-            let until = Until::HalfWidth { share: 0.05, most: 100_000 };
-            let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
-            (down <= MOST_DOWN).then(simulated).map(|known| known.part(part))
-        });
-        simulated.reduce(|one, other| Some(one?.and(other?))).flatten()
+        let model = |(part, question, candidate): (f64, Question<'_>, Candidate)| {
+            (part, model(&question, &candidate, &Timing::new(&question, &candidate)))
+        };
+        parts.map(model).collect()
     }
 
     /// Whether the simulation is sure that it misses the target.
-    fn misses_simulated(&self, question: &Question<'_>) -> bool {
-        let known = self.simulate(question).map(|down| self.expected.simulated(down));
+    fn misses(&self, question: &Question<'_>, simulated: Option<Interval>) -> bool {
+        let known = simulated.map(|down| self.expected.simulated(down));
         let least = known.and_then(|known| Some(known.value - known.half_width?));
         least.is_some_and(|least| least > question.tolerated())
     }

@@ -16,7 +16,10 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
                 describe(cheapest)
             )
         }
-        (None, Some(nearest)) => missed(question, answer, nearest),
+        (None, Some(nearest)) => match &answer.only_closed {
+            Some(one) => contradicted(question, answer, one),
+            None => missed(question, answer, nearest),
+        },
         (None, None) => {
             let eased = answer.eased.as_ref();
             let eased = eased.map_or(String::new(), |eased| nearest_that_can(target, eased));
@@ -67,6 +70,22 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
         describe(nearest),
         success(longest),
         most_of(&Causes::default(), slow),
+    )
+}
+
+/// The cheapest that meets the target in closed form, where no simulated one does.
+fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
+    let simulated = one.simulate(question).map(|down| one.expected.simulated(down));
+    let failed = simulated.map_or(1.0, |known| known.value + known.half_width.unwrap_or_default());
+    format!(
+        "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But in the simulation, \
+         which knows what fails beside what, only {} of its requests succeed.\n\
+         What would do: --target {}, or failures that come more rarely\n",
+        answer.candidates,
+        question.target,
+        describe(one),
+        success(failed),
+        below(100.0 * (1.0 - failed)),
     )
 }
 

@@ -225,6 +225,21 @@ fn what_is_suggested_works_and_nothing_nearer_does() {
     assert!(ask(&question).unwrap().rarer.is_none());
 }
 
+/// Two machines that die four times a day are down together now and then, which the closed form does not know.
+#[test]
+fn what_only_the_closed_form_says_is_no_answer() {
+    let fleet = fleet("desired_count = 2\nmachines = ['a/1', 'b/1']");
+    let mut question = question(&fleet);
+    (question.target, question.world.machine_mttf) = (99.999, Some(DAY / 4.0));
+    let answer = ask(&question).unwrap();
+    assert!(answer.cheapest.is_none() && answer.rarer.is_none());
+    let one = answer.only_closed.unwrap();
+    let simulated = one.expected.simulated(one.simulate(&question).unwrap());
+    assert!(one.meets(&question) && simulated.value > 1.5e-5, "{simulated}");
+    question.target = 99.9;
+    assert!(ask(&question).unwrap().cheapest.is_some());
+}
+
 /// Half of four tasks are away, and two start at a time: two rounds, or one with more.
 #[test]
 fn more_at_a_time_shorten_a_deployment() {
