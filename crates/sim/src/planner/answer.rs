@@ -8,8 +8,8 @@ use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::staircase::staircase;
 use super::{Candidate, Question, Timing};
-use crate::availability::{Interval, Model};
 use crate::availability::chain::{Method, Until};
+use crate::availability::{Interval, Model};
 
 /// What is known of one candidate.
 #[derive(Clone, Debug)]
