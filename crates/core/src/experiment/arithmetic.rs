@@ -42,7 +42,7 @@ struct Task {
 /// one interval between the checks of a new task; `starts` are the shortest and the longest own
 /// start. The fleet is down from the fault that takes its last task until a replacement is in
 /// rotation. The bounds come from all replacements being as quick, or as slow, as they can be, and, where
-/// one fault follows on another, from [`DRAWS`] in which each has a time of its own. A fault meets those who
+/// one fault follows on another, from 400 draws in which each has a time of its own. A fault meets those who
 /// serve by then, as live: what is not there cannot be taken once more.
 ///
 /// A deployment first retires tasks down to its floor, and starts new ones in their place; that old
