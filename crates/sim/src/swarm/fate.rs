@@ -1,10 +1,10 @@
 //! What happens to a fleet in a scenario, and how it ends again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::cluster::reconciler;
 use seaworthy_core::cluster::spread::Site;
+use seaworthy_core::cluster::{View, reconciler};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Fleet;
@@ -13,6 +13,9 @@ use seaworthy_core::time::Instant;
 use super::scenario::{Flaw, Happening, Scenario, ToService, ToTask};
 use super::sometimes::{Reached, Sometimes};
 use crate::world::{Strain, World};
+
+/// So many new tasks never fail.
+const NEVER: u32 = 1000;
 
 /// What happens, in order, and what lasts.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Fate<'a> {
     /// What lasts, by when it ends and the order in which it began.
     lasting: BTreeMap<(Instant, u32), Lasting>,
     begun: u32,
+    /// Who die at one moment, and when: one after the other, so that each death is judged by who is left.
+    dying: (Instant, VecDeque<TaskId>),
     pub(super) reached: Reached,
 }
 
@@ -62,6 +67,7 @@ impl<'a> Fate<'a> {
             happened: 0,
             lasting: BTreeMap::new(),
             begun: 0,
+            dying: (begin, VecDeque::new()),
             reached: Reached::default(),
         }
     }
@@ -70,13 +76,18 @@ impl<'a> Fate<'a> {
     pub(super) fn next(&self) -> Option<Instant> {
         let happens = self.scenario.happenings.get(self.happened).map(|(at, _)| self.begin + *at);
         let ends = self.lasting.first_key_value().map(|((at, _), _)| *at);
-        happens.into_iter().chain(ends).min()
+        let dies = self.dying.1.front().map(|_| self.dying.0);
+        happens.into_iter().chain(ends).chain(dies).min()
     }
 
     /// Does the first thing that is due; what is to be done to the load. One at a time: what comes of it
     /// is judged by what is desired then, and the next one may change that.
     pub(super) fn act(&mut self, world: &mut World) -> Option<ToLoad> {
         let now = world.now();
+        if let Some(task) = self.dying.1.pop_front() {
+            world.kill(task);
+            return None;
+        }
         if let Some(entry) = self.lasting.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((_, id), what) = entry.remove_entry();
             self.end(world, id, &what);
@@ -87,9 +98,12 @@ impl<'a> Fate<'a> {
         self.happen(world, happening)
     }
 
-    /// All is mended, and where something was deployed, a good revision is, without an alarm: that would
-    /// ring for what goes on before the cure works.
+    /// All is mended, and where something was deployed, a good revision is, without an alarm, which would
+    /// ring for what goes on before the cure works, nor a breaker: a query of death may still be under way.
     pub(super) fn mend(&mut self, world: &mut World) {
+        self.dying.1.drain(..).for_each(|task| {
+            world.kill(task);
+        });
         while let Some(((_, id), what)) = self.lasting.pop_first() {
             self.end(world, id, &what);
         }
@@ -100,6 +114,8 @@ impl<'a> Fate<'a> {
             if happenings.any(|what| matches!(what, ToService::Deploy(_))) {
                 let mut config = self.fleet.services[place].cluster.clone();
                 config.deployment.alarm = None;
+                config.deployment.breaker.minimum = NEVER;
+                config.deployment.breaker.maximum = NEVER;
                 world.deploy(place, config, Some(self.scenario.services[place].program));
             }
         }
@@ -198,12 +214,12 @@ impl<'a> Fate<'a> {
             ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
             ToService::LoseZone(nth) => {
                 let zone = self.zone(place, nth)?;
-                kill_all_in(world, place, &zone);
+                self.kill_all_in(world, place, &zone);
             }
             ToService::PowerOff(nth, lasts) => {
                 let zone = self.zone(place, nth)?;
                 world.power(place, &zone, false);
-                kill_all_in(world, place, &zone);
+                self.kill_all_in(world, place, &zone);
                 self.last(world.now() + lasts, Lasting::Power(place, zone));
             }
         }
@@ -215,6 +231,13 @@ impl<'a> Fate<'a> {
         let machines = &self.fleet.services[place].cluster.machines;
         let turn = (nth as usize).checked_rem(machines.len())?;
         Some(Site::Zone(machines[turn].zone().to_owned()))
+    }
+
+    fn kill_all_in(&mut self, world: &World, place: usize, zone: &Site) {
+        let is_there = |view: &View| view.location.as_ref().is_some_and(|at| zone.has(at));
+        let there = world.views(place).into_iter().filter(is_there).map(|view| view.task);
+        self.dying.0 = world.now();
+        self.dying.1.extend(there);
     }
 
     fn disturb(
@@ -229,13 +252,5 @@ impl<'a> Fate<'a> {
             world.disturb(*task, id, fault);
         }
         self.last(world.now() + lasts, Lasting::Disturbed(tasks));
-    }
-}
-
-fn kill_all_in(world: &mut World, place: usize, zone: &Site) {
-    for view in world.views(place) {
-        if view.location.is_some_and(|location| zone.has(&location)) {
-            world.kill(view.task);
-        }
     }
 }
