@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use seaworthy_agent::clock::{now, sleep_until};
 use seaworthy_agent::owner::Fleet;
+use seaworthy_core::cluster::spread::Dark;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
@@ -155,7 +156,7 @@ impl Run<'_> {
         let place = |(n, (service, address)): (usize, (&Service, &SocketAddr))| Place {
             name: service.name.clone(),
             address: *address,
-            off: Vec::new(),
+            dark: Dark::default(),
             relayed_by: relayed.contains(&n).then(|| self.job.program.clone()),
         };
         services.map(place).collect()

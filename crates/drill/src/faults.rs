@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::Method;
 use seaworthy_agent::Error;
 use seaworthy_agent::clock::now;
-use seaworthy_core::cluster::spread::Site;
+use seaworthy_core::cluster::spread::{Dark, Site};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule};
@@ -58,7 +58,7 @@ pub(crate) struct Place {
     /// Where it takes requests.
     pub(crate) address: SocketAddr,
     /// Where the power is off.
-    pub(crate) off: Vec<Site>,
+    pub(crate) dark: Dark,
     /// The program before which its tasks have a relay, if they have.
     pub(crate) relayed_by: Option<PathBuf>,
 }
@@ -187,9 +187,9 @@ impl Faults {
                     return Ok(());
                 };
                 let met = watch.course.there(&site, service);
-                let Place { name, off, .. } = &mut self.services[service];
-                off.push(site.clone());
-                watch.power_off(name.clone(), off.clone(), &met).await?;
+                let Place { name, dark, .. } = &mut self.services[service];
+                dark.off(&site);
+                watch.power_off(name.clone(), dark.sites().to_vec(), &met).await?;
                 let end = fault.end();
                 let number = watch.course.inflict(at, fault, met);
                 let what = Disturbance::Power { service, site };
@@ -285,11 +285,9 @@ impl Faults {
                     watch.course.told(number, effect);
                 }
                 Disturbance::Power { service, site } => {
-                    let Place { name, off, .. } = &mut self.services[service];
-                    if let Some(one) = off.iter().position(|other| *other == site) {
-                        off.remove(one);
-                    }
-                    watch.power_off(name.clone(), off.clone(), &[]).await?;
+                    let Place { name, dark, .. } = &mut self.services[service];
+                    dark.on(&site);
+                    watch.power_off(name.clone(), dark.sites().to_vec(), &[]).await?;
                 }
                 Disturbance::Task { over } => drop(over),
                 Disturbance::Exec { heal, over, done } => {

@@ -26,7 +26,7 @@ use std::time::Duration;
 use seaworthy_core::call::{Attempt, CallId, Failure};
 use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::reconciler::{self, Signal};
-use seaworthy_core::cluster::spread::Site;
+use seaworthy_core::cluster::spread::{Dark, Site};
 use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::{self, Fleet};
@@ -116,7 +116,7 @@ struct Service {
     seed: u64,
     starts: Dice,
     /// Where the power is off for its machines,
-    off: Vec<Site>,
+    off: Dark,
     /// and where it was when the agent last heard of it.
     dark: Vec<Site>,
     work: Dice,
@@ -228,7 +228,7 @@ impl World {
                 caller: None,
                 seed,
                 starts: Dice::new(seed, Stream::Start),
-                off: Vec::new(),
+                off: Dark::default(),
                 dark: Vec::new(),
                 work: Dice::new(seed, Stream::Service),
                 data_due: Due::default(),

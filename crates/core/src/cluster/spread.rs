@@ -25,6 +25,10 @@ pub enum Site {
     Machine(Location),
 }
 
+/// Where the power is off. It can go off twice at one site, which then is dark until both are over.
+#[derive(Clone, Debug, Default)]
+pub struct Dark(Vec<Site>);
+
 // === impl Location ===
 
 impl Location {
@@ -92,6 +96,32 @@ impl Site {
     }
 }
 
+// === impl Dark ===
+
+impl Dark {
+    /// It goes off there.
+    pub fn off(&mut self, site: &Site) {
+        self.0.push(site.clone());
+    }
+
+    /// It comes on again, but for what else has taken it from there.
+    pub fn on(&mut self, site: &Site) {
+        if let Some(one) = self.0.iter().position(|other| other == site) {
+            self.0.remove(one);
+        }
+    }
+
+    /// Whether it is off there.
+    pub fn has(&self, location: &Location) -> bool {
+        self.0.iter().any(|site| site.has(location))
+    }
+
+    /// All of it.
+    pub fn sites(&self) -> &[Site] {
+        &self.0
+    }
+}
+
 /// `zone a`, `machine a/1`
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,6 +182,26 @@ mod tests {
             next(&machines, &self::machines("a/9 b/9")).map(String::from).as_deref(),
             Some("c")
         );
+    }
+
+    #[test]
+    fn what_is_off_twice_is_dark_until_both_are_over() {
+        let (zone, machine) = (Site::Zone("a".into()), Site::Machine("a/1".parse().unwrap()));
+        let mut dark = Dark::default();
+        let told = |dark: &Dark| {
+            let there = |location: &&Location| dark.has(location);
+            let all = machines("a/1 a/2 b");
+            all.iter().filter(there).map(Location::name).collect::<Vec<_>>().join(" ")
+        };
+        [&zone, &machine, &zone].into_iter().for_each(|site| dark.off(site));
+        assert_eq!(told(&dark), "a/1 a/2");
+        dark.on(&zone);
+        assert_eq!(told(&dark), "a/1 a/2");
+        dark.on(&zone);
+        assert_eq!(told(&dark), "a/1");
+        // It was on there.
+        dark.on(&zone);
+        assert_eq!(dark.sites(), [machine]);
     }
 
     #[test]

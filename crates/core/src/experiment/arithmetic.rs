@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Configuration, FaultKind, Once, Schedule, Which};
-use crate::cluster::spread::{self, Location, Site};
+use crate::cluster::spread::{self, Dark, Location, Site};
 use crate::cluster::{Config, Numbers};
 use crate::endpoints::TaskId;
 use crate::random::{Stream, duration_between};
@@ -124,8 +124,8 @@ fn longest_down(
 ) -> Duration {
     let mut ordinals = 0..;
     let mut tasks: Vec<Task> = Vec::new();
-    let mut fill = |tasks: &mut Vec<Task>, off: &[&Site], at: Option<Duration>| {
-        let is_on = |machine: &&Location| !off.iter().any(|site| site.has(machine));
+    let mut fill = |tasks: &mut Vec<Task>, dark: &Dark, at: Option<Duration>| {
+        let is_on = |machine: &&Location| !dark.has(machine);
         let machines: Vec<_> = service.machines.iter().filter(is_on).cloned().collect();
         let is_dark = machines.is_empty() && !service.machines.is_empty();
         while tasks.len() < service.desired_count as usize && !is_dark {
@@ -136,8 +136,9 @@ fn longest_down(
             tasks.push(Task { id: numbers.after(n), location, serves });
         }
     };
-    fill(&mut tasks, &[], None);
-    let (mut off, mut dark_since, mut longest) = (Vec::new(), None, Duration::ZERO);
+    let mut dark = Dark::default();
+    fill(&mut tasks, &dark, None);
+    let (mut dark_since, mut longest) = (None, Duration::ZERO);
     for (at, taking) in faults {
         let serving = tasks.iter().filter(|task| task.serves <= *at);
         let serving: Vec<_> = serving.map(|task| (task.id, task.location.as_ref())).collect();
@@ -147,16 +148,12 @@ fn longest_down(
             Taking::Off(site) => {
                 // What was to serve there never will.
                 tasks.retain(|task| !task.location.as_ref().is_some_and(|at| site.has(at)));
-                off.push(site);
+                dark.off(site);
             }
-            Taking::On(site) => {
-                // Another one may go on there.
-                let over = off.iter().position(|other| *other == site);
-                over.map(|over| off.remove(over));
-            }
+            Taking::On(site) => dark.on(site),
             Taking::Ended(_) | Taking::DownTo(_) => {}
         }
-        fill(&mut tasks, &off, Some(*at));
+        fill(&mut tasks, &dark, Some(*at));
         let since = *dark_since.get_or_insert(*at);
         if let Some(first) = tasks.iter().map(|task| task.serves).min() {
             longest = longest.max(first.saturating_sub(since));

@@ -156,7 +156,7 @@ impl Run<'_> {
         self.doomed.extend(&met);
         let over = self.over(&fault);
         let number = self.course.inflict(now, fault, met);
-        self.world.power(service, &site, false);
+        self.world.power_off(service, &site);
         self.lasting.push(Lasting { over, number, what: Disturbed::Power { service, site } });
     }
 
@@ -189,7 +189,7 @@ impl Run<'_> {
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
                 Disturbed::Power { service, site } => {
                     // That its tasks are dead is the proof.
-                    self.world.power(service, &site, true);
+                    self.world.power_on(service, &site);
                     continue;
                 }
             };

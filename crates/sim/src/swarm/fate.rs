@@ -139,7 +139,7 @@ impl<'a> Fate<'a> {
                 let met = world.mend_link(*place, id);
                 self.reached.add_if(met > 0, Sometimes::WayDisturbed);
             }
-            Lasting::Power(place, zone) => world.power(*place, zone, true),
+            Lasting::Power(place, zone) => world.power_on(*place, zone),
             Lasting::Partition => world.partitioned = same(&self.lasting),
             Lasting::NoAgent => world.start_agent(),
         }
@@ -218,7 +218,7 @@ impl<'a> Fate<'a> {
             }
             ToService::PowerOff(nth, lasts) => {
                 let zone = self.zone(place, nth)?;
-                world.power(place, &zone, false);
+                world.power_off(place, &zone);
                 self.kill_all_in(world, place, &zone);
                 self.last(world.now() + lasts, Lasting::Power(place, zone));
             }

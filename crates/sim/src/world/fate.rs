@@ -23,19 +23,20 @@ impl World {
         self.control(place, Some(event));
     }
 
-    /// The power goes off, or on again, for the machines of the service at `place` there.
-    pub fn power(&mut self, place: usize, site: &Site, on: bool) {
-        let off = &mut self.services[place].off;
-        match off.iter().position(|other| on && other == site) {
-            Some(one) => drop(off.remove(one)),
-            None if on => {}
-            None => off.push(site.clone()),
-        }
+    /// The power goes off for the machines of the service at `place` there,
+    pub fn power_off(&mut self, place: usize, site: &Site) {
+        self.services[place].off.off(site);
+        self.tell_power(place);
+    }
+
+    /// and on again.
+    pub fn power_on(&mut self, place: usize, site: &Site) {
+        self.services[place].off.on(site);
         self.tell_power(place);
     }
 
     fn tell_power(&mut self, place: usize) {
-        let off = self.services[place].off.clone();
+        let off = self.services[place].off.sites().to_vec();
         self.tell(place, reconciler::Event::PowerOff(off));
     }
 
