@@ -6,10 +6,10 @@ use super::expected::{Expected, Known, model};
 use super::overload::may_stay_down;
 use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
+use super::simulated::{Parts, Simulated};
 use super::staircase::staircase;
 use super::{Candidate, Question, Timing};
-use crate::availability::chain::{Method, Until};
-use crate::availability::{Interval, Model};
+use crate::availability::Interval;
 
 /// What is known of one candidate.
 #[derive(Clone, Debug)]
@@ -86,17 +86,13 @@ pub struct Answer {
     pub refused: Vec<Refused>,
     /// How many candidates there were.
     pub candidates: usize,
+    simulated: Simulated,
 }
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
 pub(super) const WORTH: f64 = 0.01;
-/// A part of all requests, and the tasks as they are for it.
-type Parts = Vec<(f64, Model)>;
-
 /// So many that meet the target in closed form are simulated, until one does so there as well.
 const MOST_SIMULATED: usize = 16;
-/// With more tasks down on average nothing is simulated.
-const MOST_DOWN: f64 = 3.0;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -110,7 +106,8 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         Some(why) => Err(why),
         None => Ok(Assessed::new(question, file, &mut Known::default())),
     };
-    let cheapest = cheapest(question, &assessed);
+    let simulated = Simulated::default();
+    let cheapest = cheapest(question, &assessed, &simulated);
     let eased = if assessed.is_empty() { ease(question, &all) } else { None };
     let only_closed = match &cheapest {
         Some(_) => None,
@@ -131,6 +128,7 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         pareto: pareto(&assessed),
         refused,
         candidates: all.len(),
+        simulated,
     })
 }
 
@@ -154,36 +152,21 @@ fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Ref
 
 /// The first that meets the target, also by the simulation: the closed form does not know all that may come
 /// together.
-fn cheapest(question: &Question<'_>, sorted: &[Assessed]) -> Option<Assessed> {
-    let mut known: Vec<(Parts, Option<Interval>)> = Vec::new();
+fn cheapest(
+    question: &Question<'_>,
+    sorted: &[Assessed],
+    simulated: &Simulated,
+) -> Option<Assessed> {
     for one in sorted.iter().filter(|one| one.meets(question)) {
         let parts = one.parts(question);
-        let simulated = match known.iter().find(|(known, _)| *known == parts) {
-            Some((_, simulated)) => *simulated,
-            None if known.len() == MOST_SIMULATED => return None,
-            None => {
-                let simulated = simulate(question, &parts);
-                known.push((parts, simulated));
-                simulated
-            }
-        };
-        if !one.misses(question, simulated) {
+        if simulated.is_beyond(MOST_SIMULATED, &parts) {
+            return None;
+        }
+        if !one.misses(question, simulated.of(question, parts)) {
             return Some(one.clone());
         }
     }
     None
-}
-
-/// The share of requests that fail because too few tasks are up, by the reduced simulation. None if tasks are so
-/// many, and fail so often, that they are hardly ever all up: it goes from one such moment to the next.
-fn simulate(question: &Question<'_>, parts: &Parts) -> Option<Interval> {
-    let until = Until::HalfWidth { share: 0.05, most: 100_000 };
-    let simulated = parts.iter().map(|(part, model)| {
-        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
-        let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
-        (down <= MOST_DOWN).then(simulated).map(|known| known.part(*part))
-    });
-    simulated.reduce(|one, other| Some(one?.and(other?))).flatten()
 }
 
 /// The one with the smallest failed share.
@@ -216,7 +199,7 @@ fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let mttf = least.min_by(f64::total_cmp).filter(|mttf| *mttf <= LONGEST)?;
     let question = question.with_mttf(mttf);
     let (assessed, _) = assess(&question, all);
-    let cheapest = cheapest(&question, &assessed);
+    let cheapest = cheapest(&question, &assessed, &Simulated::default());
     let meets = cheapest.clone().map(|one| Rarer { mttf, one }).or_else(|| rarer(&question, all));
     cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { mttf, one, meets })
 }
@@ -268,6 +251,16 @@ fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
     best
 }
 
+// === impl Answer ===
+
+impl Answer {
+    /// The share of requests that fail with `one` of its candidates because too few tasks are up, by the reduced
+    /// simulation, if that is known.
+    pub fn simulate(&self, question: &Question<'_>, one: &Assessed) -> Option<Interval> {
+        self.simulated.of(question, one.parts(question))
+    }
+}
+
 // === impl Assessed ===
 
 impl Assessed {
@@ -285,12 +278,6 @@ impl Assessed {
     /// Whether it meets the target even if all times are as long as they can be.
     pub fn meets(&self, question: &Question<'_>) -> bool {
         self.failed() <= question.tolerated()
-    }
-
-    /// The share of requests that fail because too few tasks are up, by the reduced simulation, if that is
-    /// known.
-    pub fn simulate(&self, question: &Question<'_>) -> Option<Interval> {
-        simulate(question, &self.parts(question))
     }
 
     /// Each part of all requests, and the tasks as they are for it.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// All of it. Shares are shares of requests, times are in seconds.
 pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
-    let one = |one: &Assessed| assessed(question, one);
+    let one = |one: &Assessed| assessed(question, answer, one);
     let refused = |Refused { changes, why, count }: &Refused| json!({ "changes": changes, "why": why, "candidates": count });
     let eased = answer.eased.as_ref();
     json!({
@@ -78,10 +78,10 @@ fn asked(question: &Question<'_>) -> Value {
     })
 }
 
-fn assessed(question: &Question<'_>, one: &Assessed) -> Value {
+fn assessed(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Value {
     let expected = &one.expected;
     let failed = expected.causes.total();
-    let down = one.simulate(question);
+    let down = answer.simulate(question, one);
     let routes = one.by_route(question).into_iter().map(|(name, _, failed)| (name, failed));
     json!({
         "tasks": one.candidate.tasks,

@@ -75,7 +75,7 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
 
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
-    let simulated = one.simulate(question).map(|down| one.expected.simulated(down));
+    let simulated = answer.simulate(question, one).map(|down| one.expected.simulated(down));
     let failed = simulated.map_or(1.0, |known| known.value + known.half_width.unwrap_or_default());
     format!(
         "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But in the simulation, \

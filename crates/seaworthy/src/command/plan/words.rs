@@ -117,7 +117,7 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
     for one in answer.pareto.iter().take(MOST_ROWS) {
         let expected = &one.expected;
         let failed = expected.causes.total();
-        let simulated = one.simulate(question).map(|down| expected.simulated(down));
+        let simulated = answer.simulate(question, one).map(|down| expected.simulated(down));
         if let Some(known) = simulated.filter(|known| differs(failed, known)) {
             beyond.push(format!("{failed:.2e} and {known}"));
         }

@@ -79,8 +79,10 @@ fn the_simulation_agrees() {
         let fleet = example::fleet(&raw);
         let world = World { patience: 100.0, common_percent: 20.0, ..question(&fleet).world };
         let question = Question { world, ..question(&fleet) };
-        let now = ask(&question).unwrap().now.unwrap();
-        let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question).unwrap());
+        let answer = ask(&question).unwrap();
+        let now = answer.now.as_ref().unwrap();
+        let simulated = answer.simulate(&question, now).unwrap();
+        let closed = now.expected.causes.down();
         assert!(simulated.relative().unwrap() < 0.06, "{simulated}");
         assert!(simulated.covers(closed), "{closed:e} of {simulated}: {raw}");
     }
@@ -194,10 +196,11 @@ cells = [{ scale = 1.0, verdict = "as_expected", replacements = [], detections =
 fn a_deployment_that_takes_too_many_away_costs_what_it_takes() {
     let fleet = fleet("desired_count = 1\nminimum_healthy_percent = 0\nmaximum_percent = 100\n");
     let question = question(&fleet);
-    let now = ask(&question).unwrap().now.unwrap();
+    let answer = ask(&question).unwrap();
+    let now = answer.now.as_ref().unwrap();
     close(now.expected.causes.deployments, 20.0 * 78.5 / MONTH, 1e-2);
     close(now.expected.slow.deployments, 20.0 * 96.0 / MONTH, 1e-2);
-    let simulated = now.simulate(&question).unwrap();
+    let simulated = answer.simulate(&question, now).unwrap();
     assert!(simulated.covers(now.expected.causes.down()), "{simulated}");
 }
 
@@ -233,8 +236,8 @@ fn what_only_the_closed_form_says_is_no_answer() {
     (question.target, question.world.machine_mttf) = (99.999, Some(DAY / 4.0));
     let answer = ask(&question).unwrap();
     assert!(answer.cheapest.is_none() && answer.rarer.is_none());
-    let one = answer.only_closed.unwrap();
-    let simulated = one.expected.simulated(one.simulate(&question).unwrap());
+    let one = answer.only_closed.as_ref().unwrap();
+    let simulated = one.expected.simulated(answer.simulate(&question, one).unwrap());
     assert!(one.meets(&question) && simulated.value > 1.5e-5, "{simulated}");
     question.target = 99.9;
     assert!(ask(&question).unwrap().cheapest.is_some());

@@ -59,8 +59,10 @@ fn the_simulation_agrees() {
         };
         let question =
             Question { load: Some(200.0), capacity: Some(120.0), world, ..question(&fleet) };
-        let now = ask(&question).unwrap().now.unwrap();
-        let (closed, simulated) = (now.expected.causes.down(), now.simulate(&question).unwrap());
+        let answer = ask(&question).unwrap();
+        let now = answer.now.as_ref().unwrap();
+        let simulated = answer.simulate(&question, now).unwrap();
+        let closed = now.expected.causes.down();
         assert!(simulated.relative().unwrap() < 0.06, "{simulated}");
         assert!(simulated.covers(closed), "{closed:e} of {simulated}: {machines}");
     }

@@ -1,0 +1,53 @@
+//! What the reduced simulation says of candidates. It takes long, and many candidates are the same to it.
+
+use std::cell::RefCell;
+
+use super::Question;
+use crate::availability::chain::{Method, Until};
+use crate::availability::{Interval, Model};
+
+/// A part of all requests, and the tasks as they are for it.
+pub(super) type Parts = Vec<(f64, Model)>;
+
+/// With more tasks down on average nothing is simulated.
+const MOST_DOWN: f64 = 3.0;
+
+/// What is known of the candidates of one question: each is simulated once, by whoever wants to know first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Simulated(RefCell<Vec<(Parts, Option<Interval>)>>);
+
+// === impl Simulated ===
+
+impl Simulated {
+    /// The share of requests that fail because too few tasks are up. None if tasks are so many, and fail so
+    /// often, that they are hardly ever all up: it goes from one such moment to the next.
+    pub(super) fn of(&self, question: &Question<'_>, parts: Parts) -> Option<Interval> {
+        if let Some(known) = self.find(&parts) {
+            return known;
+        }
+        let simulated = simulate(question, &parts);
+        self.0.borrow_mut().push((parts, simulated));
+        simulated
+    }
+
+    /// What is known already.
+    fn find(&self, parts: &Parts) -> Option<Option<Interval>> {
+        let known = self.0.borrow();
+        known.iter().find(|(other, _)| other == parts).map(|(_, simulated)| *simulated)
+    }
+
+    /// Whether it would be the one after so many.
+    pub(super) fn is_beyond(&self, most: usize, parts: &Parts) -> bool {
+        self.0.borrow().len() >= most && self.find(parts).is_none()
+    }
+}
+
+fn simulate(question: &Question<'_>, parts: &Parts) -> Option<Interval> {
+    let until = Until::HalfWidth { share: 0.05, most: 100_000 };
+    let simulated = parts.iter().map(|(part, model)| {
+        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+        let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
+        (down <= MOST_DOWN).then(simulated).map(|known| known.part(*part))
+    });
+    simulated.reduce(|one, other| Some(one?.and(other?))).flatten()
+}
