@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::outage;
 use super::numbers::Numbers;
 use super::{Cell, Drill};
 use crate::balance::Algorithm;
@@ -60,9 +59,8 @@ pub enum Verdict {
 /// What was measured beside the numbers.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// What a task needed from its process's start to its first right answer, at the shortest and
-    /// at the longest.
-    pub starts: RangeInclusive<Duration>,
+    /// How long nobody should serve, by arithmetic; none if somebody always should.
+    pub range: Option<RangeInclusive<Duration>>,
     /// Faults that could not be proven to have taken effect, in words.
     pub unproven: Vec<String>,
     /// Tasks that went although no fault met them, in words.
@@ -108,7 +106,7 @@ pub fn judge(
     let mut deviations = match drill.schedules[cell.schedule].expect[cell.configuration] {
         Expectation::Up => up(drill, numbers),
         Expectation::Degraded => degraded(drill, numbers).into_iter().collect(),
-        Expectation::Down => down(drill, cell, numbers, evidence),
+        Expectation::Down => down(drill, numbers, evidence),
         Expectation::Any => Vec::new(),
     };
     deviations.extend(evidence.strays.iter().cloned());
@@ -155,10 +153,8 @@ fn degraded(drill: &Drill, numbers: &Numbers) -> Option<String> {
     }
 }
 
-fn down(drill: &Drill, cell: Cell, numbers: &Numbers, evidence: &Evidence) -> Vec<String> {
-    let configuration = &drill.configurations[cell.configuration];
-    let (entry, schedule) = (drill.load.entry(), &drill.schedules[cell.schedule]);
-    let Some(range) = outage(configuration, entry, schedule, &evidence.starts) else {
+fn down(drill: &Drill, numbers: &Numbers, evidence: &Evidence) -> Vec<String> {
+    let Some(range) = &evidence.range else {
         return vec!["expected down, but these faults leave a task: arithmetic says up".to_owned()];
     };
     // What a gap may differ by: blips that nobody calls an outage.

@@ -99,7 +99,7 @@ impl Findings {
         let desired: Vec<u32> = clusters().map(|cluster| cluster.desired_count).collect();
         let (fewest, most) = course.fewest_and_most(entry);
         let evidence = Evidence {
-            starts: starts.clone(),
+            range: outage(configuration, entry, schedule, &starts),
             unproven: course.unproven(&schedule.faults, stop_timeouts.max().unwrap_or_default()),
             strays: course.strays(&scaled),
             shares_before,
@@ -107,7 +107,7 @@ impl Findings {
         };
         let (verdict, reasons) = judge(drill, cell, &numbers, &evidence);
         Self {
-            range: outage(configuration, entry, schedule, &starts),
+            range: evidence.range,
             shares,
             stopped: course.inflicted().iter().map(|fault| fault.tasks.len() as u32).sum(),
             gone: course.gone() as u32,

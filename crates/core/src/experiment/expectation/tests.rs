@@ -50,7 +50,7 @@ fn numbers() -> Numbers {
 
 fn evidence() -> Evidence {
     Evidence {
-        starts: MS(60)..=MS(80),
+        range: None,
         unproven: Vec::new(),
         strays: Vec::new(),
         shares_before: vec![1.0 / 3.0; 3],
