@@ -27,13 +27,17 @@ impl Reconciler {
 
     /// Where tasks can come.
     pub(super) fn machines(&self) -> Vec<Location> {
-        let is_on = |machine: &&Location| !self.off.iter().any(|site| site.has(machine));
-        self.config.machines.iter().filter(is_on).cloned().collect()
+        self.lit().cloned().collect()
     }
 
     /// Whether tasks can come nowhere.
     pub(super) fn has_no_power(&self) -> bool {
-        !self.config.machines.is_empty() && self.machines().is_empty()
+        !self.config.machines.is_empty() && self.lit().next().is_none()
+    }
+
+    fn lit(&self) -> impl Iterator<Item = &Location> {
+        let is_on = |machine: &&Location| !self.off.iter().any(|site| site.has(machine));
+        self.config.machines.iter().filter(is_on)
     }
 
     /// At once, in whatever phase.
