@@ -180,12 +180,11 @@ impl Faults {
         let at = now();
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
-                let Some(site) = fault.powers_off(service).cloned() else {
-                    let meant = watch.course.meant(&tasks, service);
-                    let met = watch.end(how, meant).await?;
-                    watch.course.inflict(at, fault, met);
-                    return Ok(());
-                };
+                let meant = watch.course.meant(&tasks, service);
+                let met = watch.end(how, meant).await?;
+                watch.course.inflict(at, fault, met);
+            }
+            FaultKind::PowerOff { service, site } => {
                 let met = watch.course.there(&site, service);
                 let Place { name, dark, .. } = &mut self.services[service];
                 dark.off(&site);

@@ -96,7 +96,7 @@ impl Watch {
             match (how, &mut self.control) {
                 (Ending::Stop, Some(control)) => control.stop(*task).await?,
                 (Ending::Stop, None) => done = false,
-                (Ending::Kill | Ending::PowerOff, _) => done &= process.is_some_and(Identity::kill),
+                (Ending::Kill, _) => done &= process.is_some_and(Identity::kill),
             }
         }
         // Else somebody was quicker: the fault was not done as said.

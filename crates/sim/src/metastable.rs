@@ -121,7 +121,7 @@ impl Search {
         let mut sizes = vec![Size::Nothing];
         let trigger = self.trigger();
         match trigger.kind {
-            FaultKind::End { service, .. } if trigger.lasts.is_zero() => {
+            FaultKind::End { service, .. } => {
                 let services = self.drill.configurations[configuration].services();
                 sizes.extend((1..=services[service].cluster.desired_count).map(Size::Tasks));
             }

@@ -90,23 +90,25 @@ fn takings(
     floor: u32,
     after: Duration,
 ) -> Vec<(Duration, Taking<'_>)> {
-    let taking = |kind| match kind {
-        &FaultKind::Deploy { service, .. } if service == entry => Some(Taking::DownTo(floor)),
-        FaultKind::End { service, tasks, .. } if *service == entry => Some(Taking::Ended(tasks)),
-        _ => None,
-    };
     let mut all: Vec<_> = Vec::new();
     for fault in &schedule.faults {
         let waits = fault.once == Some(Once::NewTaskServes);
         let at = if waits { fault.at + after } else { fault.at };
-        if let Some(site) = fault.powers_off(entry) {
-            all.push((at, Taking::Off(site)));
-            // What lasts to the end of the load is not over in it.
-            all.extend(
-                (fault.end() < schedule.duration).then_some((fault.end(), Taking::On(site))),
-            );
-        } else {
-            all.extend(taking(&fault.kind).map(|taking| (at, taking)));
+        match &fault.kind {
+            FaultKind::Deploy { service, .. } if *service == entry => {
+                all.push((at, Taking::DownTo(floor)));
+            }
+            FaultKind::End { service, tasks, .. } if *service == entry => {
+                all.push((at, Taking::Ended(tasks)));
+            }
+            FaultKind::PowerOff { service, site } if *service == entry => {
+                all.push((at, Taking::Off(site)));
+                // What lasts to the end of the load is not over in it.
+                if fault.end() < schedule.duration {
+                    all.push((fault.end(), Taking::On(site)));
+                }
+            }
+            _ => {}
         }
     }
     all.sort_by_key(|(at, _)| *at);

@@ -251,10 +251,14 @@ impl Course {
         self.inflicted.iter().all(|inflicted| {
             now.since(inflicted.at) > patience(&inflicted.fault, stop_timeout)
                 || match inflicted.fault.kind {
-                    FaultKind::End { .. } => inflicted.tasks.iter().all(|task| {
-                        let life = self.lives.get(task);
-                        life.is_some_and(|life| life.process_ended.is_some() && life.exit_recorded)
-                    }),
+                    FaultKind::End { .. } | FaultKind::PowerOff { .. } => {
+                        inflicted.tasks.iter().all(|task| {
+                            let life = self.lives.get(task);
+                            life.is_some_and(|life| {
+                                life.process_ended.is_some() && life.exit_recorded
+                            })
+                        })
+                    }
                     // Who knows whether it kills one more.
                     FaultKind::QueryOfDeath { .. } => false,
                     FaultKind::Deploy { .. } => {
@@ -270,7 +274,11 @@ impl Course {
     fn without_effect(&self, inflicted: &Inflicted, stop_timeout: Duration) -> Vec<String> {
         let Inflicted { fault, at, tasks, told } = inflicted;
         match (&fault.kind, told) {
-            (FaultKind::End { .. }, _) => {}
+            (FaultKind::End { .. }, _) if tasks.is_empty() => {
+                return vec![format!("the {fault} met no task: {}", self.why_nobody(fault, *at))];
+            }
+            // That nothing can come there is an effect as well.
+            (FaultKind::End { .. } | FaultKind::PowerOff { .. }, _) => {}
             (FaultKind::QueryOfDeath { .. }, _) if self.died_after(*at).next().is_none() => {
                 return vec![format!("within {QUERY_MARGIN:?} of the {fault} no task ended")];
             }
@@ -286,11 +294,6 @@ impl Course {
             (_, None) => {
                 return vec![format!("nobody could tell whether the {fault} had an effect")];
             }
-        }
-        // That nothing can come there is an effect as well.
-        let is_off = matches!(fault.kind, FaultKind::End { how: Ending::PowerOff, .. });
-        if tasks.is_empty() && !is_off {
-            return vec![format!("the {fault} met no task: {}", self.why_nobody(fault, *at))];
         }
         let patience = patience(fault, stop_timeout);
         let problem = |task: &TaskId| {
@@ -349,7 +352,7 @@ impl Course {
 fn patience(fault: &Fault, stop_timeout: Duration) -> Duration {
     match fault.kind {
         FaultKind::End { how: Ending::Stop, .. } => stop_timeout + EXIT_MARGIN,
-        FaultKind::End { how: Ending::Kill | Ending::PowerOff, .. } => EXIT_MARGIN,
+        FaultKind::End { how: Ending::Kill, .. } | FaultKind::PowerOff { .. } => EXIT_MARGIN,
         FaultKind::QueryOfDeath { .. } => QUERY_MARGIN,
         FaultKind::Ask { .. }
         | FaultKind::Task { .. }

@@ -37,6 +37,13 @@ pub enum FaultKind {
         /// these.
         tasks: Which,
     },
+    /// All tasks at a site end, as by a crash, and no other one can start there until it is over.
+    PowerOff {
+        /// Of this service,
+        service: usize,
+        /// there.
+        site: Site,
+    },
     /// Tasks are asked to misbehave, each directly: what only the program itself can do.
     Ask {
         /// Of this service,
@@ -125,8 +132,6 @@ pub enum Ending {
     Stop,
     /// SIGKILL, as by a crash.
     Kill,
-    /// The same to all that are at one site, where no other one can start until it is over.
-    PowerOff,
 }
 
 /// Which tasks a fault meets.
@@ -148,16 +153,6 @@ impl Fault {
     /// When it is over.
     pub fn end(&self) -> Duration {
         self.at + self.lasts
-    }
-
-    /// Where nothing of `service` can be until it is over, if it takes the power from there.
-    pub fn powers_off(&self, of: usize) -> Option<&Site> {
-        match &self.kind {
-            FaultKind::End { how: Ending::PowerOff, service, tasks: Which::In(site) } => {
-                Some(site).filter(|_| *service == of)
-            }
-            _ => None,
-        }
     }
 
     /// The service of which it begins a deployment, if it does.
@@ -219,6 +214,7 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::End { how, tasks, .. } => write!(f, "{how} of {tasks}"),
+            Self::PowerOff { site, .. } => write!(f, "power off of {site}"),
             Self::Ask { tasks, path, .. } => write!(f, "POST {path} to {tasks}"),
             Self::Task { fault, tasks, .. } => write!(f, "{fault} of {tasks}"),
             Self::Link { fault, .. } => write!(f, "{fault}"),
@@ -258,7 +254,6 @@ impl fmt::Display for Ending {
         f.write_str(match self {
             Self::Stop => "stop",
             Self::Kill => "kill",
-            Self::PowerOff => "power off",
         })
     }
 }

@@ -88,10 +88,13 @@ fn fault(done: &Inflicted) -> String {
     let kind = &done.fault.kind;
     let tasks: Vec<String> = done.tasks.iter().map(TaskId::to_string).collect();
     match kind {
-        FaultKind::End { .. } if tasks.is_empty() => format!("{kind}: nobody"),
-        FaultKind::End { .. } | FaultKind::Ask { .. } | FaultKind::Task { .. } => {
-            format!("{kind}: {}", tasks.join(", "))
+        FaultKind::End { .. } | FaultKind::PowerOff { .. } if tasks.is_empty() => {
+            format!("{kind}: nobody")
         }
+        FaultKind::End { .. }
+        | FaultKind::PowerOff { .. }
+        | FaultKind::Ask { .. }
+        | FaultKind::Task { .. } => format!("{kind}: {}", tasks.join(", ")),
         FaultKind::Link { .. }
         | FaultKind::QueryOfDeath { .. }
         | FaultKind::Deploy { .. }

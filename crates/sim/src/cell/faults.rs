@@ -86,20 +86,26 @@ impl Run<'_> {
     fn inflict(&mut self, now: Instant, fault: Fault) {
         match fault.kind.clone() {
             FaultKind::End { how, service, tasks } => {
-                if let Some(site) = fault.powers_off(service).cloned() {
-                    return self.power_off(now, fault, service, site);
-                }
                 let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
                 self.course.inflict(now, fault, met.clone());
                 for task in met {
                     match how {
                         Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
-                        Ending::Kill | Ending::PowerOff => {
+                        Ending::Kill => {
                             self.world.kill(task);
                         }
                     }
                 }
+            }
+            FaultKind::PowerOff { service, site } => {
+                let met = self.course.there(&site, service);
+                self.doomed.extend(&met);
+                let over = self.over(&fault);
+                let number = self.course.inflict(now, fault, met);
+                self.world.power_off(service, &site);
+                let what = Disturbed::Power { service, site };
+                self.lasting.push(Lasting { over, number, what });
             }
             FaultKind::Task { service, tasks, fault: how } => {
                 let met = self.course.meant(&tasks, service);
@@ -149,15 +155,6 @@ impl Run<'_> {
                 self.course.inflict(now, fault, Vec::new());
             }
         }
-    }
-
-    fn power_off(&mut self, now: Instant, fault: Fault, service: usize, site: Site) {
-        let met = self.course.there(&site, service);
-        self.doomed.extend(&met);
-        let over = self.over(&fault);
-        let number = self.course.inflict(now, fault, met);
-        self.world.power_off(service, &site);
-        self.lasting.push(Lasting { over, number, what: Disturbed::Power { service, site } });
     }
 
     /// What another program of a service is on this machine: it starts as the usual one does, unless its model

@@ -82,6 +82,7 @@ fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static 
             Err("what another program does is not known; deploy.model can say it")
         }
         FaultKind::End { service, .. }
+        | FaultKind::PowerOff { service, .. }
         | FaultKind::Ask { service, .. }
         | FaultKind::Task { service, .. }
         | FaultKind::QueryOfDeath { service, .. }

@@ -238,13 +238,16 @@ impl RawFault {
         match kind {
             "stop" => end(Ending::Stop, &self.stop),
             "kill" => end(Ending::Kill, &self.kill),
-            "power_off" => match self.power_off {
-                Some(RawWhich::In(_)) => end(Ending::PowerOff, &self.power_off),
-                _ => Err(ConfigError::new(
-                    kind,
-                    "takes a place; allowed is { zone = \"…\" } or { machine = \"…\" }",
-                )),
-            },
+            "power_off" => {
+                let problem = |problem| ConfigError::new(kind, problem);
+                let Some(RawWhich::In(site)) = &self.power_off else {
+                    let allowed = "allowed is { zone = \"…\" } or { machine = \"…\" }";
+                    return Err(problem(format!("takes a place; {allowed}")));
+                };
+                let service = service()?;
+                let site = services.site(service, site).map_err(problem)?;
+                Ok(FaultKind::PowerOff { service, site })
+            }
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;

@@ -118,9 +118,7 @@ impl Found {
         let trigger = self.search.trigger();
         let (calm, longest) = (Size::Lasts(self.search.calm()), Size::Lasts(args.longest));
         let trigger = match &trigger.kind {
-            FaultKind::End { how, .. } if trigger.lasts.is_zero() => {
-                format!("{how} of any number of tasks")
-            }
+            FaultKind::End { how, .. } => format!("{how} of any number of tasks"),
             kind => format!("{kind}, of any length up to {longest}"),
         };
         let mut table =
