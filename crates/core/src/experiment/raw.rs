@@ -17,7 +17,7 @@ use super::load::Load;
 use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
-use crate::fleet::written::{Number, Share, Written, list, tables};
+use crate::fleet::written::{Number, Share, Written, list, statuses, tables};
 use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
 use crate::health::Matcher;
 pub use caller::RawCaller;
@@ -60,6 +60,7 @@ struct Command(#[serde(deserialize_with = "list")] Vec<String>);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawObjective {
+    #[serde(default, deserialize_with = "statuses")]
     status: Option<Matcher>,
     latency: Written,
     success: Share,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::health::Matcher;
+
 /// A duration with its unit: `"250ms"`, `"90s"`, `"1m 30s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Written(pub Duration);
@@ -64,6 +66,9 @@ struct List<T> {
     of: PhantomData<T>,
 }
 
+/// Reads statuses.
+struct Statuses;
+
 /// A list of texts, for `#[serde(deserialize_with)]`.
 pub(crate) fn list<'de, D, T, L>(deserializer: D) -> Result<L, D::Error>
 where
@@ -83,6 +88,27 @@ where
 {
     let allowed = "a list of tables: [{ … }, { … }], or each below its name in two brackets, [[…]]";
     deserializer.deserialize_seq(List { allowed, of: PhantomData })
+}
+
+/// Statuses, for the same.
+pub(crate) fn statuses<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Matcher>, D::Error> {
+    deserializer.deserialize_str(Statuses).map(Some)
+}
+
+// === impl Statuses ===
+
+impl Visitor<'_> for Statuses {
+    type Value = Matcher;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("statuses in quotation marks: \"200\", \"200-299\", \"200,301-303\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Matcher, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 // === impl List ===

@@ -9,7 +9,7 @@ use super::services::Services;
 use crate::call::PathMatch;
 use crate::experiment::caller::{Caller, Dependency, Pool};
 use crate::fleet::range::{self, SHORTEST, duration_or_zero, number, within};
-use crate::fleet::written::{Number, Written};
+use crate::fleet::written::{Number, Written, statuses};
 use crate::fleet::{ConfigError, Fleet, RawBreaker, RawBudget, RawBulkhead, RawFallback};
 use crate::health::Matcher;
 use crate::policy::guard::{self, Severity};
@@ -40,6 +40,7 @@ pub(super) struct RawCall {
     paths: Option<Vec<String>>,
     needed: Option<bool>,
     timeout: Option<RawTimeout>,
+    #[serde(deserialize_with = "statuses")]
     failure_status: Option<Matcher>,
     breaker: Option<RawBreaker>,
     bulkhead: Option<RawBulkhead>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::call::Queue;
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, duration, duration_or_zero, number, within};
-use crate::fleet::written::{Number, Written};
+use crate::fleet::written::{Number, Written, statuses};
 use crate::health::Matcher;
 use crate::policy::{budget, fallback, hedge};
 
@@ -23,6 +23,7 @@ pub(super) struct RawCall {
     /// Sent so often at most. By default 3.
     tries: Option<Number>,
     /// Statuses that count as failures. By default "500-599".
+    #[serde(default, deserialize_with = "statuses")]
     failure_status: Option<Matcher>,
     /// So long a task goes on when nobody waits any more. By default "0s".
     outlasts: Option<Written>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, duration, number};
-use crate::fleet::written::{Number, Written};
+use crate::fleet::written::{Number, Written, statuses};
 use crate::health::{Check, Config, Matcher, passive};
 
 /// `[service.NAME.health]`
@@ -19,6 +19,7 @@ pub(super) struct RawHealth {
     /// What is asked for. By default "/".
     path: Option<String>,
     /// Statuses that pass, such as "200,204" or "200-299". By default "200".
+    #[serde(default, deserialize_with = "statuses")]
     matcher: Option<Matcher>,
     /// By default "2s".
     interval: Option<Written>,

@@ -90,7 +90,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         objective.success = "-1%"                      | line 6, column 21: `-1%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
         objective.success = "NaN%"                     | line 6, column 21: `NaN%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
         objective.success = "99.99999%"                | line 6, column 21: `99.99999%` is not a share: "0%" to "100%" with up to four decimals, such as "99.9%"
-        objective.status = 200                         | line 7, column 20: invalid type: integer `200`, expected a string
+        objective.status = 200                         | line 7, column 20: invalid type: integer `200`, expected statuses in quotation marks: "200", "200-299", "200,301-303"
         hypothesis.windows = "1s"                      | line 7, column 12: unknown field `windows`, expected `window` or `tolerated_gap`
         configuration = [{ desired_count = 1 }]        | line 7, column 18: missing field `title`
         configuration = [{ title = "a", count = 1 }]   | line 7, column 33: unknown field `count`, expected one of `title`, `desired_count`, `minimum_healthy_percent`, `maximum_percent`, `service`, `model`

@@ -176,7 +176,7 @@ fn unknown_keys_and_wrong_types_are_refused_by_line() {
         service.s.balancing = "random"       | line 2, column 23: unknown variant `random`, expected one of `round_robin`, `least_outstanding_requests`, `weighted_random`, `latency_aware`, `consistent_hash`
         service.s.health.intervall = "5s"    | line 2, column 18: unknown field `intervall`, expected one of `protocol`, `path`, `matcher`, `interval`, `fast_interval`, `timeout`, `healthy_threshold`, `unhealthy_threshold`, `passive`
         service.s.health.interval = 5        | line 2, column 29: invalid type: integer `5`, expected a duration: a number with its unit, such as "250ms", "90s" or "5m"
-        service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected a string
+        service.s.health.matcher = 200       | line 2, column 28: invalid type: integer `200`, expected statuses in quotation marks: "200", "200-299", "200,301-303"
         service.s.call.retries = 1           | line 2, column 16: unknown field `retries`, expected one of `connect_timeout`, `timeout`, `tries`, `failure_status`, `outlasts`, `retry_status`, `retry_budget`, `hedge`, `queue`
         service.s.call = 3                   | line 2, column 18: invalid type: integer `3`, expected a table
     "#]]);
