@@ -147,13 +147,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let fleet = read(&args.file)?;
     let service = choose(&fleet, args)?;
     let mut shares = routes::asked(service, args)?;
-    let (route, route_percent) = shares.remove(0);
+    let (route, percent) = shares.remove(0);
     let question = Question {
         service,
         route,
         target: args.target,
         load: args.load,
-        route_percent,
+        route_percent: (!args.share.is_empty()).then_some(percent),
         along: shares,
         capacity: args.capacity,
         price: args.price,

@@ -258,6 +258,13 @@ fn all_routes_are_asked_for_at_once() {
     assert!(told.iter().all(|told| words.contains(told)), "{words}");
     let full = "route search: 54 requests a second of 100ms each are 5.4 under way";
     assert!(ask(&["--share", "search=90"]).1.contains(full));
+    // Whoever says that all come by one route is not told to say it.
+    let (_, all) = ask(&["--share", "search=100%"]);
+    assert!(!all.contains("WARNING"), "{all}");
+    assert!(
+        all.contains("- requests come by search 100 %, and none by default (--share)"),
+        "{all}"
+    );
     let cases: [(&[&str], &str); 7] = [
         (&["--share", "search=20", "--share", "30"], "--share 30%: says not of which route"),
         (&["--share", "cart=20"], "--share `cart` is not there; allowed is one of search, default"),

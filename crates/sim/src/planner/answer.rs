@@ -302,7 +302,7 @@ impl Assessed {
         let parts = question.parts(&self.candidate).into_iter();
         let one = |(_, question, candidate): (f64, Question<'_>, Candidate)| {
             let expected = Expected::new(&question, &candidate, &mut Known::default());
-            (candidate.route.name, question.route_percent, expected.causes.total())
+            (candidate.route.name, question.percent(), expected.causes.total())
         };
         parts.map(one).collect()
     }

@@ -40,7 +40,7 @@ pub(super) fn question(fleet: &Fleet) -> Question<'_> {
         route: &service.call.routes[0],
         target: 99.0,
         load: None,
-        route_percent: 100.0,
+        route_percent: None,
         along: Vec::new(),
         capacity: None,
         price: 15.0,

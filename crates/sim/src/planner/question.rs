@@ -21,8 +21,8 @@ pub struct Question<'a> {
     pub target: f64,
     /// Requests per second that come, if that is known.
     pub load: Option<f64>,
-    /// The percentage of them that come by the route.
-    pub route_percent: f64,
+    /// The percentage of them that come by the route; all of them, if nobody says it.
+    pub route_percent: Option<f64>,
     /// Other routes whose requests are asked for as well, and the percentage of each.
     pub along: Vec<(&'a Route, f64)>,
     /// Requests per second that one task can bear, if that is known.
@@ -163,22 +163,25 @@ impl<'a> Question<'a> {
         Err(ConfigError::new("--load", problem))
     }
 
+    /// The percentage of all requests that come by the route.
+    pub fn percent(&self) -> f64 {
+        self.route_percent.unwrap_or(100.0)
+    }
+
     /// All routes whose requests are asked for, and the percentage of each.
     pub fn shares(&self) -> impl Iterator<Item = (&'a Route, f64)> {
-        iter::once((self.route, self.route_percent)).chain(self.along.iter().copied())
+        iter::once((self.route, self.percent())).chain(self.along.iter().copied())
     }
 
     /// What is asked of each of them alone, with what a candidate makes of it, and which share of what is
     /// asked for comes by it.
     pub(super) fn parts(&self, candidate: &Candidate) -> Vec<(f64, Self, Candidate)> {
         let all: f64 = self.shares().map(|(_, percent)| percent).sum();
-        let one = |(route, route_percent): (&'a Route, f64)| {
+        let one = |(route, percent): (&'a Route, f64)| {
             let candidate = candidate.by_route(self.route, route);
-            (
-                route_percent / all,
-                Self { route, route_percent, along: Vec::new(), ..self.clone() },
-                candidate,
-            )
+            let route_percent = Some(percent);
+            let alone = Self { route, route_percent, along: Vec::new(), ..self.clone() };
+            (percent / all, alone, candidate)
         };
         self.shares().map(one).collect()
     }
@@ -206,12 +209,12 @@ impl<'a> Question<'a> {
 
     /// Requests per second that come by the route, if that is known.
     pub fn by_route(&self) -> Option<f64> {
-        self.load.map(|load| load * self.route_percent / 100.0)
+        self.load.map(|load| load * self.percent() / 100.0)
     }
 
     /// Whether other requests come as well.
     pub(super) fn is_part(&self) -> bool {
-        self.route_percent < 100.0
+        self.percent() < 100.0
     }
 
     /// The share of requests that may fail.

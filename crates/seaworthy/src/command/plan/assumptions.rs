@@ -28,7 +28,8 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
     ];
     all.splice(2..2, places(question));
     let (asked, not) = (shares(question), others(question).join(", "));
-    if !question.along.is_empty() {
+    let is_all = question.route_percent.is_some() && question.percent() >= 100.0;
+    if !question.along.is_empty() || is_all && !not.is_empty() {
         let none = if not.is_empty() { String::new() } else { format!(", and none by {not}") };
         all.push(format!(
             "requests come by {asked}{none} (--share), each as likely at any time; only settings of `{}`, and of the \
@@ -39,7 +40,8 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push(format!(
             "of the requests by the route `{}`, {} % of all (--share); not of those by {not}: ask for each (--route), \
              or for all with --share NAME=PERCENT",
-            question.route.name, question.route_percent
+            question.route.name,
+            question.percent()
         ));
     }
     if question.load.is_none() {

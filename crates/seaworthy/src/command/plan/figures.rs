@@ -58,7 +58,7 @@ fn asked(question: &Question<'_>) -> Value {
     json!({
         "target_percent": question.target,
         "load_per_second": question.load,
-        "share_percent": question.route_percent,
+        "share_percent": question.percent(),
         "shares_percent": question.shares().map(|(route, percent)| (route.name.clone(), percent)).collect::<Value>(),
         "capacity_per_second": question.capacity,
         "price": question.price,

@@ -73,7 +73,7 @@ pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> 
         )
     });
     let name = &question.route.name;
-    let by_others = question.route_percent >= 100.0 && !others(question).is_empty();
+    let by_others = question.route_percent.is_none() && !others(question).is_empty();
     let all = by_others.then(|| {
         format!(
             "all {load} requests a second are taken to come by the route `{name}`; say which share does with \

@@ -193,7 +193,7 @@ fn each_route_fails_by_its_own_settings_and_share() {
     let along = vec![(search, 25.0), (cart, 25.0)];
     let question = Question {
         route: default,
-        route_percent: 50.0,
+        route_percent: Some(50.0),
         along,
         load: Some(1.0),
         ..question(&fleet)
