@@ -209,6 +209,8 @@ fn what_a_zone_takes_is_told_for_each_number_of_tasks() {
     let known = ask(&["--zone-mttf", "365d"]);
     let told = ["\nzone ", "- each zone fails once in 365.0 days on average (--zone-mttf)"];
     assert!(told.iter().all(|told| known.contains(told)), "{known}");
+    let none = ask(&["--mttf", "5min"]);
+    assert!(none.contains("can work") && !none.contains("WHAT GOES TOGETHER"), "{none}");
     world.write("nowhere.toml", FLEET);
     let problem =
         "--machine-mttf: service.store does not say what is where; allowed is it with machines";

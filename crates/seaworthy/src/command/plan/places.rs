@@ -7,14 +7,15 @@ use seaworthy_sim::planner::{Answer, Question, tenants};
 
 use crate::command::table::{BAD, GOOD, PLAIN, Table, cell};
 
-/// For the file and each number of tasks worth choosing; nothing where the file names no machines.
+/// For the file and each number of tasks worth choosing; nothing where none can work, or the file names no
+/// machines.
 pub(super) fn places(question: &Question<'_>, answer: &Answer) -> String {
     let service = question.service;
-    if service.cluster.machines.is_empty() {
-        return String::new();
-    }
     let worth = answer.pareto.iter().chain(answer.now.as_ref().ok());
     let counts: BTreeSet<u32> = worth.map(|one| one.candidate.tasks).collect();
+    if service.cluster.machines.is_empty() || counts.is_empty() {
+        return String::new();
+    }
     let mut table =
         Table::new(&["TASKS", "IN ZONES", "A ZONE TAKES", "A MACHINE TAKES", "LEFT BY A ZONE"]);
     for tasks in counts {
