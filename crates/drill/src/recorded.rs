@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::Error;
 use crate::job::Job;
 use crate::report::Results;
-use crate::simulation;
+use crate::report::json::SCHEMA;
+use crate::simulation::{self, MOST_REPEATS};
 
 /// No figure is larger, in its own unit.
 const MOST: f64 = 1e9;
@@ -21,6 +22,7 @@ const MOST: f64 = 1e9;
 /// A report that `--json` wrote.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Recorded {
+    schema: u32,
     title: String,
     /// Of what the drill file had that was run and measured; earlier reports do not say it.
     pub(crate) digest: Option<String>,
@@ -35,6 +37,7 @@ pub(crate) struct Recorded {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Known {
+    runs: usize,
     machine: Calibration,
 }
 
@@ -86,6 +89,9 @@ impl Recorded {
         let recorded: Self = serde_json::from_str(&text).map_err(|source| {
             error(format!("this is nothing that `drill --compare --json` wrote: {source}"))
         })?;
+        if recorded.schema != SCHEMA {
+            return Err(error(format!("schema is {}; allowed is {SCHEMA}", recorded.schema)));
+        }
         if recorded.simulated {
             return Err(error("this was simulated, and not measured".to_owned()));
         }
@@ -105,11 +111,27 @@ impl Recorded {
             );
             return Err(error(told));
         }
-        if let Some(known) = &recorded.calibration {
-            let checked = known.machine.check();
-            checked.map_err(|why| error(format!("calibration.machine.{why}")))?;
-        }
+        recorded.check_runs(job).map_err(error)?;
         Ok(recorded)
+    }
+
+    /// There can have been as many as it says.
+    fn check_runs(&self, job: &Job) -> Result<(), String> {
+        let (done, planned) = (self.cells.len(), self.runs_planned);
+        let most = job.drill.cells().len() * MOST_REPEATS as usize;
+        if !(done..=most).contains(&planned) {
+            return Err(format!(
+                "runs_planned: {planned} is out of range; allowed is {done}, as many as there are, to {most}"
+            ));
+        }
+        let Some(known) = &self.calibration else { return Ok(()) };
+        known.machine.check().map_err(|why| format!("calibration.machine.{why}"))?;
+        match (known.runs, known.machine.runs()) {
+            (said, runs) if said == runs => Ok(()),
+            (said, runs) => Err(format!(
+                "calibration.runs: {said} is not what its machine is known by; allowed is {runs}"
+            )),
+        }
     }
 
     /// Every cell that was run is one of the drill, and some are asked for.
@@ -220,7 +242,9 @@ mod tests {
         std::fs::write(&path, report.to_string()).unwrap();
         match Recorded::read(&path, &own) {
             Ok(_) => "good".to_owned(),
-            Err(Error::Measured { why, .. }) => why.split(" at line ").next().unwrap_or_default().to_owned(),
+            Err(Error::Measured { why, .. }) => {
+                why.split(" at line ").next().unwrap_or_default().to_owned()
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -228,6 +252,7 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_refused() {
         let cases = [
+            told("/schema", json!(2)),
             told("/title", json!("kill-one")),
             told("/scale", json!(7)),
             told("/simulated", json!(true)),
@@ -237,12 +262,16 @@ mod tests {
             told("/cells/0/configuration", json!(0)),
             told("/cells/0/verdict", json!("fine")),
             told("/cells/0/figures/recovery", json!(-1)),
+            told("/runs_planned", json!(19)),
+            told("/runs_planned", json!(1_000_000)),
+            told("/calibration/runs", json!(3)),
             told("/calibration/machine/median/deviation", json!(1e6)),
             told("/calibration/machine/stall/mean", json!(null)),
             told("/calibration/machine/start/uniform", json!(["80ms", "40ms"])),
             told("/calibration/machine/every", json!("often")),
         ];
         expect_test::expect![[r#"
+            schema is 2; allowed is 1
             this is of another drill: "kill-one", 1 times faster than life, and not "one of three tasks killed under load", 1 times
             this is of another drill: "one of three tasks killed under load", 7 times faster than life, and not "one of three tasks killed under load", 1 times
             this was simulated, and not measured
@@ -252,6 +281,9 @@ mod tests {
             0/kill was measured, which drills/kill-one.toml (built in) does not have; it has 1/kill
             this is nothing that `drill --compare --json` wrote: unknown variant `fine`, expected one of `as_expected`, `deviates`, `invalid`
             this is nothing that `drill --compare --json` wrote: recovery: -1 is out of range; allowed is 0 to 1000000000, or null for never
+            runs_planned: 19 is out of range; allowed is 20, as many as there are, to 1000
+            runs_planned: 1000000 is out of range; allowed is 20, as many as there are, to 1000
+            calibration.runs: 3 is not what its machine is known by; allowed is 10
             calibration.machine.median.deviation: 1000000.0 is out of range; allowed is 0.0 to 20.0
             calibration.machine.stall.mean: NaN is out of range; allowed is -20.0 to 20.0
             calibration.machine.start.uniform[1]: 80ms is out of range; allowed is 0ns to 40ms

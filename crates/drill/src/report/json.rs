@@ -21,7 +21,7 @@ use crate::job::{Job, Mode};
 use crate::recorded::Run;
 
 /// Changes when a key changes its meaning or goes away.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
 struct Report<'a> {
