@@ -137,6 +137,8 @@ impl Findings {
         let seconds = |duration: Duration| duration.as_secs_f64();
         let if_ever = |duration: Option<Duration>| duration.map_or(f64::INFINITY, seconds);
         let one = match figure {
+            // They are of successes.
+            Figure::P50 | Figure::P99 if numbers.succeeded() == 0 => return None,
             Figure::Gap => seconds(numbers.longest_gap),
             Figure::Silence => seconds(numbers.longest_silence),
             Figure::Failed => numbers.failed as f64,

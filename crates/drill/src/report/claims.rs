@@ -9,7 +9,7 @@ use crate::style::{BAD, FAINT, GOOD, HEAD, paint};
 use crate::words::wrap;
 
 /// Every claim, and how it was judged by the medians of all runs; none if a cell that it speaks of was
-/// not run, or measured nothing.
+/// not run, or did not measure what it speaks of.
 pub(super) fn judge<'a>(figures: &Figures<'a>) -> Vec<(&'a Claim, Option<Judged>)> {
     let judged = |claim: &'a Claim| {
         let figure = |place: Place, repetition: usize| {
@@ -43,7 +43,11 @@ pub(super) fn render(figures: &Figures, width: usize) -> String {
         let (style, word, told) = match judged {
             Some(Judged { holds: true, left, right }) => (GOOD, "holds", sides(&left, &right)),
             Some(Judged { holds: false, left, right }) => (BAD, "fails", sides(&left, &right)),
-            None => (FAINT, "open ", "a cell of it was not run or is INVALID".to_owned()),
+            None => (
+                FAINT,
+                "open ",
+                "a cell of it was not run, is INVALID or has no such figure".to_owned(),
+            ),
         };
         let lines = wrap(&format!("{claim}  ({told})"), width.saturating_sub(7));
         let word = std::iter::once(paint(style, word)).chain(std::iter::repeat(" ".repeat(5)));

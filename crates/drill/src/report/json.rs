@@ -71,7 +71,7 @@ struct CalibrationReport {
 #[derive(Serialize)]
 struct ClaimReport<'a> {
     claim: &'a str,
-    /// None if a cell of it was not run or is INVALID.
+    /// None if a cell of it was not run, is INVALID or has no such figure.
     holds: Option<bool>,
     left: Option<String>,
     right: Option<String>,

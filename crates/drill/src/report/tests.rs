@@ -7,7 +7,7 @@ use seaworthy_core::experiment::claim::Claim;
 use seaworthy_core::experiment::course::{Replacement, Rollout};
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
-use seaworthy_core::experiment::reading::Places;
+use seaworthy_core::experiment::reading::{Figure, Places};
 use seaworthy_core::experiment::{Calls, Fault, FaultKind, LinkFault, outage};
 
 use super::*;
@@ -116,6 +116,15 @@ fn some_cells_some_repetitions_and_surprises() {
     rows[0].findings.reasons = vec!["the stop of 1 task at 4.5s was never carried out".into()];
     assert_eq!(verdict(&job, &measured(&rows)), Verdict::Invalid);
     expect_test::expect_file!["../../golden/surprises.txt"].assert_eq(&printed(&job, &rows, 70));
+}
+
+#[test]
+fn where_nothing_succeeded_there_is_no_latency() {
+    let job = report();
+    let mut findings = rows(&job).remove(0).findings;
+    findings.numbers.failed = findings.numbers.requests;
+    let of = |figure| findings.figure(None, figure);
+    assert_eq!([Figure::P50, Figure::P99, Figure::Gap].map(of), [None, None, Some([0.01; 2])]);
 }
 
 #[test]
