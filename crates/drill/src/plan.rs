@@ -126,11 +126,14 @@ fn describe_cell(job: &Job, cell: Cell, width: usize) -> Vec<String> {
 /// `up`, or `down` and for how long by arithmetic.
 fn expected(job: &Job, cell: Cell) -> String {
     let schedule = &job.drill.schedules[cell.schedule];
-    let no_start = Duration::ZERO..=Duration::ZERO;
     let configuration = &job.drill.configurations[cell.configuration];
-    let range = outage(configuration, job.drill.load.entry(), schedule, &no_start).map(|range| {
-        let range = span(*range.start(), *range.end(), exact);
-        format!("; by arithmetic {range} and a task's own start")
+    let down = |start| outage(configuration, job.drill.load.entry(), schedule, &(start..=start));
+    let at_once = down(Duration::ZERO);
+    // Where nobody comes back before the end it makes no difference how long that would take.
+    let waits = at_once != down(Duration::from_secs(1));
+    let range = at_once.map(|range| {
+        let start = if waits { " and a task's own start" } else { "" };
+        format!("; by arithmetic {}{start}", span(*range.start(), *range.end(), exact))
     });
     format!("{}{}", schedule.expect[cell.configuration], range.unwrap_or_default())
 }
@@ -144,6 +147,19 @@ mod tests {
     fn the_report_s_experiment_in_outline() {
         let text = anstream::adapter::strip_str(&describe(&report(), 100)).to_string();
         expect_test::expect_file!["../golden/plan.txt"].assert_eq(&text);
+    }
+
+    /// One starts in zone b, and none where the power is off until the end.
+    #[test]
+    fn a_start_is_spoken_of_where_there_is_one() {
+        let mut job = job(Some("zones"), &["1/zone", "1/power"]);
+        let expected = |job: &Job| [0, 1].map(|n| expected(job, job.cells[n]));
+        let with_start = "down; by arithmetic 1 to 3 s and a task's own start";
+        assert_eq!(expected(&job)[0], with_start);
+        let schedule = &mut job.drill.schedules[job.cells[1].schedule];
+        let off = &mut schedule.faults[0];
+        off.lasts = schedule.duration - off.at;
+        assert_eq!(expected(&job)[1], "down; by arithmetic 12 s");
     }
 
     #[test]
