@@ -52,10 +52,12 @@ pub struct Boundary {
 
 impl Search {
     /// By the first schedule of which nothing is but a trigger: one fault that lasts, and not to the end
-    /// of the load, or that ends tasks. None if no schedule is like that.
+    /// of the load, or that ends a number of tasks. None if no schedule is like that: one task, or those at
+    /// one place, are neither more nor fewer.
     pub fn new(drill: Drill) -> Option<Self> {
-        let is_trigger = |fault: &Fault| {
-            fault.lasts > Duration::ZERO || matches!(fault.kind, FaultKind::End { .. })
+        let is_trigger = |fault: &Fault| match &fault.kind {
+            FaultKind::End { tasks, .. } => matches!(tasks, Which::Oldest(_) | Which::All),
+            _ => fault.lasts > Duration::ZERO,
         };
         let calm = |schedule: &Schedule| match &schedule.faults[..] {
             [fault] if is_trigger(fault) => schedule.duration.checked_sub(fault.end()),

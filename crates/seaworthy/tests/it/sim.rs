@@ -75,7 +75,14 @@ fn the_boundary_beyond_which_a_service_stays_down_is_found() {
 fn what_cannot_be_meant_is_said() {
     let world = World::new();
     world.write("unknown.toml", "seed = 1\nsurprise = 2\n");
-    let cases: [(&[&str], &str); 9] = [
+    let drill = "title = \"t\"\nload = { rate = 9, paths = [\"/\"] }\nobjective = { latency = \"1s\", success = \"99%\" }\n\
+                 fleet.service.s = { command = [\"s\"], machines = [\"a\"] }\n[[schedule]]\nname = \"s\"\n\
+                 duration = \"9s\"\nexpect = [\"any\"]\n";
+    world.write(
+        "zone.toml",
+        &format!("{drill}faults = [{{ at = \"2s\", kill = {{ zone = \"a\" }} }}]\n"),
+    );
+    let cases: [(&[&str], &str); 10] = [
         (&["swarm", "--seeds", "-3"], "-3 is not in 1..=4294967295"),
         (&["metastable", "--load", "-50"], "-50 is not in 1..=1000"),
         (
@@ -85,7 +92,8 @@ fn what_cannot_be_meant_is_said() {
         (&["swarm", "--plant", "moths"], "[possible values: done_is_lost, answered_twice"),
         (&["replay", "none.toml"], "none.toml: No such file or directory"),
         (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
-        (&["metastable", "bad-revisions"], "bad-revisions: no schedule has just one fault, which"),
+        (&["metastable", "bad-revisions"], "bad-revisions: no schedule has just one fault that"),
+        (&["metastable", "zone.toml"], "not of one task by its name nor of a zone or machine"),
         (&["metastable", "--load", "0"], "0 is not in 1..=1000"),
         (&["metastable", "--longest", "0s"], "allowed is a time from 1ms to 1h, such as 10s"),
     ];

@@ -15,9 +15,10 @@ use super::super::table::{BAD, GOOD, PLAIN, Table, cell};
 /// Searches how large a trigger may be before a service stays down when it is gone
 ///
 /// The trigger is the fault of the drill's first schedule that has only one: one that lasts and is over before
-/// the load is (a spike, or tasks that hang or are slow for a while), or tasks that are stopped or killed. How
-/// long it lasts, or how many tasks it meets, is bisected for each configuration, load and seed. A service
-/// stays down if the objective never holds again in all the time that the schedule leaves after the trigger.
+/// the load is (a spike, or tasks that hang or are slow for a while), or one that stops or kills a number of
+/// tasks. How long it lasts, or how many tasks it meets, is bisected for each configuration, load and seed. A
+/// service stays down if the objective never holds again in all the time that the schedule leaves after the
+/// trigger.
 ///
 /// Without a file: clients who ask again, retries of the gateway without a budget, and tasks that come back
 /// with a cold cache.
@@ -95,8 +96,9 @@ fn search(args: &Args, file: &Path) -> anyhow::Result<Found> {
     let search = Search::new(seaworthy_drill::life_size(file)?).with_context(|| {
         let file = file.display();
         format!(
-            "{file}: no schedule has just one fault, which ends tasks, or lasts and is over before \
-             the load is"
+            "{file}: no schedule has just one fault that can be larger or smaller; allowed is one that lasts \
+             and is over before the load is, and a `stop` or `kill` of a number of tasks or of \"all\", not of one \
+             task by its name nor of a zone or machine"
         )
     })?;
     let mut rows = Vec::new();
