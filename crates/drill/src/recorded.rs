@@ -220,7 +220,9 @@ mod tests {
         std::fs::write(&path, report.to_string()).unwrap();
         match Recorded::read(&path, &own) {
             Ok(_) => "good".to_owned(),
-            Err(Error::Measured { why, .. }) => why.split(" at line ").next().unwrap_or_default().to_owned(),
+            Err(Error::Measured { why, .. }) => {
+                why.split(" at line ").next().unwrap_or_default().to_owned()
+            }
             Err(error) => panic!("{error}"),
         }
     }
