@@ -138,10 +138,8 @@ impl Checker {
             return false;
         }
         let peers = self.peers(at);
-        let half = since + span / 2;
-        let quick = peers.iter().filter(|n| self.targets[**n].conduct.is_quick_since(half)).count();
         match self.typical_of_peers(at) {
-            Some(typical) if quick * 2 > peers.len() => {
+            Some(typical) if self.most_are_quick(&peers, since + span / 2) => {
                 let limit = rules.slow_from(typical);
                 let fault = Fault::Slow { answers, span, limit, typical };
                 self.try_to_eject(now, at, fault, Some(since), rules)
@@ -176,7 +174,7 @@ impl Checker {
         if self.hold.is_on(now) || !self.targets[at].serves() {
             return false;
         }
-        if late.is_some_and(|since| self.others_were_out(at, since)) {
+        if late.is_some_and(|since| self.is_late_for_another(now, at, since)) {
             self.targets[at].conduct.pardon();
             self.hold(now, Some(self.targets[at].endpoint.task), Cause::LateForAnother, rules);
             return true;
@@ -224,9 +222,21 @@ impl Checker {
         }));
     }
 
-    fn others_were_out(&self, at: usize, since: Instant) -> bool {
-        let mut others = self.targets.iter().enumerate().filter(|(n, _)| *n != at);
-        others.any(|(_, other)| other.standing.was_out(since))
+    /// Whether it began to be late when another task was out, whose requests the others get as well: unless most of
+    /// those that have served since, and got them, too, have been quick in the second half of that time.
+    fn is_late_for_another(&self, now: Instant, at: usize, since: Instant) -> bool {
+        let was_out = |n: &usize| self.targets[*n].standing.was_out(since);
+        let any_out = (0..self.targets.len()).any(|n| n != at && was_out(&n));
+        any_out && {
+            let mut witnesses = self.peers(at);
+            witnesses.retain(|n| !was_out(n));
+            !self.most_are_quick(&witnesses, since + now.since(since) / 2)
+        }
+    }
+
+    fn most_are_quick(&self, tasks: &[usize], since: Instant) -> bool {
+        let quick = tasks.iter().filter(|n| self.targets[**n].conduct.is_quick_since(since));
+        quick.count() * 2 > tasks.len()
     }
 
     fn is_slow(&self, at: usize, latency: Duration, rules: &passive::Config) -> bool {
