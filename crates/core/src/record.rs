@@ -170,6 +170,8 @@ pub enum Cause {
     OthersHealthy,
     /// Every task looks bad: that is hardly the tasks' fault.
     EveryoneLooksBad,
+    /// It is late since another task is out, whose requests it gets as well.
+    LateForAnother,
     /// It was drained: nothing in flight, acknowledged by the gateway.
     Drained,
     /// The deregistration delay is over with requests still in flight.

@@ -142,7 +142,7 @@ mod tests {
         let [alone, beside] = [200, 300].map(Duration::from_millis);
         let machine = calibrated(&job, alone..=beside, Some(alone)).machine([Duration::ZERO; 2], 1);
         let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
-        let millis = |time: &Duration| time.as_millis();
+        let millis = |time: &Duration| (time.as_secs_f64() * 1000.0).round() as u32;
         assert_eq!((millis(findings.starts.start()), millis(findings.starts.end())), (200, 300));
     }
 

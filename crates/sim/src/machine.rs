@@ -134,13 +134,7 @@ impl Machine {
             _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
             Distribution::Constant(duration) => return self.later(duration),
-            Distribution::Uniform(low, high) => {
-                [0.5, 0.99].map(|share| low + high.saturating_sub(low).mul_f64(share))
-            }
-            Distribution::Exponential(mean) => {
-                [2.0, 100.0].map(|one_in| mean.mul_f64(libm::log(one_in)))
-            }
-            Distribution::LogNormal { median, p99 } => [median, p99],
+            _ => quantiles(work),
         };
         let median = median.mul_f64(self.median);
         Distribution::LogNormal { median, p99: p99.mul_f64(self.p99).max(median) }
@@ -153,24 +147,21 @@ impl Calibration {
     /// From [`FEWEST_RUNS`] runs at least, and from how long it took each time until something was on the disk,
     /// and until a process was started.
     pub fn of(runs: &[Run], writes: &[Duration], spawns: &[Duration]) -> Self {
-        let (start, crowd) = starts(runs);
+        let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
+        let late = late(lateness.sum::<Duration>() / runs.len() as u32);
+        let [write, spawn] = [writes, spawns].map(log_normal);
+        let [[wrote, _], [spawned, _], [woke, _]] = [write, spawn, late].map(quantiles);
+        let (start, crowd) = starts(runs, |tasks| wrote + spawned * tasks + woke);
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
             };
             Spread::of(runs.iter().map(factor))
         };
-        let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
-            physics: Physics {
-                late: late(lateness.sum::<Duration>() / runs.len() as u32),
-                write: log_normal(writes),
-                spawn: log_normal(spawns),
-                crowd,
-                ..Physics::default()
-            },
+            physics: Physics { late, write, spawn, crowd, ..Physics::default() },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
             start,
@@ -217,6 +208,20 @@ impl Run {
     }
 }
 
+/// The median and the 99th percentile.
+fn quantiles(distribution: Distribution) -> [Duration; 2] {
+    match distribution {
+        Distribution::Constant(duration) => [duration; 2],
+        Distribution::Uniform(low, high) => {
+            [0.5, 0.99].map(|share| low + high.saturating_sub(low).mul_f64(share))
+        }
+        Distribution::Exponential(mean) => {
+            [2.0, 100.0].map(|one_in| mean.mul_f64(libm::log(one_in)))
+        }
+        Distribution::LogNormal { median, p99 } => [median, p99],
+    }
+}
+
 /// JSON has no word for what is no number.
 fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
     Option::deserialize(number).map(|number| number.unwrap_or(f64::NAN))
@@ -242,22 +247,27 @@ fn late(p99: Duration) -> Distribution {
 }
 
 /// How long a process that starts alone takes, and by so much of it longer for each that starts beside it. Where none
-/// started alone: as all of them did.
-fn starts(runs: &[Run]) -> (Distribution, f64) {
-    let alone: Vec<_> = runs.iter().filter_map(|run| run.measured.starts_alone.clone()).collect();
+/// started alone: as all of them did. What was measured began with the decision to start it; `before` a process is
+/// there, one of so many that are started at once, that takes so long.
+fn starts(runs: &[Run], before: impl Fn(u32) -> Duration) -> (Distribution, f64) {
+    let own = |range: &RangeInclusive<Duration>, tasks| {
+        let less = |end: &Duration| end.saturating_sub(before(tasks));
+        less(range.start())..=less(range.end())
+    };
+    let all: Vec<_> = runs.iter().map(|run| own(&run.measured.starts, run.tasks)).collect();
+    let alone = runs.iter().filter_map(|run| run.measured.starts_alone.as_ref());
+    let alone: Vec<_> = alone.map(|range| own(range, 1)).collect();
     if alone.is_empty() {
-        let all: Vec<_> = runs.iter().map(|run| run.measured.starts.clone()).collect();
         return (uniform(&all, runs.iter().map(|run| run.tasks).sum()), 0.0);
     }
     let middle = |range: &RangeInclusive<Duration>| (*range.start() + *range.end()) / 2;
     let mean = alone.iter().map(middle).sum::<Duration>() / alone.len() as u32;
     // Who starts last has all others beside it.
-    let longer = |run: &Run| {
-        let times =
-            run.measured.starts.end().as_secs_f64() / mean.as_secs_f64().max(f64::MIN_POSITIVE);
+    let longer = |(run, all): (&Run, &RangeInclusive<Duration>)| {
+        let times = all.end().as_secs_f64() / mean.as_secs_f64().max(f64::MIN_POSITIVE);
         (times - 1.0).max(0.0) / f64::from(run.tasks.saturating_sub(1).max(1))
     };
-    let crowd = runs.iter().map(longer).sum::<f64>() / runs.len() as f64;
+    let crowd = runs.iter().zip(&all).map(longer).sum::<f64>() / runs.len() as f64;
     (uniform(&alone, alone.len() as u32), crowd)
 }
 

@@ -78,6 +78,31 @@ fn tasks_that_come_back_cold_keep_a_service_down_unless_few_are_let_in() {
     assert!(!stays_down(&warm, 0, 3), "a cache is all that is missing");
 }
 
+/// Both tasks are needed: while one is replaced the other falls behind, and must not be taken out for it, nor must
+/// the new one be left alone with everything.
+#[test]
+fn passive_health_does_not_keep_an_overload_up() {
+    let recovers = |more: &str| {
+        let drill = drill(&format!(
+            "title = 'both are needed'
+            fleet.service.shop = {{ command = ['shop'], desired_count = 2, provisioning = '30s', {more} }}
+            model.shop = {{ work = '40ms', concurrency = 5, waiting = 100000 }}
+            load = {{ rate = 200, paths = ['/1', '/2', '/3'] }}
+            objective = {{ latency = '2s', success = '99%' }}
+            hypothesis = {{ window = '20s', tolerated_gap = '1s' }}
+            schedule = [{{ name = 'kill', title = 'one of them is killed', duration = '200s', expect = ['any'],
+                          faults = [{{ at = '10s', kill = 1 }}] }}]"
+        ));
+        matrix(&drill, 1)[0].1.numbers.recovery.is_some()
+    };
+    for timeout in ["1s", "2s", "5s"] {
+        for balancing in ["round_robin", "latency_aware"] {
+            let more = format!("balancing = '{balancing}', call.timeout = '{timeout}'");
+            assert!(recovers(&more), "{more}");
+        }
+    }
+}
+
 /// What is lost, and what is slow, is in the program alone.
 #[test]
 fn programs_that_remember_and_that_leak_go_as_they_do_live() {

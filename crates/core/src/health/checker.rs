@@ -7,6 +7,7 @@ mod traffic;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::passive::Hold;
 use super::{Config, Failing, Probed, Rotation};
 use crate::call::Seen;
 use crate::endpoints::{Endpoint, Endpoints, Health, Inherited, TaskId};
@@ -60,8 +61,7 @@ pub struct Checker {
     rotation: Rotation,
     /// Whether the rotation holds tasks that look bad because no other is left.
     fail_open: bool,
-    /// Everyone looked bad: nobody is ejected before.
-    quiet_until: Instant,
+    hold: Hold,
     last_probe: u64,
     /// When the time is to be looked at next.
     due: Option<Instant>,
@@ -79,7 +79,7 @@ impl Checker {
             targets: Vec::new(),
             rotation: Rotation::default(),
             fail_open: false,
-            quiet_until: Instant::EPOCH,
+            hold: Hold::default(),
             last_probe: 0,
             due: None,
             actions: VecDeque::new(),

@@ -9,7 +9,8 @@
 //! A verdict is an [`Ejection`]: each in a row is longer, and a trial by one request comes before the
 //! return. A passing check does not clear it, for a task that fails its requests may well pass its
 //! checks. How many may be out is counted in tasks and by the state *after* the verdict, so that it
-//! is right for two tasks as for nine; and where everyone looks bad, it is held against none.
+//! is right for two tasks as for nine; and where everyone looks bad, or late only since another is out, it
+//! is held against none.
 //!
 //! Two more things that requests show are no verdicts: that nobody listens, and that a task says of
 //! itself that it wants no more. They last until checks pass.
@@ -18,6 +19,7 @@
 //! fleets and are not used.
 
 mod conduct;
+mod hold;
 mod standing;
 mod suspects;
 mod typical;
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::breaker::window::Sums;
 
 pub(super) use conduct::Conduct;
+pub(super) use hold::Hold;
 pub(super) use standing::{Place, Standing};
 
 /// Whether so many failures are a task's own: a share twice as large as that of its peers, and by

@@ -84,6 +84,9 @@ impl fmt::Display for Cause {
             Self::NobodyHealthy => write!(f, "no task is healthy, so all are used"),
             Self::OthersHealthy => write!(f, "others are healthy again"),
             Self::EveryoneLooksBad => write!(f, "every task looks bad, so it is held against none"),
+            Self::LateForAnother => {
+                write!(f, "it is late since another task is out, so nobody is ejected for a while")
+            }
             Self::Drained => write!(f, "drained, nothing in flight"),
             Self::DeregistrationDelayOver { in_flight } => {
                 write!(f, "deregistration delay over with {in_flight} in flight")

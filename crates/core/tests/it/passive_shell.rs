@@ -169,7 +169,7 @@ impl Shell {
     }
 }
 
-/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `fall-behind after 30ms`
+/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`
 fn deed(verb: &str, rest: &[&str]) -> Deed {
     let after = |word: &str| rest.iter().position(|other| *other == word).map(|at| rest[at + 1]);
     let what = FailedHow::Status(500);
@@ -177,6 +177,7 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "answer" => How::Answered(duration(after("in").unwrap_or("5ms"))),
         "fail" => How::Failed { what, blamed: true },
         "fail-perhaps" => How::Failed { what, blamed: false },
+        "time-out" => How::Failed { what: FailedHow::Deadline, blamed: true },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
         "fall-behind" => How::Overtaken(duration(after("after").unwrap_or("30ms"))),

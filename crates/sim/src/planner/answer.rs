@@ -3,7 +3,6 @@
 use seaworthy_core::fleet::ConfigError;
 
 use super::expected::{Expected, Known, model};
-use super::overload::may_stay_down;
 use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::simulated::{Parts, Simulated};
@@ -268,11 +267,6 @@ impl Assessed {
         let price = f64::from(candidate.tasks) * question.price;
         let expected = Expected::new(question, &candidate, known);
         Self { candidate, price, expected }
-    }
-
-    /// Whether an overload by one task too few may go on when all are there again: it is not reckoned how long.
-    pub fn may_stay_down(&self, question: &Question<'_>) -> bool {
-        may_stay_down(question, &self.candidate)
     }
 
     /// Whether it meets the target even if all times are as long as they can be.

@@ -28,17 +28,6 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     late.map_or(Loss::Excess { demand }, |most| Loss::Backlog { demand, patience, most })
 }
 
-/// Whether a task that is late is taken out for it although the load needs all: then the others are late as
-/// well, one after the other, also when all are there again.
-pub(super) fn may_stay_down(question: &Question<'_>, candidate: &Candidate) -> bool {
-    let ejects = candidate.health.passive.is_some_and(|rules| candidate.may_eject(&rules));
-    let guard::Config { timeout, breaker, .. } = &candidate.route.guard;
-    let in_time = |timeout: Duration| timeout.as_secs_f64() <= question.world.patience;
-    let opens = breaker.is_some() && timeout.is_some_and(in_time);
-    let late = matches!(loss(question, candidate), Loss::Backlog { .. });
-    late && !opens && ejects && candidate.tasks == question.needed()
-}
-
 /// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its
 /// timeout comes when so much waits, and who comes until enough have failed is let in. Without end if it never
 /// opens.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::target::Target;
 use super::{Action, Checker};
-use crate::call::{How, Seen};
-use crate::endpoints::{Health, Wanted};
+use crate::call::{FailedHow, How, Seen};
+use crate::endpoints::{Health, TaskId, Wanted};
 use crate::health::passive::{self, Fault, Place};
 use crate::policy::breaker::window::Sums;
 use crate::record::{Cause, Decision, Record};
@@ -52,9 +52,10 @@ impl Checker {
                 self.targets[at].conduct.overtaken(now, waited, fingerprint);
                 self.judge_latency(now, at, rules)
             }
-            How::Failed { blamed, .. } => {
+            How::Failed { blamed, what } => {
                 self.targets[at].conduct.failed(now, fingerprint, blamed);
-                self.judge_failures(now, at, rules)
+                let late = what == FailedHow::Deadline;
+                self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)
             }
             How::Refused | How::Withdrawn => false,
         }
@@ -73,10 +74,31 @@ impl Checker {
         true
     }
 
-    fn judge_failures(&mut self, now: Instant, at: usize, rules: &passive::Config) -> bool {
-        let (failures, surely) = self.targets[at].conduct.failures();
+    /// Where those that serve fail as well, nobody is out for being worse.
+    fn judge_everyone(&mut self, now: Instant, rules: &passive::Config) -> bool {
+        if self.targets.iter().all(|target| target.standing.is_good()) {
+            return false;
+        }
+        let mut all = Sums::default();
+        for target in self.targets.iter_mut().filter(|target| target.serves()) {
+            all.add(target.conduct.all(now));
+        }
+        all.calls >= u64::from(rules.minimum_requests)
+            && all.failures * 100 >= all.calls * u64::from(rules.failure_percent)
+            && self.pardon_everyone(now, rules)
+    }
+
+    fn judge_failures(
+        &mut self,
+        now: Instant,
+        at: usize,
+        late: bool,
+        rules: &passive::Config,
+    ) -> bool {
+        let (failures, surely, since) = self.targets[at].conduct.failures();
+        let late = late.then_some(since);
         if surely >= rules.consecutive {
-            return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
+            return self.try_to_eject(now, at, Fault::InARow { failures }, late, rules);
         }
         let own = self.targets[at].conduct.sums(now);
         let peers = self.sums_of_peers(now, at);
@@ -85,7 +107,7 @@ impl Checker {
             return false;
         }
         if failures >= rules.consecutive {
-            return self.try_to_eject(now, at, Fault::InARow { failures }, rules);
+            return self.try_to_eject(now, at, Fault::InARow { failures }, late, rules);
         }
         let enough = own.calls.min(peers.calls) >= u64::from(rules.minimum_requests);
         let bad = own.failures * 100 >= own.calls * u64::from(rules.failure_percent);
@@ -95,7 +117,7 @@ impl Checker {
             peers_failed: peers.failures,
             peers_requests: peers.calls,
         };
-        enough && bad && self.try_to_eject(now, at, fault, rules)
+        enough && bad && self.try_to_eject(now, at, fault, late, rules)
     }
 
     /// A task is slow if it is so in a row and for long enough, and most of its peers are not: they
@@ -116,12 +138,11 @@ impl Checker {
             return false;
         }
         let peers = self.peers(at);
-        let half = since + span / 2;
-        let quick = peers.iter().filter(|n| self.targets[**n].conduct.is_quick_since(half)).count();
         match self.typical_of_peers(at) {
-            Some(typical) if quick * 2 > peers.len() => {
+            Some(typical) if self.most_are_quick(&peers, since + span / 2) => {
                 let limit = rules.slow_from(typical);
-                self.try_to_eject(now, at, Fault::Slow { answers, span, limit, typical }, rules)
+                let fault = Fault::Slow { answers, span, limit, typical };
+                self.try_to_eject(now, at, fault, Some(since), rules)
             }
             _ => false,
         }
@@ -136,20 +157,27 @@ impl Checker {
         all
     }
 
-    /// Ejects the task if enough others are left. True if anything was changed.
+    /// Ejects the task if enough others are left. If it is `late`, and since when, that is held against it only
+    /// if nobody else was out then: it gets their requests as well. True if anything was changed.
     fn try_to_eject(
         &mut self,
         now: Instant,
         at: usize,
         fault: Fault,
+        late: Option<Instant>,
         rules: &passive::Config,
     ) -> bool {
         let counts =
             |t: &&Target| t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial;
         let count = self.targets.iter().filter(counts).count() as u32;
         let left = self.peers(at).len() as u32;
-        if now < self.quiet_until || !self.targets[at].serves() {
+        if self.hold.is_on(now) || !self.targets[at].serves() {
             return false;
+        }
+        if late.is_some_and(|since| self.is_late_for_another(now, at, since)) {
+            self.targets[at].conduct.pardon();
+            self.hold(now, Some(self.targets[at].endpoint.task), Cause::LateForAnother, rules);
+            return true;
         }
         if left < rules.minimum_in_rotation {
             return !fault.is_relative() && self.pardon_everyone(now, rules);
@@ -164,6 +192,7 @@ impl Checker {
     fn eject(&mut self, now: Instant, at: usize, fault: Fault, rules: &passive::Config) {
         let target = &mut self.targets[at];
         let (times, length) = target.standing.eject(now, rules);
+        self.hold.ejected(now, now + length, rules);
         target.conduct.pardon();
         target.cause = Cause::Ejected { fault, times, length };
     }
@@ -178,11 +207,36 @@ impl Checker {
             any = true;
         }
         if any {
-            self.quiet_until = now + rules.ejection;
-            let (decision, cause) = (Decision::Hold, Cause::EveryoneLooksBad);
-            self.actions.push_back(Action::Record(Record { at: now, task: None, decision, cause }));
+            self.hold(now, None, Cause::EveryoneLooksBad, rules);
         }
         any
+    }
+
+    fn hold(&mut self, at: Instant, task: Option<TaskId>, cause: Cause, rules: &passive::Config) {
+        self.hold.begin(at, rules);
+        self.actions.push_back(Action::Record(Record {
+            at,
+            task,
+            decision: Decision::Hold,
+            cause,
+        }));
+    }
+
+    /// Whether it began to be late when another task was out, whose requests the others get as well: unless most of
+    /// those that have served since, and got them, too, have been quick in the second half of that time.
+    fn is_late_for_another(&self, now: Instant, at: usize, since: Instant) -> bool {
+        let was_out = |n: &usize| self.targets[*n].standing.was_out(since);
+        let any_out = (0..self.targets.len()).any(|n| n != at && was_out(&n));
+        any_out && {
+            let mut witnesses = self.peers(at);
+            witnesses.retain(|n| !was_out(n));
+            !self.most_are_quick(&witnesses, since + now.since(since) / 2)
+        }
+    }
+
+    fn most_are_quick(&self, tasks: &[usize], since: Instant) -> bool {
+        let quick = tasks.iter().filter(|n| self.targets[**n].conduct.is_quick_since(since));
+        quick.count() * 2 > tasks.len()
     }
 
     fn is_slow(&self, at: usize, latency: Duration, rules: &passive::Config) -> bool {

@@ -14,6 +14,8 @@ pub(in crate::health) struct Conduct {
     /// How long a peer's word for a request counts.
     lately: Duration,
     window: Window,
+    /// Failures that may be the requests' own, and count against nobody.
+    doubtful: Window,
     /// Without an answer in between.
     failures: Streak,
     /// Without a quick answer in between.
@@ -41,6 +43,7 @@ impl Conduct {
         Self {
             lately: window,
             window: Window::new(breaker::Window::Time(window)),
+            doubtful: Window::new(breaker::Window::Time(window)),
             failures: Streak::default(),
             slow: Streak::default(),
             typical: Typical::default(),
@@ -51,6 +54,7 @@ impl Conduct {
     /// Forgets what was held against it.
     pub(in crate::health) fn pardon(&mut self) {
         self.window.clear();
+        self.doubtful.clear();
         self.failures = Streak::default();
         self.slow = Streak::default();
     }
@@ -83,9 +87,9 @@ impl Conduct {
 
     /// It failed a request. What may be the request's own doing counts once.
     pub(in crate::health) fn failed(&mut self, now: Instant, fingerprint: u64, blamed: bool) {
-        if self.failures.add(now, fingerprint, blamed, self.lately) {
-            self.window.record(now, Counted { failed: true, slow: false });
-        }
+        let counts = self.failures.add(now, fingerprint, blamed, self.lately);
+        let window = if counts { &mut self.window } else { &mut self.doubtful };
+        window.record(now, Counted { failed: true, slow: false });
     }
 
     /// Another task has answered this request, and perhaps quickly.
@@ -96,9 +100,9 @@ impl Conduct {
         }
     }
 
-    /// Failures in a row, and how many of them are surely the task's fault.
-    pub(in crate::health) fn failures(&self) -> (u32, u32) {
-        (self.failures.count, self.failures.surely)
+    /// Failures in a row, how many of them are surely the task's fault, and since when they are.
+    pub(in crate::health) fn failures(&self) -> (u32, u32, Instant) {
+        (self.failures.count, self.failures.surely, self.failures.since)
     }
 
     /// Slow answers in a row, and since when.
@@ -109,6 +113,13 @@ impl Conduct {
     /// Requests in the window, and how many failed or were slow.
     pub(in crate::health) fn sums(&mut self, now: Instant) -> Sums {
         self.window.sums(now)
+    }
+
+    /// The same with those failures that count against nobody.
+    pub(in crate::health) fn all(&mut self, now: Instant) -> Sums {
+        let mut all = self.window.sums(now);
+        all.add(self.doubtful.sums(now));
+        all
     }
 
     /// What it usually takes, if that is known.

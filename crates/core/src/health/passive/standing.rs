@@ -13,7 +13,9 @@ pub(in crate::health) struct Standing {
     times: u32,
     /// How long the last one was.
     length: Duration,
-    /// In good standing since, or since one ejection was last forgotten.
+    /// It left good standing then, …
+    left: Instant,
+    /// … and is in it again since then.
     calm: Instant,
 }
 
@@ -41,7 +43,7 @@ impl Standing {
             Some(_) if left.is_zero() => Place::OnTrial { until: now + length },
             Some(_) => Place::Ejected { until: now + left },
         };
-        Self { place, times, length, calm: now }
+        Self { place, times, length, left: now, calm: now }
     }
 
     pub(in crate::health) fn place(&self) -> Place {
@@ -65,6 +67,7 @@ impl Standing {
         if self.is_good() {
             let calm = now.since(self.calm).as_nanos() / config.window.as_nanos().max(1);
             self.times = self.times.saturating_sub(u32::try_from(calm).unwrap_or(u32::MAX));
+            self.left = now;
         }
         self.times = self.times.saturating_add(1);
         self.length = lasts(self.times, config);
@@ -75,6 +78,11 @@ impl Standing {
     /// Nothing is held against it any more; but the next ejection would be one in a row.
     pub(in crate::health) fn pardon(&mut self, now: Instant) {
         (self.place, self.calm) = (Place::Good, now);
+    }
+
+    /// Whether it was out, or on trial, at that moment, which is not longer ago than its last return.
+    pub(in crate::health) fn was_out(&self, at: Instant) -> bool {
+        self.left <= at && (!self.is_good() || at < self.calm)
     }
 
     /// The time moves it on: from ejected to on trial, and from there to good standing. A trial that

@@ -80,13 +80,7 @@ pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> 
              --share"
         )
     });
-    let stays = answer.now.as_ref().is_ok_and(|now| now.may_stay_down(question)).then(|| {
-        "with one task too few those that are up are late, and health.passive takes them out for it although all \
-         are needed: that may go on when all are there again, and is not reckoned; a bulkhead that turns away in time or one \
-         more task is the cure"
-            .to_owned()
-    });
-    unknown.into_iter().chain(all).chain(stays).collect()
+    unknown.into_iter().chain(all).collect()
 }
 
 /// Routes of the service that are not asked for.

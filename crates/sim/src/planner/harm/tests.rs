@@ -217,21 +217,3 @@ fn each_route_fails_by_its_own_settings_and_share() {
     assert_eq!([search, cart, default].map(tries), [1, 1, 1]);
     assert_eq!(quick.by_route(default, search).route.guard.timeout, search.guard.timeout);
 }
-
-/// What is late by an overload is taken for bad.
-#[test]
-fn where_all_are_needed_passive_health_may_keep_an_overload_up() {
-    let stays = |tasks: u32, more: &str| {
-        let fleet = fleet(&format!("desired_count = {tasks}\n{more}"));
-        let (load, capacity) = (Some(200.0), Some(120.0));
-        let question = Question { load, capacity, ..question(&fleet) };
-        ask(&question).unwrap().now.unwrap().may_stay_down(&question)
-    };
-    assert!(stays(2, ""));
-    assert!(!stays(3, ""));
-    assert!(stays(2, "breaker = {}\n"));
-    let breaker = "call.timeout = \"2s\"\nbreaker = {}\n";
-    for cure in ["bulkhead.size = 50\n", breaker, "health.passive.enabled = false\n"] {
-        assert!(!stays(2, cure), "{cure}");
-    }
-}
