@@ -150,8 +150,8 @@ impl Calibration {
         let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
         let [write, spawn] = [writes, spawns].map(log_normal);
-        let [[wrote, _], [spawned, _], [woke, _]] = [write, spawn, late].map(quantiles);
-        let (start, crowd) = starts(runs, |tasks| wrote + spawned * tasks + woke);
+        let [first, each, last] = [write, spawn, late].map(|one| quantiles(one)[0]);
+        let (start, crowd) = starts(runs, |tasks| first + each * tasks + last);
         let spread = |figure: fn(&Findings) -> Duration| {
             let factor = |run: &Run| {
                 figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()

@@ -1,7 +1,5 @@
 //! What fails while fewer tasks are up than the load needs.
 
-use std::time::Duration;
-
 use seaworthy_core::policy::{bulkhead, guard};
 
 use super::shut::{Bad, opens};

@@ -22,23 +22,21 @@ impl Simulated {
     /// The share of requests that fail because too few tasks are up. None if tasks are so many, and fail so
     /// often, that they are hardly ever all up: it goes from one such moment to the next.
     pub(super) fn of(&self, question: &Question<'_>, parts: Parts) -> Option<Interval> {
-        if let Some(known) = self.find(&parts) {
-            return known;
+        if let Some(known) = self.position(&parts) {
+            return self.0.borrow()[known].1;
         }
         let simulated = simulate(question, &parts);
         self.0.borrow_mut().push((parts, simulated));
         simulated
     }
 
-    /// What is known already.
-    fn find(&self, parts: &Parts) -> Option<Option<Interval>> {
-        let known = self.0.borrow();
-        known.iter().find(|(other, _)| other == parts).map(|(_, simulated)| *simulated)
+    fn position(&self, parts: &Parts) -> Option<usize> {
+        self.0.borrow().iter().position(|(other, _)| other == parts)
     }
 
     /// Whether it would be the one after so many.
     pub(super) fn is_beyond(&self, most: usize, parts: &Parts) -> bool {
-        self.0.borrow().len() >= most && self.find(parts).is_none()
+        self.0.borrow().len() >= most && self.position(parts).is_none()
     }
 }
 

@@ -24,7 +24,7 @@ const ROUNDED: f64 = 0.01;
 /// All of it.
 pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     let mut text = head(question, answer);
-    for told in warnings(question, answer) {
+    for told in warnings(question) {
         let _ = writeln!(text, "WARNING: {told}");
     }
     if !answer.pareto.is_empty() {
@@ -64,7 +64,7 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// What an answer should not be believed without.
-pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> {
+pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
     let Some(load) = question.load else { return Vec::new() };
     let unknown = question.demand().is_none().then(|| {
         format!(
