@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(expected(&job)[0], with_start);
         let schedule = &mut job.drill.schedules[job.cells[1].schedule];
         let off = &mut schedule.faults[0];
-        off.lasts = schedule.duration - off.at;
+        off.lasts = schedule.duration.saturating_sub(off.at);
         assert_eq!(expected(&job)[1], "down; by arithmetic 12 s");
     }
 

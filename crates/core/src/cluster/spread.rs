@@ -193,7 +193,9 @@ mod tests {
             let all = machines("a/1 a/2 b");
             all.iter().filter(there).map(Location::name).collect::<Vec<_>>().join(" ")
         };
-        [&zone, &machine, &zone].into_iter().for_each(|site| dark.off(site));
+        for site in [&zone, &machine, &zone] {
+            dark.off(site);
+        }
         assert_eq!(told(&dark), "a/1 a/2");
         dark.on(&zone);
         assert_eq!(told(&dark), "a/1 a/2");
