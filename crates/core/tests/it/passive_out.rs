@@ -360,7 +360,7 @@ fn so_many_may_be_out(count: usize) -> String {
         let round = [format!("{good} answer in 5ms"), format!("{bad} answer in 1s every 100ms")];
         out(&vec![round; 20].concat())
     };
-    let slow = (1..count).map(slow).max().unwrap();
+    let slow = (1..count).map(slow).max().expect("there are tasks");
     let failing = out(&all[1..].iter().map(|one| format!("{one} fail x5")).collect::<Vec<_>>());
     format!("of {count}: {slow} slow, {failing} failing\n")
 }
