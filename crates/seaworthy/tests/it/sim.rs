@@ -77,7 +77,7 @@ fn what_cannot_be_meant_is_said() {
     world.write("unknown.toml", "seed = 1\nsurprise = 2\n");
     let drill = "title = \"t\"\nload = { rate = 9, paths = [\"/\"] }\nobjective = { latency = \"1s\", success = \"99%\" }\n\
                  fleet.service.s = { command = [\"s\"], machines = [\"a\"] }\n[[schedule]]\nname = \"s\"\n\
-                 duration = \"9s\"\nexpect = [\"any\"]\n";
+                 duration = \"60s\"\nexpect = [\"any\"]\n";
     world.write(
         "zone.toml",
         &format!("{drill}faults = [{{ at = \"2s\", kill = {{ zone = \"a\" }} }}]\n"),
