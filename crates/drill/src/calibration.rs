@@ -149,8 +149,8 @@ pub(crate) fn latencies(job: &Job) -> Result<[Duration; 2], Error> {
         let waits = |model: &&Program| matches!(model.work, Distribution::Constant(work) if !work.is_zero());
         let parts = models.iter().filter(waits).count().max(1) as u32;
         let numbers = simulation::run(&job, *cell, cell.seed(job.seed, 1))?.numbers;
-        sums[0] += numbers.latency_p50 / parts;
-        sums[1] += numbers.latency_p99 / parts;
+        sums[0] += numbers.latency_p50.unwrap_or_default() / parts;
+        sums[1] += numbers.latency_p99.unwrap_or_default() / parts;
     }
     Ok(sums.map(|sum| sum / job.cells.len() as u32))
 }

@@ -152,10 +152,9 @@ impl Calibration {
         let [write, spawn] = [writes, spawns].map(log_normal);
         let [first, each, last] = [write, spawn, late].map(|one| quantiles(one)[0]);
         let (start, crowd) = starts(runs, |tasks| first + each * tasks + last);
-        let spread = |figure: fn(&Findings) -> Duration| {
-            let factor = |run: &Run| {
-                figure(&run.measured).as_secs_f64() / figure(&run.simulated).as_secs_f64()
-            };
+        let spread = |figure: fn(&Findings) -> Option<Duration>| {
+            let seconds = |findings: &Findings| figure(findings).unwrap_or_default().as_secs_f64();
+            let factor = |run: &Run| seconds(&run.measured) / seconds(&run.simulated);
             Spread::of(runs.iter().map(factor))
         };
         Self {

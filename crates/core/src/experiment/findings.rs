@@ -137,8 +137,6 @@ impl Findings {
         let seconds = |duration: Duration| duration.as_secs_f64();
         let if_ever = |duration: Option<Duration>| duration.map_or(f64::INFINITY, seconds);
         let one = match figure {
-            // They are of successes.
-            Figure::P50 | Figure::P99 if numbers.succeeded() == 0 => return None,
             Figure::Gap => seconds(numbers.longest_gap),
             Figure::Silence => seconds(numbers.longest_silence),
             Figure::Failed => numbers.failed as f64,
@@ -151,8 +149,8 @@ impl Findings {
             Figure::Below => f64::from(numbers.seconds_below_target),
             Figure::Recovery => if_ever(numbers.recovery),
             Figure::Whole => seconds(numbers.whole),
-            Figure::P50 => seconds(numbers.latency_p50),
-            Figure::P99 => seconds(numbers.latency_p99),
+            Figure::P50 => if_ever(numbers.latency_p50),
+            Figure::P99 => if_ever(numbers.latency_p99),
             Figure::Calls => self.calls.last()?.during as f64,
             Figure::FirstCall => if_ever(self.calls.last()?.first_after),
             Figure::Gone => f64::from(self.gone),

@@ -75,10 +75,10 @@ pub struct Numbers {
     pub answers: BTreeMap<TaskId, u64>,
     /// The 99th percentile of how late requests were sent.
     pub lateness_p99: Duration,
-    /// The median of the time from the intended send to the last byte, of successes,
-    pub latency_p50: Duration,
+    /// The median of the time from the intended send to the last byte, of successes; none if there is none,
+    pub latency_p50: Option<Duration>,
     /// and the 99th percentile.
-    pub latency_p99: Duration,
+    pub latency_p99: Option<Duration>,
 }
 
 /// The samples of one run, or of one flow of it, in the order of their intended sends.
@@ -246,9 +246,9 @@ impl<'a> Samples<'a> {
         self::quantile(late, quantile).unwrap_or_default()
     }
 
-    fn latency(&self, quantile: f64) -> Duration {
+    fn latency(&self, quantile: f64) -> Option<Duration> {
         let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
-        self::quantile(self.successes().filter_map(latency), quantile).unwrap_or_default()
+        self::quantile(self.successes().filter_map(latency), quantile)
     }
 }
 
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!((quiet.longest_gap, quiet.longest_silence), (MS(10), MS(10)));
         assert_eq!(quiet.recovery, Some(Duration::ZERO));
         assert_eq!(quiet.answers.into_values().collect::<Vec<_>>(), [250, 250]);
-        assert_eq!((quiet.lateness_p99, quiet.latency_p99), (Duration::ZERO, MS(2)));
+        assert_eq!((quiet.lateness_p99, quiet.latency_p99), (Duration::ZERO, Some(MS(2))));
     }
 
     #[test]

@@ -63,18 +63,11 @@ const ROWS: [Line; 11] = [
     }),
     ("by arithmetic", |runs| runs.range(exact).unwrap_or_else(|| "no gap".to_owned())),
     ("longest silence", |runs| runs.span(|f| f.numbers.longest_silence, exact)),
-    ("recovery", recovery),
+    ("recovery", |runs| runs.if_ever(|f| f.numbers.recovery)),
     ("shares before faults", shares),
-    ("latency, p99", |runs| runs.span(|f| f.numbers.latency_p99, exact)),
+    ("latency, p99", |runs| runs.if_ever(|f| f.numbers.latency_p99)),
     ("lateness, p99", |runs| runs.span(|f| f.numbers.lateness_p99, exact)),
 ];
-
-fn recovery(runs: Runs) -> String {
-    let never = |recovery: Option<Duration>| recovery.unwrap_or(Duration::MAX);
-    let say =
-        |recovery| if recovery == Duration::MAX { "never".to_owned() } else { exact(recovery) };
-    runs.span(|findings| never(findings.numbers.recovery), say)
-}
 
 /// The share of each task before the first fault.
 fn shares(runs: Runs) -> String {

@@ -9,7 +9,7 @@ use seaworthy_core::experiment::{Cell, Findings};
 
 use super::Row;
 use crate::job::Job;
-use crate::words::{rough, span};
+use crate::words::{exact, rough, span};
 
 /// Every run, by cell.
 pub(crate) struct Figures<'a> {
@@ -61,6 +61,12 @@ impl Runs<'_> {
             figures().reduce(|a, b| if best(&b, &a) { b } else { a }).expect("there is one run")
         };
         span(pick(T::lt), pick(T::gt), say)
+    }
+
+    /// What may never come.
+    pub(crate) fn if_ever(self, figure: impl Fn(&Findings) -> Option<Duration>) -> String {
+        let say = |time| if time == Duration::MAX { "never".to_owned() } else { exact(time) };
+        self.span(|findings| figure(findings).unwrap_or(Duration::MAX), say)
     }
 
     /// A duration at life size.

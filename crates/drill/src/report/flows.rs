@@ -44,8 +44,8 @@ fn row(runs: Runs, flow: usize) -> [String; 7] {
         runs.span(|f| of(f).failed_share(), percent),
         runs.span(|f| share(of(f).degraded, of(f).requests), percent),
         runs.span(|f| of(f).oldest, age),
-        runs.span(|f| of(f).latency_p50, exact),
-        runs.span(|f| of(f).latency_p99, exact),
+        runs.if_ever(|f| of(f).latency_p50),
+        runs.if_ever(|f| of(f).latency_p99),
         runs.span(|f| of(f).longest_gap, exact),
     ]
 }

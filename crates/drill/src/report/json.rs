@@ -86,8 +86,8 @@ struct FlowReport<'a> {
     degraded: u64,
     oldest_ms: f64,
     longest_gap_ms: f64,
-    latency_p50_ms: f64,
-    latency_p99_ms: f64,
+    latency_p50_ms: Option<f64>,
+    latency_p99_ms: Option<f64>,
     figures: BTreeMap<String, f64>,
 }
 
@@ -128,8 +128,8 @@ struct CellReport<'a> {
     /// In the whole run.
     answers: &'a BTreeMap<TaskId, u64>,
     lateness_p99_ms: f64,
-    latency_p50_ms: f64,
-    latency_p99_ms: f64,
+    latency_p50_ms: Option<f64>,
+    latency_p99_ms: Option<f64>,
     flows: Vec<FlowReport<'a>>,
     calls: Vec<CallsReport<'a>>,
     replacements: Vec<ReplacementReport>,
@@ -247,8 +247,8 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         shares: findings.shares.clone(),
         answers: &numbers.answers,
         lateness_p99_ms: millis(numbers.lateness_p99),
-        latency_p50_ms: millis(numbers.latency_p50),
-        latency_p99_ms: millis(numbers.latency_p99),
+        latency_p50_ms: numbers.latency_p50.map(millis),
+        latency_p99_ms: numbers.latency_p99.map(millis),
         flows: (0..job.drill.load.flows.len()).map(|n| flow(job, findings, n)).collect(),
         calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
         replacements: findings.replacements.iter().map(replacement).collect(),
@@ -284,8 +284,8 @@ fn flow<'a>(job: &'a Job, findings: &Findings, flow: usize) -> FlowReport<'a> {
         degraded: numbers.degraded,
         oldest_ms: millis(numbers.oldest),
         longest_gap_ms: millis(numbers.longest_gap),
-        latency_p50_ms: millis(numbers.latency_p50),
-        latency_p99_ms: millis(numbers.latency_p99),
+        latency_p50_ms: numbers.latency_p50.map(millis),
+        latency_p99_ms: numbers.latency_p99.map(millis),
         figures,
     }
 }

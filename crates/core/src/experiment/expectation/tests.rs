@@ -43,8 +43,8 @@ fn numbers() -> Numbers {
         whole: Duration::ZERO,
         answers: BTreeMap::new(),
         lateness_p99: Duration::ZERO,
-        latency_p50: MS(1),
-        latency_p99: MS(1),
+        latency_p50: Some(MS(1)),
+        latency_p99: Some(MS(1)),
     }
 }
 
