@@ -38,15 +38,15 @@ pub(crate) struct Args {
     #[arg(long)]
     compare: bool,
     /// With --compare, how often each cell is simulated
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", conflicts_with = "sim", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
     predict: u32,
     /// With --compare, how many runs in which nothing happens, among the others, show how slow this machine is;
     /// 0: it is as the drill's model says
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", value_parser = calibrating_runs)]
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", conflicts_with = "sim", value_parser = calibrating_runs)]
     calibrate: u32,
     /// With --compare, run nothing: hold what an earlier comparison wrote to FILE with --json against what is
     /// predicted now
-    #[arg(long, value_name = "FILE", requires = "compare", conflicts_with_all = ["calibrate", "repeat", "dry_run"])]
+    #[arg(long, value_name = "FILE", requires = "compare", conflicts_with_all = ["sim", "calibrate", "repeat", "dry_run"])]
     measured: Option<PathBuf>,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
     #[arg(long, value_name = "N")]

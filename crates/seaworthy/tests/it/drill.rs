@@ -160,7 +160,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let service = "[fleet.service.store]";
     let listen = format!("{service}\nlisten = \"{}\"", taken.local_addr().unwrap());
-    let cases: [(&str, String, &[&str], &str); 10] = [
+    let cases: [(&str, String, &[&str], &str); 11] = [
         (
             "a.toml",
             good.replace("rate = 100", "speed = 100"),
@@ -199,6 +199,12 @@ fn what_cannot_be_done_is_refused_by_name() {
             good.replace("rate = 100", "rate = \"100\""),
             &[],
             "j.toml: load.rate: is not a whole number; allowed is 1 to 50000",
+        ),
+        (
+            "k.toml",
+            good.clone(),
+            &["--sim", "--calibrate", "3"],
+            "'--sim' cannot be used with '--calibrate <N>'",
         ),
         ("i.toml", good, &["--repeat", "0"], "invalid value '0' for '--repeat <N>'"),
     ];
