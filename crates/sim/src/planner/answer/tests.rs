@@ -147,13 +147,32 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     let total = |one: &Assessed| one.expected.causes.total();
     assert!(answer.steps.windows(2).all(|two| total(&two[1]) < total(&two[0])));
     assert_eq!(answer.steps[0].candidate.changes, Vec::<String>::new());
-    // What costs nothing comes first, and the third task buys more for its price than it and a fourth.
+    // What costs nothing comes first, the third task buys more for its price than it and a fourth, and then the fourth.
     let prices: Vec<f64> = answer.steps.iter().map(|step| step.price).collect();
-    assert_eq!(prices, [30.0, 30.0, 30.0, 30.0, 45.0]);
+    assert_eq!(prices, [30.0, 30.0, 30.0, 30.0, 45.0, 60.0]);
     // What was taken over from a candidate like it is what it would have been.
     for one in &answer.buys {
         assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
     }
+}
+
+/// Five are needed, which is no place to stop.
+#[test]
+fn each_further_task_is_a_step() {
+    let fleet = fleet("");
+    let (load, capacity) = (Some(500.0), Some(120.0));
+    let world = World { mttf: DAY, ..question(&fleet).world };
+    let steps = ask(&Question { load, capacity, world, ..question(&fleet) }).unwrap().steps;
+    let mut tasks: Vec<u32> = steps.iter().map(|step| step.candidate.tasks).collect();
+    tasks.dedup();
+    assert!(tasks.starts_with(&[5, 6, 7]), "{tasks:?}");
+    // Who waits for hours misses nothing: then nothing more is bought.
+    let fleet = example::fleet("");
+    let world = World { patience: 36_000.0, common_percent: 1.0, ..question(&fleet).world };
+    let steps = ask(&Question { world, ..question(&fleet) }).unwrap().steps;
+    let total = |one: &Assessed| one.expected.causes.total();
+    assert!(steps.windows(2).all(|two| total(&two[1]) < total(&two[0])), "{steps:?}");
+    assert_eq!(steps.last().map(total), Some(0.0));
 }
 
 /// Without checks that pass in time no task comes up, whatever is bought.
