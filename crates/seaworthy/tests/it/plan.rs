@@ -158,6 +158,19 @@ fn a_load_that_one_task_is_taken_to_bear_is_a_warning() {
 }
 
 #[test]
+fn a_task_bears_no_more_than_it_may_have_in_flight() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "most_in_flight = 5\ncommand"));
+    let plan = ["plan", "fleet.toml", "--target", "99.95", "--load", "200", "--capacity", "500"];
+    let (_, words) = code_and_words(&world.run(&plan));
+    let told = [
+        "4 of its tasks must be up",
+        "a task bears 50 by its most_in_flight over --latency, which is less than 500 (--capacity)",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+}
+
+#[test]
 fn starts_come_from_drills() {
     let world = World::new();
     world.write("fleet.toml", FLEET);

@@ -154,11 +154,12 @@ impl<'a> Question<'a> {
         if needed.ceil() <= f64::from(MOST_TASKS) {
             return Ok(());
         }
+        let limit = if self.capacity == self.bears() { "--capacity" } else { "most_in_flight" };
         let problem = format!(
             "{load} requests a second need {} tasks, and a service has at most {MOST_TASKS}; allowed is \
-             up to {} a second, or a larger --capacity",
+             up to {} a second, or a larger {limit}",
             needed.ceil(),
-            f64::from(MOST_TASKS) * load / needed
+            rounded(f64::from(MOST_TASKS) * load / needed)
         );
         Err(ConfigError::new("--load", problem))
     }
@@ -201,10 +202,15 @@ impl<'a> Question<'a> {
         Some(self.load? / self.bears()?)
     }
 
-    /// Requests per second that one task can bear: as given, or by what it may have in flight.
-    pub(super) fn bears(&self) -> Option<f64> {
-        let in_flight = self.service.balancing.most_in_flight;
-        self.capacity.or_else(|| in_flight.map(|most| f64::from(most) / self.world.latency))
+    /// Requests per second that one task can bear, as given, and gets, by what it may have in flight.
+    pub fn bears(&self) -> Option<f64> {
+        [self.capacity, self.in_flight()].into_iter().flatten().min_by(f64::total_cmp)
+    }
+
+    /// Requests per second of which a task has as many in flight as it may (Little), if there is a most.
+    fn in_flight(&self) -> Option<f64> {
+        let most = self.service.balancing.most_in_flight;
+        most.map(|most| f64::from(most) / self.world.latency)
     }
 
     /// Requests per second that come by the route, if that is known.
@@ -281,6 +287,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// To a millionth: three times 0.909 are 2.727.
+pub fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 fn within(

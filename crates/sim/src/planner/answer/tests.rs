@@ -156,6 +156,17 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     }
 }
 
+/// Five at a time, of 100 ms each, are 50 a second.
+#[test]
+fn a_task_bears_no_more_than_it_may_have_in_flight() {
+    let fleet = fleet("most_in_flight = 5\n");
+    let needed = |capacity| {
+        let question = Question { load: Some(200.0), capacity, ..question(&fleet) };
+        ask(&question).unwrap().needed
+    };
+    assert_eq!([None, Some(500.0), Some(20.0)].map(needed), [4, 4, 10]);
+}
+
 /// Five are needed, which is no place to stop.
 #[test]
 fn each_further_task_is_a_step() {
