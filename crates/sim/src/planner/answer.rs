@@ -59,8 +59,8 @@ pub struct Answer {
     pub needed: u32,
     /// The file as it is, or why it cannot work.
     pub now: Result<Assessed, String>,
-    /// Those that no other beats in price, failed share (by a hundredth at least) and number of changes.
-    /// The cheapest first.
+    /// Those that no other beats in price, number of changes and failed share, which must be lower by a
+    /// hundredth at least, on average or with all times at their longest. The cheapest first.
     pub pareto: Vec<Assessed>,
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
@@ -240,8 +240,10 @@ fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
     let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {
         let beats = |other: &Assessed| {
+            let in_share = |of: fn(&Assessed) -> f64| of(other) * (1.0 - WORTH) <= of(one);
             other.candidate.changes.len() <= one.candidate.changes.len()
-                && other.failed() * (1.0 - WORTH) <= one.failed()
+                && in_share(Assessed::failed)
+                && in_share(Assessed::on_average)
         };
         if !best.iter().any(beats) {
             best.push(one.clone());
@@ -299,6 +301,10 @@ impl Assessed {
             (candidate.route.name, question.percent(), expected.causes.total())
         };
         parts.map(one).collect()
+    }
+
+    fn on_average(&self) -> f64 {
+        self.expected.causes.total()
     }
 
     /// The failed share with no luck.

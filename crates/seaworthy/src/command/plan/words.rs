@@ -28,8 +28,8 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
         let _ = writeln!(text, "WARNING: {told}");
     }
     if !answer.pareto.is_empty() {
-        text +=
-            "\nWORTH CHOOSING: no other is better in price, failed share and number of changes\n";
+        text += "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average \
+                 and at its longest\n";
         text += &pareto(question, answer);
     }
     text += &verdict(question, answer);
@@ -128,7 +128,16 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             changes(one),
         ]);
     }
-    table.render() + &notes(question, &beyond)
+    table.render() + &left_out(answer) + &notes(question, &beyond)
+}
+
+fn left_out(answer: &Answer) -> String {
+    match answer.pareto.len().saturating_sub(MOST_ROWS) {
+        0 => String::new(),
+        more => {
+            format!("{} more, of as many tasks or more: --json has all.\n", many(more, "row"))
+        }
+    }
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.

@@ -140,6 +140,7 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
             other.price <= one.price
                 && other.candidate.changes.len() <= one.candidate.changes.len()
                 && other.failed() < one.failed() * (1.0 - SAME)
+                && other.on_average() <= one.on_average()
         };
         assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
     }
