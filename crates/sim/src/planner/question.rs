@@ -192,6 +192,15 @@ impl<'a> Question<'a> {
         Self { world: World { mttf, ..self.world }, ..self.clone() }
     }
 
+    /// The same, if nothing fails more often than once in so many seconds.
+    pub(super) fn with_least(&self, least: f64) -> Self {
+        let World { mttf, zone_mttf, machine_mttf, .. } = self.world;
+        let [zone_mttf, machine_mttf] =
+            [zone_mttf, machine_mttf].map(|mttf| mttf.map(|mttf| mttf.max(least)));
+        let world = World { mttf: mttf.max(least), zone_mttf, machine_mttf, ..self.world };
+        Self { world, ..self.clone() }
+    }
+
     /// Tasks that the load needs.
     pub fn needed(&self) -> u32 {
         self.demand().map_or(1, |demand| (demand.ceil() as u32).max(1))
@@ -244,12 +253,20 @@ impl World {
         all.into_iter().filter_map(|(place, mttf)| Some((place, mttf?))).collect()
     }
 
+    /// What fails, which option says how often, and the seconds to its failure, if it does.
+    pub fn failing(&self) -> [(&'static str, &'static str, Option<f64>); 3] {
+        [
+            ("a task", "--mttf", Some(self.mttf)),
+            ("a zone", "--zone-mttf", self.zone_mttf),
+            ("a machine", "--machine-mttf", self.machine_mttf),
+        ]
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
-        let Self { mttf, latency, patience, start, deployments, .. } = *self;
-        let given = [("--mttf", mttf), ("--latency", latency), ("--noticed", self.noticed)];
-        let places = [("--zone-mttf", self.zone_mttf), ("--machine-mttf", self.machine_mttf)];
-        let places = places.into_iter().filter_map(|(key, mttf)| Some((key, mttf?)));
-        for (key, value) in given.into_iter().chain(places) {
+        let Self { latency, patience, start, deployments, .. } = *self;
+        let given = [("--latency", latency), ("--noticed", self.noticed)];
+        let failing = self.failing().into_iter().filter_map(|(_, key, mttf)| Some((key, mttf?)));
+        for (key, value) in failing.chain(given) {
             if !(SHORTEST..=LONGEST).contains(&value) {
                 let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
                 return Err(ConfigError::new(key, problem));

@@ -6,7 +6,7 @@ use seaworthy_core::call::Route;
 use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{change, many, money, more, seconds, share, span};
+use super::amounts::{change, from_to, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
@@ -246,7 +246,7 @@ fn buys(answer: &Answer) -> String {
         let style = if to < from { GOOD } else { BAD };
         table.row([
             cell(PLAIN, more(one.price - now.price)),
-            cell(style, format!("{} -> {}", share(from), share(to))),
+            cell(style, from_to(from, to)),
             cell(style, change(to - from)),
             cell(PLAIN, most_of(before, after)),
             changes(one),
