@@ -155,6 +155,13 @@ fn a_load_that_one_task_is_taken_to_bear_is_a_warning() {
     assert!(words.lines().nth(1).is_some_and(|line| line.starts_with(warning)), "{words}");
     let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "300"]].concat()));
     assert!(!words.contains("WARNING"), "{words}");
+    assert!(
+        words.contains("- requests come evenly, and hedges and retries take nothing"),
+        "{words}"
+    );
+    let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "101"]].concat()));
+    let warning = "WARNING: 200 requests a second are 99.0 % of what 2 tasks bear; arrivals are taken as even, and they are not: close to 100 %";
+    assert!(words.lines().nth(1).is_some_and(|line| line.starts_with(warning)), "{words}");
 }
 
 #[test]

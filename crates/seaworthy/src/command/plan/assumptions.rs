@@ -44,7 +44,9 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
             question.percent()
         ));
     }
-    if question.load.is_none() {
+    if question.load.is_some() {
+        all.push("requests come evenly, and hedges and retries take nothing of what a task bears; close to what all tasks bear, chance alone makes many late".to_owned());
+    } else {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all

@@ -36,7 +36,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "steps": answer.steps.iter().map(one).collect::<Vec<_>>(),
         "measured": question.evidence.as_ref().map(measured),
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
-        "warnings": super::words::warnings(question),
+        "warnings": super::words::warnings(question, answer),
         "assumptions": super::assumptions::assumptions(question, answer),
     })
 }

@@ -18,13 +18,15 @@ use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 const DEFAULT: &str = "default";
 /// No table of alternatives is longer.
 const MOST_ROWS: usize = 15;
+/// Above this share of what tasks bear it matters that arrivals are not even.
+const HARDLY: f64 = 0.95;
 /// A difference below this share is none.
 const ROUNDED: f64 = 0.01;
 
 /// All of it.
 pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     let mut text = head(question, answer);
-    for told in warnings(question) {
+    for told in warnings(question, answer) {
         let _ = writeln!(text, "WARNING: {told}");
     }
     if !answer.pareto.is_empty() {
@@ -64,7 +66,7 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// What an answer should not be believed without.
-pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
+pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> {
     let Some(load) = question.load else { return Vec::new() };
     let unknown = question.demand().is_none().then(|| {
         format!(
@@ -80,7 +82,23 @@ pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
              --share"
         )
     });
-    unknown.into_iter().chain(all).collect()
+    unknown.into_iter().chain(all).chain(hardly(question, answer)).collect()
+}
+
+/// Where the tasks of the file, or those that are chosen, hardly bear what comes.
+fn hardly(question: &Question<'_>, answer: &Answer) -> Option<String> {
+    let (load, demand) = question.load.zip(question.demand())?;
+    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
+    let share = |one: &Assessed| demand / f64::from(one.candidate.tasks);
+    let mut ones = answer.now.iter().chain(chosen);
+    let one = ones.find(|one| share(one) > HARDLY)?;
+    Some(format!(
+        "{load} requests a second are {:.1} % of what {} bear{}; arrivals are taken as even, and they are not: close \
+         to 100 % far more fails than is said. A smaller --capacity leaves room",
+        100.0 * share(one),
+        many(one.candidate.tasks, "task"),
+        if one.candidate.tasks == 1 { "s" } else { "" },
+    ))
 }
 
 /// Routes of the service that are not asked for.
