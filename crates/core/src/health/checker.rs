@@ -61,6 +61,9 @@ pub struct Checker {
     rotation: Rotation,
     /// Whether the rotation holds tasks that look bad because no other is left.
     fail_open: bool,
+    /// Everyone looked bad: nobody is ejected before.
+    quiet_until: Instant,
+    /// Nor is anybody for being late meanwhile.
     hold: Hold,
     last_probe: u64,
     /// When the time is to be looked at next.
@@ -79,6 +82,7 @@ impl Checker {
             targets: Vec::new(),
             rotation: Rotation::default(),
             fail_open: false,
+            quiet_until: Instant::EPOCH,
             hold: Hold::default(),
             last_probe: 0,
             due: None,

@@ -389,29 +389,50 @@ fn who_is_late_for_another_is_not_ejected() {
     "#]]);
 }
 
-/// Perhaps it is the requests' fault, perhaps nobody can bear so many: whoever is out is missed.
+/// Who is out for being late is missed where hardly anything is answered in time. Failures that are no lateness are
+/// nobody else's doing.
 #[test]
-fn where_those_that_are_left_fail_as_well_everybody_returns() {
+fn where_everything_is_late_who_is_out_for_that_returns() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                                   | task-2: enter rotation: the verdict of an earlier gateway
+                                                   | task-3: enter rotation: the verdict of an earlier gateway
+        1 answer in 5ms                            |
+        1 time-out x5                              | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        2 fail x5                                  | task-2: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        3 fail-perhaps x50                         |
+        3 time-out-perhaps x9                      |
+        3 time-out-perhaps                         | service: hold: every task looks bad, so it is held against none
+                                                   | task-1: enter rotation: every task looks bad, so it is held against none
+        1 time-out x5                              |
+        1 fail x5                                  | task-1: leave rotation: 6 requests failed in a row: ejected for 10s, number 2 in a row
+        3 time-out-perhaps                         |
+        at 4s                                      |
+        3 time-out x5                              |
+    "#]]);
+}
+
+/// A hold is twice as long each time, but not longer than something is late.
+#[test]
+fn a_hold_is_over_when_nothing_is_late() {
     check(&expect![[r#"
         endpoints 1: 1=healthy 2=healthy | task-1: enter rotation: the verdict of an earlier gateway
                                          | task-2: enter rotation: the verdict of an earlier gateway
-        1,2 answer x20 in 5ms            |
-        1 fail x5                        | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
-        2 fail-perhaps of a x19          |
-        2 fail-perhaps of a              | service: hold: every task looks bad, so it is held against none
+        1 time-out x5                    | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        2 time-out-perhaps x10           | service: hold: every task looks bad, so it is held against none
                                          | task-1: enter rotation: every task looks bad, so it is held against none
-        at 6s                            |
-        1 fail x5                        | task-1: leave rotation: 5 requests failed in a row: ejected for 10s, number 2 in a row
-        2 fail-perhaps of a x20          | service: hold: every task looks bad, so it is held against none
+        at 5s                            |
+        1,2 time-out x6                  | task-1: leave rotation: 5 requests failed in a row: ejected for 10s, number 2 in a row
+                                         | service: hold: every task looks bad, so it is held against none
                                          | task-1: enter rotation: every task looks bad, so it is held against none
+        2 time-out-perhaps x10           |
         at 14s                           |
-        1 fail x5                        |
-        at 17s                           |
-        1 fail x5                        | task-1: leave rotation: 6 requests failed in a row: ejected for 10s, number 2 in a row
-        at 60s                           | task-1: on trial: it was ejected for 10s
-                                         | task-1: enter rotation: no trial request came in 10s
-        2 fail-perhaps of a x20          |
-        at 66s                           |
-        1 fail x5                        | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        1 time-out x5                    |
+        at 15s                           |
+        1 time-out x5                    | task-1: leave rotation: 7 requests failed in a row: ejected for 10s, number 2 in a row
+        2 time-out-perhaps x10           | service: hold: every task looks bad, so it is held against none
+                                         | task-1: enter rotation: every task looks bad, so it is held against none
+        at 25s                           |
+        1 time-out x5                    | task-1: leave rotation: 5 requests failed in a row: ejected for 10s, number 2 in a row
     "#]]);
 }

@@ -178,6 +178,7 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "fail" => How::Failed { what, blamed: true },
         "fail-perhaps" => How::Failed { what, blamed: false },
         "time-out" => How::Failed { what: FailedHow::Deadline, blamed: true },
+        "time-out-perhaps" => How::Failed { what: FailedHow::Deadline, blamed: false },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
         "fall-behind" => How::Overtaken(duration(after("after").unwrap_or("30ms"))),

@@ -9,7 +9,7 @@
 //! by weights what it has made up. Repairs are left as they are, so they may take any time: when the
 //! next repair ends is known, a failure before that is *forced* with the chance of a half, at a time
 //! drawn as if it had happened by itself, and which kind of failure it is, is drawn evenly. Weights are
-//! chances over made-up chances, at each step, and stay bounded. After the first outage of a cycle
+//! chances over made-up chances, at each step, and stay bounded. After the first loss of a cycle
 //! nothing more is made up. That is balanced failure biasing with forced transitions (Lewis and Böhm
 //! 1984; Shahabuddin 1994; Nicola, Shahabuddin and Nakayama 2001). How long a cycle is, is not rare:
 //! cycles of their own, without weights, tell that.

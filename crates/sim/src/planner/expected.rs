@@ -10,7 +10,7 @@ use super::places;
 use super::timing::Timing;
 use super::{Candidate, Question};
 use crate::availability::{
-    Cause, Deployments, Interval, Lost, MONTH, Members, Model, Place, Span, failure_within,
+    Cause, Deployments, Interval, Loss, Lost, MONTH, Members, Model, Place, Span, failure_within,
 };
 
 /// Shares of all requests that fail, by what makes them fail.
@@ -175,10 +175,15 @@ impl Expected {
 pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Model {
     let world = &question.world;
     let (rate, common) = (1.0 / world.mttf, world.common_percent / 100.0);
+    let loss = loss(question, candidate);
+    let repair = match loss {
+        Loss::All { waiting } => timing.repair_as_if(waiting),
+        Loss::Backlog { .. } | Loss::Excess { .. } => timing.repair(),
+    };
     let of_all = Cause {
         place: Place::Everywhere,
         rate: rate * common,
-        repair: timing.repair(),
+        repair,
         tasks: Members::first(candidate.tasks),
     };
     let cluster = candidate.cluster(question.service);
@@ -190,9 +195,9 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
         needed: question.needed(),
         failure_rate: rate * (1.0 - common),
         causes: iter::once(of_all).chain(places::causes(question, candidate, timing)).collect(),
-        repair: timing.repair(),
+        repair,
         crews: candidate.tasks,
         deployments: (away > 0 && world.deployments > 0.0).then_some(deployments),
-        loss: loss(question, candidate),
+        loss,
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn harm(
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let places: f64 = world.places().into_iter().map(|(_, mttf)| 1.0 / mttf).sum();
     let spare = candidate.tasks > question.needed();
-    let sick = undetected_share(rate * sick, sickness(question, candidate, spare));
+    let common = world.common_percent / 100.0;
+    let alone =
+        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, spare));
+    // Where all are sick none is worse than the others, and all that is sent again fails again.
+    let sick = alone + undetected_share(rate * common * sick, world.noticed);
     let shut = Shut::by_hang(question, candidate, timing);
     if !spare {
         let answered = loss(question, candidate).answered(candidate.tasks - 1);

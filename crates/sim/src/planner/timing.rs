@@ -51,8 +51,14 @@ impl Timing {
     /// How long the repair of a task takes. That a task has died is known at once; that it hangs is
     /// found out first, and only its checks have it replaced.
     pub(super) fn repair(&self) -> Repair {
+        self.repair_as_if(0.0)
+    }
+
+    /// The same for a model in which `all` requests wait for so many seconds before they fail. Nobody waits for a
+    /// task that hangs, which gets them until it is replaced: there it is as if that took so much longer.
+    pub(super) fn repair_as_if(&self, all: f64) -> Repair {
         let (low, high) = self.replacement;
-        let second = (low + self.checks.0, high + self.checks.1);
+        let second = (low + self.checks.0 + all, high + self.checks.1 + all);
         Repair::Mixed { share: self.hangs, first: self.replacement, second }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::fleet::ConfigError;
 
-use super::scenario::{Insistence, Member, Scenario};
+use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
 use crate::world::{Physics, Stalls};
 
 /// As many as have names.
@@ -15,6 +15,9 @@ const HIGHEST_RATE: f64 = 10_000.0;
 /// So many times as long a process may start for each other one.
 const MOST_CROWDED: f64 = 100.0;
 const LONGEST: Duration = Duration::from_secs(3600);
+/// As in a drill.
+const MOST_TIMES: u32 = 100;
+const MOST_TASKS: u32 = 100;
 
 impl Scenario {
     /// The scenario as a TOML file, which [`read`](Self::read) reads.
@@ -58,9 +61,63 @@ impl Scenario {
             let key = format!("happenings[{n}]");
             ensure(*at <= self.length, &key, "comes before `length` is over")?;
             let known = what.place().is_none_or(|place| place < places);
-            ensure(known, &key, "names a service by its place, and the first one is 0")?;
+            ensure(
+                known,
+                &key,
+                "names a service by its place: from 0, which is the first, to the last",
+            )?;
+            what.check(&key)?;
         }
         Ok(())
+    }
+}
+
+impl Happening {
+    fn check(&self, key: &str) -> Result<(), ConfigError> {
+        let lasts = match self {
+            Self::Partition(lasts)
+            | Self::CrashAgent(lasts)
+            | Self::ToTask(_, _, ToTask::Disturb(_, lasts) | ToTask::Leak(lasts)) => *lasts,
+            Self::ToService(_, what) => {
+                what.check(key)?;
+                what.lasts()
+            }
+            Self::ToTask(_, _, ToTask::Kill | ToTask::Stop | ToTask::Drain)
+            | Self::CrashGateway => Duration::ZERO,
+        };
+        ensure(lasts <= LONGEST, key, "lasts at most 1h")
+    }
+}
+
+impl ToService {
+    fn check(&self, key: &str) -> Result<(), ConfigError> {
+        match self {
+            Self::Burst(times, _) => {
+                ensure((2..=MOST_TIMES).contains(times), key, "has 2 to 100 times as many requests")
+            }
+            Self::Scale(tasks) => ensure(*tasks <= MOST_TASKS, key, "scales to 0 to 100 tasks"),
+            Self::Deploy(Some(Flaw::FailsSome(percent))) => {
+                ensure(*percent <= 100, key, "fails 0 to 100 of 100 requests")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lasts(&self) -> Duration {
+        match self {
+            Self::Disturb(_, lasts)
+            | Self::DisturbWay(_, lasts)
+            | Self::Burst(_, lasts)
+            | Self::PowerOff(_, lasts)
+            | Self::Deploy(Some(Flaw::Crashes(lasts) | Flaw::Slow(lasts) | Flaw::Leaks(lasts))) => {
+                *lasts
+            }
+            Self::QueryOfDeath
+            | Self::Deploy(_)
+            | Self::Rollback
+            | Self::Scale(_)
+            | Self::LoseZone(_) => Duration::ZERO,
+        }
     }
 }
 

@@ -2,6 +2,7 @@ use std::iter;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::*;
 
@@ -71,10 +72,19 @@ fn a_script_stands_for_its_scenario() {
         "happenings"
     );
     assert_eq!(broken(|s| s.services[0].settings.push("health = 1".to_owned())), "fleet");
-    let elsewhere = Happening::ToService(9, ToService::Rollback);
-    let mut scenario = scenario(1);
-    scenario.happenings = vec![(scenario.length, elsewhere)];
-    assert_eq!(Scenario::read(&scenario.script()).expect_err("nobody").key, "happenings[0]");
+    let (second, year) = (Duration::from_secs(1), Duration::from_secs(1 << 25));
+    for (place, what) in [
+        (9, ToService::Rollback),
+        (0, ToService::Burst(0, second)),
+        (0, ToService::Burst(2, year)),
+        (0, ToService::Scale(2000)),
+        (0, ToService::Deploy(Some(Flaw::FailsSome(200)))),
+        (0, ToService::Deploy(Some(Flaw::Slow(year)))),
+    ] {
+        let mut scenario = scenario(1);
+        scenario.happenings = vec![(scenario.length, Happening::ToService(place, what))];
+        assert_eq!(Scenario::read(&scenario.script()).expect_err("nobody").key, "happenings[0]");
+    }
 }
 
 /// It starts as many as may be before somebody wants fewer, and none after that.

@@ -11,6 +11,10 @@ use crate::policy::breaker::window::Sums;
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
 
+/// So many of a hundred requests are late where everything is: one dependency that hangs leaves requests of other
+/// kinds as quick as ever.
+const EVERYTHING: u64 = 90;
+
 // === impl Checker ===
 
 impl Checker {
@@ -42,6 +46,9 @@ impl Checker {
         match how {
             How::Answered(latency) => {
                 let slow = self.is_slow(at, latency, rules);
+                if slow {
+                    self.hold.is_late(now, rules);
+                }
                 self.targets[at].conduct.answered(now, latency, slow, fingerprint);
                 for (_, peer) in self.targets.iter_mut().enumerate().filter(|(n, _)| *n != at) {
                     peer.conduct.compare(now, fingerprint, !slow);
@@ -49,13 +56,18 @@ impl Checker {
                 slow && self.judge_latency(now, at, rules)
             }
             How::Overtaken(waited) => {
+                self.hold.is_late(now, rules);
                 self.targets[at].conduct.overtaken(now, waited, fingerprint);
                 self.judge_latency(now, at, rules)
             }
             How::Failed { blamed, what } => {
-                self.targets[at].conduct.failed(now, fingerprint, blamed);
                 let late = what == FailedHow::Deadline;
-                self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)
+                if late {
+                    self.targets[at].conduct.was_late(now);
+                    self.hold.is_late(now, rules);
+                }
+                self.targets[at].conduct.failed(now, fingerprint, blamed);
+                late && self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)
             }
             How::Refused | How::Withdrawn => false,
         }
@@ -69,23 +81,26 @@ impl Checker {
             self.targets[at].standing.pardon(now);
             self.targets[at].cause = Cause::TrialPassed;
         } else {
-            self.eject(now, at, Fault::Trial, rules);
+            let late = self.targets[at].standing.is_late();
+            self.eject(now, at, Fault::Trial, late, rules);
         }
         true
     }
 
-    /// Where those that serve fail as well, nobody is out for being worse.
+    /// Where hardly anything is answered in time, nobody is out for being late.
     fn judge_everyone(&mut self, now: Instant, rules: &passive::Config) -> bool {
         if self.targets.iter().all(|target| target.standing.is_good()) {
             return false;
         }
-        let mut all = Sums::default();
+        let mut all = [0; 2];
         for target in self.targets.iter_mut().filter(|target| target.serves()) {
-            all.add(target.conduct.all(now));
+            let [answered, late] = target.conduct.answered_and_late(now);
+            all = [all[0] + answered, all[1] + late];
         }
-        all.calls >= u64::from(rules.minimum_requests)
-            && all.failures * 100 >= all.calls * u64::from(rules.failure_percent)
-            && self.pardon_everyone(now, rules)
+        let [answered, late] = all;
+        late >= u64::from(rules.minimum_requests)
+            && late * 100 >= (answered + late) * EVERYTHING
+            && self.pardon_the_late(now, rules)
     }
 
     fn judge_failures(
@@ -171,7 +186,10 @@ impl Checker {
             |t: &&Target| t.endpoint.wanted == Wanted::InRotation && t.health != Health::Initial;
         let count = self.targets.iter().filter(counts).count() as u32;
         let left = self.peers(at).len() as u32;
-        if self.hold.is_on(now) || !self.targets[at].serves() {
+        if now < self.quiet_until || !self.targets[at].serves() {
+            return false;
+        }
+        if late.is_some() && self.hold.is_on(now) {
             return false;
         }
         if late.is_some_and(|since| self.is_late_for_another(now, at, since)) {
@@ -180,18 +198,29 @@ impl Checker {
             return true;
         }
         if left < rules.minimum_in_rotation {
-            return !fault.is_relative() && self.pardon_everyone(now, rules);
+            return match late {
+                _ if fault.is_relative() => false,
+                Some(_) => self.pardon_the_late(now, rules),
+                None => self.pardon_everyone(now, rules),
+            };
         }
         if fault.is_relative() && count - left > passive::Config::most_out(count) {
             return false;
         }
-        self.eject(now, at, fault, rules);
+        self.eject(now, at, fault, late.is_some(), rules);
         true
     }
 
-    fn eject(&mut self, now: Instant, at: usize, fault: Fault, rules: &passive::Config) {
+    fn eject(
+        &mut self,
+        now: Instant,
+        at: usize,
+        fault: Fault,
+        late: bool,
+        rules: &passive::Config,
+    ) {
         let target = &mut self.targets[at];
-        let (times, length) = target.standing.eject(now, rules);
+        let (times, length) = target.standing.eject(now, late, rules);
         self.hold.ejected(now, now + length, rules);
         target.conduct.pardon();
         target.cause = Cause::Ejected { fault, times, length };
@@ -200,20 +229,42 @@ impl Checker {
     /// Too many would be out: that is hardly the tasks' fault. Those that are come back, and nobody is
     /// ejected for a while. True if there was one.
     fn pardon_everyone(&mut self, now: Instant, rules: &passive::Config) -> bool {
-        let mut any = false;
-        for target in self.targets.iter_mut().filter(|target| !target.standing.is_good()) {
-            target.standing.pardon(now);
-            target.cause = Cause::EveryoneLooksBad;
-            any = true;
+        let any = self.pardon(now, |target| !target.standing.is_good());
+        if any {
+            self.quiet_until = now + rules.ejection;
+            self.record(now, None, Cause::EveryoneLooksBad);
         }
+        any
+    }
+
+    /// The same of those that are out for being late.
+    fn pardon_the_late(&mut self, now: Instant, rules: &passive::Config) -> bool {
+        let is_late = |target: &Target| !target.standing.is_good() && target.standing.is_late();
+        let any = self.pardon(now, is_late);
         if any {
             self.hold(now, None, Cause::EveryoneLooksBad, rules);
         }
         any
     }
 
-    fn hold(&mut self, at: Instant, task: Option<TaskId>, cause: Cause, rules: &passive::Config) {
-        self.hold.begin(at, rules);
+    /// True if there was one of these.
+    fn pardon(&mut self, now: Instant, whom: impl Fn(&Target) -> bool) -> bool {
+        let mut any = false;
+        for target in self.targets.iter_mut().filter(|target| whom(target)) {
+            target.standing.pardon(now);
+            target.cause = Cause::EveryoneLooksBad;
+            any = true;
+        }
+        any
+    }
+
+    /// Nobody is ejected for being late for a while.
+    fn hold(&mut self, now: Instant, task: Option<TaskId>, cause: Cause, rules: &passive::Config) {
+        self.hold.begin(now, rules);
+        self.record(now, task, cause);
+    }
+
+    fn record(&mut self, at: Instant, task: Option<TaskId>, cause: Cause) {
         self.actions.push_back(Action::Record(Record {
             at,
             task,

@@ -14,8 +14,8 @@ pub(in crate::health) struct Conduct {
     /// How long a peer's word for a request counts.
     lately: Duration,
     window: Window,
-    /// Failures that may be the requests' own, and count against nobody.
-    doubtful: Window,
+    /// Answers that did not come in time, whosever fault that is.
+    late: Window,
     /// Without an answer in between.
     failures: Streak,
     /// Without a quick answer in between.
@@ -43,7 +43,7 @@ impl Conduct {
         Self {
             lately: window,
             window: Window::new(breaker::Window::Time(window)),
-            doubtful: Window::new(breaker::Window::Time(window)),
+            late: Window::new(breaker::Window::Time(window)),
             failures: Streak::default(),
             slow: Streak::default(),
             typical: Typical::default(),
@@ -54,7 +54,7 @@ impl Conduct {
     /// Forgets what was held against it.
     pub(in crate::health) fn pardon(&mut self) {
         self.window.clear();
-        self.doubtful.clear();
+        self.late.clear();
         self.failures = Streak::default();
         self.slow = Streak::default();
     }
@@ -87,9 +87,14 @@ impl Conduct {
 
     /// It failed a request. What may be the request's own doing counts once.
     pub(in crate::health) fn failed(&mut self, now: Instant, fingerprint: u64, blamed: bool) {
-        let counts = self.failures.add(now, fingerprint, blamed, self.lately);
-        let window = if counts { &mut self.window } else { &mut self.doubtful };
-        window.record(now, Counted { failed: true, slow: false });
+        if self.failures.add(now, fingerprint, blamed, self.lately) {
+            self.window.record(now, Counted { failed: true, slow: false });
+        }
+    }
+
+    /// An answer has not come in time.
+    pub(in crate::health) fn was_late(&mut self, now: Instant) {
+        self.late.record(now, Counted::default());
     }
 
     /// Another task has answered this request, and perhaps quickly.
@@ -115,11 +120,10 @@ impl Conduct {
         self.window.sums(now)
     }
 
-    /// The same with those failures that count against nobody.
-    pub(in crate::health) fn all(&mut self, now: Instant) -> Sums {
-        let mut all = self.window.sums(now);
-        all.add(self.doubtful.sums(now));
-        all
+    /// How many requests in the window were answered, and how many were not in time.
+    pub(in crate::health) fn answered_and_late(&mut self, now: Instant) -> [u64; 2] {
+        let Sums { calls, failures, .. } = self.window.sums(now);
+        [calls - failures, self.late.sums(now).calls]
     }
 
     /// What it usually takes, if that is known.

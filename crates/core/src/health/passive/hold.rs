@@ -1,11 +1,14 @@
-//! When nobody is ejected, because it would hardly help.
+//! When nobody is ejected for being late, because it would hardly help.
 
 use super::Config;
 use crate::time::Instant;
 
-/// What looks bad everywhere, or only since another task is out, is held against none for a while. If it is so
-/// again when that is over, the next while is twice as long: where the load needs all tasks, one that is out makes
-/// the others late, and what has gathered meanwhile takes its time.
+/// It lasts twice as long each time, but not longer than sixteen times.
+const MOST_DOUBLED: u32 = 4;
+
+/// Where the load needs all tasks, one that is out makes the others late. So what is late everywhere, or only
+/// since another is out, is held against none for a while. If it is so again when that is over, the next while is
+/// twice as long: what has gathered meanwhile takes its time. Where nothing was late for a window it is over.
 #[derive(Debug, Default)]
 pub(in crate::health) struct Hold {
     until: Instant,
@@ -13,12 +16,14 @@ pub(in crate::health) struct Hold {
     times: u32,
     /// Neither a hold nor an ejection since; forgotten by one for each window.
     calm: Instant,
+    /// When something was late last.
+    late: Instant,
 }
 
 // === impl Hold ===
 
 impl Hold {
-    /// Whether nobody is to be ejected now.
+    /// Whether nobody is to be ejected for being late now.
     pub(in crate::health) fn is_on(&self, now: Instant) -> bool {
         now < self.until
     }
@@ -26,10 +31,18 @@ impl Hold {
     /// One more, from `now` on.
     pub(in crate::health) fn begin(&mut self, now: Instant, config: &Config) {
         self.forget(now, config);
-        let length = config.ejection.saturating_mul(1 << self.times.min(16));
+        let length = config.ejection.saturating_mul(1 << self.times.min(MOST_DOUBLED));
         self.times = self.times.saturating_add(1);
         self.until = now + length.min(config.longest_ejection);
         self.calm = self.until;
+    }
+
+    /// Something is late; if that is the first for long, the hold was over.
+    pub(in crate::health) fn is_late(&mut self, now: Instant, config: &Config) {
+        if now >= self.late + config.window {
+            self.until = self.until.min(now);
+        }
+        self.late = now;
     }
 
     /// A task is out until then: that is no calm.

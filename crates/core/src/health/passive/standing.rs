@@ -15,6 +15,8 @@ pub(in crate::health) struct Standing {
     length: Duration,
     /// It left good standing then, …
     left: Instant,
+    /// … for being late, …
+    late: bool,
     /// … and is in it again since then.
     calm: Instant,
 }
@@ -43,7 +45,7 @@ impl Standing {
             Some(_) if left.is_zero() => Place::OnTrial { until: now + length },
             Some(_) => Place::Ejected { until: now + left },
         };
-        Self { place, times, length, left: now, calm: now }
+        Self { place, times, length, left: now, late: false, calm: now }
     }
 
     pub(in crate::health) fn place(&self) -> Place {
@@ -63,12 +65,18 @@ impl Standing {
     }
 
     /// Takes the task out; which one in a row it is, and for how long.
-    pub(in crate::health) fn eject(&mut self, now: Instant, config: &Config) -> (u32, Duration) {
+    pub(in crate::health) fn eject(
+        &mut self,
+        now: Instant,
+        late: bool,
+        config: &Config,
+    ) -> (u32, Duration) {
         if self.is_good() {
             let calm = now.since(self.calm).as_nanos() / config.window.as_nanos().max(1);
             self.times = self.times.saturating_sub(u32::try_from(calm).unwrap_or(u32::MAX));
             self.left = now;
         }
+        self.late = late;
         self.times = self.times.saturating_add(1);
         self.length = lasts(self.times, config);
         self.place = Place::Ejected { until: now + self.length };
@@ -78,6 +86,11 @@ impl Standing {
     /// Nothing is held against it any more; but the next ejection would be one in a row.
     pub(in crate::health) fn pardon(&mut self, now: Instant) {
         (self.place, self.calm) = (Place::Good, now);
+    }
+
+    /// Whether it was last ejected for being late.
+    pub(in crate::health) fn is_late(&self) -> bool {
+        self.late
     }
 
     /// Whether it was out, or on trial, at that moment, which is not longer ago than its last return.

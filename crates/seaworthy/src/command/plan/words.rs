@@ -186,8 +186,8 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
     if !beyond.is_empty() {
         let _ = writeln!(
             text,
-            "FAILED SHARE and SIMULATED are two reckonings of the same, and differ by more than the interval, as one \
-             in twenty does by chance (and rows draw the same numbers): {}.",
+            "FAILED SHARE and SIMULATED are two reckonings of the same, and differ by more than the interval: as one in \
+             twenty does by chance (and rows draw the same numbers), or as in closed form no zone fails in a deployment: {}.",
             beyond.join("; ")
         );
     }

@@ -84,8 +84,6 @@ impl<'a> Simulation<'a> {
         let first = self.choose(total, biased, &mut cycle.weight);
         self.happen(first, &mut cycle);
         while self.up.count() < self.model.tasks {
-            // Once there was an outage, nothing rare is left to be made up.
-            let biased = biased && cycle.outages == 0.0;
             self.step(biased, &mut cycle);
         }
         cycle.length += self.now;
@@ -96,6 +94,8 @@ impl<'a> Simulation<'a> {
     /// not.
     fn step(&mut self, biased: bool, cycle: &mut Cycle) {
         let sure = self.repairs.last().map_or(self.deployed, |(end, _)| end.min(self.deployed));
+        // Once something is lost, nothing rare is left to be made up.
+        let biased = biased && cycle.down == 0.0 && !self.loses_by(sure);
         let total = self.total_rate();
         let chance = -libm::expm1(-total * (sure - self.now));
         let drawn = self.draw();
@@ -245,6 +245,13 @@ impl<'a> Simulation<'a> {
             }
         }
         self.now = until;
+    }
+
+    /// Whether requests fail before that moment, if nothing more happens.
+    fn loses_by(&self, moment: f64) -> bool {
+        let parts = self.model.loss.parts(self.up.count(), self.model.tasks);
+        !self.is_enough()
+            && parts.iter().any(|(share, age)| *share > 0.0 && self.began + age < moment)
     }
 
     fn is_enough(&self) -> bool {
