@@ -32,5 +32,5 @@ pub use candidate::Candidate;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};
 pub use places::{Tenants, tenants};
-pub use question::{Question, World};
+pub use question::{Question, World, rounded};
 pub use timing::Timing;

@@ -58,7 +58,8 @@ pub(crate) struct Args {
     /// search=20%, to ask for all routes at once: what is left comes by `default`
     #[arg(long, value_name = "[NAME=]PERCENT", value_parser = routes::share, allow_hyphen_values = true)]
     share: Vec<routes::Share>,
-    /// Requests a second that one task can bear; without it, what its `most_in_flight` allows, or any
+    /// Requests a second that one task can bear, if its `most_in_flight` allows as many; without it, what that
+    /// allows, or any
     #[arg(long, value_name = "RATE", value_parser = number, allow_hyphen_values = true)]
     capacity: Option<f64>,
     /// Time to the failure of one task, on average

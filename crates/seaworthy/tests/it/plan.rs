@@ -155,6 +155,74 @@ fn a_load_that_one_task_is_taken_to_bear_is_a_warning() {
     assert!(words.lines().nth(1).is_some_and(|line| line.starts_with(warning)), "{words}");
     let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "300"]].concat()));
     assert!(!words.contains("WARNING"), "{words}");
+    assert!(
+        words.contains("- requests come evenly, and hedges and retries take nothing"),
+        "{words}"
+    );
+    let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "101"]].concat()));
+    let warning = "WARNING: 200 requests a second are 99.0 % of what 2 tasks bear; arrivals are taken as even, and they are not: close to 100 %";
+    assert!(words.lines().nth(1).is_some_and(|line| line.starts_with(warning)), "{words}");
+}
+
+#[test]
+fn a_task_bears_no_more_than_it_may_have_in_flight() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "most_in_flight = 5\ncommand"));
+    let plan = ["plan", "fleet.toml", "--target", "99.95", "--load", "200", "--capacity", "500"];
+    let (_, words) = code_and_words(&world.run(&plan));
+    let told = [
+        "4 of its tasks must be up",
+        "a task bears 50 by its most_in_flight over --latency, which is less than 500 (--capacity)",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+}
+
+/// Each way out that is named is one.
+#[test]
+fn where_nothing_can_work_the_way_out_is_named() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "machines = [\"a/1\", \"b/1\"]\ncommand"));
+    world.write(
+        "search.toml",
+        &format!("{FLEET}\n{}", ROUTE.replace("bulkhead.size = 5", "breaker = {}")),
+    );
+    let told = |file: &str, more: &[&str]| {
+        code_and_words(&world.run(&[&["plan", file, "--target", "90"], more].concat())).1
+    };
+    let start = told("fleet.toml", &["--start", "10d"]);
+    assert!(
+        start.contains("start_timeout = \"3600s\" with a start of less than 3595s (--start)"),
+        "{start}"
+    );
+    let zone = told("fleet.toml", &["--zone-mttf", "1s"]);
+    assert!(zone.contains("The nearest that can, with --zone-mttf 937s: "), "{zone}");
+    let both = told("fleet.toml", &["--mttf", "1s", "--machine-mttf", "1s"]);
+    assert!(both.contains("can, with --mttf 937s --machine-mttf 937s: "), "{both}");
+    let breaker = told("search.toml", &["--load", "0.5", "--share", "search=20%"]);
+    let way =
+        "it can never open; allowed is a smaller breaker.minimum_calls, a longer breaker.window";
+    assert!(breaker.contains("None of") && breaker.contains(way), "{breaker}");
+}
+
+#[test]
+fn amounts_are_told_with_as_many_digits_as_say_something() {
+    let world = World::new();
+    world.write("fleet.toml", FLEET);
+    let plan = ["plan", "fleet.toml", "--target", "99", "--price", "0.0001", "--load", "5"];
+    let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "0.909"]].concat()));
+    let told = [
+        "6 tasks, $0.00060 a month",
+        "1 x 0.909 requests a second are 0.909",
+        "2 x 0.909 requests a second are 1.818,",
+    ];
+    assert!(told.iter().all(|told| words.contains(told)), "{words}");
+    let (_, words) = code_and_words(&world.run(&plan));
+    let same = |line: &&str| {
+        let mut shares = line.split_whitespace().skip_while(|word| !word.contains("e-"));
+        let from = shares.next();
+        shares.next() == Some("->") && shares.next() == from
+    };
+    assert_eq!(words.lines().find(same), None, "{words}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
 use super::simulated::{Parts, Simulated};
 use super::staircase::staircase;
-use super::{Candidate, Question, Timing};
+use super::{Candidate, Question, Timing, World};
 use crate::availability::Interval;
 
 /// What is known of one candidate.
@@ -32,11 +32,11 @@ pub struct Refused {
     pub count: usize,
 }
 
-/// What works if tasks fail more rarely than asked for.
+/// What works if tasks, zones and machines fail more rarely than asked for.
 #[derive(Clone, Debug)]
 pub struct Eased {
-    /// The shortest time to failure with which something works, in seconds,
-    pub mttf: f64,
+    /// With the shortest times to failure with which something works,
+    pub world: World,
     /// and what does: the cheapest that meets the target, or else the nearest.
     pub one: Assessed,
     /// From when on one meets the target, if any does.
@@ -59,8 +59,8 @@ pub struct Answer {
     pub needed: u32,
     /// The file as it is, or why it cannot work.
     pub now: Result<Assessed, String>,
-    /// Those that no other beats in price, failed share (by a hundredth at least) and number of changes.
-    /// The cheapest first.
+    /// Those that no other beats in price, number of changes and failed share, which must be lower by a
+    /// hundredth at least, on average or with all times at their longest. The cheapest first.
     pub pareto: Vec<Assessed>,
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
@@ -73,7 +73,7 @@ pub struct Answer {
     pub buys: Vec<Assessed>,
     /// Changes that alone would do nothing to the file.
     pub idle: Vec<String>,
-    /// If nothing can work because tasks fail too often: from when on something can.
+    /// If nothing can work because something fails too often: from when on something can.
     pub eased: Option<Eased>,
     /// From the file, or the least that works, to the best there is: at each step the change that buys
     /// most for its price.
@@ -192,15 +192,17 @@ fn rarer(question: &Question<'_>, all: &[Candidate]) -> Option<Rarer> {
     Some(found)
 }
 
-/// What works with the shortest time to failure with which any of `all` does.
+/// What works with the shortest times to failure with which any of `all` does.
 fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let least = all.iter().filter_map(|one| least_mttf(question, one));
-    let mttf = least.min_by(f64::total_cmp).filter(|mttf| *mttf <= LONGEST)?;
-    let question = question.with_mttf(mttf);
+    let least = least.min_by(f64::total_cmp).filter(|mttf| *mttf <= LONGEST)?;
+    let question = question.with_least(least);
+    let world = question.world;
     let (assessed, _) = assess(&question, all);
     let cheapest = cheapest(&question, &assessed, &Simulated::default());
-    let meets = cheapest.clone().map(|one| Rarer { mttf, one }).or_else(|| rarer(&question, all));
-    cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { mttf, one, meets })
+    let meets = cheapest.clone().map(|one| Rarer { mttf: world.mttf, one });
+    let meets = meets.or_else(|| rarer(&question, all));
+    cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { world, one, meets })
 }
 
 /// What single changes do to the file. Those that do nothing are left out.
@@ -240,8 +242,10 @@ fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
     let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {
         let beats = |other: &Assessed| {
+            let in_share = |of: fn(&Assessed) -> f64| of(other) * (1.0 - WORTH) <= of(one);
             other.candidate.changes.len() <= one.candidate.changes.len()
-                && other.failed() * (1.0 - WORTH) <= one.failed()
+                && in_share(Assessed::failed)
+                && in_share(Assessed::on_average)
         };
         if !best.iter().any(beats) {
             best.push(one.clone());
@@ -299,6 +303,10 @@ impl Assessed {
             (candidate.route.name, question.percent(), expected.causes.total())
         };
         parts.map(one).collect()
+    }
+
+    fn on_average(&self) -> f64 {
+        self.expected.causes.total()
     }
 
     /// The failed share with no luck.

@@ -154,11 +154,12 @@ impl<'a> Question<'a> {
         if needed.ceil() <= f64::from(MOST_TASKS) {
             return Ok(());
         }
+        let limit = if self.capacity == self.bears() { "--capacity" } else { "most_in_flight" };
         let problem = format!(
             "{load} requests a second need {} tasks, and a service has at most {MOST_TASKS}; allowed is \
-             up to {} a second, or a larger --capacity",
+             up to {} a second, or a larger {limit}",
             needed.ceil(),
-            f64::from(MOST_TASKS) * load / needed
+            rounded(f64::from(MOST_TASKS) * load / needed)
         );
         Err(ConfigError::new("--load", problem))
     }
@@ -191,6 +192,15 @@ impl<'a> Question<'a> {
         Self { world: World { mttf, ..self.world }, ..self.clone() }
     }
 
+    /// The same, if nothing fails more often than once in so many seconds.
+    pub(super) fn with_least(&self, least: f64) -> Self {
+        let World { mttf, zone_mttf, machine_mttf, .. } = self.world;
+        let [zone_mttf, machine_mttf] =
+            [zone_mttf, machine_mttf].map(|mttf| mttf.map(|mttf| mttf.max(least)));
+        let world = World { mttf: mttf.max(least), zone_mttf, machine_mttf, ..self.world };
+        Self { world, ..self.clone() }
+    }
+
     /// Tasks that the load needs.
     pub fn needed(&self) -> u32 {
         self.demand().map_or(1, |demand| (demand.ceil() as u32).max(1))
@@ -201,10 +211,15 @@ impl<'a> Question<'a> {
         Some(self.load? / self.bears()?)
     }
 
-    /// Requests per second that one task can bear: as given, or by what it may have in flight.
-    pub(super) fn bears(&self) -> Option<f64> {
-        let in_flight = self.service.balancing.most_in_flight;
-        self.capacity.or_else(|| in_flight.map(|most| f64::from(most) / self.world.latency))
+    /// Requests per second that one task can bear, as given, and gets, by what it may have in flight.
+    pub fn bears(&self) -> Option<f64> {
+        [self.capacity, self.in_flight()].into_iter().flatten().min_by(f64::total_cmp)
+    }
+
+    /// Requests per second of which a task has as many in flight as it may (Little), if there is a most.
+    fn in_flight(&self) -> Option<f64> {
+        let most = self.service.balancing.most_in_flight;
+        most.map(|most| f64::from(most) / self.world.latency)
     }
 
     /// Requests per second that come by the route, if that is known.
@@ -238,12 +253,20 @@ impl World {
         all.into_iter().filter_map(|(place, mttf)| Some((place, mttf?))).collect()
     }
 
+    /// What fails, which option says how often, and the seconds to its failure, if it does.
+    pub fn failing(&self) -> [(&'static str, &'static str, Option<f64>); 3] {
+        [
+            ("a task", "--mttf", Some(self.mttf)),
+            ("a zone", "--zone-mttf", self.zone_mttf),
+            ("a machine", "--machine-mttf", self.machine_mttf),
+        ]
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
-        let Self { mttf, latency, patience, start, deployments, .. } = *self;
-        let given = [("--mttf", mttf), ("--latency", latency), ("--noticed", self.noticed)];
-        let places = [("--zone-mttf", self.zone_mttf), ("--machine-mttf", self.machine_mttf)];
-        let places = places.into_iter().filter_map(|(key, mttf)| Some((key, mttf?)));
-        for (key, value) in given.into_iter().chain(places) {
+        let Self { latency, patience, start, deployments, .. } = *self;
+        let given = [("--latency", latency), ("--noticed", self.noticed)];
+        let failing = self.failing().into_iter().filter_map(|(_, key, mttf)| Some((key, mttf?)));
+        for (key, value) in failing.chain(given) {
             if !(SHORTEST..=LONGEST).contains(&value) {
                 let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
                 return Err(ConfigError::new(key, problem));
@@ -281,6 +304,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// To a millionth: three times 0.909 are 2.727.
+pub fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 fn within(

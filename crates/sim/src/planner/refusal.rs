@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use seaworthy_core::policy::breaker::Mode;
-use seaworthy_core::policy::guard::Severity;
+use seaworthy_core::policy::guard::{Finding, Severity};
 
 use super::timing::Timing;
-use super::{Candidate, Question, World};
+use super::{Candidate, Question, rounded};
 
 /// Why a candidate cannot work; none if it can.
 pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
@@ -31,23 +31,34 @@ fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let (load, bears) = (question.load?, question.bears()?);
     let Candidate { tasks, .. } = candidate;
     (*tasks < question.needed()).then(|| {
-        let all = f64::from(*tasks) * bears;
-        format!("{tasks} x {bears} requests a second are {all}, and {load} come")
+        let all = rounded(f64::from(*tasks) * bears);
+        format!("{tasks} x {} requests a second are {all}, and {load} come", rounded(bears))
     })
 }
+
+/// No `start_timeout` of a file is longer, in seconds.
+const LONGEST_LIMIT: f64 = 3600.0;
 
 /// A task is given up if it has not passed a check by then, whatever it is about to do.
 fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let (limit, longest) = (question.service.cluster.start_timeout, question.start().1);
     let ready = longest + candidate.health.fast_interval.as_secs_f64();
     (ready >= limit.as_secs_f64()).then(|| {
+        let least = ready.floor() + 1.0;
+        let allowed = if least <= LONGEST_LIMIT {
+            format!("start_timeout = \"{least}s\" or more")
+        } else {
+            format!(
+                "start_timeout = \"{LONGEST_LIMIT}s\" with a start of less than {}s (--start)",
+                rounded(LONGEST_LIMIT - candidate.health.fast_interval.as_secs_f64())
+            )
+        };
         format!(
             "a task takes up to {:?} to be ready and up to {:?} (health.fast_interval) to its next check, and \
              without a passed check it is given up after {limit:?}: no replacement is sure to come up; allowed is \
-             start_timeout = \"{}s\" or more",
+             {allowed}",
             Duration::from_secs_f64(longest),
             candidate.health.fast_interval,
-            ready.floor() + 1.0
         )
     })
 }
@@ -88,14 +99,9 @@ fn least(question: &Question<'_>, candidate: &Candidate) -> f64 {
 
 fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let least = least(question, candidate);
-    let World { mttf, zone_mttf, machine_mttf, .. } = question.world;
-    let (whose, key, mttf) = [
-        ("a task", "--mttf", Some(mttf)),
-        ("a zone", "--zone-mttf", zone_mttf),
-        ("a machine", "--machine-mttf", machine_mttf),
-    ]
-    .into_iter()
-    .find_map(|(whose, key, mttf)| Some((whose, key, mttf.filter(|mttf| *mttf < least)?)))?;
+    let mut failing = question.world.failing().into_iter();
+    let (whose, key, mttf) = failing
+        .find_map(|(whose, key, mttf)| Some((whose, key, mttf.filter(|mttf| *mttf < least)?)))?;
     Some(format!(
         "{whose} fails once in {mttf} s ({key}), and until another one is there it takes up to {:.0} s: what \
          overlaps so much cannot be added up; allowed is {key} {least}s or more",
@@ -110,7 +116,17 @@ fn policies(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     }
     let findings = candidate.route.findings(question.by_route());
     let refused = findings.iter().find(|finding| finding.severity() == Severity::Refused);
-    refused.map(ToString::to_string).or_else(|| full(question, candidate))
+    refused.map(never_opens).or_else(|| full(question, candidate))
+}
+
+/// With what else may be, if it is a matter of how few calls come.
+fn never_opens(finding: &Finding) -> String {
+    match finding {
+        Finding::TooFewCalls { .. } | Finding::NeverOpens { .. } => format!(
+            "{finding}; allowed is a smaller breaker.minimum_calls, a longer breaker.window, or breaker.enabled = false"
+        ),
+        _ => finding.to_string(),
+    }
 }
 
 /// More is under way than there are permits, and nobody is ill.
@@ -120,9 +136,11 @@ fn full(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let under_way = load * latency;
     (under_way > f64::from(permits)).then(|| {
         format!(
-            "{load} requests a second of {:?} each are {under_way} under way (Little), and the bulkhead \
+            "{} requests a second of {:?} each are {} under way (Little), and the bulkhead \
              has {permits} permits: it would turn requests away in good times",
-            Duration::from_secs_f64(latency)
+            rounded(load),
+            Duration::from_secs_f64(latency),
+            rounded(under_way)
         )
     })
 }

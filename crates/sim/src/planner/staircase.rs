@@ -2,17 +2,18 @@
 
 use std::cmp::Ordering;
 
-use super::Assessed;
 use super::answer::WORTH;
+use super::{Assessed, Candidate};
 
 /// From the candidate with the fewest changes to one that no single further change makes better.
 pub(super) fn staircase(assessed: &[Assessed]) -> Vec<Assessed> {
     let least = assessed.iter().min_by_key(|one| one.candidate.changes.len());
     let Some(mut at) = least else { return Vec::new() };
     let mut steps = vec![at.clone()];
-    let buys = |at: &Assessed, one: &Assessed| total(one) <= total(at) * (1.0 - WORTH);
+    // Where nothing fails any more, nothing is to be had.
+    let buys = |at: &Assessed, one: &Assessed| total(at) - total(one) > total(at) * WORTH;
     while let Some(next) =
-        assessed.iter().filter(|one| adds_one(at, one) && buys(at, one)).min_by(|a, b| by(at, a, b))
+        assessed.iter().filter(|one| is_next(at, one) && buys(at, one)).min_by(|a, b| by(at, a, b))
     {
         steps.push(next.clone());
         at = next;
@@ -28,9 +29,19 @@ fn by(at: &Assessed, a: &Assessed, b: &Assessed) -> Ordering {
     worth(b).total_cmp(&worth(a)).then(buys(b).total_cmp(&buys(a)))
 }
 
-fn adds_one(before: &Assessed, after: &Assessed) -> bool {
-    let [before, after] = [&before.candidate.changes, &after.candidate.changes];
-    after.len() == before.len() + 1 && before.iter().all(|change| after.contains(change))
+fn is_next(at: &Assessed, one: &Assessed) -> bool {
+    adds_one(&at.candidate, &one.candidate) || adds_tasks(&at.candidate, &one.candidate)
+}
+
+fn adds_one(before: &Candidate, after: &Candidate) -> bool {
+    after.changes.len() == before.changes.len() + 1
+        && before.changes.iter().all(|change| after.changes.contains(change))
+}
+
+/// A larger number takes the place of one that was changed before.
+fn adds_tasks(before: &Candidate, after: &Candidate) -> bool {
+    let Candidate { tasks, changes, .. } = before.clone();
+    after.tasks > tasks && Candidate { tasks, changes, ..after.clone() } == *before
 }
 
 fn total(one: &Assessed) -> f64 {

@@ -14,6 +14,15 @@ pub(super) fn share(share: f64) -> String {
     if share == 0.0 { "0".to_owned() } else { format!("{share:.1e}") }
 }
 
+/// From one share to another, with so many digits that they differ.
+pub(super) fn from_to(from: f64, to: f64) -> String {
+    let digits = (1..9).find(|digits| format!("{from:.digits$e}") != format!("{to:.digits$e}"));
+    match digits {
+        Some(digits) if from > 0.0 && to > 0.0 => format!("{from:.digits$e} -> {to:.digits$e}"),
+        _ => format!("{} -> {}", share(from), share(to)),
+    }
+}
+
 /// One of them, or several.
 pub(super) fn many(count: impl Display, one: &str) -> String {
     let count = count.to_string();
@@ -22,7 +31,12 @@ pub(super) fn many(count: impl Display, one: &str) -> String {
 }
 
 pub(super) fn money(amount: f64) -> String {
-    if amount.fract() == 0.0 { format!("${amount}") } else { format!("${amount:.2}") }
+    if amount.fract() == 0.0 {
+        return format!("${amount}");
+    }
+    // Of what is less than a cent its first two digits.
+    let digits = (1.0 - amount.abs().log10().floor()).clamp(2.0, 17.0) as usize;
+    format!("${amount:.digits$}")
 }
 
 /// What succeeds if that share fails: with so many digits that it does not look like all.

@@ -1,7 +1,7 @@
 //! What an answer stands on, in plain words.
 
 use seaworthy_core::balance::Algorithm;
-use seaworthy_sim::planner::{Answer, Question, World};
+use seaworthy_sim::planner::{Answer, Question, World, rounded};
 
 use super::amounts::{many, seconds, share, span};
 use super::words::{others, shares};
@@ -44,7 +44,9 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
             question.percent()
         ));
     }
-    if question.load.is_none() {
+    if question.load.is_some() {
+        all.push("requests come evenly, and hedges and retries take nothing of what a task bears; close to what all tasks bear, chance alone makes many late".to_owned());
+    } else {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
@@ -120,25 +122,23 @@ fn detection(question: &Question<'_>) -> String {
 }
 
 fn needed(question: &Question<'_>) -> String {
-    match (question.load, question.capacity, question.demand()) {
-        (Some(load), Some(capacity), _) => {
-            format!(
-                "{load} requests a second come (--load) and a task bears {capacity} (--capacity)"
-            )
-        }
-        (Some(load), None, Some(_)) => {
-            format!(
-                "{load} requests a second come (--load) and a task bears what its most_in_flight allows"
-            )
-        }
-        (Some(load), None, None) => {
-            format!(
-                "any one task bears all {load} requests a second: nobody said what one can bear (--capacity)"
-            )
-        }
-        _ => "any one task in rotation bears the whole load (--load and --capacity say otherwise)"
-            .to_owned(),
-    }
+    let Some(load) = question.load else {
+        return "any one task in rotation bears the whole load (--load and --capacity say otherwise)"
+            .to_owned();
+    };
+    let Some(bears) = question.bears() else {
+        return format!(
+            "any one task bears all {load} requests a second: nobody said what one can bear (--capacity)"
+        );
+    };
+    let by = match question.capacity {
+        Some(capacity) if capacity <= bears => "(--capacity)".to_owned(),
+        Some(capacity) => format!(
+            "by its most_in_flight over --latency, which is less than {capacity} (--capacity)"
+        ),
+        None => "by its most_in_flight over --latency".to_owned(),
+    };
+    format!("{load} requests a second come (--load) and a task bears {} {by}", rounded(bears))
 }
 
 /// What one task too few costs.

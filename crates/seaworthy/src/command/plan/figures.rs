@@ -26,7 +26,9 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "nearest": answer.nearest.as_ref().map(one),
         "failures_to_be_rarer_by": answer.rarer.as_ref().map(|rarer| rarer.mttf / question.world.mttf),
         "changes_if_rarer": answer.rarer.as_ref().map(|rarer| &rarer.one.candidate.changes),
-        "works_from_mttf_seconds": eased.map(|eased| eased.mttf),
+        "works_from_mttf_seconds": eased.map(|eased| eased.world.mttf),
+        "works_from_zone_mttf_seconds": eased.and_then(|eased| eased.world.zone_mttf),
+        "works_from_machine_mttf_seconds": eased.and_then(|eased| eased.world.machine_mttf),
         "meets_from_mttf_seconds": eased.and_then(|eased| Some(eased.meets.as_ref()?.mttf)),
         "pareto": answer.pareto.iter().map(one).collect::<Vec<_>>(),
         "buys": answer.buys.iter().map(one).collect::<Vec<_>>(),
@@ -34,7 +36,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "steps": answer.steps.iter().map(one).collect::<Vec<_>>(),
         "measured": question.evidence.as_ref().map(measured),
         "refused": answer.refused.iter().map(refused).collect::<Vec<_>>(),
-        "warnings": super::words::warnings(question),
+        "warnings": super::words::warnings(question, answer),
         "assumptions": super::assumptions::assumptions(question, answer),
     })
 }

@@ -22,7 +22,8 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
         },
         (None, None) => {
             let eased = answer.eased.as_ref();
-            let eased = eased.map_or(String::new(), |eased| nearest_that_can(target, eased));
+            let in_the_way = || " What is in the way is said below.".to_owned();
+            let eased = eased.map_or_else(in_the_way, |eased| nearest_that_can(question, eased));
             format!("\nNone of {} candidates can work.{eased}\n", answer.candidates)
         }
     }
@@ -90,15 +91,23 @@ fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Str
 }
 
 /// It may work and still miss the target.
-fn nearest_that_can(target: f64, Eased { mttf, one, meets }: &Eased) -> String {
-    let can = format!(" The nearest that can, with --mttf {mttf}s: {}", describe(one));
+fn nearest_that_can(question: &Question<'_>, Eased { world, one, meets }: &Eased) -> String {
+    let target = question.target;
+    let asked = question.world.failing();
+    let raised = world.failing().into_iter().zip(asked).filter(|(new, old)| new != old);
+    let raised = raised.filter_map(|((_, key, mttf), _)| Some((key, mttf?)));
+    let say = |all: &mut dyn Iterator<Item = (&str, f64)>| {
+        all.map(|(key, mttf)| format!(" {key} {mttf}s")).collect::<String>()
+    };
+    let can = format!(" The nearest that can, with{}: {}", say(&mut raised.clone()), describe(one));
     match meets {
-        Some(meets) if meets.mttf <= *mttf => format!("{can}; it meets {target} %"),
+        Some(meets) if meets.mttf <= world.mttf => format!("{can}; it meets {target} %"),
         Some(Rarer { mttf, one: other }) => {
             let same = other.candidate == one.candidate;
             let other = if same { String::new() } else { format!("{} ", say_changes(other)) };
+            let beside = say(&mut raised.filter(|(key, _)| *key != "--mttf"));
             format!(
-                "{can}; it works, and {other}meets {target} % with --mttf {}",
+                "{can}; it works, and {other}meets {target} % with --mttf {}{beside}",
                 amounts::mttf(*mttf)
             )
         }

@@ -6,7 +6,7 @@ use seaworthy_core::call::Route;
 use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{change, many, money, more, seconds, share, span};
+use super::amounts::{change, from_to, many, money, more, seconds, share, span};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
@@ -18,18 +18,20 @@ use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 const DEFAULT: &str = "default";
 /// No table of alternatives is longer.
 const MOST_ROWS: usize = 15;
+/// Above this share of what tasks bear it matters that arrivals are not even.
+const HARDLY: f64 = 0.95;
 /// A difference below this share is none.
 const ROUNDED: f64 = 0.01;
 
 /// All of it.
 pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     let mut text = head(question, answer);
-    for told in warnings(question) {
+    for told in warnings(question, answer) {
         let _ = writeln!(text, "WARNING: {told}");
     }
     if !answer.pareto.is_empty() {
-        text +=
-            "\nWORTH CHOOSING: no other is better in price, failed share and number of changes\n";
+        text += "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average \
+                 and at its longest\n";
         text += &pareto(question, answer);
     }
     text += &verdict(question, answer);
@@ -64,7 +66,7 @@ fn head(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// What an answer should not be believed without.
-pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
+pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> {
     let Some(load) = question.load else { return Vec::new() };
     let unknown = question.demand().is_none().then(|| {
         format!(
@@ -80,7 +82,23 @@ pub(super) fn warnings(question: &Question<'_>) -> Vec<String> {
              --share"
         )
     });
-    unknown.into_iter().chain(all).collect()
+    unknown.into_iter().chain(all).chain(hardly(question, answer)).collect()
+}
+
+/// Where the tasks of the file, or those that are chosen, hardly bear what comes.
+fn hardly(question: &Question<'_>, answer: &Answer) -> Option<String> {
+    let (load, demand) = question.load.zip(question.demand())?;
+    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
+    let share = |one: &Assessed| demand / f64::from(one.candidate.tasks);
+    let mut ones = answer.now.iter().chain(chosen);
+    let one = ones.find(|one| share(one) > HARDLY)?;
+    Some(format!(
+        "{load} requests a second are {:.1} % of what {} bear{}; arrivals are taken as even, and they are not: close \
+         to 100 % far more fails than is said. A smaller --capacity leaves room",
+        100.0 * share(one),
+        many(one.candidate.tasks, "task"),
+        if one.candidate.tasks == 1 { "s" } else { "" },
+    ))
 }
 
 /// Routes of the service that are not asked for.
@@ -128,7 +146,16 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             changes(one),
         ]);
     }
-    table.render() + &notes(question, &beyond)
+    table.render() + &left_out(answer) + &notes(question, &beyond)
+}
+
+fn left_out(answer: &Answer) -> String {
+    match answer.pareto.len().saturating_sub(MOST_ROWS) {
+        0 => String::new(),
+        more => {
+            format!("{} more, of as many tasks or more: --json has all.\n", many(more, "row"))
+        }
+    }
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -237,7 +264,7 @@ fn buys(answer: &Answer) -> String {
         let style = if to < from { GOOD } else { BAD };
         table.row([
             cell(PLAIN, more(one.price - now.price)),
-            cell(style, format!("{} -> {}", share(from), share(to))),
+            cell(style, from_to(from, to)),
             cell(style, change(to - from)),
             cell(PLAIN, most_of(before, after)),
             changes(one),

@@ -140,6 +140,7 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
             other.price <= one.price
                 && other.candidate.changes.len() <= one.candidate.changes.len()
                 && other.failed() < one.failed() * (1.0 - SAME)
+                && other.on_average() <= one.on_average()
         };
         assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
     }
@@ -147,13 +148,43 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     let total = |one: &Assessed| one.expected.causes.total();
     assert!(answer.steps.windows(2).all(|two| total(&two[1]) < total(&two[0])));
     assert_eq!(answer.steps[0].candidate.changes, Vec::<String>::new());
-    // What costs nothing comes first, and the third task buys more for its price than it and a fourth.
+    // What costs nothing comes first, the third task buys more for its price than it and a fourth, and then the fourth.
     let prices: Vec<f64> = answer.steps.iter().map(|step| step.price).collect();
-    assert_eq!(prices, [30.0, 30.0, 30.0, 30.0, 45.0]);
+    assert_eq!(prices, [30.0, 30.0, 30.0, 30.0, 45.0, 60.0]);
     // What was taken over from a candidate like it is what it would have been.
     for one in &answer.buys {
         assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
     }
+}
+
+/// Five at a time, of 100 ms each, are 50 a second.
+#[test]
+fn a_task_bears_no_more_than_it_may_have_in_flight() {
+    let fleet = fleet("most_in_flight = 5\n");
+    let needed = |capacity| {
+        let question = Question { load: Some(200.0), capacity, ..question(&fleet) };
+        ask(&question).unwrap().needed
+    };
+    assert_eq!([None, Some(500.0), Some(20.0)].map(needed), [4, 4, 10]);
+}
+
+/// Five are needed, which is no place to stop.
+#[test]
+fn each_further_task_is_a_step() {
+    let fleet = fleet("");
+    let (load, capacity) = (Some(500.0), Some(120.0));
+    let world = World { mttf: DAY, ..question(&fleet).world };
+    let steps = ask(&Question { load, capacity, world, ..question(&fleet) }).unwrap().steps;
+    let mut tasks: Vec<u32> = steps.iter().map(|step| step.candidate.tasks).collect();
+    tasks.dedup();
+    assert!(tasks.starts_with(&[5, 6, 7]), "{tasks:?}");
+    // Who waits for hours misses nothing: then nothing more is bought.
+    let fleet = example::fleet("");
+    let world = World { patience: 36_000.0, common_percent: 1.0, ..question(&fleet).world };
+    let steps = ask(&Question { world, ..question(&fleet) }).unwrap().steps;
+    let total = |one: &Assessed| one.expected.causes.total();
+    assert!(steps.windows(2).all(|two| total(&two[1]) < total(&two[0])), "{steps:?}");
+    assert_eq!(steps.last().map(total), Some(0.0));
 }
 
 /// Without checks that pass in time no task comes up, whatever is bought.
@@ -170,6 +201,13 @@ fn a_start_that_takes_longer_than_it_may_is_refused_with_the_time_that_works() {
     assert!(told.starts_with("a task takes up to 60s to be ready and up to 5s"), "{told}");
     assert!(told.ends_with("allowed is start_timeout = \"66s\" or more"), "{told}");
     assert_eq!(why("start_timeout = \"66s\"\n", 60.0), None);
+    // The fleet file has a longest.
+    let told = why(short, 86_400.0).unwrap();
+    assert!(
+        told.ends_with("start_timeout = \"3600s\" with a start of less than 3595s (--start)"),
+        "{told}"
+    );
+    assert_eq!(why("start_timeout = \"3600s\"\n", 3594.9), None);
 }
 
 /// Drills found hangs later than arithmetic does on average: with or without another setting.
@@ -213,9 +251,10 @@ fn what_is_suggested_works_and_nothing_nearer_does() {
     (question.target, question.world.mttf) = (99.999, 600.0);
     let eased = ask(&question).unwrap().eased.unwrap();
     let works = |mttf| ask(&question.with_mttf(mttf)).unwrap().nearest.is_some();
-    assert!(works(eased.mttf) && !works(eased.mttf - 1.0), "{}", eased.mttf);
+    let least = eased.world.mttf;
+    assert!(works(least) && !works(least - 1.0), "{least}");
     let mttf = eased.meets.unwrap().mttf;
-    assert!(eased.mttf < mttf, "{mttf}");
+    assert!(least < mttf, "{mttf}");
     assert!(meets(&question, mttf) && !meets(&question, mttf * 0.98), "{mttf}");
     // Two with what hangs found soon are nearer at first, and three with fewer failures.
     (question.target, question.world.mttf) = (99.999_99, DAY);
