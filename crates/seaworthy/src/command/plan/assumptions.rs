@@ -152,6 +152,6 @@ fn overload(question: &Question<'_>, answer: &Answer) -> String {
             answer.needed,
             share(1.0 - f64::from(few) / demand)
         ),
-        None => "while no task is up, requests wait in the queue if the file has one, and fail if nobody waits so long".to_owned(),
+        None => "while no task is up, requests wait in the queue if the file has one, and fail if nobody waits so long; not for one that hangs, which gets them until it is replaced".to_owned(),
     }
 }
