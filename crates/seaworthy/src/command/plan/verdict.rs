@@ -97,7 +97,7 @@ fn nearest_that_can(question: &Question<'_>, Eased { world, one, meets }: &Eased
     let raised = world.failing().into_iter().zip(asked).filter(|(new, old)| new != old);
     let raised = raised.filter_map(|((_, key, mttf), _)| Some((key, mttf?)));
     let say = |all: &mut dyn Iterator<Item = (&str, f64)>| {
-        all.map(|(key, mttf)| format!(" {key} {mttf}s")).collect::<String>()
+        all.fold(String::new(), |text, (key, mttf)| text + &format!(" {key} {mttf}s"))
     };
     let can = format!(" The nearest that can, with{}: {}", say(&mut raised.clone()), describe(one));
     match meets {
