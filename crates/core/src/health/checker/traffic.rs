@@ -47,7 +47,7 @@ impl Checker {
             How::Answered(latency) => {
                 let slow = self.is_slow(at, latency, rules);
                 if slow {
-                    self.hold.is_late(now, rules);
+                    self.hold.saw_late(now, rules);
                 }
                 self.targets[at].conduct.answered(now, latency, slow, fingerprint);
                 for (_, peer) in self.targets.iter_mut().enumerate().filter(|(n, _)| *n != at) {
@@ -56,15 +56,15 @@ impl Checker {
                 slow && self.judge_latency(now, at, rules)
             }
             How::Overtaken(waited) => {
-                self.hold.is_late(now, rules);
+                self.hold.saw_late(now, rules);
                 self.targets[at].conduct.overtaken(now, waited, fingerprint);
                 self.judge_latency(now, at, rules)
             }
             How::Failed { blamed, what } => {
                 let late = what == FailedHow::Deadline;
                 if late {
-                    self.targets[at].conduct.was_late(now);
-                    self.hold.is_late(now, rules);
+                    self.targets[at].conduct.saw_late(now);
+                    self.hold.saw_late(now, rules);
                 }
                 self.targets[at].conduct.failed(now, fingerprint, blamed);
                 late && self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)

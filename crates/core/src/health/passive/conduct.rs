@@ -93,7 +93,7 @@ impl Conduct {
     }
 
     /// An answer has not come in time.
-    pub(in crate::health) fn was_late(&mut self, now: Instant) {
+    pub(in crate::health) fn saw_late(&mut self, now: Instant) {
         self.late.record(now, Counted::default());
     }
 

@@ -38,7 +38,7 @@ impl Hold {
     }
 
     /// Something is late; if that is the first for long, the hold was over.
-    pub(in crate::health) fn is_late(&mut self, now: Instant, config: &Config) {
+    pub(in crate::health) fn saw_late(&mut self, now: Instant, config: &Config) {
         if now >= self.late + config.window {
             self.until = self.until.min(now);
         }
