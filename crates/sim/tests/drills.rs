@@ -90,7 +90,7 @@ fn passive_health_does_not_keep_an_overload_up() {
             load = {{ rate = 200, paths = ['/1', '/2', '/3'] }}
             objective = {{ latency = '2s', success = '99%' }}
             hypothesis = {{ window = '20s', tolerated_gap = '1s' }}
-            schedule = [{{ name = 'kill', title = 'one of them is killed', duration = '200s', expect = ['any'],
+            schedule = [{{ name = 'kill', title = 'one of them is killed', duration = '400s', expect = ['any'],
                           faults = [{{ at = '10s', kill = 1 }}] }}]"
         ));
         matrix(&drill, 1)[0].1.numbers.recovery.is_some()
