@@ -134,6 +134,12 @@ impl Config {
         typical.saturating_mul(self.latency_factor).max(typical + self.latency_floor)
     }
 
+    /// How many of so many in a row are left after so much calm: one is forgotten for each window.
+    fn left_of(&self, times: u32, calm: Duration) -> u32 {
+        let windows = calm.as_nanos() / self.window.as_nanos().max(1);
+        times.saturating_sub(u32::try_from(windows).unwrap_or(u32::MAX))
+    }
+
     /// How many of `count` tasks may be out by a rule that compares them with their peers: not half of
     /// them, or the peers are no measure; but one of two and of three.
     pub(super) fn most_out(count: u32) -> u32 {

@@ -30,7 +30,7 @@ impl Hold {
 
     /// One more, from `now` on.
     pub(in crate::health) fn begin(&mut self, now: Instant, config: &Config) {
-        self.forget(now, config);
+        self.times = config.left_of(self.times, now.since(self.calm));
         let length = config.ejection.saturating_mul(1 << self.times.min(MOST_DOUBLED));
         self.times = self.times.saturating_add(1);
         self.until = now + length.min(config.longest_ejection);
@@ -47,12 +47,7 @@ impl Hold {
 
     /// A task is out until then: that is no calm.
     pub(in crate::health) fn ejected(&mut self, now: Instant, until: Instant, config: &Config) {
-        self.forget(now, config);
+        self.times = config.left_of(self.times, now.since(self.calm));
         self.calm = self.calm.max(until);
-    }
-
-    fn forget(&mut self, now: Instant, config: &Config) {
-        let calm = now.since(self.calm).as_nanos() / config.window.as_nanos().max(1);
-        self.times = self.times.saturating_sub(u32::try_from(calm).unwrap_or(u32::MAX));
     }
 }

@@ -72,8 +72,7 @@ impl Standing {
         config: &Config,
     ) -> (u32, Duration) {
         if self.is_good() {
-            let calm = now.since(self.calm).as_nanos() / config.window.as_nanos().max(1);
-            self.times = self.times.saturating_sub(u32::try_from(calm).unwrap_or(u32::MAX));
+            self.times = config.left_of(self.times, now.since(self.calm));
             self.left = now;
         }
         self.late = late;

@@ -249,9 +249,11 @@ impl<'a> Simulation<'a> {
 
     /// Whether requests fail before that moment, if nothing more happens.
     fn loses_by(&self, moment: f64) -> bool {
+        if self.is_enough() {
+            return false;
+        }
         let parts = self.model.loss.parts(self.up.count(), self.model.tasks);
-        !self.is_enough()
-            && parts.iter().any(|(share, age)| *share > 0.0 && self.began + age < moment)
+        parts.iter().any(|(share, age)| *share > 0.0 && self.began + age < moment)
     }
 
     fn is_enough(&self) -> bool {
