@@ -5,6 +5,7 @@ mod comparison;
 mod details;
 mod figures;
 mod flows;
+mod interval;
 pub(crate) mod json;
 mod matrix;
 mod reading;
@@ -22,7 +23,7 @@ use crate::style::{FAINT, HEAD, of, paint};
 use crate::words::{percent, rough};
 use figures::Figures;
 
-pub use comparison::FEWEST_PREDICTED;
+pub use interval::FEWEST_PREDICTED;
 
 /// One run of a cell.
 #[derive(Clone, Debug)]

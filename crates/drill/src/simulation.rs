@@ -29,8 +29,8 @@ fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Finding
     found.map_err(|source| Error::Simulation { file: job.file.clone(), source })
 }
 
-/// Runs every cell so often, each time from a seed that no repetition draws from, and on one of the machines that
-/// this one may be. On one on which the fleet does not come up nothing would be measured, so another one is
+/// Runs every cell so often, each time from a seed that no repetition draws from, and every two of them on one of the
+/// machines that this one may be: what both have in common is the machine's. On one on which the fleet does not come up nothing would be measured, so another one is
 /// taken. All cores have a part in it.
 pub(crate) fn predict(
     job: &Job,
@@ -47,7 +47,9 @@ pub(crate) fn predict(
         let mut turn = MOST_REPEATS + repeat;
         loop {
             let seed = cell.seed(job.seed, turn);
-            let machine = known.map(|(known, calm)| known.machine(calm, seed)).unwrap_or_default();
+            let of_both = cell.seed(job.seed, turn - (repeat + 1) % 2);
+            let machine = known.map(|(known, calm)| known.machine(calm, of_both));
+            let machine = machine.unwrap_or_default();
             let found = run_on(job, cell, seed, &machine);
             if found.as_ref().is_err_and(is_not_up) && turn < MOST_REPEATS + MACHINES * runs {
                 turn += runs;

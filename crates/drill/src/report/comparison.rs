@@ -10,6 +10,7 @@ use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
 use super::figures::{Figures, Runs};
+use super::interval::{WITHIN, beyond, interval, is_narrow, median, of_medians};
 use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
@@ -48,13 +49,6 @@ const OF_A_FLOW: [(&str, Figure); 4] = [
 /// Said of a report that does not say what the drill file was.
 const IS_OLDER: &str = " Whether the drill file has changed since, what was measured does not say: it is older than that.";
 
-/// An interval is to hold this share of what is measured,
-const WITHIN: f64 = 0.95;
-/// which takes so many runs,
-pub const FEWEST_PREDICTED: u32 = 39;
-/// and says much if it is no wider than this share of its middle.
-const WIDEST: f64 = 0.25;
-
 /// A figure of a cell. Times are in seconds as measured; null is never.
 #[derive(Serialize)]
 pub(super) struct Compared {
@@ -73,6 +67,19 @@ pub(super) struct Compared {
     inside: usize,
     /// Whether the interval is no wider than a quarter of its middle.
     narrow: bool,
+    /// What a run comes to on the whole; none if no run has it, of those predicted or of those measured.
+    median: Option<Median>,
+}
+
+/// The median of all runs that have a figure.
+#[derive(Serialize)]
+struct Median {
+    /// In which that of so many runs should be, in 95 of 100 comparisons.
+    predicted: [f64; 2],
+    measured: f64,
+    inside: bool,
+    /// Whether the interval is no wider than a quarter of its middle.
+    narrow: bool,
 }
 
 /// Every figure of every cell that was both predicted and measured.
@@ -87,12 +94,13 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
             |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(*what));
         results.recorded.is_none() || measured.iter().any(has)
     };
+    let known = results.calibration.as_ref().map(Calibration::runs);
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
     for (cell, predicted) in predicted.cells() {
         let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
         if !measured.is_empty() {
-            let one = |(what, place)| Compared::of(what, place, predicted, &measured);
+            let one = |(what, place)| Compared::of(what, place, predicted, &measured, known);
             all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
         }
     }
@@ -151,7 +159,7 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
         before = Some(place);
         table.row(one.row(name));
     }
-    let head = ["", "", "predicted", "measured", "inside"];
+    let head = ["", "", "predicted", "measured", "inside", "median"];
     let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
     let runs = results.predicted.len() / job.cells.len();
     let title =
@@ -190,19 +198,18 @@ fn summary(all: &[Compared]) -> String {
     let narrow = all.iter().filter(|one| one.narrow).count();
     let widths =
         format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
-    format!("{}\n{widths}", paint(if good { GOOD } else { BAD }, &(told + meaning)))
+    let judged = paint(if good { GOOD } else { BAD }, &(told + meaning));
+    [judged, widths, of_the_medians(all)].join("\n")
 }
 
-/// So many of `count` values lie beyond each end of the interval that holds [`WITHIN`] of what else is drawn as
-/// they were.
-fn beyond(count: usize) -> usize {
-    (((count + 1) as f64 * (1.0 - WITHIN) / 2.0 + 1e-9) as usize).saturating_sub(1)
-}
-
-/// The ends of the interval beyond which so many of these values lie at each end.
-fn interval(mut values: Vec<f64>, beyond: usize) -> Option<[f64; 2]> {
-    values.sort_unstable_by(f64::total_cmp);
-    Some([*values.get(beyond)?, *values.iter().nth_back(beyond)?])
+fn of_the_medians(all: &[Compared]) -> String {
+    let medians: Vec<&Median> = all.iter().filter_map(|one| one.median.as_ref()).collect();
+    let inside = medians.iter().filter(|median| median.inside).count();
+    let narrow = medians.iter().filter(|median| median.narrow).count();
+    let (all, share) = (medians.len(), percent(inside as f64 / medians.len().max(1) as f64));
+    format!(
+        "{inside} of {all} medians are inside, {share}; {narrow} of their intervals are as narrow"
+    )
 }
 
 /// The values of those that have one, and how many have none.
@@ -211,11 +218,6 @@ fn parted(values: impl Iterator<Item = Option<f64>>) -> (Vec<f64>, usize) {
     let values: Vec<f64> = all.iter().copied().flatten().collect();
     let without = all.len() - values.len();
     (values, without)
-}
-
-/// Where both ends are infinite there is nothing between them.
-fn is_narrow([low, high]: [f64; 2]) -> bool {
-    low.is_infinite() || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
 }
 
 // === impl Reading ===
@@ -232,6 +234,23 @@ impl Reading {
     }
 }
 
+// === impl Median ===
+
+impl Median {
+    /// See [`of_medians`].
+    fn of(
+        values: Vec<f64>,
+        pairs: &[[f64; 2]],
+        measured: &[f64],
+        known: Option<usize>,
+    ) -> Option<Self> {
+        let [low, high] = of_medians(values, pairs, measured.len(), known)?;
+        let measured = median(measured)?;
+        let inside = (low..=high).contains(&measured);
+        Some(Self { predicted: [low, high], measured, inside, narrow: is_narrow([low, high]) })
+    }
+}
+
 // === impl Compared ===
 
 impl Compared {
@@ -241,10 +260,13 @@ impl Compared {
         place: Place,
         predicted: Runs,
         measured: &[&Reading],
+        known: Option<usize>,
     ) -> Option<Self> {
         let job = predicted.job;
         let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
         let (values, never) = parted(predicted.all.iter().map(value));
+        let pair = |two: &[&Findings]| Some([value(two.first()?)?, value(two.get(1)?)?]);
+        let pairs: Vec<[f64; 2]> = predicted.all.chunks(2).filter_map(pair).collect();
         let read = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
         let (measured, without) = parted(measured.iter().map(read));
         if values.is_empty() && measured.is_empty() {
@@ -254,7 +276,7 @@ impl Compared {
         let left_out = 2 * beyond(predicted.all.len());
         let is_exception = never <= left_out;
         let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
-        let predicted = interval(values, at_each_end);
+        let predicted = interval(values.clone(), at_each_end);
         let is_inside =
             |value: &&f64| predicted.is_some_and(|[low, high]| (low..=high).contains(*value));
         let as_predicted = if is_exception { 0 } else { without };
@@ -265,6 +287,7 @@ impl Compared {
             unit: place.figure.unit(),
             inside: measured.iter().filter(is_inside).count() + as_predicted,
             narrow: predicted.is_some_and(is_narrow),
+            median: Median::of(values, &pairs, &measured, known),
             predicted,
             measured,
             without: [never, without],
@@ -302,28 +325,14 @@ impl Compared {
         let predicted = ends(self.predicted.as_ref().map_or(&[][..], |ends| &ends[..]), never);
         let words = [name, self.figure.to_owned(), predicted];
         let judged = [ends(&self.measured, without), inside].map(|word| Entry::styled(style, word));
-        words.map(Entry::plain).into_iter().chain(judged).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_is_narrow_beside_its_middle() {
-        let narrow = [[0.0, 0.0], [7.0, 9.0], [f64::INFINITY, f64::INFINITY]];
-        let wide = [[0.0, 0.1], [6.9, 9.0], [7.0, f64::INFINITY]];
-        assert!(narrow.into_iter().all(is_narrow) && !wide.into_iter().any(is_narrow));
-    }
-
-    #[test]
-    fn an_interval_leaves_out_as_many_at_each_end_as_it_may() {
-        let interval = |count: u32| {
-            interval((1..=count).map(f64::from).rev().collect(), beyond(count as usize))
-        };
-        assert_eq!(interval(0), None);
-        assert_eq!(interval(FEWEST_PREDICTED), Some([1.0, 39.0]));
-        assert_eq!(interval(200), Some([5.0, 196.0]));
+        let median = self.median.as_ref().map(|median| match median.inside {
+            true => Entry::plain(say(median.measured)),
+            false => {
+                let [low, high] = median.predicted;
+                let told = format!("{}, not {}", say(median.measured), span(low, high, say));
+                Entry::styled(BAD, told)
+            }
+        });
+        words.map(Entry::plain).into_iter().chain(judged).chain(median).collect()
     }
 }
