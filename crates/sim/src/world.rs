@@ -43,7 +43,7 @@ use caller::Word;
 use calls::Between;
 use control::Control;
 use data::Data;
-use due::Due;
+use due::{Due, Standstill};
 use planted::Planted;
 use task::{Job, Process, State};
 
@@ -63,8 +63,8 @@ const SIGABRT: i32 = 6;
 #[derive(Debug)]
 pub struct World {
     now: Instant,
-    seed: u64,
     physics: Physics,
+    standstill: Option<Standstill>,
     agenda: Agenda<Event>,
     services: Vec<Service>,
     news: VecDeque<News>,
@@ -238,7 +238,7 @@ impl World {
         };
         let mut world = Self {
             now: Instant::EPOCH,
-            seed: fleet.seed,
+            standstill: Standstill::of(&physics, fleet.seed),
             physics,
             agenda: Agenda::new(),
             services: fleet.services.iter().enumerate().map(service).collect(),
@@ -277,7 +277,8 @@ impl World {
         while self.news.is_empty() {
             let dues =
                 self.services.iter().map(|one| soonest(one.data_due.wakes, one.control_due.wakes));
-            let due = dues.fold(self.agenda.next(), soonest).map(|due| self.done(due));
+            let due = dues.fold(self.agenda.next(), soonest).filter(|due| *due <= until);
+            let due = due.map(|due| self.standstill.as_mut().map_or(due, |one| one.done(due)));
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
                 return;
@@ -288,11 +289,6 @@ impl World {
                 None => (0..self.services.len()).for_each(|place| self.time(place)),
             }
         }
-    }
-
-    /// When what is due at `at` is done: nothing is while the machine stands still.
-    fn done(&self, at: Instant) -> Instant {
-        self.physics.stalls.map_or(at, |stalls| stalls.done(self.seed, at))
     }
 
     fn place(&self, task: TaskId) -> usize {

@@ -1,11 +1,12 @@
 //! Waiting for a moment, on a machine that is never quite on time.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use seaworthy_core::random::{Stream, unit};
 use seaworthy_core::time::Instant;
 
-use super::physics::Stalls;
+use super::physics::{Physics, Stalls};
 use crate::distribution::{Dice, Distribution};
 
 /// When somebody wants to be told the time, and when that is.
@@ -13,6 +14,17 @@ use crate::distribution::{Dice, Distribution};
 pub(super) struct Due {
     meant: Option<Instant>,
     pub(super) wakes: Option<Instant>,
+}
+
+/// A machine that stands still now and then.
+#[derive(Debug)]
+pub(super) struct Standstill {
+    stalls: Stalls,
+    seed: u64,
+    /// In which of these times it does so next,
+    next: u64,
+    /// and from when until when it did last.
+    begun: Range<Instant>,
 }
 
 // === impl Due ===
@@ -32,17 +44,27 @@ impl Due {
     }
 }
 
-// === impl Stalls ===
+// === impl Standstill ===
 
-impl Stalls {
-    /// When what is due at `at` is done.
-    pub(super) fn done(&self, seed: u64, at: Instant) -> Instant {
-        let Stalls { every, length } = *self;
+impl Standstill {
+    /// None where the machine never stands still; when it does is drawn from `seed`.
+    pub(super) fn of(physics: &Physics, seed: u64) -> Option<Self> {
+        let stalls = physics.stalls?;
+        Some(Self { stalls, seed, next: 0, begun: Instant::EPOCH..Instant::EPOCH })
+    }
+
+    /// When what is due at `at` is done, before anything else is. It stands still from the first moment on, after a
+    /// random one of each time, when something is due: how long it does is known by what was late for it.
+    pub(super) fn done(&mut self, at: Instant) -> Instant {
+        let Stalls { every, length } = self.stalls;
         let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
         let number = at.as_nanos() / every;
-        let begin = number * every + (unit(seed, Stream::Machine, number) * every as f64) as u64;
-        let begin = Instant::EPOCH + Duration::from_nanos(begin);
-        if (begin..begin + length).contains(&at) { begin + length } else { at }
+        let random = (unit(self.seed, Stream::Machine, number) * every as f64) as u64;
+        if number >= self.next && at.as_nanos() >= number * every + random {
+            self.next = number + 1;
+            self.begun = at..at + length;
+        }
+        if self.begun.contains(&at) { self.begun.end } else { at }
     }
 }
 
@@ -50,15 +72,23 @@ impl Stalls {
 mod tests {
     use super::*;
 
+    /// Which of these moments are late, one after the other, on a machine that stands still for 10 ms of each second.
+    fn late(millis: impl Iterator<Item = u64>) -> Vec<Duration> {
+        let time = Duration::from_millis;
+        let stalls = Some(Stalls { every: time(1000), length: time(10) });
+        let physics = Physics { stalls, ..Physics::default() };
+        let mut standstill = Standstill::of(&physics, 7).unwrap();
+        let dues: Vec<Instant> = millis.map(|n| Instant::EPOCH + time(n)).collect();
+        let done: Vec<Instant> = dues.iter().map(|due| standstill.done(*due)).collect();
+        assert!(done.is_sorted(), "nobody overtakes");
+        let late = done.iter().zip(dues).map(|(done, due)| done.since(due));
+        late.filter(|late| !late.is_zero()).collect()
+    }
+
     #[test]
     fn once_in_each_time_nothing_is_done_for_a_while() {
-        let millis = Duration::from_millis;
-        let stalls = Stalls { every: millis(1000), length: millis(10) };
-        let at = |n: u64| Instant::EPOCH + millis(n);
-        let late = |n: &u64| stalls.done(7, at(*n)) > at(*n);
-        let held: Vec<u64> = (0..10_000).filter(late).collect();
-        assert!((90..=110).contains(&held.len()), "{held:?}");
-        let ends: Vec<Instant> = held.iter().map(|n| stalls.done(7, at(*n))).collect();
-        assert!(ends.is_sorted(), "nobody overtakes");
+        assert_eq!(late(0..10_000).len(), 100);
+        // However seldom something is due, it is late for the whole time.
+        assert_eq!(late((0..10_000).step_by(25)), [Duration::from_millis(10); 10]);
     }
 }

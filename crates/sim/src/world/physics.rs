@@ -38,7 +38,7 @@ pub struct Physics {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stalls {
-    /// Once in each such time, at a random moment of it,
+    /// Once in each such time, from a random moment of it on as soon as something is due,
     #[serde(with = "as_written")]
     pub every: Duration,
     /// for so long, which is less.
