@@ -199,10 +199,11 @@ impl Calibration {
 // === impl Run ===
 
 impl Run {
-    /// For how many seconds nothing was answered that would have been: the longest time, and a moment at least.
+    /// For how many seconds an answer was late, of all the longest time, and a moment at least: by so much nobody was
+    /// answered for longer than nobody asked.
     fn stall(&self) -> f64 {
-        let silence = |findings: &Findings| findings.numbers.longest_silence;
-        let longer = silence(&self.measured).saturating_sub(silence(&self.simulated));
+        let unasked = self.simulated.numbers.longest_gap;
+        let longer = self.measured.numbers.longest_silence.saturating_sub(unasked);
         longer.max(SHORTEST_STALL).as_secs_f64()
     }
 }
