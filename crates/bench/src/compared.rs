@@ -40,6 +40,13 @@ struct Compared {
     without: [usize; 2],
     inside: usize,
     narrow: bool,
+    median: Option<Median>,
+}
+
+#[derive(Deserialize)]
+struct Median {
+    inside: bool,
+    narrow: bool,
 }
 
 #[derive(Deserialize)]
@@ -54,17 +61,30 @@ struct Share {
     all: usize,
 }
 
-/// What a row says: how many values are inside, and how many intervals are narrow.
+/// What a row says: how many values are inside, and how many intervals are narrow; and the same of medians.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     latencies: Share,
     others: Share,
     narrow: Share,
+    medians: Share,
+    narrow_medians: Share,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let columns =
-        ["drill", "runs", "slowness", "inside", "", "latencies", "others", "narrow intervals"];
+    let columns = [
+        "drill",
+        "runs",
+        "slowness",
+        "inside",
+        "",
+        "latencies",
+        "others",
+        "narrow intervals",
+        "medians inside",
+        "",
+        "narrow intervals",
+    ];
     let mut table = Table::new(&columns, 1);
     let mut all = Sums::default();
     for file in &args.files {
@@ -112,11 +132,15 @@ impl Report {
 impl Compared {
     fn sums(&self) -> Sums {
         let values = Share { of: self.inside, all: self.measured.len() + self.without[1] };
-        let narrow = Share { of: usize::from(self.narrow), all: 1 };
+        let one = |is: bool| Share { of: usize::from(is), all: 1 };
+        let narrow = one(self.narrow);
+        let of_median = |is: fn(&Median) -> bool| self.median.as_ref().map(is).map(one);
+        let medians = of_median(|median| median.inside).unwrap_or_default();
+        let narrow_medians = of_median(|median| median.narrow).unwrap_or_default();
         let none = Share::default();
         let is_latency = self.figure.starts_with("latency");
         let (latencies, others) = if is_latency { (values, none) } else { (none, values) };
-        Sums { latencies, others, narrow }
+        Sums { latencies, others, narrow, medians, narrow_medians }
     }
 }
 
@@ -128,15 +152,18 @@ impl Sums {
             latencies: self.latencies.and(other.latencies),
             others: self.others.and(other.others),
             narrow: self.narrow.and(other.narrow),
+            medians: self.medians.and(other.medians),
+            narrow_medians: self.narrow_medians.and(other.narrow_medians),
         }
     }
 
     fn row(self, words: [String; 3]) -> Vec<String> {
-        let Self { latencies, others, narrow } = self;
+        let Self { latencies, others, narrow, medians, narrow_medians } = self;
         let values = latencies.and(others);
-        let inside = format!("{} of {}", values.of, values.all);
-        let shares = [values, latencies, others, narrow].map(Share::percent);
-        words.into_iter().chain([inside]).chain(shares).collect()
+        let of_runs = [values, latencies, others, narrow].map(Share::percent);
+        let of_medians = [medians, narrow_medians].map(Share::percent);
+        let runs = [values.count()].into_iter().chain(of_runs);
+        words.into_iter().chain(runs).chain([medians.count()]).chain(of_medians).collect()
     }
 }
 
@@ -145,6 +172,10 @@ impl Sums {
 impl Share {
     fn and(self, other: Self) -> Self {
         Self { of: self.of + other.of, all: self.all + other.all }
+    }
+
+    fn count(self) -> String {
+        format!("{} of {}", self.of, self.all)
     }
 
     fn percent(self) -> String {
@@ -165,12 +196,17 @@ mod tests {
             "runs_planned": 3, "calibration": null,
             "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
             "comparison": [
-                { "figure": "recovery", "measured": [1.0, null], "inside": 1, "narrow": true },
-                { "figure": "latency, p99", "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false }
+                { "figure": "recovery", "measured": [1.0, null], "inside": 1, "narrow": true,
+                  "median": { "inside": true, "narrow": false } },
+                { "figure": "latency, p99", "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false,
+                  "median": null }
             ]
         }"#;
         let report: Report = serde_json::from_str(text).unwrap();
         let row = report.sums().row(["one".to_owned(), report.valid_runs(), report.slowness()]);
-        assert_eq!(row.join(", "), "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %");
+        assert_eq!(
+            row.join(", "),
+            "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %, 1 of 1, 100.0 %, 0.0 %"
+        );
     }
 }
