@@ -140,7 +140,8 @@ impl<'a> Calibrating<'a> {
 }
 
 /// The median and the 99th percentile of answers in one of them, as the model has them: the mean of all
-/// configurations. Where several programs of a fleet wait, each has its part in it.
+/// configurations. Where several programs of a fleet wait, each has its part in it, and an equal one: answers are
+/// measured where users come in, and nobody knows what of them is whose. Only starts are known of each service.
 pub(crate) fn latencies(job: &Job) -> Result<[Duration; 2], Error> {
     let job = calm(job);
     let mut sums = [Duration::ZERO; 2];

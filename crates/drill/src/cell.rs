@@ -33,7 +33,7 @@ use crate::watch::Watch;
 
 /// How often the view is drawn when nothing happens.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-/// Beyond the start timeout, which the agent keeps: whoever says nothing for so long is not there.
+/// Beyond provisioning and the start timeout, which the agent keeps: whoever says nothing for so long is not there.
 const FILL_MARGIN: Duration = Duration::from_secs(10);
 
 /// What a run is for.
@@ -41,8 +41,8 @@ const FILL_MARGIN: Duration = Duration::from_secs(10);
 pub(crate) enum Purpose {
     /// To be judged.
     Judged,
-    /// To see what this machine is like. Before the load one task is replaced, so that it is known how long
-    /// it takes to start where no other one does.
+    /// To see what this machine is like. Before the load one task of each service is replaced, so that it is known
+    /// how long it takes to start where no other one does.
     Calibration,
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     let mut watch = Watch::new(control, health.collect());
     run.fill(&mut watch, view, None).await?;
     if purpose == Purpose::Calibration {
-        run.replace_one(&mut watch, view).await?;
+        run.replace_one_of_each(&mut watch, view).await?;
     }
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
@@ -196,12 +196,14 @@ impl Run<'_> {
         }
     }
 
-    /// Kills a task of the service by which users come in, if there is one here, and waits for another one.
-    async fn replace_one(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
-        let tasks = watch.course.in_rotation_of(self.job.drill.load.entry());
-        let Some(task) = tasks.first().copied() else { return Ok(()) };
-        watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
-        self.fill(watch, view, Some(task)).await
+    /// Kills a task of each service and waits for another one, before it is the turn of the next service.
+    async fn replace_one_of_each(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
+        for place in 0..self.configuration.services().len() {
+            let Some(task) = watch.course.in_rotation_of(place).first().copied() else { continue };
+            watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
+            self.fill(watch, view, Some(task)).await?;
+        }
+        Ok(())
     }
 
     /// Waits until all tasks are in rotation, `without` one that was ended.
@@ -224,7 +226,8 @@ impl Run<'_> {
                 self.follow(watch, view, None).await?;
             }
         };
-        let starts = self.configuration.services().iter().map(|s| s.cluster.start_timeout);
+        let clusters = self.configuration.services().iter().map(|service| &service.cluster);
+        let starts = clusters.map(|cluster| cluster.provisioning.1 + cluster.start_timeout);
         let patience = starts.max().unwrap_or_default() + FILL_MARGIN;
         tokio::time::timeout(patience, filling).await.unwrap_or_else(|_| {
             let why = format!("not all tasks were in rotation within {patience:?}");

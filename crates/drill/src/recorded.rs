@@ -73,7 +73,7 @@ struct Flow {
 /// What the report at `path` measured, on the machine that it knew, beside so many runs predicted now.
 pub(crate) fn judge(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
     let recorded = Recorded::read(path, job)?;
-    results.calibration = recorded.calibration();
+    results.calibration = recorded.calibration(job);
     results.predicted = simulation::predict(job, runs, results.calibration.as_ref())?;
     results.recorded = Some(recorded);
     Ok(())
@@ -125,7 +125,9 @@ impl Recorded {
             ));
         }
         let Some(known) = &self.calibration else { return Ok(()) };
-        known.machine.check().map_err(|why| format!("calibration.machine.{why}"))?;
+        let services = job.drill.configurations[0].services().iter();
+        let names: Vec<&str> = services.map(|service| service.name.as_str()).collect();
+        known.machine.check(&names).map_err(|why| format!("calibration.machine.{why}"))?;
         match (known.runs, known.machine.runs()) {
             (said, runs) if said == runs => Ok(()),
             (said, runs) => Err(format!(
@@ -160,8 +162,10 @@ impl Recorded {
     }
 
     /// What the machine was like; none if nothing was asked of it.
-    pub(crate) fn calibration(&self) -> Option<Calibration> {
-        self.calibration.as_ref().map(|known| known.machine)
+    fn calibration(&self, job: &Job) -> Option<Calibration> {
+        let entry = &job.drill.configurations[0].services()[job.drill.load.entry()];
+        let known = self.calibration.as_ref()?;
+        Some(known.machine.clone().entered_by(&entry.name))
     }
 
     /// Every run of a cell of this job that measured something.
@@ -236,7 +240,8 @@ mod tests {
         let text = std::fs::read_to_string(path("kill-one")).unwrap();
         let mut report: Value = serde_json::from_str(&text).unwrap();
         report["digest"] = own.digest.clone().into();
-        *report.pointer_mut(place).expect(place) = value;
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        report.pointer_mut(parent).expect(place)[key] = value;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
         std::fs::write(&path, report.to_string()).unwrap();
@@ -268,6 +273,8 @@ mod tests {
             told("/calibration/machine/median/deviation", json!(1e6)),
             told("/calibration/machine/stall/mean", json!(null)),
             told("/calibration/machine/start/uniform", json!(["80ms", "40ms"])),
+            told("/calibration/machine/starts", json!({ "store": { "constant": "2h" } })),
+            told("/calibration/machine/starts", json!({ "shop": { "constant": "1s" } })),
             told("/calibration/machine/every", json!("often")),
         ];
         expect_test::expect![[r#"
@@ -287,9 +294,28 @@ mod tests {
             calibration.machine.median.deviation: 1000000.0 is out of range; allowed is 0.0 to 20.0
             calibration.machine.stall.mean: NaN is out of range; allowed is -20.0 to 20.0
             calibration.machine.start.uniform[1]: 80ms is out of range; allowed is 0ns to 40ms
+            calibration.machine.starts.store: 7200s is out of range; allowed is 0ns to 3600s
+            calibration.machine.starts.shop: is no service; allowed is one of store
             this is nothing that `drill --compare --json` wrote: `often` is not a duration: a number with its unit, such as "250ms", "90s" or "5m""#]]
         .assert_eq(&cases.join("\n"));
         assert_eq!([told("/digest", json!(null)), told("/seed", json!(1))], ["good"; 2]);
+    }
+
+    /// What is known of the machine by that of `kill-one`, changed like that.
+    fn known(change: impl Fn(&mut Value)) -> Option<Calibration> {
+        let text = std::fs::read_to_string(path("kill-one")).unwrap();
+        let mut report: Value = serde_json::from_str(&text).unwrap();
+        change(&mut report["calibration"]["machine"]);
+        let report: Recorded = serde_json::from_value(report).unwrap();
+        report.calibration(&job(Some("kill-one"), &[]))
+    }
+
+    #[test]
+    fn earlier_reports_know_starts_of_the_service_by_which_users_come_in() {
+        let by_name = known(|machine| {
+            machine["starts"] = json!({ "store": machine["start"].take() });
+        });
+        assert_eq!(known(|_| ()), by_name);
     }
 
     #[test]

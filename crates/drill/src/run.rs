@@ -108,7 +108,7 @@ async fn predict(job: &Job, view: &mut View, results: &mut Results) -> Result<()
     let cells = job.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
     view.say(&format!("simulates {cells} cell{plural} {predict} times"));
-    let (job, calibration) = (job.clone(), results.calibration);
+    let (job, calibration) = (job.clone(), results.calibration.clone());
     let predicted =
         spawn_blocking(move || simulation::predict(&job, predict, calibration.as_ref()));
     let predicted = predicted.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));

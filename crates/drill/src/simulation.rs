@@ -79,7 +79,7 @@ mod tests {
     use std::ops::RangeInclusive;
     use std::time::Duration;
 
-    use seaworthy_core::experiment::course::Replacement;
+    use seaworthy_core::experiment::course::{Replacement, Starts};
     use seaworthy_core::experiment::expectation::Verdict;
     use seaworthy_sim::machine::Run;
 
@@ -111,29 +111,33 @@ mod tests {
         }
     }
 
-    /// By three runs of the first cell on which tasks took so long to start, and one that started alone.
-    fn calibrated(
-        job: &Job,
-        starts: RangeInclusive<Duration>,
-        alone: Option<Duration>,
-    ) -> Calibration {
+    /// By three runs of the first cell in which the tasks of each service took so long to start.
+    fn calibrated(job: &Job, starts: impl Fn(&str) -> Starts) -> Calibration {
         let simulated = run(job, job.cells[0], 1).unwrap();
-        let starts_alone = alone.map(|took| took..=took);
-        let measured = Findings { starts, starts_alone, ..simulated.clone() };
+        let names = simulated.starts.keys();
+        let starts = names.map(|name| (name.clone(), starts(name))).collect();
+        let measured = Findings { starts, ..simulated.clone() };
         let calm = Run { measured, simulated, length: Duration::from_secs(1), tasks: 3 };
         Calibration::of(&[calm.clone(), calm.clone(), calm], &[], &[])
+    }
+
+    /// So many milliseconds.
+    fn took(all: RangeInclusive<u64>, alone: Option<u64>) -> Starts {
+        let [least, most] = [*all.start(), *all.end()].map(Duration::from_millis);
+        let alone = alone.map(Duration::from_millis).map(|took| took..=took);
+        Starts { all: least..=most, alone }
     }
 
     /// The next revision, too, unless its model says how it starts.
     #[test]
     fn tasks_start_as_slowly_as_the_machine_does() {
         let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
-        let (least, most) = (Duration::from_millis(300), Duration::from_millis(310));
-        let machine = calibrated(&job, least..=most, None).machine([Duration::ZERO; 2], 1);
+        let known = calibrated(&job, |_| took(300..=310, None));
+        let machine = known.machine([Duration::ZERO; 2], 1);
         let ran = |cell| run_on(&job, cell, 1, &machine).unwrap();
         let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
         let window = dies.replacements.iter().filter_map(Replacement::window).min();
-        assert!(window.is_some_and(|window| window > least), "{window:?}");
+        assert!(window.is_some_and(|window| window > Duration::from_millis(300)), "{window:?}");
         assert_eq!(never.rollouts[0].kept, 2);
     }
 
@@ -141,18 +145,50 @@ mod tests {
     #[test]
     fn a_task_starts_sooner_alone_than_beside_others() {
         let job = job(Some("bad-revisions"), &["1/good"]);
-        let [alone, beside] = [200, 300].map(Duration::from_millis);
-        let machine = calibrated(&job, alone..=beside, Some(alone)).machine([Duration::ZERO; 2], 1);
+        let known = calibrated(&job, |_| took(200..=300, Some(200)));
+        let machine = known.machine([Duration::ZERO; 2], 1);
         let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let all = &findings.starts.values().next().unwrap().all;
         let millis = |time: &Duration| (time.as_secs_f64() * 1000.0).round() as u32;
-        assert_eq!((millis(findings.starts.start()), millis(findings.starts.end())), (200, 300));
+        assert_eq!((millis(all.start()), millis(all.end())), (200, 300));
+    }
+
+    /// The storefront's sooner than those behind it.
+    #[test]
+    fn each_service_starts_as_slowly_as_its_own_tasks_did() {
+        let job = job(Some("dead-dependency"), &[]);
+        let millis = |service: &str| if service == "storefront" { 100..=110 } else { 300..=310 };
+        let known = calibrated(&job, |service| took(millis(service), None));
+        let machine = known.machine([Duration::ZERO; 2], 1);
+        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        assert_eq!(findings.starts.len(), 4);
+        let margin = Duration::from_millis(20);
+        for (service, starts) in findings.starts {
+            let meant = took(millis(&service), None).all;
+            let [least, most] = [*starts.all.start(), *starts.all.end()];
+            assert!(least + margin > *meant.start() && most < *meant.end() + margin, "{service}");
+        }
+    }
+
+    /// Of two others that start beside it, one of the storefront takes twice as long, and each other one half as
+    /// long again.
+    #[test]
+    fn how_starts_slow_each_other_is_known_of_all_services_together() {
+        let job = job(Some("dead-dependency"), &[]);
+        let known = calibrated(&job, |service| match service {
+            "storefront" => took(200..=400, Some(200)),
+            _ => took(100..=150, Some(100)),
+        });
+        let known = serde_json::to_value(known).unwrap();
+        let crowd = known["physics"]["crowd"].as_f64().unwrap();
+        assert!((crowd - (3.0 * 0.25 + 0.5) / 4.0).abs() < 0.01, "{crowd}");
     }
 
     /// On some machines a task needs longer to start than it may.
     #[test]
     fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
         let job = job(Some("bad-revisions"), &["1/good"]);
-        let calibration = calibrated(&job, Duration::from_secs(1)..=Duration::from_secs(6), None);
+        let calibration = calibrated(&job, |_| took(1000..=6000, None));
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
             run_on(&job, job.cells[0], seed, &calibration.machine([Duration::ZERO; 2], seed))

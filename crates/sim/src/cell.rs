@@ -80,9 +80,9 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     let schedule = &drill.schedules[cell.schedule];
     let configuration = &drill.configurations[cell.configuration];
     let physics = machine.physics();
-    let models = configuration.models.iter().enumerate();
+    let models = configuration.services().iter().zip(&configuration.models);
     let programs: Vec<Program> =
-        models.map(|(place, model)| machine.program(*model, place == drill.load.entry())).collect();
+        models.map(|(service, model)| machine.program(&service.name, *model)).collect();
     let planned = schedule.requests(&drill.load, seed);
     let mut lateness = Dice::new(!seed, Stream::Machine);
     let mut run = Run {

@@ -7,8 +7,9 @@
 //! slow is so by a factor).
 
 mod check;
+mod starts;
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::Dice;
 use crate::world::{Physics, Stalls};
+use starts::starts;
 
 /// So few runs say nothing of how they differ.
 pub const FEWEST_RUNS: usize = 3;
@@ -33,7 +35,7 @@ const SLOWEST: f64 = 14.0;
 const FINEST: f64 = 0.01;
 
 /// One machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
     /// Half of the work takes so many times as long as the model says,
     median: f64,
@@ -43,15 +45,16 @@ pub struct Machine {
     calm: [Duration; 2],
     /// All the rest; its hops are slowed like the work.
     physics: Physics,
-    /// From the start of a process of the service by which users come in until it listens, if that was
-    /// measured.
-    start: Option<Distribution>,
+    /// From the start of a process until it listens, by the name of its service, where that was measured.
+    starts: BTreeMap<String, Distribution>,
 }
 
 /// What is known of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
+    /// How slow answers are to users, whoever has a part in them: how long a service behind another one works
+    /// nobody measures by itself, so that the work of all is slow by the same factors.
     median: Spread,
     p99: Spread,
     /// But for its standstills, which differ from run to run.
@@ -60,7 +63,12 @@ pub struct Calibration {
     stall: Spread,
     #[serde(with = "as_written")]
     every: Duration,
-    start: Distribution,
+    /// From the start of a process until it listens, by the name of its service,
+    #[serde(default)]
+    starts: BTreeMap<String, Distribution>,
+    /// and of the one by which users come in: all that earlier reports know.
+    #[serde(rename = "start", skip_serializing_if = "Option::is_none")]
+    entry_start: Option<Distribution>,
 }
 
 /// Logarithms of factors: how they are spread.
@@ -97,7 +105,7 @@ impl Default for Machine {
             p99: 1.0,
             calm: [Duration::ZERO; 2],
             physics: Physics::default(),
-            start: None,
+            starts: BTreeMap::new(),
         }
     }
 }
@@ -107,10 +115,10 @@ impl Machine {
         Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
     }
 
-    /// What a program is on it, and whether that is one whose starts were measured.
-    pub(crate) fn program(&self, model: Program, starts_as_measured: bool) -> Program {
+    /// What the program of this service is on it.
+    pub(crate) fn program(&self, service: &str, model: Program) -> Program {
         Program {
-            start: self.start.filter(|_| starts_as_measured).unwrap_or(model.start),
+            start: self.starts.get(service).copied().unwrap_or(model.start),
             work: self.slowed(model.work),
             cold: model.cold.map(|cold| self.slowed(cold)),
             ..model
@@ -151,7 +159,7 @@ impl Calibration {
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
         let [write, spawn] = [writes, spawns].map(log_normal);
         let [first, each, last] = [write, spawn, late].map(|one| quantiles(one)[0]);
-        let (start, crowd) = starts(runs, |tasks| first + each * tasks + last);
+        let (starts, crowd) = starts(runs, |tasks| first + each * tasks + last);
         let spread = |figure: fn(&Findings) -> Option<Duration>| {
             let seconds = |findings: &Findings| figure(findings).unwrap_or_default().as_secs_f64();
             let factor = |run: &Run| seconds(&run.measured) / seconds(&run.simulated);
@@ -163,7 +171,8 @@ impl Calibration {
             physics: Physics { late, write, spawn, crowd, ..Physics::default() },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
-            start,
+            starts,
+            entry_start: None,
         }
     }
 
@@ -176,13 +185,21 @@ impl Calibration {
             p99: self.p99.one_more(&mut dice),
             calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
-            start: Some(self.start),
+            starts: self.starts.clone(),
         }
     }
 
     fn stalls(&self, dice: &mut Dice) -> Stalls {
         let length = Duration::from_secs_f64(self.stall.one_more(dice));
         Stalls { every: self.every, length: length.min(self.every / 2) }
+    }
+
+    /// The same, where `entry` is the service by which users come in, whose name an earlier report does not say.
+    #[must_use]
+    pub fn entered_by(mut self, entry: &str) -> Self {
+        let start = self.entry_start.take().map(|start| (entry.to_owned(), start));
+        self.starts.extend(start);
+        self
     }
 
     /// By so many runs.
@@ -246,39 +263,6 @@ fn late(p99: Duration) -> Distribution {
     Distribution::Exponential(p99.div_f64(libm::log(100.0)) + rounded)
 }
 
-/// How long a process that starts alone takes, and by so much of it longer for each that starts beside it. Where none
-/// started alone: as all of them did. What was measured began with the decision to start it; `before` a process is
-/// there, one of so many that are started at once, that takes so long.
-fn starts(runs: &[Run], before: impl Fn(u32) -> Duration) -> (Distribution, f64) {
-    let own = |range: &RangeInclusive<Duration>, tasks| {
-        let less = |end: &Duration| end.saturating_sub(before(tasks));
-        less(range.start())..=less(range.end())
-    };
-    let all: Vec<_> = runs.iter().map(|run| own(&run.measured.starts, run.tasks)).collect();
-    let alone = runs.iter().filter_map(|run| run.measured.starts_alone.as_ref());
-    let alone: Vec<_> = alone.map(|range| own(range, 1)).collect();
-    if alone.is_empty() {
-        return (uniform(&all, runs.iter().map(|run| run.tasks).sum()), 0.0);
-    }
-    let middle = |range: &RangeInclusive<Duration>| (*range.start() + *range.end()) / 2;
-    let mean = alone.iter().map(middle).sum::<Duration>() / alone.len() as u32;
-    // Who starts last has all others beside it.
-    let longer = |(run, all): (&Run, &RangeInclusive<Duration>)| {
-        let times = all.end().as_secs_f64() / mean.as_secs_f64().max(f64::MIN_POSITIVE);
-        (times - 1.0).max(0.0) / f64::from(run.tasks.saturating_sub(1).max(1))
-    };
-    let crowd = runs.iter().zip(&all).map(longer).sum::<f64>() / runs.len() as f64;
-    (uniform(&alone, alone.len() as u32), crowd)
-}
-
-/// Of `count` uniform draws the least and the most are on average `1 / (count - 1)` of their distance from the ends.
-fn uniform(seen: &[RangeInclusive<Duration>], count: u32) -> Distribution {
-    let least = seen.iter().map(|range| *range.start()).min().unwrap_or_default();
-    let most = seen.iter().map(|range| *range.end()).max().unwrap_or_default();
-    let beyond = most.saturating_sub(least) / count.saturating_sub(1).max(1);
-    Distribution::Uniform(least.saturating_sub(beyond), most + beyond)
-}
-
 // === impl Spread ===
 
 impl Spread {
@@ -339,5 +323,16 @@ mod tests {
         let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
         assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
+    }
+
+    #[test]
+    fn a_program_starts_as_those_of_its_service_did() {
+        let [back, front] =
+            [1, 2].map(|second| Distribution::Constant(Duration::from_secs(second)));
+        let model = Program { start: Distribution::default(), ..Program::default() };
+        let starts = [("back".to_owned(), back), ("front".to_owned(), front)].into();
+        let machine = Machine { starts, ..Machine::default() };
+        let start = |service| machine.program(service, model).start;
+        assert_eq!(["back", "front", "other"].map(start), [back, front, model.start]);
     }
 }

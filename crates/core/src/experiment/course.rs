@@ -5,10 +5,10 @@ mod detection;
 mod life;
 mod replacement;
 mod rollout;
+mod starts;
 mod strays;
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Ending, Fault, FaultKind, Which};
@@ -22,6 +22,7 @@ pub use detection::Detection;
 pub use life::{Life, Stage};
 pub use replacement::Replacement;
 pub use rollout::Rollout;
+pub use starts::Starts;
 
 /// A fault that comes later than this was not done as said.
 pub const FAULT_LATENESS_LIMIT: Duration = Duration::from_millis(100);
@@ -194,28 +195,6 @@ impl Course {
     pub fn gone(&self) -> usize {
         let Some(begin) = self.begin else { return 0 };
         self.lives().filter(|(_, life)| life.left_since(begin).is_some()).count()
-    }
-
-    /// The shortest and the longest own start of the tasks of the service at `place`.
-    pub fn starts(&self, place: usize) -> RangeInclusive<Duration> {
-        let of =
-            |(task, life): (TaskId, &Life)| life.own_start().filter(|_| self.is_of(task, place));
-        let starts = || self.lives().filter_map(of);
-        starts().min().unwrap_or_default()..=starts().max().unwrap_or_default()
-    }
-
-    /// The same, of those beside which no other task started; none if there is no such one.
-    pub fn starts_alone(&self, place: usize) -> Option<RangeInclusive<Duration>> {
-        let span = |life: &Life| Some(life.launched?..=life.answered?);
-        let beside = |life: &Life, other: &Life| {
-            let (Some(own), Some(span)) = (span(life), span(other)) else { return false };
-            own.start() <= span.end() && span.start() <= own.end()
-        };
-        let alone = |(task, life): &(TaskId, &Life)| {
-            !self.lives().any(|(other, its)| other != *task && beside(life, its))
-        };
-        let starts = || self.lives_of(place).filter(alone).filter_map(|(_, life)| life.own_start());
-        Some(starts().min()?..=starts().max()?)
     }
 
     /// Faults of the schedule that were not done as said, or cannot be shown to have taken effect.

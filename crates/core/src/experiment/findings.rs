@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::course::{Course, Detection, Replacement, Rollout};
+use super::course::{Course, Detection, Replacement, Rollout, Starts};
 use super::expectation::{self, Evidence, Outcome, Verdict, judge};
 use super::numbers::{Numbers, Sample, Samples};
 use super::reading::Figure;
@@ -37,10 +37,8 @@ pub struct Findings {
     pub fewest: u32,
     /// and the most that were there at once.
     pub most: u32,
-    /// The shortest and the longest time from a process's start to its first right answer.
-    pub starts: RangeInclusive<Duration>,
-    /// The same, of those beside which no other process started.
-    pub starts_alone: Option<RangeInclusive<Duration>>,
+    /// How long processes took to start, by the name of their service.
+    pub starts: BTreeMap<String, Starts>,
     /// What became of the calls to a service while the way to it was disturbed, fault by fault.
     pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
@@ -88,7 +86,9 @@ impl Findings {
         let tasks = course.at_the_beginning(entry);
         let shares_before = samples.shares(&tasks, Duration::ZERO..first_fault);
         let shares = tasks.into_iter().zip(shares_before.iter().copied()).collect();
-        let starts = course.starts(entry);
+        let own_start = course.starts(entry).map_or(Duration::ZERO..=Duration::ZERO, |it| it.all);
+        let services = configuration.services().iter().enumerate();
+        let starts = services.filter_map(|(n, it)| Some((it.name.clone(), course.starts(n)?)));
         let clusters = || configuration.services().iter().map(|service| &service.cluster);
         let stop_timeouts = clusters().map(|cluster| cluster.stop_timeout);
         let scaled: Vec<usize> = (0..)
@@ -99,7 +99,7 @@ impl Findings {
         let desired: Vec<u32> = clusters().map(|cluster| cluster.desired_count).collect();
         let (fewest, most) = course.fewest_and_most(entry);
         let evidence = Evidence {
-            range: outage(configuration, entry, schedule, &starts),
+            range: outage(configuration, entry, schedule, &own_start),
             unproven: course.unproven(&schedule.faults, stop_timeouts.max().unwrap_or_default()),
             strays: course.strays(&scaled),
             shares_before,
@@ -116,8 +116,7 @@ impl Findings {
             rollouts: course.rollouts(&desired),
             fewest,
             most,
-            starts,
-            starts_alone: course.starts_alone(entry),
+            starts: starts.collect(),
             calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
             numbers,

@@ -63,7 +63,7 @@ struct CalibrationReport {
     runs: usize,
     median: f64,
     p99: f64,
-    /// All that is known.
+    /// All that is known, for nobody but us to read again.
     machine: Calibration,
 }
 
@@ -213,7 +213,7 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
         claims: claims(job, rows),
         calibration: results.calibration.as_ref().map(|known| {
             let [median, p99] = known.slowness().map(|spread| spread.middle());
-            CalibrationReport { runs: known.runs(), median, p99, machine: *known }
+            CalibrationReport { runs: known.runs(), median, p99, machine: known.clone() }
         }),
         comparison: compare(job, results),
         cells,

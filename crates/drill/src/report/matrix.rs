@@ -106,9 +106,10 @@ fn notes(figures: &Figures) -> Vec<String> {
         notes.push(format!("A gap is known to ± {}.", exact(spacing)));
         return notes;
     }
-    let starts = || figures.cells().flat_map(|(_, runs)| runs.all).map(|f| &f.starts);
-    let low = starts().map(|starts| *starts.start()).min().unwrap_or_default();
-    let high = starts().map(|starts| *starts.end()).max().unwrap_or_default();
+    let all = || figures.cells().flat_map(|(_, runs)| runs.all);
+    let starts = || all().flat_map(|findings| findings.starts.values());
+    let low = starts().map(|starts| *starts.all.start()).min().unwrap_or_default();
+    let high = starts().map(|starts| *starts.all.end()).max().unwrap_or_default();
     notes.push(format!(
         "Life size is {} times what was measured; a gap is known to ± {}. A task's own start ({}) is \
          real and not scaled, so that what it is part of shows up to {} too long.",

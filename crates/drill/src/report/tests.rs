@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::claim::Claim;
-use seaworthy_core::experiment::course::{Replacement, Rollout};
+use seaworthy_core::experiment::course::{Replacement, Rollout, Starts};
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Numbers;
 use seaworthy_core::experiment::reading::{Figure, Places};
@@ -22,7 +22,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let schedule = &job.drill.schedules[cell.schedule];
     let count = configuration.desired_count();
     let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate());
-    let starts = MS(61)..=MS(84);
+    let starts = Starts { all: MS(61)..=MS(84), alone: None };
     let replacement = Replacement {
         task: TaskId(1),
         by: TaskId(count + 1),
@@ -51,7 +51,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let findings = Findings {
         flows: vec![numbers.clone()],
         numbers,
-        range: outage(configuration, 0, schedule, &starts),
+        range: outage(configuration, 0, schedule, &starts.all),
         shares: (1..=count).map(|task| (TaskId(task), 1.0 / f64::from(count))).collect(),
         stopped: 1,
         gone: 1,
@@ -61,8 +61,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
         rollouts: Vec::new(),
         fewest: count - 1,
         most: count,
-        starts,
-        starts_alone: None,
+        starts: [("service".to_owned(), starts)].into(),
         outcome: if gap.is_some() { Outcome::Down } else { Outcome::Up },
         verdict: Verdict::AsExpected,
         reasons: Vec::new(),

@@ -161,8 +161,8 @@ impl Run<'_> {
     /// says something else.
     fn on_machine(&self, service: usize, model: Program) -> Program {
         let usual = self.configuration.models[service].start;
-        let is_measured = service == self.drill.load.entry() && model.start == usual;
-        self.machine.program(model, is_measured)
+        let program = self.machine.program(&self.configuration.services()[service].name, model);
+        if model.start == usual { program } else { Program { start: model.start, ..program } }
     }
 
     /// When somebody ends it.

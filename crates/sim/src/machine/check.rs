@@ -21,13 +21,21 @@ const LONGEST: Duration = Duration::from_secs(3600);
 // === impl Calibration ===
 
 impl Calibration {
-    /// Whether there can be such a machine; if not, which value is wrong and what is allowed.
-    pub fn check(&self) -> Result<(), String> {
+    /// Whether there can be such a machine, on which just these services were; if not, which value is wrong and
+    /// what is allowed.
+    pub fn check(&self, services: &[&str]) -> Result<(), String> {
         self.median.check("median")?;
         self.p99.check("p99")?;
         self.stall.check("stall")?;
         within("every", self.every, Duration::from_millis(1)..=LONGEST)?;
-        distribution("start", self.start)?;
+        for (name, start) in &self.starts {
+            if !services.contains(&name.as_str()) {
+                let services = services.join(", ");
+                return Err(format!("starts.{name}: is no service; allowed is one of {services}"));
+            }
+            distribution(&format!("starts.{name}"), *start)?;
+        }
+        distribution("start", self.entry_start.unwrap_or_default())?;
         let physics = &self.physics;
         within("physics.hop", physics.hop, Duration::ZERO..=LONGEST)?;
         within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
@@ -89,6 +97,7 @@ mod tests {
         stall = { mean = -6.5, deviation = 1.5, count = 5 }
         every = "10s"
         start = { uniform = ["40ms", "80ms"] }
+        starts.back = { uniform = ["50ms", "60ms"] }
         [physics]
         hop = "40us"
         link = { latency = { constant = "200us" }, loss = 0.0 }
@@ -108,13 +117,17 @@ mod tests {
             ("10s", "0s", "every: 0ns"),
             ("40ms", "90ms", "start.uniform[1]: 90ms"),
             ("80ms", "2h", "start.uniform[2]: 7200s"),
+            ("50ms", "61ms", "starts.back.uniform[1]: 61ms"),
             ("loss = 0.0", "loss = 1.5", "physics.link.loss: 1.5"),
             ("crowd = 0.4", "crowd = -1.0", "physics.crowd: -1.0"),
             ("700us", "1day", "physics.late: 86400s"),
             ("1ms", "5ms", "physics.write.log_normal.median: 5ms"),
         ];
-        let check = |text: &str| toml::from_str::<Calibration>(text).unwrap().check();
+        let check =
+            |text: &str| toml::from_str::<Calibration>(text).unwrap().check(&["back", "front"]);
         assert_eq!(check(KNOWN), Ok(()));
+        let told = "starts.bach: is no service; allowed is one of back, front";
+        assert_eq!(check(&KNOWN.replace("back", "bach")), Err(told.to_owned()));
         for (from, to, refused) in cases {
             let told = check(&KNOWN.replacen(from, to, 1)).expect_err(refused);
             let expected = format!("{refused} is out of range; allowed is ");

@@ -75,7 +75,8 @@ fn a_replacement_is_told_with_the_parts_of_its_window() {
     };
     assert_eq!(course(true).replacements(), [replacement]);
     assert_eq!(replacement.window(), Some(ms(6999)));
-    assert_eq!(course(true).starts(0), ms(100)..=ms(100));
+    let took = ms(100)..=ms(100);
+    assert_eq!(course(true).starts(0), Some(Starts { all: took.clone(), alone: Some(took) }));
 }
 
 #[test]
@@ -94,14 +95,31 @@ fn who_starts_beside_another_one_does_not_start_alone() {
     use State::Starting;
     let ms = Duration::from_millis;
     let mut course = course(true);
-    assert_eq!(course.starts_alone(0), Some(ms(100)..=ms(100)));
     let launch = |millis, task| record(millis, task, Decision::Launch, Cause::Provisioned);
     let records = [launch(9000, 4), launch(9300, 5)];
     course.observe(at(9300), &views(&[(4, Starting), (5, Starting)]), &records);
     course.answered(at(9400), TaskId(4));
     course.answered(at(9700), TaskId(5));
-    assert_eq!(course.starts(0), ms(100)..=ms(400));
-    assert_eq!(course.starts_alone(0), Some(ms(100)..=ms(100)));
+    let alone = Some(ms(100)..=ms(100));
+    assert_eq!(course.starts(0), Some(Starts { all: ms(100)..=ms(400), alone }));
+}
+
+/// Tasks of two services: both start at once, and then one of the second.
+#[test]
+fn each_service_has_starts_of_its_own_and_none_starts_alone_beside_another_one() {
+    use State::Starting;
+    let ms = Duration::from_millis;
+    let mut course = Course::of(2);
+    let launch = |millis, task| record(millis, task, Decision::Launch, Cause::Provisioned);
+    course.observe(at(0), &views(&[(1, Starting), (2, Starting)]), &[launch(0, 1), launch(0, 2)]);
+    course.answered(at(400), TaskId(1));
+    course.answered(at(500), TaskId(2));
+    course.observe(at(1000), &views(&[(1, Starting), (4, Starting)]), &[launch(1000, 4)]);
+    course.answered(at(1200), TaskId(4));
+    let first = Starts { all: ms(400)..=ms(400), alone: None };
+    let second = Starts { all: ms(200)..=ms(500), alone: Some(ms(200)..=ms(200)) };
+    assert_eq!([0, 1].map(|place| course.starts(place)), [Some(first), Some(second)]);
+    assert_eq!(Course::of(2).starts(0), None);
 }
 
 /// It hangs at 1 s, and its checks say so 7 s later.

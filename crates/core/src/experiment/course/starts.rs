@@ -1,0 +1,43 @@
+//! How long processes took to start.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Course, Life};
+
+/// From the start of a process of one service to its first right answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Starts {
+    /// The shortest and the longest time.
+    pub all: RangeInclusive<Duration>,
+    /// The same, of those beside which no other process started, of any service; none if there is no such one.
+    pub alone: Option<RangeInclusive<Duration>>,
+}
+
+// === impl Course ===
+
+impl Course {
+    /// Those of the service at `place`; none if no process of it has answered.
+    pub fn starts(&self, place: usize) -> Option<Starts> {
+        let span = |life: &Life| Some(life.launched?..=life.answered?);
+        let beside = |life: &Life, other: &Life| {
+            let (Some(own), Some(span)) = (span(life), span(other)) else { return false };
+            own.start() <= span.end() && span.start() <= own.end()
+        };
+        let (mut all, mut alone) = (None, None);
+        for (task, life) in self.lives_of(place) {
+            let Some(took) = life.own_start() else { continue };
+            widen(&mut all, took);
+            if !self.lives().any(|(other, its)| other != task && beside(life, its)) {
+                widen(&mut alone, took);
+            }
+        }
+        Some(Starts { all: all?, alone })
+    }
+}
+
+/// So that it has `took` in it.
+fn widen(range: &mut Option<RangeInclusive<Duration>>, took: Duration) {
+    let (least, most) = range.take().unwrap_or(took..=took).into_inner();
+    *range = Some(least.min(took)..=most.max(took));
+}

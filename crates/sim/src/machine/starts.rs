@@ -1,0 +1,66 @@
+//! How long processes take to start, by runs in which nothing happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Distribution, Run};
+
+/// How long a process of each service takes that starts alone, and by so much of it longer for each that starts
+/// beside it, of whatever service. That is one number for all of them: what they share is the machine, and the
+/// slowest of a few starts tells little of one service. What was measured began with the decision to start it;
+/// `before` a process is there, one of so many that are started at once, that takes so long.
+pub(super) fn starts(
+    runs: &[Run],
+    before: impl Fn(u32) -> Duration,
+) -> (BTreeMap<String, Distribution>, f64) {
+    let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.measured.starts.keys()).collect();
+    let (mut starts, mut crowds) = (BTreeMap::new(), Vec::new());
+    for name in names {
+        let (start, crowd) = starts_of(name, runs, &before);
+        starts.insert(name.clone(), start);
+        crowds.extend(crowd);
+    }
+    (starts, mean(&crowds))
+}
+
+/// The same of one service. Where none started alone: as all of them did, and no process makes another one slower.
+fn starts_of(
+    name: &str,
+    runs: &[Run],
+    before: impl Fn(u32) -> Duration,
+) -> (Distribution, Option<f64>) {
+    let own = |range: &RangeInclusive<Duration>, tasks| {
+        let less = |end: &Duration| end.saturating_sub(before(tasks));
+        less(range.start())..=less(range.end())
+    };
+    let known = || runs.iter().filter_map(|run| Some((run, run.measured.starts.get(name)?)));
+    let all: Vec<_> = known().map(|(run, starts)| own(&starts.all, run.tasks)).collect();
+    let alone = known().filter_map(|(_, starts)| starts.alone.as_ref());
+    let alone: Vec<_> = alone.map(|range| own(range, 1)).collect();
+    if alone.is_empty() {
+        return (uniform(&all, known().map(|(run, _)| run.tasks).sum()), None);
+    }
+    let middle = |range: &RangeInclusive<Duration>| (*range.start() + *range.end()) / 2;
+    let usual = alone.iter().map(middle).sum::<Duration>() / alone.len() as u32;
+    // Who starts last has all others beside it.
+    let longer = |((run, _), all): ((&Run, _), &RangeInclusive<Duration>)| {
+        let times = all.end().as_secs_f64() / usual.as_secs_f64().max(f64::MIN_POSITIVE);
+        (times - 1.0).max(0.0) / f64::from(run.tasks.saturating_sub(1).max(1))
+    };
+    let crowds: Vec<f64> = known().zip(&all).map(longer).collect();
+    (uniform(&alone, alone.len() as u32), Some(mean(&crowds)))
+}
+
+/// 0 of nothing.
+fn mean(all: &[f64]) -> f64 {
+    all.iter().sum::<f64>() / all.len().max(1) as f64
+}
+
+/// Of `count` uniform draws the least and the most are on average `1 / (count - 1)` of their distance from the ends.
+fn uniform(seen: &[RangeInclusive<Duration>], count: u32) -> Distribution {
+    let least = seen.iter().map(|range| *range.start()).min().unwrap_or_default();
+    let most = seen.iter().map(|range| *range.end()).max().unwrap_or_default();
+    let beyond = most.saturating_sub(least) / count.saturating_sub(1).max(1);
+    Distribution::Uniform(least.saturating_sub(beyond), most + beyond)
+}
