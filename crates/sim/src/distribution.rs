@@ -7,7 +7,7 @@ use seaworthy_core::random::{Stream, unit};
 use seaworthy_core::time::Instant;
 
 /// 99 % of a normal distribution lie below so many standard deviations.
-const NINETY_NINE: f64 = 2.326_347_874_040_841;
+pub(crate) const NINETY_NINE: f64 = 2.326_347_874_040_841;
 
 /// All but one in a billion lie below so many,
 const ALL_BUT_ONE: f64 = 5.997_807_015_007_686;

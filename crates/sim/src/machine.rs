@@ -18,15 +18,15 @@ use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::distribution::Dice;
+use crate::distribution::{Dice, NINETY_NINE};
 use crate::world::{Physics, Stalls};
 use starts::starts;
 
 /// So few runs say nothing of how they differ.
 pub const FEWEST_RUNS: usize = 3;
 
-/// A shorter one is no matter, and logarithms have no zero.
-const SHORTEST_STALL: Duration = Duration::from_micros(100);
+/// What is shorter is no matter, and logarithms have no zero.
+const SHORTEST: Duration = Duration::from_micros(100);
 
 /// Nothing is slower by a larger factor than e to the power of that: about a million.
 const SLOWEST: f64 = 14.0;
@@ -221,7 +221,7 @@ impl Run {
     fn stall(&self) -> f64 {
         let unasked = self.simulated.numbers.longest_gap;
         let longer = self.measured.numbers.longest_silence.saturating_sub(unasked);
-        longer.max(SHORTEST_STALL).as_secs_f64()
+        longer.max(SHORTEST).as_secs_f64()
     }
 }
 
@@ -289,6 +289,14 @@ impl Spread {
         let off = dice.student(freedom).clamp(-5.0, 5.0);
         libm::exp((self.mean + self.deviation * wider * off).min(SLOWEST))
     }
+
+    /// The same, of seconds, as a distribution.
+    fn one_more_in_seconds(&self) -> Distribution {
+        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
+        let slowest = (self.mean + self.deviation * wider * NINETY_NINE).min(SLOWEST);
+        let [median, p99] = [self.mean, slowest].map(libm::exp).map(Duration::from_secs_f64);
+        Distribution::LogNormal { median, p99 }
+    }
 }
 
 #[cfg(test)]
@@ -307,6 +315,18 @@ mod tests {
         let end = libm::exp(libm::log(1.25) * 4.303 * libm::sqrt(4.0 / 3.0));
         assert!((all[9_750] / end - 1.0).abs() < 0.1, "{} instead of {end}", all[9_750]);
         assert!((all[250] * end - 1.0).abs() < 0.1, "{} instead of {}", all[250], 1.0 / end);
+    }
+
+    #[test]
+    fn what_one_start_took_is_not_what_most_take() {
+        let seconds = [0.9, 1.0, 1.1, 0.95, 1.05, 1.0, 2.9];
+        let Distribution::LogNormal { median, p99 } =
+            Spread::of(seconds.into_iter()).one_more_in_seconds()
+        else {
+            panic!("starts are log-normal");
+        };
+        let [median, p99] = [median, p99].map(|time| time.as_secs_f64());
+        assert!((1.0..1.3).contains(&median) && (2.9..4.0).contains(&p99), "{median} {p99}");
     }
 
     #[test]

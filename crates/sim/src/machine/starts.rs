@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Distribution, Run};
+use super::{Distribution, Run, SHORTEST, Spread};
 
 /// How long a process of each service takes that starts alone, and by so much of it longer for each that starts
 /// beside it, of whatever service. That is one number for all of them: what they share is the machine, and the
@@ -41,15 +41,21 @@ fn starts_of(
     if alone.is_empty() {
         return (uniform(&all, known().map(|(run, _)| run.tasks).sum()), None);
     }
-    let middle = |range: &RangeInclusive<Duration>| (*range.start() + *range.end()) / 2;
-    let usual = alone.iter().map(middle).sum::<Duration>() / alone.len() as u32;
+    let alone =
+        Spread::of(alone.iter().flat_map(ends).map(|took| took.max(SHORTEST).as_secs_f64()));
     // Who starts last has all others beside it.
     let longer = |((run, _), all): ((&Run, _), &RangeInclusive<Duration>)| {
-        let times = all.end().as_secs_f64() / usual.as_secs_f64().max(f64::MIN_POSITIVE);
+        let times = all.end().as_secs_f64() / alone.middle();
         (times - 1.0).max(0.0) / f64::from(run.tasks.saturating_sub(1).max(1))
     };
     let crowds: Vec<f64> = known().zip(&all).map(longer).collect();
-    (uniform(&alone, alone.len() as u32), Some(mean(&crowds)))
+    (alone.one_more_in_seconds(), Some(mean(&crowds)))
+}
+
+/// What is known of a range by two values, or by one that is both.
+fn ends(range: &RangeInclusive<Duration>) -> impl Iterator<Item = Duration> + use<> {
+    let [least, most] = [*range.start(), *range.end()];
+    std::iter::once(least).chain((most > least).then_some(most))
 }
 
 /// 0 of nothing.
