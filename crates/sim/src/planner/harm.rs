@@ -4,6 +4,7 @@ use seaworthy_core::policy::budget;
 
 use super::overload::loss;
 use super::shut::Shut;
+use super::sick::sickness;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
 use crate::availability::undetected_share;
@@ -23,7 +24,7 @@ pub(super) fn harm(
     let spare = candidate.tasks > question.needed();
     let common = world.common_percent / 100.0;
     let alone =
-        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, spare));
+        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, timing));
     // Where all are sick none is worse than the others, and all that is sent again fails again.
     let sick = alone + undetected_share(rate * common * sick, world.noticed);
     let shut = Shut::by_hang(question, candidate, timing);
@@ -49,7 +50,7 @@ pub(super) fn harm(
 
 /// The share of what goes to a bad task for so many seconds that is not saved by another try: all, if
 /// there are none, or what may not be sent twice, and what no `budget` is left for.
-fn lost(
+pub(super) fn lost(
     question: &Question<'_>,
     candidate: &Candidate,
     again: bool,
@@ -71,20 +72,6 @@ fn lost(
         _ => 1.0,
     };
     1.0 - safe * covered
-}
-
-/// For how many seconds, in all, a task that is sick fails what it gets, and what others would: until its
-/// requests have told, or somebody looks.
-fn sickness(question: &Question<'_>, candidate: &Candidate, spare: bool) -> f64 {
-    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
-    let found = rules.zip(candidate.each(question));
-    let found = found.map(|(rules, each)| f64::from(rules.consecutive) / each);
-    let seconds = found.unwrap_or(f64::INFINITY).min(question.world.noticed);
-    let again = spare && candidate.tries_failures();
-    let budget = candidate.route.budget.as_ref();
-    let fails = lost(question, candidate, again, budget, seconds);
-    let shut = Shut::by_sick(question, candidate, fails, seconds);
-    seconds * fails + shut.seconds(candidate.tasks)
 }
 
 #[cfg(test)]

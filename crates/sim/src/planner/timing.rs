@@ -129,7 +129,8 @@ fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
             2.0 * answer + rules.latency_for.as_secs_f64().max(often)
         }
         (false, Some(timeout)) => {
-            timeout.as_secs_f64() + f64::from(rules.consecutive - 1) * spacing
+            timeout.as_secs_f64()
+                + (candidate.failures_that_tell(question, &rules)? - 1.0) * spacing
         }
         (false, None) => return None,
     };

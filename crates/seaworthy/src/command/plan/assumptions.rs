@@ -1,6 +1,7 @@
 //! What an answer stands on, in plain words.
 
 use seaworthy_core::balance::Algorithm;
+use seaworthy_core::cluster::PERSISTENT;
 use seaworthy_sim::planner::{Answer, Question, World, rounded};
 
 use super::amounts::{many, seconds, share, span};
@@ -88,7 +89,7 @@ fn sick(percent: f64, noticed: f64) -> String {
     match percent {
         0.0 => "no task fails its requests and passes its checks (--sick)".to_owned(),
         _ => format!(
-            "{percent} % of failures are of a task that fails its requests and passes its checks (--sick); if requests do not show it, somebody stops it {noticed} later (--noticed)"
+            "{percent} % of failures are of a task that fails its requests and passes its checks (--sick); if requests show it (health.passive, where a task is spare), it is out for longer each time that it is tried in vain, and from the {PERSISTENT}th time on until another one is there; if not, somebody stops it {noticed} later (--noticed)"
         ),
     }
 }
