@@ -178,9 +178,14 @@ fn each_further_task_is_a_step() {
     let mut tasks: Vec<u32> = steps.iter().map(|step| step.candidate.tasks).collect();
     tasks.dedup();
     assert!(tasks.starts_with(&[5, 6, 7]), "{tasks:?}");
-    // Who waits for hours misses nothing where none hangs: then nothing more is bought.
+    // Who waits for hours misses nothing where none hangs and all may be sent again: then nothing more is bought.
     let fleet = example::fleet("");
-    let world = World { patience: 36_000.0, hangs_percent: 0.0, ..question(&fleet).world };
+    let world = World {
+        patience: 36_000.0,
+        hangs_percent: 0.0,
+        writes_percent: 0.0,
+        ..question(&fleet).world
+    };
     let steps = ask(&Question { world, ..question(&fleet) }).unwrap().steps;
     let total = |one: &Assessed| one.expected.causes.total();
     assert!(steps.windows(2).all(|two| total(&two[1]) < total(&two[0])), "{steps:?}");

@@ -57,6 +57,26 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     close(replicas(&format!("call = {{ tries = 1, hedge.enabled = false }}\n{most}")), late);
 }
 
+/// An answer takes 100 ms.
+#[test]
+fn what_a_task_had_when_it_died_is_cut_off_also_where_none_is_spare() {
+    let cut = |tasks: u32, more: &str| {
+        let fleet = fleet(&format!("desired_count = {tasks}\n{CHECKS}{more}"));
+        let demand = (tasks > 1).then_some(200.0);
+        causes(&Question { load: demand, capacity: demand.map(|_| 120.0), ..question(&fleet) }).cut
+            * MTTF
+    };
+    let again = "call = { tries = 3, hedge.enabled = false, queue.enabled = false }\n";
+    close(cut(1, PLAIN), 0.1);
+    close(cut(1, again), 0.1);
+    close(cut(2, PLAIN), 0.1);
+    // Nine of ten are sent again, at once, before one of two is behind; or three of five of them are let in.
+    close(cut(2, again), 0.1 * 0.1);
+    close(cut(2, &format!("{again}bulkhead = {{ size = 50 }}\n")), (1.0 - 0.9 * 0.6) * 0.1);
+    // What a third bears it answers.
+    close(cut(3, again), 0.1 * 0.1);
+}
+
 #[test]
 fn requests_find_a_hang_sooner_than_slow_checks() {
     let detection = |health: &str, call: &str, load| {
