@@ -163,7 +163,7 @@ fn by_bulkhead(
     // replaced.
     let cluster = candidate.cluster(question.service);
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
-    let killed = mean(timing.checks) + mean(timing.replacement) + retired;
+    let killed = mean(timing.verdict) + mean(timing.replacement) + retired;
     let late = Bad::hangs(candidate, found).late;
     let held = late.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;

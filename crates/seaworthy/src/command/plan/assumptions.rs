@@ -111,9 +111,13 @@ fn start(question: &Question<'_>) -> String {
 fn detection(question: &Question<'_>) -> String {
     let found = question.evidence.as_ref().and_then(|evidence| evidence.detections().span());
     let found = found.map(|found| {
+        let replaced = match question.service.health.passive {
+            None => "replaced from then on",
+            Some(_) => "replaced when checks find it by arithmetic, as its requests may have told sooner",
+        };
         format!(
-            "a task that hangs got requests for {}: measured with the settings of the file; with others as much \
-             longer or shorter as arithmetic has it",
+            "a task that hangs got requests for {}, and is {replaced}: measured with the settings of the file; with \
+             others as much longer or shorter as arithmetic has it",
             span(found)
         )
     });

@@ -189,7 +189,11 @@ fn who_is_sick_is_found_by_requests_or_by_people() {
 
 #[test]
 fn what_was_measured_takes_the_place_of_arithmetic() {
-    let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{PLAIN}"));
+    let [fleet, told] = ["false", "true"].map(|passive| {
+        let checks =
+            CHECKS.replace("passive.enabled = false", &format!("passive.enabled = {passive}"));
+        fleet(&format!("desired_count = 2\n{checks}{PLAIN}"))
+    });
     let report = r#"
         schema = 1
         simulated = false
@@ -207,9 +211,16 @@ fn what_was_measured_takes_the_place_of_arithmetic() {
     let now = answer.now.unwrap().expected;
     close(now.causes.detection * MTTF, 8.0);
     assert_eq!((now.timing.detection, now.timing.checks), ((8.0, 8.0), (7.0, 12.0)));
+    // Its replacement, in 60 to 65 s, begins then.
+    assert_eq!(now.window, (68.0, 73.0));
     // Other checks find it as much sooner as arithmetic has it.
     let quick = answer.buys.iter().find(|one| one.candidate.changes[0].starts_with("health = "));
     close(quick.unwrap().expected.causes.detection * MTTF, 8.0 * 2.0 / 9.5);
+    // What was measured may be what requests showed, and only checks have it replaced.
+    let service = &told.services[0];
+    let question = Question { service, route: &service.call.routes[0], ..question };
+    let now = ask(&question).unwrap().now.unwrap().expected;
+    assert_eq!((now.timing.detection, now.window), ((8.0, 8.0), (67.0, 77.0)));
 }
 
 /// A quarter of the requests wait a second less for a task that comes back.
