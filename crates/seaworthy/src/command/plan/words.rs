@@ -16,7 +16,7 @@ use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
 /// The route that is for everything no other is for.
 const DEFAULT: &str = "default";
-/// No table of alternatives is longer.
+/// No table of alternatives is longer, but for what must be in it.
 const MOST_ROWS: usize = 15;
 /// Above this share of what tasks bear it matters that arrivals are not even.
 const HARDLY: f64 = 0.95;
@@ -31,7 +31,7 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
     }
     if !answer.pareto.is_empty() {
         text += "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average \
-                 and at its longest\n";
+                 and at its longest; with the file and what is chosen in any case\n";
         text += &pareto(question, answer);
     }
     text += &verdict(question, answer);
@@ -88,9 +88,8 @@ pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> 
 /// Where the tasks of the file, or those that are chosen, hardly bear what comes.
 fn hardly(question: &Question<'_>, answer: &Answer) -> Option<String> {
     let (load, demand) = question.load.zip(question.demand())?;
-    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
     let share = |one: &Assessed| demand / f64::from(one.candidate.tasks);
-    let mut ones = answer.now.iter().chain(chosen);
+    let mut ones = answer.now.iter().chain(answer.chosen());
     let one = ones.find(|one| share(one) > HARDLY)?;
     Some(format!(
         "{load} requests a second are {:.1} % of what {} bear{}; arrivals are taken as even, and they are not: close \
@@ -126,7 +125,10 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
         "CHANGES",
     ]);
     let mut beyond = Vec::new();
-    for one in answer.pareto.iter().take(MOST_ROWS) {
+    let all = answer.pareto.iter().enumerate();
+    let (shown, left): (Vec<_>, Vec<_>) =
+        all.partition(|(n, one)| *n < MOST_ROWS || answer.is_told(one));
+    for (_, one) in shown {
         let expected = &one.expected;
         let failed = expected.causes.total();
         let simulated = answer.simulate(question, one).map(|down| expected.simulated(down));
@@ -146,16 +148,14 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             changes(one),
         ]);
     }
-    table.render() + &left_out(answer) + &notes(question, &beyond)
-}
-
-fn left_out(answer: &Answer) -> String {
-    match answer.pareto.len().saturating_sub(MOST_ROWS) {
-        0 => String::new(),
-        more => {
-            format!("{} more, of as many tasks or more: --json has all.\n", many(more, "row"))
-        }
-    }
+    let left_out = left.first().map_or(String::new(), |(_, first)| {
+        format!(
+            "{} more, from {} on: --json has all.\n",
+            many(left.len(), "row"),
+            many(first.candidate.tasks, "task")
+        )
+    });
+    table.render() + &left_out + &notes(question, &beyond)
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -197,8 +197,7 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
 /// What is left of each cause.
 fn causes(question: &Question<'_>, answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
-    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
-    let chosen = chosen.filter(|chosen| chosen.candidate != now.candidate);
+    let chosen = answer.chosen().filter(|chosen| chosen.candidate != now.candidate);
     let mut table = Table::new(&["CAUSE", "THE FILE", "A MONTH", "CHOSEN", "A MONTH"]);
     let empty = || [cell(FAINT, "-"), cell(FAINT, "-")];
     let pair = |failed: f64| [cell(PLAIN, share(failed)), cell(PLAIN, seconds(failed * MONTH))];

@@ -157,6 +157,30 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     }
 }
 
+/// By less than anybody would tell apart.
+const LESS: f64 = 1.0 + 1e-6;
+
+/// It may be better than one that comes before by less than a hundredth, and that one miss the target.
+#[test]
+fn what_is_chosen_is_in_the_list() {
+    let fleet = fleet("");
+    let mut question = question(&fleet);
+    let worth = ask(&question).unwrap().pareto;
+    let (sorted, _) = assess(&question, &Candidate::all(&question));
+    let mut least = f64::INFINITY;
+    let little = sorted.iter().find(|one| {
+        let before = least;
+        least = before.min(one.failed());
+        one.failed() * LESS < before && worth.iter().all(|other| other.candidate != one.candidate)
+    });
+    let little = little.expect("one is left out for that");
+    question.target = 100.0 * (1.0 - little.failed() * LESS);
+    let answer = ask(&question).unwrap();
+    assert_eq!(answer.cheapest.as_ref().unwrap().candidate, little.candidate);
+    let is_there = |one: &Assessed| answer.pareto.iter().any(|all| all.candidate == one.candidate);
+    assert!(is_there(little) && is_there(answer.now.as_ref().unwrap()));
+}
+
 /// Five at a time, of 100 ms each, are 50 a second.
 #[test]
 fn a_task_bears_no_more_than_it_may_have_in_flight() {
