@@ -6,7 +6,7 @@ use seaworthy_core::call::Route;
 use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{change, from_to, many, money, more, seconds, share, span};
+use super::amounts::{change, from_to, many, money, more, nines, seconds, share, span, success};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
@@ -236,8 +236,8 @@ fn steps(question: &Question<'_>, answer: &Answer) -> String {
         let style = if one.meets(question) { GOOD } else { BAD };
         let of_step = |text: String| cell(PLAIN, own.map_or(String::new(), |_| text));
         table.row([
-            cell(style, format!("{:.6} %", 100.0 * (1.0 - failed))),
-            cell(style, format!("{:.1}", -failed.log10())),
+            cell(style, success(failed)),
+            cell(style, nines(failed)),
             of_step(change(failed - before.expected.causes.total())),
             of_step(more(one.price - before.price)),
             cell(PLAIN, money(one.price)),
