@@ -232,9 +232,11 @@ fn steps(question: &Question<'_>, answer: &Answer) -> String {
     for one in &answer.steps {
         let failed = one.expected.causes.total();
         let known = &before.candidate.changes;
-        let own = one.candidate.changes.iter().find(|change| !known.contains(change));
+        let own = one.candidate.changes.iter().filter(|change| !known.contains(change));
+        let own = own.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let is_step = !own.is_empty();
         let style = if one.meets(question) { GOOD } else { BAD };
-        let of_step = |text: String| cell(PLAIN, own.map_or(String::new(), |_| text));
+        let of_step = |text: String| cell(PLAIN, if is_step { text } else { String::new() });
         table.row([
             cell(style, success(failed)),
             cell(style, nines(failed)),
@@ -242,7 +244,7 @@ fn steps(question: &Question<'_>, answer: &Answer) -> String {
             of_step(more(one.price - before.price)),
             cell(PLAIN, money(one.price)),
             of_step(most_of(&before.expected.causes, &one.expected.causes).to_owned()),
-            own.map_or_else(|| changes(one), |change| cell(PLAIN, change)),
+            if is_step { cell(PLAIN, own) } else { changes(one) },
         ]);
         before = one;
     }

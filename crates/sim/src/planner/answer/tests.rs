@@ -216,6 +216,22 @@ fn each_further_task_is_a_step() {
     assert_eq!(steps.last().map(total), Some(0.0));
 }
 
+/// A floor that leaves one of two is bought first, as deployments are quicker; and it is another share of three.
+#[test]
+fn a_percentage_that_was_changed_is_no_end_of_the_stairs() {
+    let fleet = fleet("minimum_healthy_percent = 50\nmachines = ['a/1', 'b/1', 'c/1']\n");
+    let question = question(&fleet);
+    let world = World { deployments: 1000.0, zone_mttf: Some(30.0 * DAY), ..question.world };
+    let (load, capacity) = (Some(200.0), Some(120.0));
+    let answer = ask(&Question { load, capacity, world, ..question }).unwrap();
+    let told: Vec<_> = answer.steps.iter().map(|step| &step.candidate.changes).collect();
+    let is_percentage = |change: &String| change.starts_with("minimum_healthy_percent");
+    let first = told.iter().position(|changes| changes.iter().any(is_percentage));
+    let tasks = |n: usize| answer.steps[n].candidate.tasks;
+    let first = first.expect("it is bought");
+    assert!(tasks(first) < tasks(told.len() - 1), "{told:?}");
+}
+
 /// Without checks that pass in time no task comes up, whatever is bought.
 #[test]
 fn a_start_that_takes_longer_than_it_may_is_refused_with_the_time_that_works() {
