@@ -10,6 +10,7 @@ use super::amounts::{change, from_to, many, money, more, nines, seconds, share, 
 use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
+use super::prose::Width;
 use super::routes::by_route;
 use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
@@ -24,27 +25,25 @@ const HARDLY: f64 = 0.95;
 const ROUNDED: f64 = 0.01;
 
 /// All of it.
-pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
-    let mut text = head(question, answer);
+pub(super) fn words(question: &Question<'_>, answer: &Answer, width: Width) -> String {
+    let mut text = width.prose(&head(question, answer));
     for told in warnings(question, answer) {
-        let _ = writeln!(text, "WARNING: {told}");
+        text += &width.prose(&format!("WARNING: {told}\n"));
     }
     if !answer.pareto.is_empty() {
-        text += "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average \
-                 and at its longest; with the file and what is chosen in any case\n";
-        text += &pareto(question, answer);
+        text += &pareto(question, answer, width);
     }
-    text += &verdict(question, answer);
+    text += &width.prose(&verdict(question, answer));
     text += &causes(question, answer);
     text += &by_route(question, answer);
-    text += &steps(question, answer);
-    text += &buys(answer);
+    text += &steps(question, answer, width);
+    text += &buys(answer, width);
     text += &places(question, answer);
-    text += &refused(answer);
+    text += &width.prose(&refused(answer));
     text += &beside(question, answer);
     text += "\nTAKEN FOR GRANTED\n";
     for assumption in assumptions(question, answer) {
-        let _ = writeln!(text, "- {assumption}");
+        text += &width.prose(&format!("- {assumption}\n"));
     }
     text
 }
@@ -112,7 +111,9 @@ pub(super) fn shares(question: &Question<'_>) -> String {
     question.shares().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn pareto(question: &Question<'_>, answer: &Answer) -> String {
+fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
+    let title = "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average and at \
+                 its longest; with the file and what is chosen in any case\n";
     let mut table = Table::new(&[
         "TASKS",
         "PRICE",
@@ -155,7 +156,7 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             many(first.candidate.tasks, "task")
         )
     });
-    table.render() + &left_out + &notes(question, &beyond)
+    width.prose(title) + &table.render() + &width.prose(&(left_out + &notes(question, &beyond)))
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -224,7 +225,7 @@ fn causes(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// One change after the other, each with its own price.
-fn steps(question: &Question<'_>, answer: &Answer) -> String {
+fn steps(question: &Question<'_>, answer: &Answer, width: Width) -> String {
     let Some(first) = answer.steps.first() else { return String::new() };
     let mut table =
         Table::new(&["SUCCEED", "NINES", "BUYS", "FOR", "PRICE", "MOSTLY OF", "CHANGE"]);
@@ -248,14 +249,12 @@ fn steps(question: &Question<'_>, answer: &Answer) -> String {
         ]);
         before = one;
     }
-    format!(
-        "\nWHICH NINE IS BOUGHT BY WHAT: each line adds one change, first those for nothing that buy most, \
-         then those that buy most for their price\n{}",
-        table.render()
-    )
+    let title = "\nWHICH NINE IS BOUGHT BY WHAT: each line adds one change, first those for nothing that buy most, then \
+                 those that buy most for their price\n";
+    width.prose(title) + &table.render()
 }
 
-fn buys(answer: &Answer) -> String {
+fn buys(answer: &Answer, width: Width) -> String {
     let Ok(now) = &answer.now else { return String::new() };
     let mut table = Table::new(&["PRICE", "FAILED SHARE", "A MONTH", "MOSTLY OF", "CHANGE"]);
     let before = &now.expected.causes;
@@ -273,7 +272,7 @@ fn buys(answer: &Answer) -> String {
     }
     let mut text = format!("\nWHAT ONE CHANGE BUYS\n{}", table.render());
     if !answer.idle.is_empty() {
-        let _ = writeln!(text, "Nothing is bought by {}.", answer.idle.join("; "));
+        text += &width.prose(&format!("Nothing is bought by {}.\n", answer.idle.join("; ")));
     }
     text
 }
