@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::endpoints::TaskId;
 use spread::Location;
 
+pub use task::PERSISTENT;
+
 /// How many tasks there are and how they come and go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {

@@ -22,6 +22,7 @@ use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
+pub use range::LONGEST;
 pub(crate) use raw::{RawBreaker, RawBudget, RawBulkhead, RawFallback};
 pub use raw::{RawFleet, RawService};
 

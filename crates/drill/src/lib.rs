@@ -35,6 +35,8 @@ mod words;
 
 pub use error::Error;
 pub use job::{Mode, Options, life_size};
+pub use paper::Paper;
 pub use report::FEWEST_PREDICTED;
 pub use run::{Ending, Interrupt, run};
 pub use simulation::MOST_REPEATS;
+pub use words::wrap;

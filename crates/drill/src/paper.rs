@@ -11,7 +11,7 @@ const NARROWEST: usize = 40;
 
 /// A standard stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paper {
+pub enum Paper {
     /// Standard output.
     Out,
     /// Standard error.
@@ -22,7 +22,7 @@ pub(crate) enum Paper {
 
 impl Paper {
     /// Whether somebody watches.
-    pub(crate) fn is_terminal(self) -> bool {
+    pub fn is_terminal(self) -> bool {
         match self {
             Self::Out => io::stdout().is_terminal(),
             Self::Error => io::stderr().is_terminal(),
@@ -30,7 +30,7 @@ impl Paper {
     }
 
     /// How many characters a line may have.
-    pub(crate) fn width(self) -> usize {
+    pub fn width(self) -> usize {
         self.size().map_or(WIDEST, |(columns, _)| columns.clamp(NARROWEST, WIDEST))
     }
 

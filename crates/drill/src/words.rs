@@ -80,7 +80,7 @@ pub(crate) fn span<T: PartialEq>(low: T, high: T, say: impl Fn(T) -> String) -> 
 }
 
 /// Lines of at most `width` characters, broken between words.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -23,6 +23,7 @@ mod places;
 mod question;
 mod refusal;
 mod shut;
+mod sick;
 mod simulated;
 mod staircase;
 mod timing;

@@ -14,8 +14,8 @@ use crate::time::Instant;
 
 /// How long a task is still out is written down in such steps: it is another time at every look.
 const STEP: Duration = Duration::from_secs(5);
-/// So many ejections in a row are no passing weakness.
-const PERSISTENT: u32 = 5;
+/// So many ejections in a row are no passing weakness: the task is replaced.
+pub const PERSISTENT: u32 = 5;
 
 /// A task that is not gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ use super::written::{Decimal, Number, Size, Span, Written};
 /// No duration in a file is shorter, or it would be nothing when life is faster.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
-/// No duration in a file is longer.
-const HOUR: Duration = Duration::from_secs(3600);
+/// No duration in a file, such as a `start_timeout`, is longer: an hour.
+pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A duration of up to an hour.
 pub(crate) fn duration(
@@ -22,7 +22,7 @@ pub(crate) fn duration(
     written: Option<Written>,
     default: Duration,
 ) -> Result<Duration, ConfigError> {
-    within(key, written.map_or(default, |written| written.0), SHORTEST..=HOUR)
+    within(key, written.map_or(default, |written| written.0), SHORTEST..=LONGEST)
 }
 
 /// A duration of up to an hour, or none at all.
@@ -31,7 +31,7 @@ pub(crate) fn duration_or_zero(
     written: Option<Written>,
     default: Duration,
 ) -> Result<Duration, ConfigError> {
-    within(key, written.map_or(default, |written| written.0), Duration::ZERO..=HOUR)
+    within(key, written.map_or(default, |written| written.0), Duration::ZERO..=LONGEST)
 }
 
 /// A span whose ends are from `shortest` to an hour.
@@ -42,7 +42,7 @@ pub(crate) fn span(
     default: (Duration, Duration),
 ) -> Result<(Duration, Duration), ConfigError> {
     let (low, high) = written.map_or(default, |s| (s.shortest, s.longest));
-    Ok((within(key, low, shortest..=HOUR)?, within(key, high, shortest..=HOUR)?))
+    Ok((within(key, low, shortest..=LONGEST)?, within(key, high, shortest..=LONGEST)?))
 }
 
 /// A duration in `allowed`.

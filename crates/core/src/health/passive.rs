@@ -123,6 +123,29 @@ pub enum Fault {
 // === impl Config ===
 
 impl Config {
+    /// How long the ejection with this number lasts.
+    pub fn lasts(&self, times: u32) -> Duration {
+        self.ejection.saturating_mul(times).min(self.longest_ejection)
+    }
+
+    /// After how many failures in a row a task is out that fails all it gets, where no other task is asked
+    /// the same again: `own` of its requests are in a window, and `peers` of its peers', all of them well.
+    /// None if those are too few to tell.
+    pub fn failures_that_tell(&self, own: u64, peers: u64) -> Option<u64> {
+        let peers = Sums { calls: peers, ..Sums::default() };
+        let consecutive = u64::from(self.consecutive);
+        (1..=own.max(consecutive)).find(|failures| {
+            let own = Sums { calls: own, failures: own.min(*failures), ..Sums::default() };
+            (*failures >= consecutive || self.is_bad(own, peers)) && is_worse(own, peers)
+        })
+    }
+
+    /// Whether enough requests came to judge a share of failures, and it is too large.
+    pub(super) fn is_bad(&self, own: Sums, peers: Sums) -> bool {
+        own.calls.min(peers.calls) >= u64::from(self.minimum_requests)
+            && own.failures * 100 >= own.calls * u64::from(self.failure_percent)
+    }
+
     /// Changes every duration, but those that are held against how long answers take.
     pub(crate) fn durations(&mut self, change: impl Fn(&mut Duration)) {
         let Self { window, ejection, longest_ejection, .. } = self;

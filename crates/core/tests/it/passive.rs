@@ -3,8 +3,9 @@
 //! Scripts as in `passive_shell.rs`, with the default rules.
 
 use expect_test::expect;
+use seaworthy_core::health::passive;
 
-use crate::passive_shell::check;
+use crate::passive_shell::{Shell, check, config};
 
 #[test]
 fn failures_in_a_row_that_others_answer_take_a_task_out() {
@@ -20,6 +21,24 @@ fn failures_in_a_row_that_others_answer_take_a_task_out() {
                                                    | task-2 Healthy
                                                    | task-3 Healthy
     "#]]);
+}
+
+/// Of all tasks one fails, in whose window are so many requests, and in those of its peers as many more.
+#[test]
+fn so_many_failures_tell_as_is_said_beforehand() {
+    let rules = passive::Config::default();
+    for (tasks, own) in [(2, 50), (2, 8), (3, 333), (5, 200), (9, 5)] {
+        let failures = rules.failures_that_tell(own, own * (tasks - 1)).expect("they tell");
+        let mut shell = Shell::new(config(rules));
+        let names: Vec<String> = (1..=tasks).map(|n| n.to_string()).collect();
+        shell.step(&format!("endpoints 1: {}", names.join("=healthy ") + "=healthy"));
+        shell.step(&format!("1 answer x{}", own - failures));
+        shell.step(&format!("{} answer x{own}", names[1..].join(",")));
+        assert_eq!(shell.step(&format!("1 fail-perhaps x{}", failures - 1)), [""; 0]);
+        let told = shell.step("1 fail-perhaps");
+        assert!(told[0].starts_with("task-1: leave rotation"), "{tasks} of {own} each: {told:?}");
+    }
+    assert_eq!(rules.failures_that_tell(7, 7), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod assumptions;
 mod beside;
 mod figures;
 mod places;
+mod prose;
 mod routes;
 mod verdict;
 mod words;
@@ -21,6 +22,7 @@ use seaworthy_sim::planner::{Evidence, Question, Report, World, ask};
 use serde_json::{Map, Value};
 
 use super::say::say;
+use prose::Width;
 
 /// Says how many tasks, and which settings, keep the failed share of requests below a target, and what
 /// each change would buy
@@ -182,7 +184,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = if args.json {
         serde_json::to_string_pretty(&figures::figures(&question, &answer))?
     } else {
-        words::words(&question, &answer)
+        words::words(&question, &answer, Width::of_output())
     };
     say(text.trim_end())?;
     Ok(if answer.cheapest.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })

@@ -258,6 +258,21 @@ fn starts_come_from_drills() {
     }
 }
 
+/// Who waits for hours misses nothing where none hangs, and all may be sent again.
+#[test]
+fn where_nothing_fails_all_succeed() {
+    let world = World::new();
+    world.write("fleet.toml", "[service.store]\ncommand = [\"not-started\"]\n");
+    let plan = ["plan", "fleet.toml", "--target", "99.99", "--patience", "10h"];
+    let plan = [&plan[..], &["--hangs", "0", "--writes", "0"]].concat();
+    let (code, words) = code_and_words(&world.run(&plan));
+    assert_eq!(code, Some(0), "{words}");
+    let step = |line: &&str| line.starts_with("all  ") && line.contains("  all  ");
+    assert!(words.lines().any(|line| step(&line)) && !words.contains("inf"), "{words}");
+    let output = world.run(&[&plan[..], &["--json"]].concat());
+    serde_json::from_slice::<Value>(&output.stdout).expect("it is JSON");
+}
+
 /// Of three tasks in two zones one zone has two.
 #[test]
 fn what_a_zone_takes_is_told_for_each_number_of_tasks() {

@@ -7,7 +7,7 @@
 //! outage on does while enough tasks to make one have been down for `w`; requests that wait for its end for
 //! `w` are as many as those of its first `w`.
 
-use super::{Cause, Deployments, Model, Place, Repair};
+use super::{Cause, Deployments, Members, Model, Place, Repair};
 
 /// Shares of all requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,13 +30,12 @@ const PIECES: u32 = 100;
 // === impl Model ===
 
 impl Model {
-    /// As long as all repairs go on side by side, exact for tasks that fail alone. Common causes and
-    /// deployments do not meet each other.
+    /// As long as all repairs go on side by side, exact for tasks that fail alone. Common causes do not meet each
+    /// other, nor a deployment that leaves too few.
     pub fn lost(&self) -> Lost {
-        let all_up = libm::pow(1.0 - self.down(), f64::from(self.tasks));
         let deployments = self.deployments.map_or(0.0, |Deployments { rate, seconds, .. }| {
             let lost = |at| self.too_few(at, (0, 0.0), &(self.left(), |age| self.since(age, at)));
-            self.over(&[seconds], lost) / (1.0 / (rate * all_up) + seconds)
+            self.over(&[seconds], lost) / (self.until_deployed(rate) + seconds)
         });
         let long = f64::INFINITY;
         Lost {
@@ -62,30 +61,69 @@ impl Model {
 
     /// What fails by all causes of a kind. Those that take as many take as much.
     fn together(&self, place: Place) -> f64 {
-        let of_size = |size| {
-            let of_size = |cause: &&Cause| cause.place == place && cause.tasks.count() == size;
-            let mut alike = self.causes.iter().filter(of_size);
-            alike.next().map_or(0.0, |one| self.taken(one) * (1 + alike.count()) as f64)
+        let mut known: Vec<((u32, u32), f64)> = Vec::new();
+        let of_place = self.causes.iter().filter(|cause| cause.place == place);
+        let taken = |cause: &Cause| {
+            let takes = (cause.tasks.count(), self.left_and_taken(cause));
+            if let Some((_, taken)) = known.iter().find(|(other, _)| *other == takes) {
+                return *taken;
+            }
+            let taken = self.taken(cause);
+            known.push((takes, taken));
+            taken
         };
-        (1..=self.tasks).map(of_size).sum()
+        of_place.map(taken).sum()
     }
 
-    /// What fails by one cause, which takes some tasks, while others may be down by causes of their own.
+    /// How many of those that a deployment has left a cause takes.
+    fn left_and_taken(&self, cause: &Cause) -> u32 {
+        Members::first(self.left()).among(cause.tasks).count()
+    }
+
+    /// What fails by one cause, which takes some tasks, while others may be down by causes of their own, or away in a
+    /// deployment.
     fn taken(&self, cause: &Cause) -> f64 {
-        let count = cause.tasks.count();
         // Those that are down already come back sooner, and each is of a kind of its own.
         let still = |kind: &Repair, at: f64| {
             (1.0 - self.down()) * kind.lasts(at) + self.since(at, f64::INFINITY)
         };
-        let others = (self.tasks - count, |age| self.since(age, f64::INFINITY));
-        let outage = |kind: Repair| -> f64 {
-            let lost = |at| self.too_few(at, (count, still(&kind, at)), &others);
-            self.over(&cause.repair.edges(), lost)
+        let fails = |kind: &Repair, at: f64, count: u32, all: u32| {
+            let others = (all - count, |age| self.since(age, f64::INFINITY));
+            self.too_few(at, (count, still(kind, at)), &others)
         };
-        let kinds = cause.repair.kinds().map(|(share, kind)| share * outage(kind));
+        let (count, left) = (cause.tasks.count(), self.left_and_taken(cause));
+        let (share, seconds) = self.deployed();
+        let outage = |kind: Repair| -> f64 {
+            let lost = |at| {
+                let alone = fails(&kind, at, count, self.tasks);
+                if share == 0.0 {
+                    return alone;
+                }
+                // It comes at any moment of a deployment, and those that are away come back at its end.
+                let goes_on = (1.0 - at / seconds).max(0.0);
+                let within = goes_on * fails(&kind, at, left, self.left())
+                    + (1.0 - goes_on) * fails(&kind, at, left, self.tasks);
+                (1.0 - share) * alone + share * within
+            };
+            self.over(&[&cause.repair.edges()[..], &[seconds]].concat(), lost)
+        };
+        let kinds = cause.repair.kinds().map(|(likely, kind)| likely * outage(kind));
         let lost = cause.rate * kinds.iter().sum::<f64>();
         // None finds all up while all are down.
         lost / (1.0 + lost)
+    }
+
+    /// The share of time in which a deployment goes on that leaves enough, and how long each does.
+    fn deployed(&self) -> (f64, f64) {
+        let enough = self.deployments.filter(|_| self.left() >= self.needed);
+        enough.map_or((0.0, 0.0), |Deployments { rate, seconds, .. }| {
+            (seconds / (self.until_deployed(rate) + seconds), seconds)
+        })
+    }
+
+    /// From one deployment to the next: none begins while a task is down.
+    fn until_deployed(&self, rate: f64) -> f64 {
+        1.0 / (rate * libm::pow(1.0 - self.down(), f64::from(self.tasks)))
     }
 
     /// The share of requests that fail `at` so many seconds of what takes tasks away, if each of those

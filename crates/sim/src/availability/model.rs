@@ -180,6 +180,14 @@ impl Loss {
         }
     }
 
+    /// The same as [`answered`](Self::answered) of those who come first, before anything has gathered.
+    pub(crate) fn answered_at_first(self, up: u32) -> f64 {
+        match self {
+            Self::Backlog { .. } if up > 0 => 1.0,
+            Self::All { .. } | Self::Backlog { .. } | Self::Excess { .. } => self.answered(up),
+        }
+    }
+
     /// The share of requests that are answered as ever while so many tasks are up, and that is too few.
     pub(crate) fn answered(self, up: u32) -> f64 {
         match self {

@@ -60,7 +60,8 @@ pub struct Answer {
     /// The file as it is, or why it cannot work.
     pub now: Result<Assessed, String>,
     /// Those that no other beats in price, number of changes and failed share, which must be lower by a
-    /// hundredth at least, on average or with all times at their longest. The cheapest first.
+    /// hundredth at least, on average or with all times at their longest; and in any case what is told of
+    /// ([`Self::is_told`]). The cheapest first.
     pub pareto: Vec<Assessed>,
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
@@ -112,6 +113,9 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         Some(_) => None,
         None => assessed.iter().find(|one| one.meets(question)).cloned(),
     };
+    let nearest = nearest(&assessed);
+    let told = [cheapest.as_ref().or(nearest.as_ref()), only_closed.as_ref()];
+    let pareto = pareto(&assessed, &told);
     let missed = cheapest.is_none() && only_closed.is_none() && !assessed.is_empty();
     Ok(Answer {
         eased,
@@ -119,12 +123,12 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         needed: question.needed(),
         cheapest,
         only_closed,
-        nearest: nearest(&assessed),
+        nearest,
         buys: buys(&assessed, &now),
         idle: idle(&assessed, &now),
         steps: staircase(&assessed),
         now,
-        pareto: pareto(&assessed),
+        pareto,
         refused,
         candidates: all.len(),
         simulated,
@@ -237,8 +241,8 @@ fn note(refused: &mut Vec<Refused>, candidate: &Candidate, why: String) {
     }
 }
 
-/// Those of `sorted` that no other beats.
-fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
+/// Those of `sorted` that no other beats, and those that are `told` of.
+fn pareto(sorted: &[Assessed], told: &[Option<&Assessed>]) -> Vec<Assessed> {
     let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {
         let beats = |other: &Assessed| {
@@ -247,16 +251,30 @@ fn pareto(sorted: &[Assessed]) -> Vec<Assessed> {
                 && in_share(Assessed::failed)
                 && in_share(Assessed::on_average)
         };
-        if !best.iter().any(beats) {
+        if is_among(told, one) || !best.iter().any(beats) {
             best.push(one.clone());
         }
     }
     best
 }
 
+fn is_among(these: &[Option<&Assessed>], one: &Assessed) -> bool {
+    these.iter().flatten().any(|other| other.candidate == one.candidate)
+}
+
 // === impl Answer ===
 
 impl Answer {
+    /// The cheapest that meets the target, or else the nearest.
+    pub fn chosen(&self) -> Option<&Assessed> {
+        self.cheapest.as_ref().or(self.nearest.as_ref())
+    }
+
+    /// Whether it is the file as it is, or what the answer comes to: without these no list is whole.
+    pub fn is_told(&self, one: &Assessed) -> bool {
+        is_among(&[self.now.as_ref().ok(), self.chosen(), self.only_closed.as_ref()], one)
+    }
+
     /// The share of requests that fail with `one` of its candidates because too few tasks are up, by the reduced
     /// simulation, if that is known.
     pub fn simulate(&self, question: &Question<'_>, one: &Assessed) -> Option<Interval> {

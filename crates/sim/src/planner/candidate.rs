@@ -142,6 +142,18 @@ impl Candidate {
         question.load.map(|load| load / f64::from(self.tasks))
     }
 
+    /// How many failures in a row tell of a task that fails all it gets, if nobody asks another one the same again;
+    /// none if they never do, or if nobody knows how many requests come.
+    pub(super) fn failures_that_tell(
+        &self,
+        question: &Question<'_>,
+        rules: &passive::Config,
+    ) -> Option<f64> {
+        let own = self.each(question)? * rules.window.as_secs_f64();
+        let peers = own * f64::from(self.tasks - 1);
+        Some(rules.failures_that_tell(own as u64, peers as u64)? as f64)
+    }
+
     /// Whether requests may take a task out when all the others are there.
     pub(super) fn may_eject(&self, rules: &passive::Config) -> bool {
         self.tasks > rules.minimum_in_rotation

@@ -4,12 +4,13 @@ use seaworthy_core::policy::budget;
 
 use super::overload::loss;
 use super::shut::Shut;
+use super::sick::sickness;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
 use crate::availability::undetected_share;
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
-/// its first moment, and only those are added whom the others would answer in it.
+/// its first moment: only those are added whom the others would answer in it, and who came before.
 pub(super) fn harm(
     causes: Causes,
     question: &Question<'_>,
@@ -23,33 +24,33 @@ pub(super) fn harm(
     let spare = candidate.tasks > question.needed();
     let common = world.common_percent / 100.0;
     let alone =
-        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, spare));
+        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, timing));
     // Where all are sick none is worse than the others, and all that is sent again fails again.
     let sick = alone + undetected_share(rate * common * sick, world.noticed);
     let shut = Shut::by_hang(question, candidate, timing);
-    if !spare {
-        let answered = loss(question, candidate).answered(candidate.tasks - 1);
-        let all = f64::from(candidate.tasks);
-        let detection = undetected_share(rate * hangs, all * answered * (shut.before + shut.after));
-        return Causes { detection, sick, ..causes };
-    }
-    let detection = mean(timing.detection);
-    let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
-    let late = lost(question, candidate, candidate.hedges(), hedges, detection);
+    let loss = loss(question, candidate);
+    let others = candidate.tasks - 1;
+    // Who was cut off is sent again at once, to whoever is left.
     let budget = candidate.route.budget.as_ref();
-    let cut = lost(question, candidate, candidate.tries_again(), budget, world.latency);
-    let flooded = shut.seconds(candidate.tasks);
-    Causes {
-        detection: late * undetected_share(rate * hangs, detection + flooded),
-        cut: cut * undetected_share(rate * (1.0 - hangs) + places, world.latency),
-        sick,
-        ..causes
-    }
+    let again = 1.0 - lost(question, candidate, candidate.tries_again(), budget, world.latency);
+    let answered = if spare { 1.0 } else { loss.answered_at_first(others) };
+    let cut =
+        (1.0 - again * answered) * undetected_share(rate * (1.0 - hangs) + places, world.latency);
+    let detection = if spare {
+        let detection = mean(timing.detection);
+        let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
+        let late = lost(question, candidate, candidate.hedges(), hedges, detection);
+        late * undetected_share(rate * hangs, detection + shut.seconds(candidate.tasks))
+    } else {
+        let all = f64::from(candidate.tasks);
+        undetected_share(rate * hangs, all * loss.answered(others) * (shut.before + shut.after))
+    };
+    Causes { detection, sick, cut, ..causes }
 }
 
 /// The share of what goes to a bad task for so many seconds that is not saved by another try: all, if
 /// there are none, or what may not be sent twice, and what no `budget` is left for.
-fn lost(
+pub(super) fn lost(
     question: &Question<'_>,
     candidate: &Candidate,
     again: bool,
@@ -71,20 +72,6 @@ fn lost(
         _ => 1.0,
     };
     1.0 - safe * covered
-}
-
-/// For how many seconds, in all, a task that is sick fails what it gets, and what others would: until its
-/// requests have told, or somebody looks.
-fn sickness(question: &Question<'_>, candidate: &Candidate, spare: bool) -> f64 {
-    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
-    let found = rules.zip(candidate.each(question));
-    let found = found.map(|(rules, each)| f64::from(rules.consecutive) / each);
-    let seconds = found.unwrap_or(f64::INFINITY).min(question.world.noticed);
-    let again = spare && candidate.tries_failures();
-    let budget = candidate.route.budget.as_ref();
-    let fails = lost(question, candidate, again, budget, seconds);
-    let shut = Shut::by_sick(question, candidate, fails, seconds);
-    seconds * fails + shut.seconds(candidate.tasks)
 }
 
 #[cfg(test)]

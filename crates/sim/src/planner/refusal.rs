@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_core::fleet;
 use seaworthy_core::policy::breaker::Mode;
 use seaworthy_core::policy::guard::{Finding, Severity};
 
@@ -36,21 +37,19 @@ fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     })
 }
 
-/// No `start_timeout` of a file is longer, in seconds.
-const LONGEST_LIMIT: f64 = 3600.0;
-
 /// A task is given up if it has not passed a check by then, whatever it is about to do.
 fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let (limit, longest) = (question.service.cluster.start_timeout, question.start().1);
     let ready = longest + candidate.health.fast_interval.as_secs_f64();
     (ready >= limit.as_secs_f64()).then(|| {
         let least = ready.floor() + 1.0;
-        let allowed = if least <= LONGEST_LIMIT {
+        let most = fleet::LONGEST.as_secs_f64();
+        let allowed = if least <= most {
             format!("start_timeout = \"{least}s\" or more")
         } else {
             format!(
-                "start_timeout = \"{LONGEST_LIMIT}s\" with a start of less than {}s (--start)",
-                rounded(LONGEST_LIMIT - candidate.health.fast_interval.as_secs_f64())
+                "start_timeout = \"{most}s\" with a start of less than {}s (--start)",
+                rounded(most - candidate.health.fast_interval.as_secs_f64())
             )
         };
         format!(

@@ -30,6 +30,10 @@ pub(super) struct Bad {
 const TIMES: u32 = 100;
 /// So many moments are looked at for the one at which a breaker opens.
 const MOMENTS: u32 = 100;
+/// What is less likely is left out.
+const UNLIKELY: f64 = 0.01;
+/// A difference below this is one of rounding.
+const ROUNDED: f64 = 1e-9;
 /// A window slides in tenths: so much of it counts at least.
 const COUNTS: f64 = 0.9;
 
@@ -64,6 +68,14 @@ impl Shut {
         by_breaker(question, candidate, &Bad { share, late: 0.0, seconds })
     }
 
+    /// This, and the other one by its chance.
+    fn and(self, other: Self, chance: f64) -> Self {
+        Self {
+            before: self.before + chance * other.before,
+            after: self.after + chance * other.after,
+        }
+    }
+
     /// What it adds up to for all tasks but, as long as it gets requests, the bad one.
     pub(super) fn seconds(self, tasks: u32) -> f64 {
         f64::from(tasks - 1) * self.before + f64::from(tasks) * self.after
@@ -78,6 +90,24 @@ impl Bad {
         let timeout = candidate.route.guard.timeout;
         let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
         Self { share: 1.0 / f64::from(candidate.tasks), late, seconds }
+    }
+
+    /// The share of failures that is too much, if `enough` calls come to judge it.
+    fn excess(&self, breaker: &breaker::Config, enough: impl Fn(u32) -> bool) -> Option<f64> {
+        let failures = enough(breaker.minimum_calls).then_some(breaker.failure_percent);
+        // What ends by its timeout is slow as well.
+        let slow = breaker.slow.filter(|slow| self.late > 0.0 && enough(slow.minimum_calls));
+        let percent = failures.into_iter().chain(slow.map(|slow| slow.percent)).min()?;
+        Some(f64::from(percent) / 100.0)
+    }
+
+    /// The chance that too many trials fail: the bad task gets its share of them, to one more or less.
+    fn fails_trials(&self, breaker: &breaker::Config) -> f64 {
+        let calls = f64::from(breaker.trials.calls);
+        let share = self.excess(breaker, |_| true).unwrap_or(1.0);
+        // Rounding is not to make one more of a whole number.
+        let too_many = (share * calls - ROUNDED).ceil();
+        (self.share * calls - (too_many - 1.0)).clamp(0.0, 1.0)
     }
 
     /// When failures are so large a share of a window of so many seconds: at one of them.
@@ -102,20 +132,9 @@ impl Bad {
 /// share through when they do not.
 fn by_breaker(question: &Question<'_>, candidate: &Candidate, bad: &Bad) -> Shut {
     let Some(breaker) = &candidate.route.guard.breaker else { return Shut::default() };
-    let Some(opened) = opens(breaker, question.by_route(), bad) else { return Shut::default() };
-    let breaker::Opening { first, longest, jitter_percent } = breaker.open;
-    let [first, longest] = [first, longest].map(|time| time.as_secs_f64());
-    let lasts = |full: f64| full * (1.0 - f64::from(jitter_percent) / 200.0);
-    let (mut length, mut closes) = (first, opened + lasts(first));
-    while closes < bad.seconds && length < longest {
-        length = (2.0 * length).min(longest);
-        closes += bad.late + lasts(length);
-    }
-    let again = bad.late + lasts(longest);
-    closes += ((bad.seconds - closes).max(0.0) / again).ceil() * again;
-    let breaker::Ramp { length, floor_percent } = breaker.ramp;
-    let ramp = length.as_secs_f64() * (1.0 - f64::from(floor_percent) / 100.0) / 2.0;
-    Shut { before: (bad.seconds - opened).max(0.0), after: closes - opened.max(bad.seconds) + ramp }
+    let Some(opens) = opens(breaker, question.by_route(), bad) else { return Shut::default() };
+    let fails = bad.fails_trials(breaker);
+    Course { bad, breaker, opens, fails }.from(opens, 1.0)
 }
 
 /// When it opens first, if it does.
@@ -124,15 +143,10 @@ pub(super) fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> 
         return None;
     }
     // A window of calls is judged when it is full.
-    let enough = |minimum: u32| match (breaker.window, rate) {
+    let share = bad.excess(breaker, |minimum| match (breaker.window, rate) {
         (Window::Time(length), Some(rate)) => rate * length.as_secs_f64() >= f64::from(minimum),
         (Window::Time(_), None) | (Window::Calls(_), _) => true,
-    };
-    let failures = enough(breaker.minimum_calls).then_some(breaker.failure_percent);
-    // What ends by its timeout is slow as well.
-    let slow = breaker.slow.filter(|slow| bad.late > 0.0 && enough(slow.minimum_calls));
-    let percent = failures.into_iter().chain(slow.map(|slow| slow.percent)).min()?;
-    let share = f64::from(percent) / 100.0;
+    })?;
     if share > bad.share {
         return None;
     }
@@ -144,6 +158,64 @@ pub(super) fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> 
             let failing = rate.map_or(0.0, |rate| failures / (rate * bad.share));
             (failing <= bad.seconds).then_some(bad.late + failing)
         }
+    }
+}
+
+/// What becomes of a breaker once it has opened.
+struct Course<'a> {
+    bad: &'a Bad,
+    breaker: &'a breaker::Config,
+    /// So long after calls are back in full.
+    opens: f64,
+    /// The chance that its trials fail as long as the bad task is there.
+    fails: f64,
+}
+
+// === impl Course ===
+
+impl Course<'_> {
+    /// From the first opening in a row on, and by the `chance` that it comes to that: on average over what becomes of
+    /// its trials.
+    fn from(&self, opened: f64, chance: f64) -> Shut {
+        let breaker::Opening { first, longest, jitter_percent } = self.breaker.open;
+        let [first, longest] = [first, longest].map(|time| time.as_secs_f64());
+        let lasts = |full: f64| full * (1.0 - f64::from(jitter_percent) / 200.0);
+        let Bad { late, seconds, .. } = *self.bad;
+        let (mut length, mut closes, mut still) = (first, opened + lasts(first), chance);
+        let mut all = Shut::default();
+        loop {
+            let lucky = still * (1.0 - self.fails);
+            if closes >= seconds || length >= longest && lucky <= UNLIKELY {
+                break;
+            }
+            if lucky > UNLIKELY {
+                all = all.and(self.shut(opened, closes), lucky);
+                let again = closes + self.breaker.ramp.length.as_secs_f64() + self.opens;
+                if again < seconds {
+                    all = all.and(self.from(again, lucky), 1.0);
+                }
+                still -= lucky;
+            }
+            length = (2.0 * length).min(longest);
+            closes += late + lasts(length);
+        }
+        let again = late + lasts(longest);
+        closes += ((seconds - closes).max(0.0) / again).ceil() * again;
+        all.and(self.shut(opened, closes), still)
+    }
+
+    /// For so long, and what its ramp keeps out afterwards.
+    fn shut(&self, opened: f64, closes: f64) -> Shut {
+        let breaker::Ramp { length, floor_percent } = self.breaker.ramp;
+        let length = length.as_secs_f64();
+        let out_from = |age: f64| {
+            let left = (length - age).max(0.0);
+            (1.0 - f64::from(floor_percent) / 100.0) * left * left
+                / (2.0 * length).max(f64::MIN_POSITIVE)
+        };
+        let found = self.bad.seconds.clamp(opened, closes);
+        let late = out_from((self.bad.seconds - closes).max(0.0));
+        Shut { before: found - opened + out_from(0.0) - late, after: closes - found + late }
     }
 }
 
@@ -163,7 +235,7 @@ fn by_bulkhead(
     // replaced.
     let cluster = candidate.cluster(question.service);
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
-    let killed = mean(timing.checks) + mean(timing.replacement) + retired;
+    let killed = mean(timing.verdict) + mean(timing.replacement) + retired;
     let late = Bad::hangs(candidate, found).late;
     let held = late.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;

@@ -38,10 +38,20 @@ fn adds_one(before: &Candidate, after: &Candidate) -> bool {
         && before.changes.iter().all(|change| after.changes.contains(change))
 }
 
-/// A larger number takes the place of one that was changed before.
+/// A larger number takes the place of one that was changed before; and with it another percentage that of one that
+/// was changed, which is of all tasks.
 fn adds_tasks(before: &Candidate, after: &Candidate) -> bool {
-    let Candidate { tasks, changes, .. } = before.clone();
-    after.tasks > tasks && Candidate { tasks, changes, ..after.clone() } == *before
+    let Candidate { tasks, minimum_healthy_percent, maximum_percent, .. } = *before;
+    let changes = before.changes.clone();
+    let same =
+        Candidate { tasks, minimum_healthy_percent, maximum_percent, changes, ..after.clone() };
+    after.tasks > tasks && same == *before && others(after).eq(others(before))
+}
+
+/// The keys of all that is changed beside the number of tasks.
+fn others(candidate: &Candidate) -> impl Iterator<Item = &str> {
+    let keys = candidate.changes.iter().filter_map(|change| change.split_once(" = "));
+    keys.map(|(key, _)| key).filter(|key| *key != "desired_count")
 }
 
 fn total(one: &Assessed) -> f64 {

@@ -10,9 +10,11 @@ use crate::availability::{Repair, Span};
 /// The times of one candidate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
-    /// From the moment at which a task hangs to the verdict of its checks.
+    /// From the moment at which a task hangs to the verdict of its checks, by arithmetic.
     pub checks: Span,
-    /// From then to the end of its requests: by its checks, or by its requests if those are quicker.
+    /// The same, if drills have measured it: only that verdict has it replaced.
+    pub(super) verdict: Span,
+    /// From that moment to the end of its requests: by its checks, or by its requests if those are quicker.
     pub detection: Span,
     /// From the end of a task to its replacement in rotation.
     pub replacement: Span,
@@ -40,6 +42,7 @@ impl Timing {
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
         Self {
             checks: by_checks(&candidate.health),
+            verdict: verdict(question, candidate),
             detection: detection(question, candidate),
             replacement,
             deployment: waves * mean(replacement),
@@ -58,13 +61,13 @@ impl Timing {
     /// task that hangs, which gets them until it is replaced: there it is as if that took so much longer.
     pub(super) fn repair_as_if(&self, all: f64) -> Repair {
         let (low, high) = self.replacement;
-        let second = (low + self.checks.0 + all, high + self.checks.1 + all);
+        let second = (low + self.verdict.0 + all, high + self.verdict.1 + all);
         Repair::Mixed { share: self.hangs, first: self.replacement, second }
     }
 
     /// The shortest and the longest repair there may be.
     pub(super) fn window(&self) -> Span {
-        let hang = if self.hangs > 0.0 { self.checks } else { (0.0, 0.0) };
+        let hang = if self.hangs > 0.0 { self.verdict } else { (0.0, 0.0) };
         let low = if self.hangs < 1.0 { 0.0 } else { hang.0 };
         (self.replacement.0 + low, self.replacement.1 + hang.1)
     }
@@ -74,6 +77,7 @@ impl Timing {
         let fixed = |span| (luck(span), luck(span));
         Self {
             checks: fixed(self.checks),
+            verdict: fixed(self.verdict),
             detection: fixed(self.detection),
             replacement: fixed(self.replacement),
             deployment: self.waves * luck(self.replacement),
@@ -86,11 +90,26 @@ impl Timing {
 /// time, as much longer or shorter as arithmetic has it for the candidate. So no setting buys what is only
 /// the difference between arithmetic and a drill.
 fn detection(question: &Question<'_>, candidate: &Candidate) -> Span {
-    let reckoned = by_arithmetic(question, candidate);
+    as_measured(question, candidate, |candidate| by_arithmetic(question, candidate))
+}
+
+/// The same of the verdict of its checks. Where the file has its requests judged as well, nobody knows which of them a
+/// drill has measured.
+fn verdict(question: &Question<'_>, candidate: &Candidate) -> Span {
+    match question.service.health.passive {
+        None => as_measured(question, candidate, |candidate| by_checks(&candidate.health)),
+        Some(_) => by_checks(&candidate.health),
+    }
+}
+
+fn as_measured(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    reckoned: impl Fn(&Candidate) -> Span,
+) -> Span {
     let measured = question.evidence.as_ref().map(Evidence::detections).and_then(Measured::span);
-    let Some((low, high)) = measured else { return reckoned };
-    let of_file = by_arithmetic(question, &Candidate::of(question));
-    let times = mean(reckoned) / mean(of_file);
+    let Some((low, high)) = measured else { return reckoned(candidate) };
+    let times = mean(reckoned(candidate)) / mean(reckoned(&Candidate::of(question)));
     (low * times, high * times)
 }
 
@@ -129,7 +148,8 @@ fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
             2.0 * answer + rules.latency_for.as_secs_f64().max(often)
         }
         (false, Some(timeout)) => {
-            timeout.as_secs_f64() + f64::from(rules.consecutive - 1) * spacing
+            timeout.as_secs_f64()
+                + (candidate.failures_that_tell(question, &rules)? - 1.0) * spacing
         }
         (false, None) => return None,
     };

@@ -124,15 +124,13 @@ impl Checker {
         if failures >= rules.consecutive {
             return self.try_to_eject(now, at, Fault::InARow { failures }, late, rules);
         }
-        let enough = own.calls.min(peers.calls) >= u64::from(rules.minimum_requests);
-        let bad = own.failures * 100 >= own.calls * u64::from(rules.failure_percent);
         let fault = Fault::Share {
             failed: own.failures,
             requests: own.calls,
             peers_failed: peers.failures,
             peers_requests: peers.calls,
         };
-        enough && bad && self.try_to_eject(now, at, fault, late, rules)
+        rules.is_bad(own, peers) && self.try_to_eject(now, at, fault, late, rules)
     }
 
     /// A task is slow if it is so in a row and for long enough, and most of its peers are not: they

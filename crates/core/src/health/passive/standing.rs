@@ -39,7 +39,7 @@ impl Standing {
     pub(in crate::health) fn new(now: Instant, earlier: Option<Ejection>, config: &Config) -> Self {
         let Ejection { times, left } =
             earlier.unwrap_or(Ejection { times: 0, left: Duration::ZERO });
-        let length = lasts(times, config);
+        let length = config.lasts(times);
         let place = match earlier {
             None => Place::Good,
             Some(_) if left.is_zero() => Place::OnTrial { until: now + length },
@@ -77,7 +77,7 @@ impl Standing {
         }
         self.late = late;
         self.times = self.times.saturating_add(1);
-        self.length = lasts(self.times, config);
+        self.length = config.lasts(self.times);
         self.place = Place::Ejected { until: now + self.length };
         (self.times, self.length)
     }
@@ -133,9 +133,4 @@ impl Standing {
         };
         Some(Ejection { times: self.times, left })
     }
-}
-
-/// How long the ejection with this number lasts.
-fn lasts(times: u32, config: &Config) -> Duration {
-    config.ejection.saturating_mul(times).min(config.longest_ejection)
 }

@@ -39,10 +39,21 @@ pub(super) fn money(amount: f64) -> String {
     format!("${amount:.digits$}")
 }
 
+/// If nothing fails.
+const ALL: &str = "all";
+
 /// What succeeds if that share fails: with so many digits that it does not look like all.
 pub(super) fn success(failed: f64) -> String {
+    if failed == 0.0 {
+        return ALL.to_owned();
+    }
     let digits = (-failed.log10() - 1.0).ceil().clamp(5.0, 13.0) as usize;
     format!("{:.digits$} %", 100.0 * (1.0 - failed))
+}
+
+/// How many nines that is.
+pub(super) fn nines(failed: f64) -> String {
+    if failed == 0.0 { ALL.to_owned() } else { format!("{:.1}", 0.0 - failed.log10()) }
 }
 
 /// A percentage that is a little lower, with as many nines and two digits more.

@@ -1,6 +1,7 @@
 //! What an answer stands on, in plain words.
 
 use seaworthy_core::balance::Algorithm;
+use seaworthy_core::cluster::PERSISTENT;
 use seaworthy_sim::planner::{Answer, Question, World, rounded};
 
 use super::amounts::{many, seconds, share, span};
@@ -23,7 +24,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
         format!("{} a month (--deployments), in which as many tasks serve as the floor keeps until the others are replaced, wave by wave; while those are fewer than needed, requests fail", many(deployments, "deployment")),
         share_of_a_bad_one(question),
-        "failed share: in closed form, in which common causes and deployments do not meet each other; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
+        "failed share: in closed form, in which two causes of several tasks do not meet, nor one and a deployment that leaves too few; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, answers from a fallback, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
     all.splice(2..2, places(question));
@@ -88,7 +89,7 @@ fn sick(percent: f64, noticed: f64) -> String {
     match percent {
         0.0 => "no task fails its requests and passes its checks (--sick)".to_owned(),
         _ => format!(
-            "{percent} % of failures are of a task that fails its requests and passes its checks (--sick); if requests do not show it, somebody stops it {noticed} later (--noticed)"
+            "{percent} % of failures are of a task that fails its requests and passes its checks (--sick); if requests show it (health.passive, where a task is spare), it is out for longer each time that it is tried in vain, and from the {PERSISTENT}th time on until another one is there; if not, somebody stops it {noticed} later (--noticed)"
         ),
     }
 }
@@ -110,9 +111,13 @@ fn start(question: &Question<'_>) -> String {
 fn detection(question: &Question<'_>) -> String {
     let found = question.evidence.as_ref().and_then(|evidence| evidence.detections().span());
     let found = found.map(|found| {
+        let replaced = match question.service.health.passive {
+            None => "replaced from then on",
+            Some(_) => "replaced when checks find it by arithmetic, as its requests may have told sooner",
+        };
         format!(
-            "a task that hangs got requests for {}: measured with the settings of the file; with others as much \
-             longer or shorter as arithmetic has it",
+            "a task that hangs got requests for {}, and is {replaced}: measured with the settings of the file; with \
+             others as much longer or shorter as arithmetic has it",
             span(found)
         )
     });

@@ -101,7 +101,7 @@ fn is_like(one: &Route, other: &Route) -> bool {
 
 /// What fails of each, if several are asked for.
 pub(super) fn by_route(question: &Question<'_>, answer: &Answer) -> String {
-    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
+    let chosen = answer.chosen();
     let (Ok(now), false) = (&answer.now, question.along.is_empty()) else { return String::new() };
     let others = chosen.map(|chosen| chosen.by_route(question));
     let mut table = Table::new(&["ROUTE", "OF ALL", "THE FILE", "CHOSEN"]);

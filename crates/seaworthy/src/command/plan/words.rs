@@ -6,17 +6,18 @@ use seaworthy_core::call::Route;
 use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
 
-use super::amounts::{change, from_to, many, money, more, seconds, share, span};
+use super::amounts::{change, from_to, many, money, more, nines, seconds, share, span, success};
 use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
+use super::prose::Width;
 use super::routes::by_route;
 use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
 /// The route that is for everything no other is for.
 const DEFAULT: &str = "default";
-/// No table of alternatives is longer.
+/// No table of alternatives is longer, but for what must be in it.
 const MOST_ROWS: usize = 15;
 /// Above this share of what tasks bear it matters that arrivals are not even.
 const HARDLY: f64 = 0.95;
@@ -24,27 +25,25 @@ const HARDLY: f64 = 0.95;
 const ROUNDED: f64 = 0.01;
 
 /// All of it.
-pub(super) fn words(question: &Question<'_>, answer: &Answer) -> String {
-    let mut text = head(question, answer);
+pub(super) fn words(question: &Question<'_>, answer: &Answer, width: Width) -> String {
+    let mut text = width.prose(&head(question, answer));
     for told in warnings(question, answer) {
-        let _ = writeln!(text, "WARNING: {told}");
+        text += &width.prose(&format!("WARNING: {told}\n"));
     }
     if !answer.pareto.is_empty() {
-        text += "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average \
-                 and at its longest\n";
-        text += &pareto(question, answer);
+        text += &pareto(question, answer, width);
     }
-    text += &verdict(question, answer);
+    text += &width.prose(&verdict(question, answer));
     text += &causes(question, answer);
     text += &by_route(question, answer);
-    text += &steps(question, answer);
-    text += &buys(answer);
+    text += &steps(question, answer, width);
+    text += &buys(answer, width);
     text += &places(question, answer);
-    text += &refused(answer);
+    text += &width.prose(&refused(answer));
     text += &beside(question, answer);
     text += "\nTAKEN FOR GRANTED\n";
     for assumption in assumptions(question, answer) {
-        let _ = writeln!(text, "- {assumption}");
+        text += &width.prose(&format!("- {assumption}\n"));
     }
     text
 }
@@ -88,9 +87,8 @@ pub(super) fn warnings(question: &Question<'_>, answer: &Answer) -> Vec<String> 
 /// Where the tasks of the file, or those that are chosen, hardly bear what comes.
 fn hardly(question: &Question<'_>, answer: &Answer) -> Option<String> {
     let (load, demand) = question.load.zip(question.demand())?;
-    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
     let share = |one: &Assessed| demand / f64::from(one.candidate.tasks);
-    let mut ones = answer.now.iter().chain(chosen);
+    let mut ones = answer.now.iter().chain(answer.chosen());
     let one = ones.find(|one| share(one) > HARDLY)?;
     Some(format!(
         "{load} requests a second are {:.1} % of what {} bear{}; arrivals are taken as even, and they are not: close \
@@ -113,7 +111,9 @@ pub(super) fn shares(question: &Question<'_>) -> String {
     question.shares().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn pareto(question: &Question<'_>, answer: &Answer) -> String {
+fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
+    let title = "\nWORTH CHOOSING: no other is better in price, number of changes and failed share, both on average and at \
+                 its longest; with the file and what is chosen in any case\n";
     let mut table = Table::new(&[
         "TASKS",
         "PRICE",
@@ -126,7 +126,10 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
         "CHANGES",
     ]);
     let mut beyond = Vec::new();
-    for one in answer.pareto.iter().take(MOST_ROWS) {
+    let all = answer.pareto.iter().enumerate();
+    let (shown, left): (Vec<_>, Vec<_>) =
+        all.partition(|(n, one)| *n < MOST_ROWS || answer.is_told(one));
+    for (_, one) in shown {
         let expected = &one.expected;
         let failed = expected.causes.total();
         let simulated = answer.simulate(question, one).map(|down| expected.simulated(down));
@@ -146,16 +149,14 @@ fn pareto(question: &Question<'_>, answer: &Answer) -> String {
             changes(one),
         ]);
     }
-    table.render() + &left_out(answer) + &notes(question, &beyond)
-}
-
-fn left_out(answer: &Answer) -> String {
-    match answer.pareto.len().saturating_sub(MOST_ROWS) {
-        0 => String::new(),
-        more => {
-            format!("{} more, of as many tasks or more: --json has all.\n", many(more, "row"))
-        }
-    }
+    let left_out = left.first().map_or(String::new(), |(_, first)| {
+        format!(
+            "{} more, from {} on: --json has all.\n",
+            many(left.len(), "row"),
+            many(first.candidate.tasks, "task")
+        )
+    });
+    width.prose(title) + &table.render() + &width.prose(&(left_out + &notes(question, &beyond)))
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -187,7 +188,7 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
         let _ = writeln!(
             text,
             "FAILED SHARE and SIMULATED are two reckonings of the same, and differ by more than the interval: as one in \
-             twenty does by chance (and rows draw the same numbers), or as in closed form no zone fails in a deployment: {}.",
+             twenty does by chance (and rows draw the same numbers), or as in closed form two causes of several tasks do not meet: {}.",
             beyond.join("; ")
         );
     }
@@ -197,8 +198,7 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
 /// What is left of each cause.
 fn causes(question: &Question<'_>, answer: &Answer) -> String {
     let Ok(now) = &answer.now else { return String::new() };
-    let chosen = answer.cheapest.as_ref().or(answer.nearest.as_ref());
-    let chosen = chosen.filter(|chosen| chosen.candidate != now.candidate);
+    let chosen = answer.chosen().filter(|chosen| chosen.candidate != now.candidate);
     let mut table = Table::new(&["CAUSE", "THE FILE", "A MONTH", "CHOSEN", "A MONTH"]);
     let empty = || [cell(FAINT, "-"), cell(FAINT, "-")];
     let pair = |failed: f64| [cell(PLAIN, share(failed)), cell(PLAIN, seconds(failed * MONTH))];
@@ -225,7 +225,7 @@ fn causes(question: &Question<'_>, answer: &Answer) -> String {
 }
 
 /// One change after the other, each with its own price.
-fn steps(question: &Question<'_>, answer: &Answer) -> String {
+fn steps(question: &Question<'_>, answer: &Answer, width: Width) -> String {
     let Some(first) = answer.steps.first() else { return String::new() };
     let mut table =
         Table::new(&["SUCCEED", "NINES", "BUYS", "FOR", "PRICE", "MOSTLY OF", "CHANGE"]);
@@ -233,28 +233,28 @@ fn steps(question: &Question<'_>, answer: &Answer) -> String {
     for one in &answer.steps {
         let failed = one.expected.causes.total();
         let known = &before.candidate.changes;
-        let own = one.candidate.changes.iter().find(|change| !known.contains(change));
+        let own = one.candidate.changes.iter().filter(|change| !known.contains(change));
+        let own = own.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let is_step = !own.is_empty();
         let style = if one.meets(question) { GOOD } else { BAD };
-        let of_step = |text: String| cell(PLAIN, own.map_or(String::new(), |_| text));
+        let of_step = |text: String| cell(PLAIN, if is_step { text } else { String::new() });
         table.row([
-            cell(style, format!("{:.6} %", 100.0 * (1.0 - failed))),
-            cell(style, format!("{:.1}", -failed.log10())),
+            cell(style, success(failed)),
+            cell(style, nines(failed)),
             of_step(change(failed - before.expected.causes.total())),
             of_step(more(one.price - before.price)),
             cell(PLAIN, money(one.price)),
             of_step(most_of(&before.expected.causes, &one.expected.causes).to_owned()),
-            own.map_or_else(|| changes(one), |change| cell(PLAIN, change)),
+            if is_step { cell(PLAIN, own) } else { changes(one) },
         ]);
         before = one;
     }
-    format!(
-        "\nWHICH NINE IS BOUGHT BY WHAT: each line adds one change, first those for nothing that buy most, \
-         then those that buy most for their price\n{}",
-        table.render()
-    )
+    let title = "\nWHICH NINE IS BOUGHT BY WHAT: each line adds one change, first those for nothing that buy most, then \
+                 those that buy most for their price\n";
+    width.prose(title) + &table.render()
 }
 
-fn buys(answer: &Answer) -> String {
+fn buys(answer: &Answer, width: Width) -> String {
     let Ok(now) = &answer.now else { return String::new() };
     let mut table = Table::new(&["PRICE", "FAILED SHARE", "A MONTH", "MOSTLY OF", "CHANGE"]);
     let before = &now.expected.causes;
@@ -272,7 +272,7 @@ fn buys(answer: &Answer) -> String {
     }
     let mut text = format!("\nWHAT ONE CHANGE BUYS\n{}", table.render());
     if !answer.idle.is_empty() {
-        let _ = writeln!(text, "Nothing is bought by {}.", answer.idle.join("; "));
+        text += &width.prose(&format!("Nothing is bought by {}.\n", answer.idle.join("; ")));
     }
     text
 }

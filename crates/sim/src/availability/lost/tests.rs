@@ -89,3 +89,20 @@ fn a_deployment_that_leaves_too_few_is_an_outage_of_our_own() {
     assert_close(of(2, 86.4), fail * 86.4 * 86.4 / 2.0 / DAY, 2e-3);
     assert_close(of(2, 600.0), fail * (480.0 * 120.0 + 120.0 * 60.0) / DAY, 1e-2);
 }
+
+/// It has left one of each zone. The other two come back while the one that is lost is replaced.
+#[test]
+fn a_zone_that_fails_in_a_deployment_takes_of_what_that_has_left() {
+    let [rate, seconds] = [1.0 / (365.0 * DAY), 86.4];
+    let tasks = Members::first(1).with(2.into());
+    let zone = Cause { place: Place::Zone, rate, repair: PLAIN.repair, tasks };
+    let of = |deployments| {
+        let (failure_rate, causes) = (0.0, vec![zone]);
+        let zones = Model { tasks: 4, needed: 2, failure_rate, causes, deployments, ..PLAIN };
+        zones.lost().zones
+    };
+    assert_eq!(of(None), 0.0);
+    let deployments = Deployments { rate: 1.0 / DAY, seconds, away: 2 };
+    let share = seconds / (DAY + seconds);
+    assert_close(of(Some(deployments)), rate * share * seconds / 2.0, 1e-2);
+}

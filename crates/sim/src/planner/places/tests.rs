@@ -46,15 +46,20 @@ fn three_tasks_in_two_zones_lose_one_or_two() {
 
 #[test]
 fn the_simulation_agrees() {
-    for (tasks, machines) in
-        [(3, "[\"a/1\", \"b/1\"]"), (4, "[\"a/1\", \"a/2\", \"b/1\"]"), (2, "[\"a/1\", \"a/2\"]")]
-    {
-        let fleet = fleet(&file(tasks, machines));
+    for (tasks, machines, deployments) in [
+        (3, "[\"a/1\", \"b/1\"]", 0.0),
+        (4, "[\"a/1\", \"a/2\", \"b/1\"]", 0.0),
+        (2, "[\"a/1\", \"a/2\"]", 0.0),
+        // Two of four are enough, and there often are no more: then either zone is one too many.
+        (4, "[\"a/1\", \"b/1\"]", 3000.0),
+    ] {
+        let fleet = fleet(&format!("minimum_healthy_percent = 50\n{}", file(tasks, machines)));
         let world = World {
             zone_mttf: Some(300.0 * DAY),
             machine_mttf: Some(100.0 * DAY),
             common_percent: 1.0,
             hangs_percent: 10.0,
+            deployments,
             ..question(&fleet).world
         };
         let question =

@@ -1,0 +1,75 @@
+//! What a task that fails its requests, and passes its checks, costs until it is replaced.
+
+use seaworthy_core::cluster;
+use seaworthy_core::health::passive;
+
+use super::harm::lost;
+use super::shut::Shut;
+use super::timing::{Timing, mean};
+use super::{Candidate, Question};
+
+/// No task is meant to come back more often than that before another one is there.
+const MOST_TRIALS: usize = 1000;
+
+/// For how many seconds, in all, it fails what it gets, and what others would: until somebody looks; or until its
+/// requests have told, and then each time that it is tried.
+pub(super) fn sickness(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> f64 {
+    let spare = candidate.tasks > question.needed();
+    let again = spare && candidate.tries_failures();
+    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
+    let found = rules.zip(candidate.each(question)).and_then(|(rules, each)| {
+        let failures = failures(question, candidate, &rules, again)?;
+        Some((rules, each, failures / each))
+    });
+    let found = found.filter(|(_, _, seconds)| *seconds < question.world.noticed);
+    let seconds = found.map_or(question.world.noticed, |(_, _, seconds)| seconds);
+    let fails = lost(question, candidate, again, candidate.route.budget.as_ref(), seconds);
+    let shut = Shut::by_sick(question, candidate, fails, seconds).seconds(candidate.tasks);
+    let tried = found.map_or(0.0, |(rules, each, _)| {
+        // A trial is a request that may be sent twice. Where none is, it ends after as long as the ejection, and
+        // the task is found once more.
+        let (waits, costs) = match (question.world.writes_percent < 100.0, again) {
+            (true, true) => (1.0, 0.0),
+            (true, false) => (1.0, 1.0 / each),
+            (false, _) => (2.0, fails * seconds),
+        };
+        costs
+            * trials(question, candidate, timing, |number| {
+                waits * rules.lasts(number).as_secs_f64()
+            })
+    });
+    seconds * fails + shut + tried
+}
+
+/// How many of its requests tell: those in a row that another task does well, or so many that it is no chance.
+/// None if they never do.
+fn failures(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    rules: &passive::Config,
+    again: bool,
+) -> Option<f64> {
+    let safe = 1.0 - question.world.writes_percent / 100.0;
+    let blamed = (again && safe > 0.0).then(|| f64::from(rules.consecutive) / safe);
+    let alone = candidate.failures_that_tell(question, rules);
+    blamed.into_iter().chain(alone).min_by(f64::total_cmp)
+}
+
+/// How often it comes back: after each ejection, which `lasts` by its number, until they are so many that it is
+/// replaced, and then until another one is there. Where there is no room for another one it goes at once.
+fn trials(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    lasts: impl Fn(u32) -> f64,
+) -> f64 {
+    let has_room = candidate.cluster(question.service).ceiling() > candidate.tasks;
+    let replaced = if has_room { mean(timing.replacement) } else { 0.0 };
+    let mut since = 0.0;
+    let ends = (cluster::PERSISTENT..).map(|number| {
+        since += lasts(number);
+        since
+    });
+    let late = ends.take(MOST_TRIALS).take_while(|end| *end < replaced).count();
+    f64::from(cluster::PERSISTENT - 1) + late as f64
+}
