@@ -30,6 +30,10 @@ pub(super) fn draw(mut scenario: Scenario, meaning: &Meaning, calm: bool) -> Sce
             happen(&mut scenario, &mut dice, Happening::ToTask(place, nth, leak));
         }
     }
+    scenario.physics.crowd = dice.one_of(&[0.0, 0.1, 0.3, 1.0]);
+    if !scenario.starts_in_time(&meaning.fleet) {
+        scenario.physics.crowd = 0.0;
+    }
     scenario
 }
 
