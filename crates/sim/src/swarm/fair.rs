@@ -39,6 +39,7 @@ impl Scenario {
     pub(super) fn meaning(&self) -> Result<Meaning, ConfigError> {
         let fleet = self.fleet()?;
         let callers = self.callers(&fleet)?;
+        self.check_zones(&fleet)?;
         Ok(Meaning { fleet, callers })
     }
 

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use seaworthy_core::experiment::{LinkFault, TaskFault};
+use seaworthy_core::fleet::written::Share;
+
 use super::*;
 
 /// In so many no rule is broken, and every planted bug is found.
@@ -80,6 +83,11 @@ fn a_script_stands_for_its_scenario() {
         (0, ToService::Scale(2000)),
         (0, ToService::Deploy(Some(Flaw::FailsSome(200)))),
         (0, ToService::Deploy(Some(Flaw::Slow(year)))),
+        (0, ToService::Disturb(TaskFault::Slow(year), second)),
+        (0, ToService::DisturbWay(LinkFault::Errors { status: 200, share: Share::WHOLE }, second)),
+        (0, ToService::DisturbWay(LinkFault::Stalls { share: Share::percent(0) }, second)),
+        (0, ToService::LoseZone(0)),
+        (0, ToService::PowerOff(0, second)),
     ] {
         let mut scenario = scenario(1);
         scenario.happenings = vec![(scenario.length, Happening::ToService(place, what))];
