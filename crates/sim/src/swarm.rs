@@ -11,6 +11,7 @@
 mod calling;
 mod clients;
 mod draw;
+mod ends;
 mod fair;
 mod fate;
 mod gates;

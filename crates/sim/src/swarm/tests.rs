@@ -111,6 +111,22 @@ fn what_is_started_is_judged_by_what_is_desired_then() {
     assert_eq!(run(&scenario).violation, None);
 }
 
+/// What is held back before a task is lost with it.
+#[test]
+fn no_answer_comes_from_who_is_dead() {
+    let script = r#"
+        seed = 1
+        length = "6s"
+        happenings = [
+            ["1s", { to_service = [0, { disturb = [{ slow = "3s" }, "4s"] }] }],
+            ["2s", { to_task = [0, 0, "kill"] }],
+        ]
+        services = [{ settings = ["desired_count = 2"], rate = 20.0, posts = 0.0 }]
+    "#;
+    let scenario = Scenario::read(script).expect("a scenario");
+    assert_eq!(run(&scenario).violation, None);
+}
+
 /// Services, things that happen, settings and time go; what is left tells the same again.
 #[test]
 fn what_breaks_a_rule_is_made_small() {
