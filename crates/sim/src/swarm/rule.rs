@@ -22,6 +22,8 @@ in_words! {
         Drained: "a task that is told to go as drained has nothing in flight and gets nothing",
         FirstCheck: "no task answers before a check of it has passed",
         NoneAnswersLater: "no task answers that has ended",
+        Ejection: "a verdict of requests leaves as many tasks as it must, and a trial comes as late as it may",
+        Overload: "in an overload nobody is ejected for being slow",
         Queue: "a queue holds no more calls than it may",
         Bulkhead: "a bulkhead lets no more calls run than it may",
         Budget: "the budgets of retries and hedges hold what they must",

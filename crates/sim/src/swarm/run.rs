@@ -308,10 +308,7 @@ impl Run<'_> {
                 self.answered(*ticket, *status, *task)
             }
             News::Controlled(place, record) => self.watches[*place].controlled(&self.world, record),
-            News::Served(place, record) => {
-                self.watches[*place].served(record);
-                Ok(())
-            }
+            News::Served(place, record) => self.watches[*place].served(record),
             News::Ended(task) => {
                 self.watches[self.world.place(*task)].ended(self.world.now(), *task);
                 Ok(())

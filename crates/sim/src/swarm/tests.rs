@@ -151,12 +151,15 @@ fn every_planted_bug_is_found() {
     });
     let missed: Vec<_> = found.iter().filter(|(_, rule)| rule.is_none()).collect();
     assert!(missed.is_empty(), "{missed:?}");
-    // Nothing but the rule for it shows how requests are divided.
+    // Nothing but the rule for it shows how requests are divided, and who is out for what they show.
     for (bug, rule) in [
         (Planted::WeightsAreForgotten, Rule::Weights),
         (Planted::AffinityIsLost, Rule::Hash),
         (Planted::AllKeysMove, Rule::Hash),
         (Planted::MoreInFlight, Rule::InFlight),
+        (Planted::FewerAreLeft, Rule::Ejection),
+        (Planted::SoonForgotten, Rule::Ejection),
+        (Planted::NothingIsHeld, Rule::Overload),
     ] {
         assert!(found.contains(&(bug, Some(rule))), "{found:?}");
     }

@@ -16,6 +16,7 @@ use super::gates::Gates;
 use super::rule::Rule;
 use super::scenario::{Happening, Scenario, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
+use super::verdicts::Verdicts;
 use super::zones::{Zones, check_spread};
 use crate::world::{Said, World};
 
@@ -43,6 +44,7 @@ pub(super) struct Watch {
     /// A deployment is under way.
     deploys: bool,
     zones: Zones,
+    verdicts: Verdicts,
     pub(super) queries_of_death: u32,
     reached: Reached,
 }
@@ -76,6 +78,7 @@ impl Watch {
             by_hand: any(&is_scaled),
             deploys: false,
             zones: Zones::new(&service.health),
+            verdicts: Verdicts::new(service.health.passive),
             queries_of_death: 0,
             reached: Reached::default(),
         }
@@ -85,15 +88,17 @@ impl Watch {
     pub(super) fn begin_anew(&mut self) {
         self.gates.begin_anew();
         self.ends.begin_anew();
+        self.verdicts.begin_anew();
         self.zones.begin_anew();
     }
 
     /// A decision of the gateway.
-    pub(super) fn served(&mut self, record: &Record) {
+    pub(super) fn served(&mut self, record: &Record) -> Result<(), (Rule, String)> {
         self.reached.note(record);
         if let (Some(task), Decision::EnterRotation) = (record.task, record.decision) {
             self.let_in.insert(task);
         }
+        self.verdicts.check(record)
     }
 
     /// This was said at that moment.
