@@ -93,10 +93,9 @@ impl Verdicts {
             return Err((Rule::Overload, format!("{task} is ejected all the same: {fault}")));
         }
         let since = now - span;
-        let served = |other: &Known| other.serves.is_some_and(|at| at <= since);
-        if others().any(|other| other.was_out(since)) && !others().any(served) {
-            let what =
-                format!("another one was out, and none served all the time: {task}, {fault}");
+        let is_witness = |other: &Known| other.serves.is_some() && !other.was_out(since);
+        if others().any(|other| other.was_out(since)) && !others().any(is_witness) {
+            let what = format!("all that serve were out when it began: {task}, {fault}");
             return Err((Rule::Overload, what));
         }
         Ok(())
