@@ -154,7 +154,7 @@ impl Scenario {
 }
 
 /// Seconds, somewhat more than the mean.
-fn usually(times: Distribution) -> f64 {
+pub(super) fn usually(times: Distribution) -> f64 {
     match times {
         Distribution::Constant(time) | Distribution::Uniform(_, time) => time.as_secs_f64(),
         Distribution::Exponential(mean) => 1.5 * mean.as_secs_f64(),
