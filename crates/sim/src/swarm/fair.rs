@@ -69,13 +69,13 @@ impl Scenario {
     /// as slowly as before.
     pub(super) fn starts_in_time(&self, fleet: &Fleet) -> bool {
         let most = |(place, service): (usize, &Service)| {
-            let scaled =
+            let by_hand =
                 self.happenings.iter().filter_map(|(_, what)| match what.to_service(place) {
                     Some(ToService::Scale(count)) => Some(count),
                     _ => None,
                 });
-            let scales = service.cluster.autoscaling.as_ref().map(|scales| scales.maximum);
-            let counts = scaled.chain(scales).chain([service.cluster.desired_count]);
+            let highest = service.cluster.autoscaling.as_ref().map(|scales| scales.maximum);
+            let counts = by_hand.chain(highest).chain([service.cluster.desired_count]);
             counts.map(|count| service.cluster.ceiling_of(count)).max().unwrap_or_default()
         };
         let all: u32 = fleet.services.iter().enumerate().map(most).sum();
