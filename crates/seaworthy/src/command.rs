@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod logs;
+mod number;
 pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod ps;

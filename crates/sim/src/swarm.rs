@@ -11,6 +11,7 @@
 mod calling;
 mod clients;
 mod draw;
+mod ends;
 mod fair;
 mod fate;
 mod gates;
@@ -27,6 +28,7 @@ mod sometimes;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 mod watch;
 mod words;
 mod zones;

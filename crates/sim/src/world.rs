@@ -291,7 +291,8 @@ impl World {
         }
     }
 
-    fn place(&self, task: TaskId) -> usize {
+    /// Of which service it is.
+    pub(crate) fn place(&self, task: TaskId) -> usize {
         let of = |place: &usize| Numbers::of(*place, self.services.len()).include(task);
         (0..self.services.len()).find(of).expect("every task is of one service")
     }
@@ -327,6 +328,9 @@ impl World {
             Local::GiveUp(task, job) => self.give_up(place, task, job),
             Local::Closed(task, call, attempt) => self.close(place, task, call, attempt),
             Local::Reply(task, job, reply) => {
+                if let Some(process) = self.services[place].processes.get_mut(&task) {
+                    process.let_pass(job);
+                }
                 if let Some((gateway, probe)) = job.check() {
                     self.happen_at(place, Local::Probed(gateway, probe, reply.of_check()));
                 } else if let Some(input) = self.services[place].data.reply(task, job, reply) {

@@ -9,8 +9,11 @@ use seaworthy_core::experiment::Selection;
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
+use super::number::whole;
 use super::say::{Unread, note};
 
+/// More simulations say nothing more.
+const MOST_PREDICTED: u32 = 100_000;
 /// Fewer runs say nothing of how they differ, and more say little more.
 const FEWEST_CALIBRATING: u32 = 3;
 const MOST_CALIBRATING: u32 = 100;
@@ -38,24 +41,24 @@ pub(crate) struct Args {
     #[arg(long)]
     compare: bool,
     /// With --compare, how often each cell is simulated
-    #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", conflicts_with = "sim", value_parser = clap::value_parser!(u32).range(FEWEST_PREDICTED.into()..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "compare", conflicts_with = "sim", allow_negative_numbers = true, value_parser = whole(FEWEST_PREDICTED..=MOST_PREDICTED))]
     predict: u32,
     /// With --compare, how many runs in which nothing happens, among the others, show how slow this machine is;
     /// 0: it is as the drill's model says
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", conflicts_with = "sim", value_parser = calibrating_runs)]
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", conflicts_with = "sim", allow_negative_numbers = true, value_parser = calibrating_runs)]
     calibrate: u32,
     /// With --compare, run nothing: hold what an earlier comparison wrote to FILE with --json against what is
     /// predicted now
     #[arg(long, value_name = "FILE", requires = "compare", conflicts_with_all = ["sim", "calibrate", "repeat", "dry_run"])]
     measured: Option<PathBuf>,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = scale)]
     scale: Option<u32>,
     /// How often each cell is run; the report then shows ranges
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_REPEATS.into()))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = whole(1..=MOST_REPEATS))]
     repeat: u32,
     /// From which all draws come; without it, what the file says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0..=u64::MAX))]
     seed: Option<u64>,
     /// Run only this cell, such as 1/one, or this configuration, such as 2; may be repeated
     #[arg(long = "cell", value_name = "CELL")]
@@ -108,6 +111,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             ExitCode::from(128 + signal as u8)
         }
     })
+}
+
+/// How high it may be is a matter of the drill.
+fn scale(written: &str) -> Result<u32, String> {
+    written.parse().map_err(|_| "allowed is a whole number, as high as the drill allows".to_owned())
 }
 
 fn calibrating_runs(written: &str) -> Result<u32, String> {

@@ -206,7 +206,24 @@ fn what_cannot_be_done_is_refused_by_name() {
             &["--sim", "--calibrate", "3"],
             "'--sim' cannot be used with '--calibrate <N>'",
         ),
-        ("i.toml", good, &["--repeat", "0"], "invalid value '0' for '--repeat <N>'"),
+        (
+            "i.toml",
+            good.clone(),
+            &["--repeat", "0"],
+            "invalid value '0' for '--repeat <N>': allowed is a whole number from 1 to 1000",
+        ),
+        (
+            "i.toml",
+            good.clone(),
+            &["--scale", "-2"],
+            "invalid value '-2' for '--scale <N>': allowed is a whole number, as high as the drill",
+        ),
+        (
+            "i.toml",
+            good,
+            &["--seed", "x"],
+            "invalid value 'x' for '--seed <N>': allowed is a whole number from 0 to 18446744073709551615",
+        ),
     ];
     for (name, text, arguments, problem) in cases {
         world.write(name, &text);

@@ -82,9 +82,20 @@ fn what_cannot_be_meant_is_said() {
         "zone.toml",
         &format!("{drill}faults = [{{ at = \"2s\", kill = {{ zone = \"a\" }} }}]\n"),
     );
-    let cases: [(&[&str], &str); 10] = [
-        (&["swarm", "--seeds", "-3"], "-3 is not in 1..=4294967295"),
-        (&["metastable", "--load", "-50"], "-50 is not in 1..=1000"),
+    let cases: [(&[&str], &str); 13] = [
+        (
+            &["swarm", "--seeds", "-3"],
+            "'-3' for '--seeds <N>': allowed is a whole number from 1 to 4294967295",
+        ),
+        (
+            &["swarm", "--from", "-3"],
+            "'-3' for '--from <SEED>': allowed is a whole number from 0 to 9223372036854775807",
+        ),
+        (
+            &["swarm", "--threads", "all"],
+            "'all' for '--threads <N>': allowed is a whole number from 1 to 1024",
+        ),
+        (&["metastable", "--load", "-50"], "allowed is a whole number from 1 to 1000"),
         (
             &["swarm", "--from", "9223372036854775807", "--seeds", "2"],
             "the last seed is at most 92",
@@ -94,8 +105,9 @@ fn what_cannot_be_meant_is_said() {
         (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
         (&["metastable", "bad-revisions"], "bad-revisions: no schedule has just one fault that"),
         (&["metastable", "zone.toml"], "not of one task by its name nor of a zone or machine"),
-        (&["metastable", "--load", "0"], "0 is not in 1..=1000"),
+        (&["metastable", "--load", "0"], "allowed is a whole number from 1 to 1000"),
         (&["metastable", "--longest", "0s"], "allowed is a time from 1ms to 1h, such as 10s"),
+        (&["metastable", "--longest", "-3s"], "allowed is a time from 1ms to 1h, such as 10s"),
     ];
     for (arguments, told) in cases {
         let (code, words) = code_and_words(&world.run(&[&["sim"], arguments].concat()));

@@ -8,7 +8,7 @@ use seaworthy_core::fleet::{ConfigError, Fleet, Service};
 use seaworthy_core::policy::{bulkhead, guard};
 
 use super::load::CALMLY;
-use super::scenario::{Member, Scenario};
+use super::scenario::{Member, Scenario, ToService};
 use crate::distribution::{Distribution, hardly_ever_above};
 
 /// What a scenario means.
@@ -29,6 +29,8 @@ const IN_USE: f64 = 0.05;
 /// If every client asks as often as it may, so large a part of what one task can do is asked for at most
 /// when all is calm: else work that nobody waits for any more may keep all others waiting for ever.
 const ASKED_FOR: f64 = 0.5;
+/// So much of a start's time is left for the checks, and for the agent to hear of them.
+const HEARD_OF: f64 = 1.0;
 
 // === impl Scenario ===
 
@@ -37,6 +39,7 @@ impl Scenario {
     pub(super) fn meaning(&self) -> Result<Meaning, ConfigError> {
         let fleet = self.fleet()?;
         let callers = self.callers(&fleet)?;
+        self.check_zones(&fleet)?;
         Ok(Meaning { fleet, callers })
     }
 
@@ -59,6 +62,27 @@ impl Scenario {
         let calmly = self.rates(&meaning.callers, |_| 1.0 / CALMLY.as_secs_f64());
         (0..self.services.len()).all(|place| {
             self.has_patience(place, meaning) && self.has_room(place, meaning, calmly[place])
+        })
+    }
+
+    /// However many start beside each other, no good program takes so long that it is given up: else all start again,
+    /// as slowly as before.
+    pub(super) fn starts_in_time(&self, fleet: &Fleet) -> bool {
+        let most = |(place, service): (usize, &Service)| {
+            let by_hand =
+                self.happenings.iter().filter_map(|(_, what)| match what.to_service(place) {
+                    Some(ToService::Scale(count)) => Some(count),
+                    _ => None,
+                });
+            let highest = service.cluster.autoscaling.as_ref().map(|scales| scales.maximum);
+            let counts = by_hand.chain(highest).chain([service.cluster.desired_count]);
+            counts.map(|count| service.cluster.ceiling_of(count)).max().unwrap_or_default()
+        };
+        let all: u32 = fleet.services.iter().enumerate().map(most).sum();
+        let longer = 1.0 + self.physics.crowd * f64::from(all.saturating_sub(1));
+        fleet.services.iter().zip(&self.services).all(|(service, member)| {
+            let takes = longer * hardly_ever_above(member.program.start);
+            takes + HEARD_OF <= service.cluster.start_timeout.as_secs_f64()
         })
     }
 
@@ -130,7 +154,7 @@ impl Scenario {
 }
 
 /// Seconds, somewhat more than the mean.
-fn usually(times: Distribution) -> f64 {
+pub(super) fn usually(times: Distribution) -> f64 {
     match times {
         Distribution::Constant(time) | Distribution::Uniform(_, time) => time.as_secs_f64(),
         Distribution::Exponential(mean) => 1.5 * mean.as_secs_f64(),

@@ -84,8 +84,7 @@ fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<Str
     for place in 0..callers.len() {
         world.link(place, draw(scenario.seed, Stream::Link, place as u64));
     }
-    let watch =
-        |(place, service)| Watch::new(place, service, &callers[place], &scenario.happenings);
+    let watch = |(place, service)| Watch::new(place, service, &callers[place], scenario);
     let sticks = fleet.services.iter().map(|service| service.sticky_cookie.is_some());
     let mut run = Run {
         scenario,
@@ -266,7 +265,7 @@ impl Run<'_> {
         match what {
             ToLoad::Burst { place, times, until } => self.clients.burst(place, until, times),
             ToLoad::NewGateway => {
-                self.watches.iter_mut().for_each(|watch| watch.gates.begin_anew());
+                self.watches.iter_mut().for_each(Watch::begin_anew);
             }
             ToLoad::QueryOfDeath(place) => {
                 self.watches[place].queries_of_death += 1;
@@ -309,11 +308,12 @@ impl Run<'_> {
                 self.answered(*ticket, *status, *task)
             }
             News::Controlled(place, record) => self.watches[*place].controlled(&self.world, record),
-            News::Served(place, record) => {
-                self.watches[*place].served(record);
+            News::Served(place, record) => self.watches[*place].served(record),
+            News::Ended(task) => {
+                self.watches[self.world.place(*task)].ended(self.world.now(), *task);
                 Ok(())
             }
-            News::Tasks(_) | News::Listens(_) | News::Ended(_) => Ok(()),
+            News::Tasks(_) | News::Listens(_) => Ok(()),
         }
     }
 

@@ -185,6 +185,23 @@ impl Scenario {
         };
         self.services.iter().enumerate().map(read).collect()
     }
+
+    /// Whether what happens to a zone happens where there are zones.
+    pub(super) fn check_zones(&self, fleet: &Fleet) -> Result<(), ConfigError> {
+        for (n, (_, what)) in self.happenings.iter().enumerate() {
+            if let Happening::ToService(place, ToService::LoseZone(_) | ToService::PowerOff(..)) =
+                *what
+                && fleet.services[place].cluster.machines.is_empty()
+            {
+                let problem = format!(
+                    "happens to a zone of `{}`, which has none; allowed is a service with `machines`",
+                    name(place)
+                );
+                return Err(ConfigError::new(format!("happenings[{n}]"), problem));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Its name, by its place.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_core::experiment::model::Distribution;
+use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::fleet::ConfigError;
 
 use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
@@ -16,6 +17,7 @@ const HIGHEST_RATE: f64 = 10_000.0;
 const MOST_CROWDED: f64 = 100.0;
 const LONGEST: Duration = Duration::from_secs(3600);
 /// As in a drill.
+const SHORTEST: Duration = Duration::from_millis(1);
 const MOST_TIMES: u32 = 100;
 const MOST_TASKS: u32 = 100;
 
@@ -77,7 +79,11 @@ impl Happening {
         let lasts = match self {
             Self::Partition(lasts)
             | Self::CrashAgent(lasts)
-            | Self::ToTask(_, _, ToTask::Disturb(_, lasts) | ToTask::Leak(lasts)) => *lasts,
+            | Self::ToTask(_, _, ToTask::Leak(lasts)) => *lasts,
+            Self::ToTask(_, _, ToTask::Disturb(fault, lasts)) => {
+                check_task_fault(key, *fault)?;
+                *lasts
+            }
             Self::ToService(_, what) => {
                 what.check(key)?;
                 what.lasts()
@@ -95,6 +101,8 @@ impl ToService {
             Self::Burst(times, _) => {
                 ensure((2..=MOST_TIMES).contains(times), key, "has 2 to 100 times as many requests")
             }
+            Self::Disturb(fault, _) => check_task_fault(key, *fault),
+            Self::DisturbWay(fault, _) => check_link_fault(key, *fault),
             Self::Scale(tasks) => ensure(*tasks <= MOST_TASKS, key, "scales to 0 to 100 tasks"),
             Self::Deploy(Some(Flaw::FailsSome(percent))) => {
                 ensure(*percent <= 100, key, "fails 0 to 100 of 100 requests")
@@ -135,6 +143,32 @@ impl Member {
         let cold = self.program.cold.unwrap_or_default();
         check_times(&format!("{key}.program.cold"), cold)?;
         check_times(&format!("{key}.program.work"), self.program.work)
+    }
+}
+
+fn check_task_fault(key: &str, fault: TaskFault) -> Result<(), ConfigError> {
+    match fault {
+        TaskFault::Slow(latency) => {
+            ensure((SHORTEST..=LONGEST).contains(&latency), key, "is slow by 1ms to 1h")
+        }
+        TaskFault::Hang | TaskFault::Fail | TaskFault::Reset | TaskFault::HalfAnswer => Ok(()),
+    }
+}
+
+fn check_link_fault(key: &str, fault: LinkFault) -> Result<(), ConfigError> {
+    match fault {
+        LinkFault::Latency(latency) => {
+            ensure(latency <= LONGEST, key, "has a latency of at most 1h")
+        }
+        LinkFault::Errors { status, .. } if !(400..=599).contains(&status) => {
+            ensure(false, key, "has a status of 400 to 599")
+        }
+        LinkFault::Errors { share, .. }
+        | LinkFault::Resets { share }
+        | LinkFault::Stalls { share } => {
+            ensure(share.as_f64() > 0.0, key, "meets a share of more than 0 %")
+        }
+        LinkFault::HalfAnswers => Ok(()),
     }
 }
 

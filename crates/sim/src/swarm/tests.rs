@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use seaworthy_core::experiment::{LinkFault, TaskFault};
+use seaworthy_core::fleet::written::Share;
+
 use super::*;
 
 /// In so many no rule is broken, and every planted bug is found.
@@ -80,6 +83,11 @@ fn a_script_stands_for_its_scenario() {
         (0, ToService::Scale(2000)),
         (0, ToService::Deploy(Some(Flaw::FailsSome(200)))),
         (0, ToService::Deploy(Some(Flaw::Slow(year)))),
+        (0, ToService::Disturb(TaskFault::Slow(year), second)),
+        (0, ToService::DisturbWay(LinkFault::Errors { status: 200, share: Share::WHOLE }, second)),
+        (0, ToService::DisturbWay(LinkFault::Stalls { share: Share::percent(0) }, second)),
+        (0, ToService::LoseZone(0)),
+        (0, ToService::PowerOff(0, second)),
     ] {
         let mut scenario = scenario(1);
         scenario.happenings = vec![(scenario.length, Happening::ToService(place, what))];
@@ -98,6 +106,22 @@ fn what_is_started_is_judged_by_what_is_desired_then() {
             ["8s", { to_service = [0, { scale = 3 }] }],
         ]
         services = [{ settings = ["desired_count = 5"], rate = 1.0, posts = 0.0 }]
+    "#;
+    let scenario = Scenario::read(script).expect("a scenario");
+    assert_eq!(run(&scenario).violation, None);
+}
+
+/// What is held back before a task is lost with it.
+#[test]
+fn no_answer_comes_from_who_is_dead() {
+    let script = r#"
+        seed = 1
+        length = "6s"
+        happenings = [
+            ["1s", { to_service = [0, { disturb = [{ slow = "3s" }, "4s"] }] }],
+            ["2s", { to_task = [0, 0, "kill"] }],
+        ]
+        services = [{ settings = ["desired_count = 2"], rate = 20.0, posts = 0.0 }]
     "#;
     let scenario = Scenario::read(script).expect("a scenario");
     assert_eq!(run(&scenario).violation, None);
@@ -127,12 +151,15 @@ fn every_planted_bug_is_found() {
     });
     let missed: Vec<_> = found.iter().filter(|(_, rule)| rule.is_none()).collect();
     assert!(missed.is_empty(), "{missed:?}");
-    // Nothing but the rule for it shows how requests are divided.
+    // Nothing but the rule for it shows how requests are divided, and who is out for what they show.
     for (bug, rule) in [
         (Planted::WeightsAreForgotten, Rule::Weights),
         (Planted::AffinityIsLost, Rule::Hash),
         (Planted::AllKeysMove, Rule::Hash),
         (Planted::MoreInFlight, Rule::InFlight),
+        (Planted::FewerAreLeft, Rule::Ejection),
+        (Planted::SoonForgotten, Rule::Ejection),
+        (Planted::NothingIsHeld, Rule::Overload),
     ] {
         assert!(found.contains(&(bug, Some(rule))), "{found:?}");
     }

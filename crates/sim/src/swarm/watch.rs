@@ -1,7 +1,6 @@
 //! Whether the rules hold for one service.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use seaworthy_core::call::Route;
 use seaworthy_core::cluster::{self, View};
@@ -12,10 +11,12 @@ use seaworthy_core::record::{Cause, Decision, Record};
 use seaworthy_core::time::Instant;
 
 use super::calling::Calling;
+use super::ends::Ends;
 use super::gates::Gates;
 use super::rule::Rule;
-use super::scenario::{Happening, ToService};
+use super::scenario::{Happening, Scenario, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
+use super::verdicts::Verdicts;
 use super::zones::{Zones, check_spread};
 use crate::world::{Said, World};
 
@@ -32,6 +33,7 @@ pub(super) struct Watch {
     numbers: BTreeSet<TaskId>,
     /// Tasks that have been let in by some gateway.
     let_in: BTreeSet<TaskId>,
+    ends: Ends,
     died_of_requests: u32,
     /// So many may die of one.
     most_deaths: u32,
@@ -42,6 +44,7 @@ pub(super) struct Watch {
     /// A deployment is under way.
     deploys: bool,
     zones: Zones,
+    verdicts: Verdicts,
     pub(super) queries_of_death: u32,
     reached: Reached,
 }
@@ -53,8 +56,9 @@ impl Watch {
         place: usize,
         service: &Service,
         caller: &Caller,
-        happenings: &[(Duration, Happening)],
+        scenario: &Scenario,
     ) -> Self {
+        let happenings = &scenario.happenings;
         let deaths = |route: &Route| route.hedge.map_or(2, |_| route.tries.max(2));
         let is_scaled =
             |what: &Happening| matches!(what.to_service(place), Some(ToService::Scale(_)));
@@ -67,27 +71,39 @@ impl Watch {
             calling: calls.then(|| Calling::new(place, caller.clone(), service)),
             numbers: BTreeSet::new(),
             let_in: BTreeSet::new(),
+            ends: Ends::new(&scenario.physics),
             died_of_requests: 0,
             most_deaths: service.call.routes.iter().map(deaths).max().unwrap_or_default(),
             leaks: any(&|what| what.makes_leak(place)),
             by_hand: any(&is_scaled),
             deploys: false,
-            zones: Zones::default(),
+            zones: Zones::new(&service.health),
+            verdicts: Verdicts::new(service.health.passive),
             queries_of_death: 0,
             reached: Reached::default(),
         }
     }
 
+    /// Another gateway knows nothing.
+    pub(super) fn begin_anew(&mut self) {
+        self.gates.begin_anew();
+        self.ends.begin_anew();
+        self.verdicts.begin_anew();
+        self.zones.begin_anew();
+    }
+
     /// A decision of the gateway.
-    pub(super) fn served(&mut self, record: &Record) {
+    pub(super) fn served(&mut self, record: &Record) -> Result<(), (Rule, String)> {
         self.reached.note(record);
         if let (Some(task), Decision::EnterRotation) = (record.task, record.decision) {
             self.let_in.insert(task);
         }
+        self.verdicts.check(record)
     }
 
     /// This was said at that moment.
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        self.ends.hear(at, said)?;
         match (said, &mut self.calling) {
             (Said::Noted(task, noted), Some(calling)) => calling.noted(at, *task, *noted),
             (Said::Delayed, _) => {
@@ -96,6 +112,11 @@ impl Watch {
             }
             _ => self.gates.overheard(at, said),
         }
+    }
+
+    /// A task is no more.
+    pub(super) fn ended(&mut self, now: Instant, task: TaskId) {
+        self.ends.ended(now, task);
     }
 
     /// A request was answered by this task.
@@ -237,6 +258,7 @@ impl Watch {
     /// Whatever has a bound keeps it.
     pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
         self.gates.check_bounds(world)?;
+        self.zones.check_power(self.place, &self.cluster.machines, world)?;
         self.calling.as_mut().map_or(Ok(()), |calling| calling.check_bounds(world))
     }
 

@@ -70,7 +70,7 @@ fn program_in_words(program: &Program) -> String {
         stubborn.then(|| ", and ignores SIGTERM".to_owned()),
     ];
     more.into_iter().flatten().for_each(|more| words.push_str(&more));
-    words + and_more(*program != drawn)
+    words + if *program == drawn { "" } else { "; the script tells more of it" }
 }
 
 fn network_in_words(physics: &Physics) -> String {
@@ -93,12 +93,13 @@ fn network_in_words(physics: &Physics) -> String {
             let _ = write!(words, "; {what} {}", in_words(times));
         }
     }
-    words.push_str(&stalls.map(stall).unwrap_or_default());
-    words + and_more(crowd > 0.0)
-}
-
-fn and_more(is_more: bool) -> &'static str {
-    if is_more { "; the script tells more of it" } else { "" }
+    if crowd > 0.0 {
+        let _ = write!(
+            words,
+            "; a start is longer by {crowd} of itself for each other one at the time"
+        );
+    }
+    words + &stalls.map(stall).unwrap_or_default()
 }
 
 fn in_words(times: Distribution) -> String {

@@ -40,7 +40,12 @@ impl World {
         self.tell(place, reconciler::Event::PowerOff(off));
     }
 
-    /// Whether nothing can be there, as far as the agent can have heard.
+    /// Whether nothing can be there,
+    pub(crate) fn is_off(&self, place: usize, location: &Location) -> bool {
+        self.services[place].off.has(location)
+    }
+
+    /// and as far as the agent can have heard.
     pub(crate) fn is_dark(&self, place: usize, location: &Location) -> bool {
         self.services[place].dark.iter().any(|site| site.has(location))
     }

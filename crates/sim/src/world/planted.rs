@@ -3,7 +3,10 @@
 //! Each is one that a balancer or a scheduler has had, or ours could have. Those of the settings are made
 //! in a fleet that is not what its file says; the others are asked for where they happen.
 
+use std::time::Duration;
+
 use seaworthy_core::fleet::{Fleet, Service};
+use seaworthy_core::health::passive;
 use seaworthy_core::policy::bulkhead::Config::Fixed;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +50,9 @@ in_words! {
         AllKeysMove: "When a task comes or goes, whatever is hashed goes somewhere else (hash modulo tasks)",
         MoreInFlight: "Tasks get more at once than they may",
         PowerIsUnknown: "The agent does not know where the power is off",
+        FewerAreLeft: "Verdicts of requests leave one task less than they must",
+        SoonForgotten: "An ejection is over after a tenth of its time",
+        NothingIsHeld: "After an overload lateness counts again at once",
         QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }
@@ -82,7 +88,19 @@ impl Planted {
         world
     }
 
+    fn change_verdicts(self, config: &mut passive::Config) {
+        match self {
+            Self::FewerAreLeft => {
+                config.minimum_in_rotation = config.minimum_in_rotation.max(2) - 1;
+            }
+            Self::SoonForgotten => config.ejection /= 10,
+            Self::NothingIsHeld => config.window = Duration::from_nanos(1),
+            _ => {}
+        }
+    }
+
     fn change(self, service: &mut Service) {
+        service.health.passive.iter_mut().for_each(|config| self.change_verdicts(config));
         match self {
             Self::NoFloor => service.cluster.minimum_healthy_percent = 0,
             Self::OneMachine => service.cluster.machines.truncate(1),

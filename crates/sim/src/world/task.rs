@@ -59,6 +59,8 @@ pub(crate) struct Process {
     working: Vec<Job>,
     /// Came to their end while it hung.
     held: Vec<Job>,
+    /// Answered, and held back before it: whoever does that ends with it.
+    held_back: Vec<Job>,
     /// Its calls to other services, if it makes some.
     pub(crate) calls: Option<Box<Calls>>,
     /// What it did not hear of them while it hung.
@@ -118,6 +120,7 @@ impl Process {
             waiting: VecDeque::new(),
             working: Vec::new(),
             held: Vec::new(),
+            held_back: Vec::new(),
             calls: None,
             unheard: Vec::new(),
         }
@@ -225,6 +228,16 @@ impl Process {
         true
     }
 
+    /// Its answer to this is held back,
+    pub(crate) fn hold_back(&mut self, job: Job) {
+        self.held_back.push(job);
+    }
+
+    /// and no longer.
+    pub(crate) fn let_pass(&mut self, job: Job) {
+        self.held_back.retain(|other| *other != job);
+    }
+
     /// It lets go of what it has not finished; whether there is such a thing.
     pub(crate) fn drop(&mut self, call: CallId, attempt: Attempt) -> bool {
         // Stopped as it is, it hears of nothing.
@@ -282,7 +295,7 @@ impl Process {
 
     /// What dies with it.
     pub(crate) fn into_jobs(self) -> impl Iterator<Item = Job> {
-        self.working.into_iter().chain(self.waiting)
+        self.working.into_iter().chain(self.waiting).chain(self.held_back)
     }
 }
 

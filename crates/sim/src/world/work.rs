@@ -132,6 +132,9 @@ impl World {
                 TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
             }
         }
+        if delay > self.physics.hop {
+            process.hold_back(job);
+        }
         self.after(delay, place, Local::Reply(task, job, reply));
         self.work(place, task);
     }

@@ -124,6 +124,7 @@ fn a_fault_can_meet_a_zone_that_every_configuration_has() {
         fleet.service.s.machines = ["a/1", "b"]; schedule: faults = [{ at = "5s", kill = { machine = "A!" } }] | schedule[1].faults[1].kill: "A!" is no machine with tasks of `s`; allowed is one of a/1, b
         fleet.service.s.machines = ["a", "b", "c"]; configuration = [{ title = "two" }, { title = "three", desired_count = 3 }]; schedule: faults = [{ at = "5s", kill = { zone = "c" } }]; schedule: expect = ["any", "any"] | schedule[1].faults[1].kill: zone c does not have tasks in every configuration; allowed is one of a, b
         schedule: faults = [{ at = "5s", kill = { zone = "a" } }]        | schedule[1].faults[1].kill: "a" is no zone with tasks of `s`; allowed is one that `machines` of `s` name
+        schedule: faults = [{ at = "5s", power_off = { zone = "a" } }]   | schedule[1].faults[1].power_off: "a" is no zone with tasks of `s`; allowed is one that `machines` of `s` name
         schedule: faults = [{ at = "5s", kill = { zone = "a", machine = "b" } }] | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
         schedule: faults = [{ at = "5s", kill = { rack = "a" } }]        | line 11, column 31: allowed is a number of tasks, "all", a task such as "task-2", { zone = "…" } or { machine = "…" }
     "#]]);

@@ -9,6 +9,7 @@ use seaworthy_core::experiment::FaultKind;
 use seaworthy_sim::metastable::{Boundary, Search, Size};
 use serde_json::{Value, json};
 
+use super::super::number::whole;
 use super::super::say::say;
 use super::super::table::{BAD, GOOD, PLAIN, Table, cell};
 
@@ -36,13 +37,13 @@ pub(super) struct Args {
     #[arg(value_name = "FILE", default_values = ["metastable", "metastable-retries", "metastable-cold"])]
     files: Vec<PathBuf>,
     /// How much load, in percent of what the file says; several with commas
-    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100", allow_negative_numbers = true, value_parser = whole(1..=1000_u32))]
     load: Vec<u32>,
     /// The longest trigger that is tried, if it is one that lasts
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "10s", allow_hyphen_values = true, value_parser = time)]
     longest: Duration,
     /// So many seeds
-    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = whole(1..=1000_u32))]
     seeds: u32,
     /// Tell it as JSON
     #[arg(long)]

@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use seaworthy_sim::swarm::{self, Outcome, Planted, Scenario, Tally, Violation};
 
+use super::super::number::whole;
 use super::super::say::{note, say};
 use super::super::table::{BAD, PLAIN, Table, cell};
 
@@ -30,13 +31,13 @@ use super::super::table::{BAD, PLAIN, Table, cell};
   2  the command line is wrong, or the same seed told two stories")]
 pub(super) struct Args {
     /// So many scenarios
-    #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = whole(1..=u32::MAX))]
     seeds: u32,
     /// The seed of the first one; the others follow
-    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, allow_negative_numbers = true, value_parser = whole(0..=LAST_SEED))]
     from: u64,
     /// So many threads [default: one for each processor]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1..=1024_u16))]
     threads: Option<u16>,
     /// Let each one happen twice, and compare everything that came of it
     #[arg(long)]
@@ -52,6 +53,8 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// A fleet file knows no higher number.
+const LAST_SEED: u64 = i64::MAX as u64;
 /// So many violations are made small: that takes a while, and the first ones tell enough.
 const SHRUNK: usize = 5;
 /// The share in percent in which each state is to be reached.
@@ -77,10 +80,8 @@ fn bug() -> impl TypedValueParser<Value = Planted> {
 /// Runs the swarm that `args` describe.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    // A fleet file knows no higher number.
-    let last = args.from.checked_add(u64::from(args.seeds) - 1);
-    let is_known = last.is_some_and(|last| i64::try_from(last).is_ok());
-    ensure!(is_known, "--from, --seeds: the last seed is at most {}", i64::MAX);
+    let last = args.from + u64::from(args.seeds) - 1;
+    ensure!(last <= LAST_SEED, "--from, --seeds: the last seed is at most {LAST_SEED}");
     let tally = args.run()?;
     let took = begun.elapsed();
     let shrunk: Vec<Shrunk> =

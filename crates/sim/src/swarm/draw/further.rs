@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use seaworthy_core::experiment::LinkFault;
+use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::fleet::written::Share;
 use seaworthy_core::random::Stream;
 
 use super::lasts;
 use crate::distribution::{Dice, Distribution};
-use crate::swarm::fair::Meaning;
+use crate::swarm::fair::{Meaning, usually};
 use crate::swarm::scenario::{Happening, Scenario, ToService, ToTask};
+
+/// Requests a second; with more a scenario takes too long.
+const MOST_REQUESTS: f64 = 150.0;
+/// Long enough for a task to be ejected twice.
+const LONG: Duration = Duration::from_secs(15);
 
 /// The same with machines and zones, an agent that takes its time, and more that happens.
 pub(super) fn draw(mut scenario: Scenario, meaning: &Meaning, calm: bool) -> Scenario {
@@ -29,6 +34,13 @@ pub(super) fn draw(mut scenario: Scenario, meaning: &Meaning, calm: bool) -> Sce
             let nth = dice.between(0, 5);
             happen(&mut scenario, &mut dice, Happening::ToTask(place, nth, leak));
         }
+    }
+    scenario.physics.crowd = dice.one_of(&[0.0, 0.1, 0.3, 1.0]);
+    if !scenario.starts_in_time(&meaning.fleet) {
+        scenario.physics.crowd = 0.0;
+    }
+    if !calm && dice.chance(0.8) {
+        scenario = load_fully(&scenario, meaning, &mut dice).unwrap_or(scenario);
     }
     scenario
 }
@@ -63,6 +75,24 @@ fn keep_busy(scenario: &mut Scenario, dice: &mut Dice) {
     scenario.physics.spawn = up_to_ten(&[1, 10, 50]);
     let late = Duration::from_micros(dice.one_of(&[100, 1000, 5000]));
     scenario.physics.late = Distribution::Exponential(late);
+}
+
+/// As much comes as the tasks of a service can bear, one request at a time each, and one of them goes on badly: while it
+/// is out, the others are late. None if that would be too much for a scenario.
+fn load_fully(scenario: &Scenario, meaning: &Meaning, dice: &mut Dice) -> Option<Scenario> {
+    let mut loaded = scenario.clone();
+    let place = dice.between(0, loaded.services.len() as u32 - 1) as usize;
+    let member = &mut loaded.services[place];
+    member.program.concurrency = 1;
+    let tasks = f64::from(meaning.fleet.services[place].cluster.desired_count);
+    member.rate = tasks / usually(member.program.work) * dice.one_of(&[0.9, 1.1, 1.3]);
+    let rate = member.rate;
+    // Requests show them, and checks do not.
+    let slow = TaskFault::Slow(Duration::from_secs(2));
+    let fault = dice.one_of(&[TaskFault::Fail, TaskFault::Reset, slow]);
+    let (nth, what) = (dice.between(0, 5), ToTask::Disturb(fault, LONG));
+    happen(&mut loaded, dice, Happening::ToTask(place, nth, what));
+    (rate <= MOST_REQUESTS && loaded.is_fair(meaning)).then_some(loaded)
 }
 
 fn way(dice: &mut Dice) -> LinkFault {
