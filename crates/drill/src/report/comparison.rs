@@ -325,13 +325,10 @@ impl Compared {
         let predicted = ends(self.predicted.as_ref().map_or(&[][..], |ends| &ends[..]), never);
         let words = [name, self.figure.to_owned(), predicted];
         let judged = [ends(&self.measured, without), inside].map(|word| Entry::styled(style, word));
-        let median = self.median.as_ref().map(|median| match median.inside {
-            true => Entry::plain(say(median.measured)),
-            false => {
-                let [low, high] = median.predicted;
-                let told = format!("{}, not {}", say(median.measured), span(low, high, say));
-                Entry::styled(BAD, told)
-            }
+        let median = self.median.as_ref().map(|median| {
+            let ([low, high], told) = (median.predicted, say(median.measured));
+            let instead = || format!("{told}, not {}", span(low, high, say));
+            if median.inside { Entry::plain(told) } else { Entry::styled(BAD, instead()) }
         });
         words.map(Entry::plain).into_iter().chain(judged).chain(median).collect()
     }

@@ -74,7 +74,7 @@ fn tail(draws: f64) -> f64 {
 fn more_than_half(half: u32, share: f64) -> f64 {
     let draws = 2 * half + 1;
     // Of none of them, and then each from the one before (the binomial distribution).
-    let mut exactly = (1.0 - share).powi(2 * half as i32 + 1);
+    let mut exactly = (1.0 - share).powf(f64::from(draws));
     let mut at_most = 0.0;
     for below in 0..=half {
         at_most += exactly;

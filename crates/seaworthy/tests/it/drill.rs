@@ -160,7 +160,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let service = "[fleet.service.store]";
     let listen = format!("{service}\nlisten = \"{}\"", taken.local_addr().unwrap());
-    let cases: [(&str, String, &[&str], &str); 11] = [
+    let cases: [(&str, String, &[&str], &str); 13] = [
         (
             "a.toml",
             good.replace("rate = 100", "speed = 100"),

@@ -64,12 +64,12 @@ impl Model {
         let mut known: Vec<((u32, u32), f64)> = Vec::new();
         let of_place = self.causes.iter().filter(|cause| cause.place == place);
         let taken = |cause: &Cause| {
-            let takes = (cause.tasks.count(), self.left_and_taken(cause));
-            if let Some((_, taken)) = known.iter().find(|(other, _)| *other == takes) {
+            let alike = (cause.tasks.count(), self.left_and_taken(cause));
+            if let Some((_, taken)) = known.iter().find(|(other, _)| *other == alike) {
                 return *taken;
             }
             let taken = self.taken(cause);
-            known.push((takes, taken));
+            known.push((alike, taken));
             taken
         };
         of_place.map(taken).sum()

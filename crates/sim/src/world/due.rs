@@ -1,7 +1,6 @@
 //! Waiting for a moment, on a machine that is never quite on time.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use seaworthy_core::random::{Stream, unit};
 use seaworthy_core::time::Instant;
@@ -70,6 +69,8 @@ impl Standstill {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Which of these moments are late, one after the other, on a machine that stands still for 10 ms of each second.
