@@ -127,8 +127,8 @@ mod tests {
     /// The ends for three are those of the binomial distribution: 3 q² - 2 q³ = 0.025.
     #[test]
     fn a_median_differs_less_than_a_run() {
-        let tails = [1.0, 3.0, 21.0].map(|draws| (tail(draws) * 1e4).round());
-        assert_eq!(tails, [250.0, 943.0, 2978.0]);
+        let tails = [1.0, 3.0, 21.0].map(|draws| (tail(draws) * 1e4).round() as u32);
+        assert_eq!(tails, [250, 943, 2978]);
         let alone = of_medians(numbers(200), &[], 1, None);
         let of_many = of_medians(numbers(200), &[], 20, None);
         assert_eq!((alone, of_many), (Some([5.0, 196.0]), Some([58.0, 143.0])));
