@@ -191,7 +191,7 @@ fn a_breaker_closes_by_luck_as_well() {
     let causes = causes(&Question { load: Some(100.0), world, evidence, ..question(&fleet) });
     // It is open from 11 s on, to 15.5 s, or 26.5 s, or 46.5 s; and calls come back in 10 s, from a tenth. What is
     // closed by luck is not opened again for 21 s.
-    let once = (4.5 + 4.5) / 2.0;
+    let once = 4.5;
     let last = 0.9 * 1.5 * 1.5 / 20.0;
     let twice = (15.5 + 4.5 - last) / 2.0 + last;
     let never = 24.0 / 2.0 + 11.5 + 4.5;
