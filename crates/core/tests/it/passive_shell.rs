@@ -169,7 +169,8 @@ impl Shell {
     }
 }
 
-/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`
+/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`,
+/// `tries until 12s`
 fn deed(verb: &str, rest: &[&str]) -> Deed {
     let after = |word: &str| rest.iter().position(|other| *other == word).map(|at| rest[at + 1]);
     let what = FailedHow::Status(500);
@@ -181,6 +182,9 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "time-out-perhaps" => How::Failed { what: FailedHow::Deadline, blamed: false },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
+        "tries" => {
+            How::Tried { until: Instant::EPOCH + duration(after("until").expect("a moment")) }
+        }
         "fall-behind" => How::Overtaken(duration(after("after").unwrap_or("30ms"))),
         _ => panic!("unknown verb: {verb}"),
     };
