@@ -69,7 +69,7 @@ pub enum Standing {
     /// Provisioned, or started and not yet seen working.
     Coming,
     /// It works, but takes nobody's place: it is new and has not done so for long enough, or is out
-    /// for its requests.
+    /// for its requests, or because it wants none or nobody reaches it.
     Unsettled,
     /// It works.
     Serving,

@@ -239,7 +239,8 @@ impl Task {
         let since = |before: Option<Instant>| Some(before.filter(|_| counts).unwrap_or(now));
         let passes = sighting.health == Health::Healthy;
         self.passing_since = since(self.passing_since).filter(|_| passes);
-        let is_well = passes && sighting.ejection.is_none();
+        // Out of rotation all the same is whom nobody reaches any more, or who wants no more requests.
+        let is_well = passes && sighting.ejection.is_none() && sighting.in_rotation;
         self.healthy_since = since(self.healthy_since).filter(|_| is_well);
         self.settled &= is_well;
     }

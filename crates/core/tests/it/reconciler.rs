@@ -174,9 +174,29 @@ fn how_long_a_task_is_still_out_is_written_down_in_steps() {
     "#]]);
 }
 
+/// Its process may have ended and nobody has said so, or it wants no more requests.
+#[test]
+fn who_passes_checks_and_is_out_of_rotation_all_the_same_does_not_serve() {
+    check(&expect![[r#"
+        port 9001     | launch task-1 on 9001
+        port 9002     | launch task-2 on 9002
+        launched 1    | publish 1: 1
+        launched 2    | publish 2: 1 2
+        healthy 1 2   |
+        want 3        |
+        port 9003     | launch task-3 on 9003
+        launched 3    | publish 3: 1 2 3
+        healthy 1 2 3 |
+        out 1         |
+        want 2        | publish 4: 1-draining 2 3
+        healthy 1 2 3 | SIGTERM task-1
+    "#]]);
+}
+
 fn check(expect: &Expect) {
     let mut shell = Shell {
         written: None,
+        out: None,
         ejected: None,
         in_flight: None,
         now: Instant::EPOCH,
@@ -212,6 +232,8 @@ struct Shell {
     written: Option<Snapshot>,
     reconciler: Reconciler,
     healthy: Vec<TaskId>,
+    /// A task that is out whatever its checks and requests show.
+    out: Option<TaskId>,
     /// A task that is out for what its requests show, and for how many seconds.
     ejected: Option<(TaskId, u64)>,
     /// A task with so many requests in flight.
@@ -235,7 +257,11 @@ impl Shell {
             }
             ["healthy", ref names @ ..] => {
                 self.healthy = names.iter().map(|name| task(name)).collect();
-                self.ejected = None;
+                (self.out, self.ejected) = (None, None);
+                self.acknowledge(self.published.version);
+            }
+            ["out", name] => {
+                self.out = Some(task(name));
                 self.acknowledge(self.published.version);
             }
             ["ejected", name, seconds] => {
@@ -281,7 +307,7 @@ impl Shell {
                 task,
                 health: Health::Healthy,
                 ejection: left.map(|left| Ejection { times: 2, left }),
-                in_rotation: out.is_none(),
+                in_rotation: out.is_none() && self.out != Some(task),
                 in_flight: busy.map_or(0, |(_, count)| count),
                 answered: 0,
                 failed: 0,
