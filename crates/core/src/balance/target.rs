@@ -103,15 +103,14 @@ impl Target {
         self.in_rotation && self.member.on_trial && !self.tried && self.in_flight == 0
     }
 
-    /// One more request is in flight. True if it is one of a trial.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
+    /// One more request is in flight.
+    pub(crate) fn take(&mut self, now: Instant) {
         self.in_flight += 1;
         self.tried = self.member.on_trial;
         self.pulse.wait(now);
         if let Some(ramp) = &mut self.ramp {
             ramp.take();
         }
-        self.tried
     }
 
     /// The head of a proper answer came after `latency`.

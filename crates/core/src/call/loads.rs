@@ -113,9 +113,11 @@ impl Loads {
         Some(self.targets[at].task())
     }
 
-    /// One more request of `task` is in flight. True if the task is on trial, and this is one of its requests.
-    pub fn take(&mut self, now: Instant, task: TaskId) -> bool {
-        self.target(task).is_some_and(|target| target.take(now))
+    /// One more request of `task` is in flight.
+    pub fn take(&mut self, now: Instant, task: TaskId) {
+        if let Some(target) = self.target(task) {
+            target.take(now);
+        }
     }
 
     /// The head of a proper answer of `task` came, so long after its request was sent.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::FailureKind;
 use crate::endpoints::TaskId;
-use crate::time::Instant;
 
 /// What a try has shown of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +35,6 @@ pub enum How {
     Overtaken(Duration),
     /// It says of itself that it wants no more requests.
     Withdrawn,
-    /// Nothing yet: it is on trial, and this is a request of it.
-    Tried {
-        /// When it is over at the latest.
-        until: Instant,
-    },
 }
 
 /// How a task failed a try.

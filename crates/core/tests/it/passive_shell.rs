@@ -169,8 +169,7 @@ impl Shell {
     }
 }
 
-/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`,
-/// `tries until 12s`
+/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`
 fn deed(verb: &str, rest: &[&str]) -> Deed {
     let after = |word: &str| rest.iter().position(|other| *other == word).map(|at| rest[at + 1]);
     let what = FailedHow::Status(500);
@@ -182,9 +181,6 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "time-out-perhaps" => How::Failed { what: FailedHow::Deadline, blamed: false },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
-        "tries" => {
-            How::Tried { until: Instant::EPOCH + duration(after("until").expect("a moment")) }
-        }
         "fall-behind" => How::Overtaken(duration(after("after").unwrap_or("30ms"))),
         _ => panic!("unknown verb: {verb}"),
     };

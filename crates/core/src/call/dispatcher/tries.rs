@@ -45,9 +45,7 @@ impl Dispatcher {
         // A hedge is to help whatever is wrong: a kept connection may have gone stale as well.
         let (deadline, fresh) = (call.deadline, call.fresh || why == Reason::Hedge);
         self.calls.wake(id);
-        if self.loads.take(now, task) {
-            self.tell(id, task, How::Tried { until: deadline.unwrap_or(now) });
-        }
+        self.loads.take(now, task);
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh, why });
     }
 
