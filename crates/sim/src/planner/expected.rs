@@ -59,14 +59,20 @@ pub(super) struct Known(Vec<(Model, Causes)>);
 // === impl Causes ===
 
 impl Causes {
-    /// All of them; where they are so large that they overlap, no request fails twice.
+    /// All of them.
     pub fn total(&self) -> f64 {
-        (self.down() + self.detection + self.sick + self.cut).min(1.0)
+        self.down() + self.detection + self.sick + self.cut
     }
 
     /// Those for which too few tasks are up: what the simulation counts.
     pub fn down(&self) -> f64 {
         self.replicas + self.common_cause + self.zones + self.machines + self.deployments
+    }
+
+    /// No more than all requests fail, and none by two causes.
+    fn overlapped(self) -> Self {
+        let sum = self.down() + self.detection + self.sick + self.cut;
+        self.part(1.0 / sum.max(1.0))
     }
 
     /// Such a part of them.
@@ -141,7 +147,7 @@ impl Expected {
                 let tasks = known.of(model(question, candidate, &timing));
                 harm(tasks, question, candidate, &timing).part(*part)
             };
-            parts.iter().map(causes).fold(Causes::default(), Causes::and)
+            parts.iter().map(causes).fold(Causes::default(), Causes::and).overlapped()
         };
         Self {
             causes: causes(|timing| timing),
@@ -167,7 +173,7 @@ impl Expected {
     /// The same failed share with the simulation in the place of the closed form, as far as it goes.
     pub fn simulated(&self, unavailability: Interval) -> Interval {
         let others = self.causes.total() - self.causes.down();
-        Interval { value: unavailability.value + others, ..unavailability }
+        Interval { value: (unavailability.value + others).min(1.0), ..unavailability }
     }
 }
 

@@ -7,7 +7,7 @@ use super::shut::Shut;
 use super::sick::sickness;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
-use crate::availability::undetected_share;
+use crate::availability::{Loss, undetected_share};
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
 /// its first moment: only those are added whom the others would answer in it, and who came before.
@@ -36,14 +36,17 @@ pub(super) fn harm(
     let answered = if spare { 1.0 } else { loss.answered_at_first(others) };
     let cut =
         (1.0 - again * answered) * undetected_share(rate * (1.0 - hangs) + places, world.latency);
+    let detection = mean(timing.detection);
+    let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
+    let late = lost(question, candidate, candidate.hedges(), hedges, detection);
     let detection = if spare {
-        let detection = mean(timing.detection);
-        let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
-        let late = lost(question, candidate, candidate.hedges(), hedges, detection);
         late * undetected_share(rate * hangs, detection + shut.seconds(candidate.tasks))
     } else {
         let all = f64::from(candidate.tasks);
-        undetected_share(rate * hangs, all * loss.answered(others) * (shut.before + shut.after))
+        // What it holds is no backlog of the others.
+        let holds = if matches!(loss, Loss::Backlog { .. }) && others > 0 { late } else { 0.0 };
+        let shut = all * loss.answered(others) * (shut.before + shut.after);
+        undetected_share(rate * hangs, holds * detection + shut)
     };
     Causes { detection, sick, cut, ..causes }
 }

@@ -134,7 +134,8 @@ fn by_breaker(question: &Question<'_>, candidate: &Candidate, bad: &Bad) -> Shut
     let Some(breaker) = &candidate.route.guard.breaker else { return Shut::default() };
     let Some(opens) = opens(breaker, question.by_route(), bad) else { return Shut::default() };
     let fails = bad.fails_trials(breaker);
-    Course { bad, breaker, opens, fails }.from(opens, 1.0)
+    let again = opens_again(breaker, question.by_route(), bad, opens);
+    Course { bad, breaker, again, fails }.from(opens, 1.0)
 }
 
 /// When it opens first, if it does.
@@ -161,12 +162,34 @@ pub(super) fn opens(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad) -> 
     }
 }
 
+/// How long after it was closed by luck. It has forgotten what was before: what fails at once outweighs as soon as
+/// enough calls are let through; what is late does when calls are back in full.
+fn opens_again(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad, opens: f64) -> f64 {
+    let breaker::Ramp { length, floor_percent } = breaker.ramp;
+    let (length, floor) = (length.as_secs_f64(), f64::from(floor_percent) / 100.0);
+    let (Window::Time(_), Some(rate)) = (breaker.window, rate.filter(|_| bad.late <= 0.0)) else {
+        return length + opens;
+    };
+    // Seconds of the whole load; the ramp lets through floor + (1 - floor) t / length of it.
+    let enough = f64::from(breaker.minimum_calls) / rate;
+    let in_ramp = (1.0 + floor) / 2.0 * length;
+    if enough >= in_ramp {
+        return length + enough - in_ramp;
+    }
+    let grows = (1.0 - floor) / length;
+    if grows > 0.0 {
+        (libm::sqrt(floor * floor + 2.0 * grows * enough) - floor) / grows
+    } else {
+        enough / floor
+    }
+}
+
 /// What becomes of a breaker once it has opened.
 struct Course<'a> {
     bad: &'a Bad,
     breaker: &'a breaker::Config,
-    /// So long after calls are back in full.
-    opens: f64,
+    /// So long after it was closed by luck.
+    again: f64,
     /// The chance that its trials fail as long as the bad task is there.
     fails: f64,
 }
@@ -190,7 +213,7 @@ impl Course<'_> {
             }
             if lucky > UNLIKELY {
                 all = all.and(self.shut(opened, closes), lucky);
-                let again = closes + self.breaker.ramp.length.as_secs_f64() + self.opens;
+                let again = closes + self.again;
                 if again < seconds {
                     all = all.and(self.from(again, lucky), 1.0);
                 }

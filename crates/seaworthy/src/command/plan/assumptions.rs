@@ -24,7 +24,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         format!("an answer takes {} (--latency) and is too late after {} (--patience); {writes_percent} % of requests may not be sent twice (--writes)", seconds(latency), seconds(patience)),
         format!("{} a month (--deployments), in which as many tasks serve as the floor keeps until the others are replaced, wave by wave; while those are fewer than needed, requests fail", many(deployments, "deployment")),
         share_of_a_bad_one(question),
-        "failed share: in closed form, in which two causes of several tasks do not meet, nor one and a deployment that leaves too few; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
+        "failed share: in closed form, in which two causes of several tasks do not meet, nor one and a deployment that leaves too few, nor what two outages leave to be worked off; simulated: by importance sampling (failures are forced, and weights take that back), with a 95 % interval; repairs take any time of their spans in both, and both are only as good as what is taken for granted".to_owned(),
         "not reckoned with: services that this one calls (what they fail comes on top), clients who ask again by themselves, answers from a fallback, autoscaling, the gateway and its machine; a drill shows those".to_owned(),
     ];
     all.splice(2..2, places(question));

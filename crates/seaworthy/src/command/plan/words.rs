@@ -188,7 +188,7 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
         let _ = writeln!(
             text,
             "FAILED SHARE and SIMULATED are two reckonings of the same, and differ by more than the interval: as one in \
-             twenty does by chance (and rows draw the same numbers), or as in closed form two causes of several tasks do not meet: {}.",
+             twenty does by chance (and rows draw the same numbers), or as in closed form two causes of several tasks do not meet, nor what two outages leave to be worked off: {}.",
             beyond.join("; ")
         );
     }
