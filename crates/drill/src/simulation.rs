@@ -30,8 +30,8 @@ fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Finding
 }
 
 /// Runs every cell so often, each time from a seed that no repetition draws from, and every two of them on one of the
-/// machines that this one may be: what both have in common is the machine's. On one on which the fleet does not come up nothing would be measured, so another one is
-/// taken. All cores have a part in it.
+/// machines that this one may be: what both have in common is the machine's. On one on which the fleet does not
+/// come up nothing would be measured, so another one is taken. All cores have a part in it.
 pub(crate) fn predict(
     job: &Job,
     runs: u32,

@@ -1,8 +1,8 @@
 //! The machine that a cell runs on: how slow it is, and how late. A model says what a program does, and no machine
 //! does it as quickly as another one, or as it did yesterday.
 //!
-//! Runs in which nothing happens show it ([`Calibration::of`]). Each simulated run is then on a machine of its own
-//! ([`Calibration::machine`]): as far from the mean of those runs as one more of them would be, which is what
+//! Runs in which nothing happens show it ([`Calibration::of`]). Simulated runs are then on machines of their own
+//! ([`Calibration::machine`]), two on each: as far from the mean of those runs as one more of them would be, which is what
 //! Student's t tells of few runs (the prediction interval for one more normal value; here of logarithms, for what is
 //! slow is so by a factor).
 

@@ -10,7 +10,7 @@ use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
 use super::figures::{Figures, Runs};
-use super::interval::{WITHIN, beyond, interval, is_narrow, median, of_medians};
+use super::interval::{WITHIN, beyond, interval, is_narrow, middle, of_medians};
 use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
@@ -245,8 +245,10 @@ impl Median {
         known: Option<usize>,
     ) -> Option<Self> {
         let [low, high] = of_medians(values, pairs, measured.len(), known)?;
-        let measured = median(measured)?;
-        let inside = (low..=high).contains(&measured);
+        let [lower, upper] = middle(measured)?;
+        // Where there are two, any value between them is a median.
+        let inside = lower <= high && low <= upper;
+        let measured = if lower < upper { f64::midpoint(lower, upper) } else { upper };
         Some(Self { predicted: [low, high], measured, inside, narrow: is_narrow([low, high]) })
     }
 }

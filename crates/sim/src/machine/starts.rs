@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::{Distribution, Run, SHORTEST, Spread};
 
+/// A start is at least one in so many parts of what was measured.
+const LEAST: u32 = 10;
+
 /// How long a process of each service takes that starts alone, and by so much of it longer for each that starts
 /// beside it, of whatever service. That is one number for all of them: what they share is the machine, and the
 /// slowest of a few starts tells little of one service. What was measured began with the decision to start it;
@@ -31,7 +34,8 @@ fn starts_of(
     before: impl Fn(u32) -> Duration,
 ) -> (Distribution, Option<f64>) {
     let own = |range: &RangeInclusive<Duration>, tasks| {
-        let less = |end: &Duration| end.saturating_sub(before(tasks));
+        // Whatever came before, the process took some of it.
+        let less = |end: &Duration| end.saturating_sub(before(tasks)).max(*end / LEAST);
         less(range.start())..=less(range.end())
     };
     let known = || runs.iter().filter_map(|run| Some((run, run.measured.starts.get(name)?)));

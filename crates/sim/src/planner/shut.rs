@@ -172,7 +172,7 @@ fn opens_again(breaker: &breaker::Config, rate: Option<f64>, bad: &Bad, opens: f
     };
     // Seconds of the whole load; the ramp lets through floor + (1 - floor) t / length of it.
     let enough = f64::from(breaker.minimum_calls) / rate;
-    let in_ramp = (1.0 + floor) / 2.0 * length;
+    let in_ramp = f64::midpoint(1.0, floor) * length;
     if enough >= in_ramp {
         return length + enough - in_ramp;
     }
