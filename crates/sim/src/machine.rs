@@ -283,19 +283,21 @@ impl Spread {
     /// How far one more may be from the middle.
     fn one_more(&self, dice: &mut Dice) -> f64 {
         let freedom = self.count.saturating_sub(1).max(1) as u32;
-        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
         // 95 of a hundred are nearer, also with the fewest runs. Further out there is nothing to be learnt but
         // how slow a simulation can be.
-        let off = dice.student(freedom).clamp(-5.0, 5.0);
-        libm::exp((self.mean + self.deviation * wider * off).min(SLOWEST))
+        self.off(dice.student(freedom).clamp(-5.0, 5.0))
     }
 
     /// The same, of seconds, as a distribution.
     fn one_more_in_seconds(&self) -> Distribution {
-        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
-        let slowest = (self.mean + self.deviation * wider * NINETY_NINE).min(SLOWEST);
-        let [median, p99] = [self.mean, slowest].map(libm::exp).map(Duration::from_secs_f64);
+        let [median, p99] = [self.middle(), self.off(NINETY_NINE)].map(Duration::from_secs_f64);
         Distribution::LogNormal { median, p99 }
+    }
+
+    /// One more that is so many deviations from the middle.
+    fn off(&self, deviations: f64) -> f64 {
+        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
+        libm::exp((self.mean + self.deviation * wider * deviations).min(SLOWEST))
     }
 }
 

@@ -71,8 +71,7 @@ impl Causes {
 
     /// No more than all requests fail, and none by two causes.
     fn overlapped(self) -> Self {
-        let sum = self.down() + self.detection + self.sick + self.cut;
-        self.part(1.0 / sum.max(1.0))
+        self.part(1.0 / self.total().max(1.0))
     }
 
     /// Such a part of them.
