@@ -110,7 +110,8 @@ fn no_request_that_goes_well_allocates_where_tasks_are_checked() {
         for n in 0..100_000 {
             let now = Instant::EPOCH + Duration::from_millis(n);
             let how = How::Answered(Duration::from_millis(n % 150));
-            let seen = Seen { task: TaskId((n % 3) as u32 + 1), how, fingerprint: n };
+            let seen =
+                Seen { task: TaskId((n % 3) as u32 + 1), how, on_trial: false, fingerprint: n };
             checker.handle(now, Input::Seen(seen));
         }
     };

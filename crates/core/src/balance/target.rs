@@ -103,14 +103,20 @@ impl Target {
         self.in_rotation && self.member.on_trial && !self.tried && self.in_flight == 0
     }
 
-    /// One more request is in flight.
-    pub(crate) fn take(&mut self, now: Instant) {
+    /// Nothing came of its trial: another request may be one.
+    pub(crate) fn try_anew(&mut self) {
+        self.tried = false;
+    }
+
+    /// One more request is in flight. True if it is one of a trial.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         self.in_flight += 1;
         self.tried = self.member.on_trial;
         self.pulse.wait(now);
         if let Some(ramp) = &mut self.ramp {
             ramp.take();
         }
+        self.tried
     }
 
     /// The head of a proper answer came after `latency`.

@@ -47,6 +47,8 @@ pub struct Dispatcher {
     begun: u64,
     actions: VecDeque<Action>,
     seen: VecDeque<Seen>,
+    /// Tries of tasks on trial of which nothing was told.
+    trials: Vec<(CallId, TaskId)>,
 }
 
 // === impl Dispatcher ===
@@ -65,6 +67,7 @@ impl Dispatcher {
             begun: 0,
             actions: VecDeque::new(),
             seen: VecDeque::new(),
+            trials: Vec::new(),
         }
     }
 
@@ -282,6 +285,7 @@ impl Dispatcher {
         while let Some(one) = call.tries.take(|_| true) {
             self.loads.release(now, one.task, one.heard);
         }
+        self.end_trials(now, id);
         self.calls.remove(id);
     }
 }

@@ -113,10 +113,15 @@ impl Loads {
         Some(self.targets[at].task())
     }
 
-    /// One more request of `task` is in flight.
-    pub fn take(&mut self, now: Instant, task: TaskId) {
+    /// One more request of `task` is in flight. True if the task is on trial, and this is a request of that.
+    pub fn take(&mut self, now: Instant, task: TaskId) -> bool {
+        self.target(task).is_some_and(|target| target.take(now))
+    }
+
+    /// A request of the trial of `task` has shown nothing: another one may.
+    pub fn try_anew(&mut self, task: TaskId) {
         if let Some(target) = self.target(task) {
-            target.take(now);
+            target.try_anew();
         }
     }
 

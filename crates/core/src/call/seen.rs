@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::FailureKind;
 use crate::endpoints::TaskId;
+use crate::time::Instant;
 
 /// What a try has shown of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Seen {
     pub task: TaskId,
     /// What it did.
     pub how: How,
+    /// The task was on trial when the try began.
+    pub on_trial: bool,
     /// Of the request: see [`Request::fingerprint`](super::Request::fingerprint).
     pub fingerprint: u64,
 }
@@ -35,6 +38,12 @@ pub enum How {
     Overtaken(Duration),
     /// It says of itself that it wants no more requests.
     Withdrawn,
+    /// Nothing yet of one on trial.
+    Tried {
+        /// What it shows comes by then. If that is now, it has shown nothing, as when its client has gone, or no more
+        /// than that an answer has begun.
+        until: Instant,
+    },
 }
 
 /// How a task failed a try.

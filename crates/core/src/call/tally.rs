@@ -62,7 +62,7 @@ impl Tally {
         let (answered, failed) = match seen.how {
             How::Answered(_) => (1, 0),
             How::Failed { .. } => (0, 1),
-            How::Refused | How::Overtaken(_) | How::Withdrawn => return,
+            How::Refused | How::Overtaken(_) | How::Withdrawn | How::Tried { .. } => return,
         };
         // Only the first word on a task takes memory.
         let at = self.place(seen.task).unwrap_or_else(|at| {

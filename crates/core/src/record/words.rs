@@ -78,7 +78,7 @@ impl fmt::Display for Cause {
             Self::EjectionOver { length } => write!(f, "it was ejected for {}", Short(*length)),
             Self::TrialPassed => write!(f, "its trial request went well"),
             Self::TrialUnused { waited } => {
-                write!(f, "no trial request came in {}", Short(*waited))
+                write!(f, "no trial request showed anything in {}", Short(*waited))
             }
             Self::Inherited => write!(f, "the verdict of an earlier gateway"),
             Self::NobodyHealthy => write!(f, "no task is healthy, so all are used"),

@@ -171,9 +171,10 @@ impl Shell {
             let wanted = self.describe(action);
             self.wanted.push(wanted);
         }
-        while let Some(Seen { task, how, fingerprint: _ }) = self.dispatcher.poll_seen() {
+        while let Some(Seen { task, how, on_trial, .. }) = self.dispatcher.poll_seen() {
             if self.tells_seen {
-                self.wanted.push(format!("{task} {how:?}"));
+                let on_trial = if on_trial { ", on trial" } else { "" };
+                self.wanted.push(format!("{task}{on_trial} {how:?}"));
             }
         }
         while let Some(record) = self.dispatcher.poll_record() {
@@ -226,17 +227,18 @@ fn failure(word: &str) -> Failure {
     Failure { sent, answered, reused, replayable: word != "lost-for-good", kind }
 }
 
-/// `2` is a task, `3@2` one of the second revision.
+/// `2` is a task, `3@2` one of the second revision, `4?` one on trial.
 fn rotation(tasks: &[&str]) -> Rotation {
     let parts = |word: &&str| {
         let (task, revision) = word.split_once('@').unwrap_or((*word, "1"));
         let number = |text: &str| text.parse().expect("a number");
-        (TaskId(number(task)), number(revision))
+        (TaskId(number(task.trim_end_matches('?'))), number(revision))
     };
     let parts: Vec<(TaskId, Revision)> = tasks.iter().map(parts).collect();
     let mut rotation = Rotation::of(parts.iter().map(|(task, _)| *task));
-    for (member, (_, revision)) in rotation.members.iter_mut().zip(&parts) {
-        member.revision = *revision;
+    for (member, (word, (_, revision))) in rotation.members.iter_mut().zip(tasks.iter().zip(&parts))
+    {
+        (member.revision, member.on_trial) = (*revision, word.ends_with('?'));
     }
     rotation
 }

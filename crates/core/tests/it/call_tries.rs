@@ -293,6 +293,69 @@ fn a_deadline_is_the_tasks_fault_only_if_it_is_the_routes_own() {
     "#]]);
 }
 
+/// It is told when a request of it is under way, and that one has shown nothing: then the next may be one.
+#[test]
+fn a_trial_is_waited_for_until_it_has_shown_something() {
+    check_seen(&expect![[r#"
+        rotate 1 2?   |
+        look a        | a try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        look b        | b try 1 on task-1
+        a client-gone | task-2, on trial Tried { until: Instant(0) }
+        look c        | c try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        c error       | c try 2 on task-1
+        c head        | c passes 2
+                      | task-2, on trial Failed { what: Status(500), blamed: true }
+        c done        | task-1 Answered(0ns)
+        rotate 1 2    |
+        rotate 1 2?   |
+        look d        | d try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        d unreachable | d try 2 on task-1
+        look e        | e try 1 on task-1
+        d head        | d passes 2
+        d done        | task-1 Answered(0ns)
+                      | task-2, on trial Tried { until: Instant(0) }
+        look f        | f try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        f head        | f passes 1
+                      | task-2, on trial Tried { until: Instant(0) }
+        f cut         | f aborted
+                      | task-2, on trial Failed { what: Broken(Closed), blamed: false }
+        rotate 1 2    |
+        rotate 1 2?   |
+        look g        | g try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        g error       | g try 2 on task-1
+        g error       | g passes 2
+        g done        | task-2, on trial Tried { until: Instant(0) }
+        look h        | h try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
+        h head        | h passes 1
+                      | task-2, on trial Tried { until: Instant(0) }
+        h done        | task-2, on trial Answered(0ns)
+    "#]]);
+}
+
+/// What was sent before says nothing of a trial.
+#[test]
+fn a_trial_is_of_what_was_sent_in_it() {
+    check_seen(&expect![[r#"
+        rotate 1    |
+        look a      | a try 1 on task-1
+        rotate 1? 2 |
+        a error     | a try 2 on task-2
+        a head      | a passes 2
+                    | task-1 Failed { what: Status(500), blamed: true }
+        a done      | task-2 Answered(0ns)
+        look b      | b try 1 on task-1
+                    | task-1, on trial Tried { until: Instant(60000000000) }
+        at 60s      | b answered: the deadline passed
+                    | task-1, on trial Failed { what: Deadline, blamed: false }
+    "#]]);
+}
+
 fn check(expect: &Expect) {
     shell().check(expect);
 }

@@ -77,8 +77,49 @@ fn a_trial_that_nobody_gives_does_not_cost_a_task() {
         1 fail x5                                  | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
         at 5s                                      | task-1: on trial: it was ejected for 5s
         at 9s                                      |
-        at 10s                                     | task-1: enter rotation: no trial request came in 5s
+        at 10s                                     | task-1: enter rotation: no trial request showed anything in 5s
         1 fail x5                                  | task-1: leave rotation: 5 requests failed in a row: ejected for 10s, number 2 in a row
+    "#]]);
+}
+
+/// It may take longer than the ejection was, as where the deadline of a call is later; and one whose client has gone
+/// shows nothing.
+#[test]
+fn a_trial_that_is_under_way_is_waited_for() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                                   | task-2: enter rotation: the verdict of an earlier gateway
+                                                   | task-3: enter rotation: the verdict of an earlier gateway
+        1 fail x5                                  | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        at 5s                                      | task-1: on trial: it was ejected for 5s
+        1 is-tried until 14s                       |
+        at 13s                                     |
+        at 14s                                     |
+        1 time-out                                 | task-1: leave rotation: the trial request did not go well: ejected for 10s, number 2 in a row
+        at 24s                                     | task-1: on trial: it was ejected for 10s
+        1 is-tried until 80s                       |
+        at 40s                                     |
+        1 is-tried until 40s                       |
+        at 49s                                     |
+        at 50s                                     | task-1: enter rotation: no trial request showed anything in 10s
+    "#]]);
+}
+
+/// Such a request says what was known when the task was ejected.
+#[test]
+fn what_was_sent_before_an_ejection_is_no_trial() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                                   | task-2: enter rotation: the verdict of an earlier gateway
+                                                   | task-3: enter rotation: the verdict of an earlier gateway
+        1 time-out x5                              | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        1 time-out before                          |
+        at 5s                                      | task-1: on trial: it was ejected for 5s
+        1 time-out before                          |
+        1 answer before                            |
+        1 fail                                     | task-1: leave rotation: the trial request did not go well: ejected for 10s, number 2 in a row
+        at 15s                                     | task-1: on trial: it was ejected for 10s
+        1 answer                                   | task-1: enter rotation: its trial request went well
     "#]]);
 }
 
@@ -292,9 +333,9 @@ fn when_the_last_good_task_goes_the_ejected_are_used() {
         at 6s                      |
         1 fail                     |
         2 checks pass              |
-        at 7s                      | task-1: leave rotation: others are healthy again
+        at 7s                      | task-1: on trial: it was ejected for 5s
                                    | task-2: enter rotation: 1 of 1 checks passed in a row
-        at 16s                     | task-1: on trial: it was ejected for 10s
+        at 16s                     | task-1: enter rotation: no trial request showed anything in 5s
     "#]]);
 }
 
@@ -376,11 +417,11 @@ fn who_is_late_for_another_is_not_ejected() {
         1 time-out x5                              | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
         2 time-out x5 every 10ms                   | task-2: hold: it is late since another task is out, so nobody is ejected for a while
         at 12s                                     | task-1: on trial: it was ejected for 5s
-                                                   | task-1: enter rotation: no trial request came in 5s
+                                                   | task-1: enter rotation: no trial request showed anything in 5s
         2 time-out x5                              | task-2: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
         2,1 time-out x5                            | task-1: hold: it is late since another task is out, so nobody is ejected for a while
         at 40s                                     | task-2: on trial: it was ejected for 5s
-                                                   | task-2: enter rotation: no trial request came in 5s
+                                                   | task-2: enter rotation: no trial request showed anything in 5s
         1,2,3 answer x20 in 5ms                    |
         1 time-out x5                              | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
         2 time-out x4 every 10ms                   |

@@ -23,7 +23,7 @@ const FLOOR: u32 = 2;
 enum Step {
     Endpoints(Vec<Endpoint>),
     Probed(usize, Probed),
-    Seen(u32, How, u64, u32),
+    Seen(u32, How, bool, u64, u32),
     Wait(u64),
     Spurious,
 }
@@ -58,6 +58,7 @@ fn how() -> impl Strategy<Value = How> {
         2 => (1..500u64).prop_map(|millis| How::Overtaken(Duration::from_millis(millis))),
         1 => Just(How::Refused),
         1 => Just(How::Withdrawn),
+        1 => (0..60_000u64).prop_map(|at| How::Tried { until: Instant::from_nanos(at * 1_000_000) }),
     ]
 }
 
@@ -70,8 +71,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => endpoints().prop_map(Step::Endpoints),
         6 => (0..8usize, probed).prop_map(|(probe, result)| Step::Probed(probe, result)),
-        20 => (1..9u32, how(), 0..6u64, 1..12u32)
-            .prop_map(|(task, how, print, times)| Step::Seen(task, how, print, times)),
+        20 => (1..9u32, how(), any::<bool>(), 0..6u64, 1..12u32).prop_map(
+            |(task, how, on_trial, print, times)| Step::Seen(task, how, on_trial, print, times)
+        ),
         5 => (0..4_000u64).prop_map(Step::Wait),
         2 => Just(Step::Spurious),
     ]
@@ -116,12 +118,12 @@ impl Observer {
                     self.drive(Some(Input::Probed(probe, *result)));
                 }
             }
-            Step::Seen(task, how, fingerprint, times) => {
-                let (task, fingerprint) = (TaskId(*task), *fingerprint);
+            Step::Seen(task, how, on_trial, fingerprint, times) => {
+                let (task, on_trial, fingerprint) = (TaskId(*task), *on_trial, *fingerprint);
                 let well = How::Answered(Duration::from_millis(10));
                 let how = if self.is_good(task) { well } else { *how };
                 for _ in 0..*times {
-                    self.drive(Some(Input::Seen(Seen { task, how, fingerprint })));
+                    self.drive(Some(Input::Seen(Seen { task, how, on_trial, fingerprint })));
                 }
             }
             Step::Wait(millis) => self.wait(self.now + Duration::from_millis(*millis)),

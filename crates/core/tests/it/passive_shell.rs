@@ -4,7 +4,7 @@
 //! and how often: `1,2 answer x20 in 5ms every 10ms`. Every request is another one, unless it is `of`
 //! something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ struct Deed {
     how: How,
     times: u32,
     every: Duration,
+    /// It began before the trial that goes on, if there is one.
+    before: bool,
     fingerprint: Option<u64>,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct Shell {
     /// How checks of a task end; those of no other are answered by the script.
     checks: BTreeMap<TaskId, Option<Probed>>,
     probes: BTreeMap<TaskId, ProbeId>,
+    on_trial: BTreeSet<TaskId>,
     /// Every request so far.
     requests: u64,
     pub(crate) wanted: Vec<String>,
@@ -67,6 +70,7 @@ impl Shell {
             checker: Checker::new(config),
             checks: BTreeMap::new(),
             probes: BTreeMap::new(),
+            on_trial: BTreeSet::new(),
             requests: 1000,
             wanted: Vec::new(),
         }
@@ -109,7 +113,9 @@ impl Shell {
             for name in names.split(',') {
                 self.requests += 1;
                 let fingerprint = deed.fingerprint.unwrap_or(self.requests);
-                self.see(Seen { task: task(name), how: deed.how, fingerprint });
+                let task = task(name);
+                let on_trial = !deed.before && self.on_trial.contains(&task);
+                self.see(Seen { task, how: deed.how, on_trial, fingerprint });
             }
             self.wait(self.now + deed.every);
         }
@@ -147,7 +153,10 @@ impl Shell {
                         self.wanted.push(format!("check {task}"));
                     }
                 }
-                Action::Rotate(_) => {}
+                Action::Rotate(rotation) => {
+                    let on_trial = rotation.members.iter().filter(|member| member.on_trial);
+                    self.on_trial = on_trial.map(|member| member.task).collect();
+                }
                 Action::Record(record) => self.wanted.push(record.to_string()),
             }
         }
@@ -169,7 +178,8 @@ impl Shell {
     }
 }
 
-/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`
+/// `answer in 5ms x20`, `fail`, `fail-perhaps of a`, `refuse`, `withdraw`, `time-out`, `fall-behind after 30ms`,
+/// `is-tried until 14s`; `before`: it was sent before the trial
 fn deed(verb: &str, rest: &[&str]) -> Deed {
     let after = |word: &str| rest.iter().position(|other| *other == word).map(|at| rest[at + 1]);
     let what = FailedHow::Status(500);
@@ -181,13 +191,17 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "time-out-perhaps" => How::Failed { what: FailedHow::Deadline, blamed: false },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
+        "is-tried" => {
+            How::Tried { until: Instant::EPOCH + duration(after("until").expect("a moment")) }
+        }
         "fall-behind" => How::Overtaken(duration(after("after").unwrap_or("30ms"))),
         _ => panic!("unknown verb: {verb}"),
     };
     let times = rest.iter().find_map(|word| word.strip_prefix('x')?.parse().ok()).unwrap_or(1);
     let every = after("every").map_or(Duration::ZERO, duration);
     let fingerprint = after("of").map(|name| u64::from(name.as_bytes()[0]));
-    Deed { how, times, every, fingerprint }
+    let before = rest.contains(&"before");
+    Deed { how, times, every, before, fingerprint }
 }
 
 fn duration(text: &str) -> Duration {

@@ -140,7 +140,7 @@ impl Simulation {
         let fingerprint = 1000 + n;
         if n % self.fleet.bad == 1 {
             let how = How::Failed { what: FailedHow::Status(500), blamed: false };
-            return self.show(now, Seen { task: first, how, fingerprint });
+            return self.show(now, seen(first, how, fingerprint));
         }
         let heavy = n % self.fleet.heavy == 1 % self.fleet.heavy;
         let latency = change(first, self.latency(now, first, heavy));
@@ -150,7 +150,7 @@ impl Simulation {
         }
         let second = TaskId(first.0 % self.fleet.tasks + 1);
         let other = change(second, self.latency(now + hedge, second, heavy));
-        let overtaken = |task, waited| Seen { task, how: How::Overtaken(waited), fingerprint };
+        let overtaken = |task, waited| seen(task, How::Overtaken(waited), fingerprint);
         if hedge + other < latency {
             let end = now + hedge + other;
             self.show(end, overtaken(first, hedge + other));
@@ -192,5 +192,9 @@ impl Simulation {
 }
 
 fn answered(task: TaskId, latency: Duration, fingerprint: u64) -> Seen {
-    Seen { task, how: How::Answered(latency), fingerprint }
+    seen(task, How::Answered(latency), fingerprint)
+}
+
+fn seen(task: TaskId, how: How, fingerprint: u64) -> Seen {
+    Seen { task, how, on_trial: true, fingerprint }
 }

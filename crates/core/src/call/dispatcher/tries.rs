@@ -45,7 +45,10 @@ impl Dispatcher {
         // A hedge is to help whatever is wrong: a kept connection may have gone stale as well.
         let (deadline, fresh) = (call.deadline, call.fresh || why == Reason::Hedge);
         self.calls.wake(id);
-        self.loads.take(now, task);
+        if self.loads.take(now, task) {
+            self.trials.push((id, task));
+            self.tell(id, task, How::Tried { until: deadline.unwrap_or(now) });
+        }
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh, why });
     }
 
@@ -133,6 +136,10 @@ impl Dispatcher {
         }
         for other in late {
             self.overtaken(now, id, other);
+        }
+        // It may go on for as long as it likes, and nobody is kept out for it.
+        if self.trials.contains(&(id, one.task)) {
+            self.tell(id, one.task, How::Tried { until: now });
         }
     }
 
@@ -273,10 +280,23 @@ impl Dispatcher {
         }
     }
 
+    /// A call is over. What has shown nothing by now never will.
+    pub(super) fn end_trials(&mut self, now: Instant, id: CallId) {
+        while let Some(&(_, task)) = self.trials.iter().find(|(call, _)| *call == id) {
+            self.loads.try_anew(task);
+            self.tell(id, task, How::Tried { until: now });
+            self.trials.retain(|one| *one != (id, task));
+        }
+    }
+
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        let seen = Seen { task, how, fingerprint };
+        let on_trial = self.trials.contains(&(id, task));
+        if on_trial && !matches!(how, How::Tried { .. } | How::Withdrawn) {
+            self.trials.retain(|one| *one != (id, task));
+        }
+        let seen = Seen { task, how, on_trial, fingerprint };
         self.tally.note(&seen);
         self.seen.push_back(seen);
     }

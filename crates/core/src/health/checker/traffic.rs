@@ -26,10 +26,14 @@ impl Checker {
         match (seen.how, self.targets[at].standing.place()) {
             (How::Refused, _) => self.desert(at),
             (How::Withdrawn, _) => self.targets[at].withdraw(now),
+            (How::Tried { until }, _) => {
+                self.targets[at].standing.await_trial(until);
+                false
+            }
             (_, Place::Good) => self.note(now, at, seen, &rules),
-            (how, Place::OnTrial { .. }) => self.conclude(now, at, how, &rules),
+            (how, Place::OnTrial { .. }) if seen.on_trial => self.conclude(now, at, how, &rules),
             // It began before the ejection.
-            (_, Place::Ejected { .. }) => false,
+            (_, Place::OnTrial { .. } | Place::Ejected { .. }) => false,
         }
     }
 
@@ -69,7 +73,7 @@ impl Checker {
                 self.targets[at].conduct.failed(now, fingerprint, blamed);
                 late && self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)
             }
-            How::Refused | How::Withdrawn => false,
+            How::Refused | How::Withdrawn | How::Tried { .. } => false,
         }
     }
 

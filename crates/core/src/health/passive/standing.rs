@@ -28,7 +28,7 @@ pub(in crate::health) enum Place {
     Good,
     /// It gets no requests until then.
     Ejected { until: Instant },
-    /// It gets one request; if it has had none by then, it returns without.
+    /// It gets one request; if none has shown anything by then, it returns without.
     OnTrial { until: Instant },
 }
 
@@ -109,6 +109,15 @@ impl Standing {
             _ => return false,
         }
         true
+    }
+
+    /// A request of its trial shows what it has to show by then, and that is waited for; if it is nothing, as long
+    /// again as if none had come.
+    pub(in crate::health) fn await_trial(&mut self, until: Instant) {
+        let length = self.length;
+        if let Place::OnTrial { until: waits } = &mut self.place {
+            *waits = until + length;
+        }
     }
 
     /// When the time will move it on.
