@@ -28,6 +28,7 @@ mod sometimes;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trials;
 mod verdicts;
 mod watch;
 mod words;

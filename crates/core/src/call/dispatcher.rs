@@ -48,7 +48,16 @@ pub struct Dispatcher {
     actions: VecDeque<Action>,
     seen: VecDeque<Seen>,
     /// Tries of tasks on trial of which nothing was told.
-    trials: Vec<(CallId, TaskId)>,
+    trials: Vec<Trial>,
+}
+
+/// A try of a task on trial.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    call: CallId,
+    task: TaskId,
+    /// What it shows comes by then.
+    until: Instant,
 }
 
 // === impl Dispatcher ===
@@ -192,6 +201,8 @@ impl Dispatcher {
 
     fn rotate(&mut self, now: Instant, rotation: &Rotation) {
         self.loads.rotate(now, rotation);
+        let is_on_trial = |task| rotation.members.iter().any(|m| m.task == task && m.on_trial);
+        self.trials.retain(|trial| is_on_trial(trial.task));
         // Where nobody listened before, somebody may now.
         for id in self.queue.calls() {
             if let Some(call) = self.calls.get(id) {

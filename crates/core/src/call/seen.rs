@@ -38,10 +38,10 @@ pub enum How {
     Overtaken(Duration),
     /// It says of itself that it wants no more requests.
     Withdrawn,
-    /// Nothing yet of one on trial.
+    /// Nothing yet: it is on trial.
     Tried {
-        /// What it shows comes by then. If that is now, it has shown nothing, as when its client has gone, or no more
-        /// than that an answer has begun.
+        /// What the requests of the trial show comes by then. If that is now, they have shown nothing, as when a client
+        /// has gone, or no more than that an answer has begun.
         until: Instant,
     },
 }

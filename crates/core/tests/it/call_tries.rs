@@ -301,7 +301,7 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
         look a        | a try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         look b        | b try 1 on task-1
-        a client-gone | task-2, on trial Tried { until: Instant(0) }
+        a client-gone | task-2 Tried { until: Instant(0) }
         look c        | c try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         c error       | c try 2 on task-1
@@ -316,7 +316,7 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
         look e        | e try 1 on task-1
         d head        | d passes 2
         d done        | task-1 Answered(0ns)
-                      | task-2, on trial Tried { until: Instant(0) }
+                      | task-2 Tried { until: Instant(0) }
         look f        | f try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         f head        | f passes 1
@@ -329,7 +329,7 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
                       | task-2, on trial Tried { until: Instant(60000000000) }
         g error       | g try 2 on task-1
         g error       | g passes 2
-        g done        | task-2, on trial Tried { until: Instant(0) }
+        g done        | task-2 Tried { until: Instant(0) }
         look h        | h try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         h head        | h passes 1
@@ -338,7 +338,7 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
     "#]]);
 }
 
-/// What was sent before says nothing of a trial.
+/// What was sent before, or in an earlier one, says nothing of a trial.
 #[test]
 fn a_trial_is_of_what_was_sent_in_it() {
     check_seen(&expect![[r#"
@@ -351,8 +351,31 @@ fn a_trial_is_of_what_was_sent_in_it() {
         a done      | task-2 Answered(0ns)
         look b      | b try 1 on task-1
                     | task-1, on trial Tried { until: Instant(60000000000) }
-        at 60s      | b answered: the deadline passed
+        rotate 2    |
+        rotate 1? 2 |
+        b error     | b try 2 on task-2
+        b head      | b passes 2
+                    | task-1 Failed { what: Status(500), blamed: true }
+        b done      | task-2 Answered(0ns)
+        look c      | c try 1 on task-1
+                    | task-1, on trial Tried { until: Instant(60000000000) }
+        at 60s      | c answered: the deadline passed
                     | task-1, on trial Failed { what: Deadline, blamed: false }
+    "#]]);
+}
+
+/// Where nobody else is there it may have several requests, and each of them may show something.
+#[test]
+fn a_trial_of_two_requests_is_waited_for_until_neither_is_left() {
+    check_seen(&expect![[r#"
+        rotate 1?     |
+        look a        | a try 1 on task-1
+                      | task-1, on trial Tried { until: Instant(60000000000) }
+        at 1s         |
+        look b        | b try 1 on task-1
+                      | task-1, on trial Tried { until: Instant(61000000000) }
+        b client-gone | task-1 Tried { until: Instant(60000000000) }
+        a client-gone | task-1 Tried { until: Instant(1000000000) }
     "#]]);
 }
 

@@ -23,6 +23,7 @@ in_words! {
         FirstCheck: "no task answers before a check of it has passed",
         NoneAnswersLater: "no task answers that has ended",
         Ejection: "a verdict of requests leaves as many tasks as it must, and a trial comes as late as it may",
+        Trial: "a trial is decided by what was sent in it, and waited for as long as that goes on",
         Overload: "in an overload nobody is ejected for being slow",
         Queue: "a queue holds no more calls than it may",
         Bulkhead: "a bulkhead lets no more calls run than it may",

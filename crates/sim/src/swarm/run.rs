@@ -308,7 +308,10 @@ impl Run<'_> {
                 self.answered(*ticket, *status, *task)
             }
             News::Controlled(place, record) => self.watches[*place].controlled(&self.world, record),
-            News::Served(place, record) => self.watches[*place].served(record),
+            News::Served(place, record) => {
+                self.watches[*place].served(record);
+                Ok(())
+            }
             News::Ended(task) => {
                 self.watches[self.world.place(*task)].ended(self.world.now(), *task);
                 Ok(())

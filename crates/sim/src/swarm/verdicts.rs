@@ -1,21 +1,29 @@
 //! Whether what requests show of tasks is held against them as it is promised, by what the gateway says of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::passive::{Config, Fault};
 use seaworthy_core::record::{Cause, Decision, Record};
+use seaworthy_core::target_group::{Action, Input};
 use seaworthy_core::time::Instant;
 
 use super::rule::Rule;
+use super::trials::Trials;
+use crate::world::Said;
 
 /// The verdicts on the tasks of a service.
 #[derive(Debug)]
 pub(super) struct Verdicts {
     config: Option<Config>,
     tasks: BTreeMap<TaskId, Known>,
+    trials: Trials,
     /// Until then nobody is ejected for being slow.
     held: Instant,
+    /// The gateway last told something of a request then: what core learns at another moment is that a deadline
+    /// has passed.
+    told: Instant,
 }
 
 /// What is known of a task.
@@ -23,19 +31,28 @@ pub(super) struct Verdicts {
 struct Known {
     /// It is in rotation, and not on trial, since then.
     serves: Option<Instant>,
-    /// It was last ejected then,
-    ejected: Option<Instant>,
-    /// and was out since then, trials and all,
+    ejected: Option<Ejected>,
+    /// It was out since then, trials and all,
     left: Option<Instant>,
     /// until then, if that is over.
     back: Option<Instant>,
+}
+
+/// That a task was last ejected.
+#[derive(Clone, Copy, Debug)]
+struct Ejected {
+    at: Instant,
+    length: Duration,
+    /// In a row.
+    times: u32,
 }
 
 // === impl Verdicts ===
 
 impl Verdicts {
     pub(super) fn new(config: Option<Config>) -> Self {
-        Self { config, tasks: BTreeMap::new(), held: Instant::EPOCH }
+        let (tasks, trials) = (BTreeMap::new(), Trials::default());
+        Self { config, tasks, trials, held: Instant::EPOCH, told: Instant::EPOCH }
     }
 
     /// Another gateway has seen nothing of it.
@@ -43,8 +60,22 @@ impl Verdicts {
         *self = Self::new(self.config);
     }
 
+    /// This was said at that moment.
+    pub(super) fn hear(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        match said {
+            Said::Told(Input::Call(input)) => {
+                self.told = at;
+                self.trials.told(input);
+            }
+            Said::Wanted(Action::Call(action)) => self.trials.wanted(at, action),
+            Said::Wanted(Action::Record(record)) => return self.check(record),
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// A decision of the gateway.
-    pub(super) fn check(&mut self, record: &Record) -> Result<(), (Rule, String)> {
+    fn check(&mut self, record: &Record) -> Result<(), (Rule, String)> {
         let (Some(config), now) = (self.config, record.at) else { return Ok(()) };
         if record.decision == Decision::Hold {
             // It is over early where nothing was late for a window.
@@ -52,24 +83,45 @@ impl Verdicts {
             return Ok(());
         }
         let Some(task) = record.task else { return Ok(()) };
+        let wrong = self.check_trial(now, task, record);
+        wrong.map_or(Ok(()), |what| Err((Rule::Trial, what)))?;
         let known = self.tasks.entry(task).or_default();
         match (record.decision, &record.cause) {
             (Decision::EnterRotation, _) => known.enter(now),
-            (Decision::LeaveRotation, Cause::Ejected { fault, .. }) => {
-                known.eject(now);
-                return self.check_ejection(now, task, *fault, &config);
+            (Decision::LeaveRotation, &Cause::Ejected { fault, times, length }) => {
+                let this = Ejected { at: now, length, times };
+                check_length(task, fault, this, known.eject(this), &config)?;
+                return self.check_ejection(now, task, fault, &config);
             }
             (Decision::LeaveRotation, _) => known.serves = None,
             (Decision::Trial, Cause::EjectionOver { .. }) => {
                 known.serves = None;
-                if known.ejected.is_some_and(|at| now < at + config.ejection) {
-                    let what = format!("{task} is on trial before {:?} are over", config.ejection);
+                if let Some(last) = known.ejected.filter(|last| now < last.at + last.length) {
+                    let what = format!("{task} is on trial before {:?} are over", last.length);
                     return Err((Rule::Ejection, what));
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn check_trial(&mut self, now: Instant, task: TaskId, record: &Record) -> Option<String> {
+        match (record.decision, &record.cause) {
+            (Decision::Trial, _) => {
+                self.trials.begin(now, task);
+                None
+            }
+            (_, Cause::TrialPassed | Cause::Ejected { fault: Fault::Trial, .. }) => {
+                self.trials.decided(task)
+            }
+            (_, Cause::TrialUnused { .. }) => self.trials.unused(now, task),
+            (_, Cause::Ejected { .. }) => {
+                self.trials.ejected(task);
+                None
+            }
+            _ => None,
+        }
     }
 
     fn check_ejection(
@@ -88,10 +140,12 @@ impl Verdicts {
             );
             return Err((Rule::Ejection, what));
         }
-        let Fault::Slow { span, .. } = fault else { return Ok(()) };
-        if now < self.held {
+        let is_late =
+            matches!(fault, Fault::Slow { .. }) || fault != Fault::Trial && self.told < now;
+        if is_late && now < self.held {
             return Err((Rule::Overload, format!("{task} is ejected all the same: {fault}")));
         }
+        let Fault::Slow { span, .. } = fault else { return Ok(()) };
         let since = now - span;
         let is_witness = |other: &Known| other.serves.is_some() && !other.was_out(since);
         if others().any(|other| other.was_out(since)) && !others().any(is_witness) {
@@ -102,6 +156,23 @@ impl Verdicts {
     }
 }
 
+/// Each in a row is longer by as much, up to a limit; one that follows on a trial is in a row with the last one.
+fn check_length(
+    task: TaskId,
+    fault: Fault,
+    this: Ejected,
+    before: Option<Ejected>,
+    config: &Config,
+) -> Result<(), (Rule, String)> {
+    let Ejected { length, times, .. } = this;
+    let least = before.filter(|_| fault == Fault::Trial).map_or(1, |before| before.times + 1);
+    let full = config.ejection.saturating_mul(times).min(config.longest_ejection);
+    if times >= least && length == full {
+        return Ok(());
+    }
+    Err((Rule::Ejection, format!("{task} is ejected for {length:?}, number {times} in a row")))
+}
+
 // === impl Known ===
 
 impl Known {
@@ -110,11 +181,13 @@ impl Known {
         self.back = self.back.or(self.left.map(|_| now));
     }
 
-    fn eject(&mut self, now: Instant) {
+    /// How it was ejected before.
+    fn eject(&mut self, this: Ejected) -> Option<Ejected> {
         if self.left.is_none() || self.back.is_some() {
-            self.left = Some(now);
+            self.left = Some(this.at);
         }
-        (self.serves, self.ejected, self.back) = (None, Some(now), None);
+        (self.serves, self.back) = (None, None);
+        self.ejected.replace(this)
     }
 
     fn was_out(&self, at: Instant) -> bool {

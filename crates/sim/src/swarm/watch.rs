@@ -93,17 +93,17 @@ impl Watch {
     }
 
     /// A decision of the gateway.
-    pub(super) fn served(&mut self, record: &Record) -> Result<(), (Rule, String)> {
+    pub(super) fn served(&mut self, record: &Record) {
         self.reached.note(record);
         if let (Some(task), Decision::EnterRotation) = (record.task, record.decision) {
             self.let_in.insert(task);
         }
-        self.verdicts.check(record)
     }
 
     /// This was said at that moment.
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
         self.ends.hear(at, said)?;
+        self.verdicts.hear(at, said)?;
         match (said, &mut self.calling) {
             (Said::Noted(task, noted), Some(calling)) => calling.noted(at, *task, *noted),
             (Said::Delayed, _) => {

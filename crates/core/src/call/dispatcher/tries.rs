@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Dispatcher;
+use super::{Dispatcher, Trial};
 use crate::call::calls::{Call, Failed};
 use crate::call::loads::Pick;
 use crate::call::tries::Try;
@@ -46,8 +46,8 @@ impl Dispatcher {
         let (deadline, fresh) = (call.deadline, call.fresh || why == Reason::Hedge);
         self.calls.wake(id);
         if self.loads.take(now, task) {
-            self.trials.push((id, task));
-            self.tell(id, task, How::Tried { until: deadline.unwrap_or(now) });
+            self.trials.push(Trial { call: id, task, until: deadline.unwrap_or(now) });
+            self.tell_trials(now, id, task);
         }
         self.actions.push_back(Action::Try { call: id, attempt, task, deadline, fresh, why });
     }
@@ -138,8 +138,10 @@ impl Dispatcher {
             self.overtaken(now, id, other);
         }
         // It may go on for as long as it likes, and nobody is kept out for it.
-        if self.trials.contains(&(id, one.task)) {
-            self.tell(id, one.task, How::Tried { until: now });
+        let is_it = |trial: &&mut Trial| (trial.call, trial.task) == (id, one.task);
+        if let Some(trial) = self.trials.iter_mut().find(is_it) {
+            trial.until = now;
+            self.tell_trials(now, id, one.task);
         }
     }
 
@@ -282,19 +284,27 @@ impl Dispatcher {
 
     /// A call is over. What has shown nothing by now never will.
     pub(super) fn end_trials(&mut self, now: Instant, id: CallId) {
-        while let Some(&(_, task)) = self.trials.iter().find(|(call, _)| *call == id) {
+        while let Some(at) = self.trials.iter().position(|trial| trial.call == id) {
+            let task = self.trials.remove(at).task;
             self.loads.try_anew(task);
-            self.tell(id, task, How::Tried { until: now });
-            self.trials.retain(|one| *one != (id, task));
+            self.tell_trials(now, id, task);
         }
+    }
+
+    /// Until when something may be shown by one of the trial's requests.
+    fn tell_trials(&mut self, now: Instant, id: CallId, task: TaskId) {
+        let untils = self.trials.iter().filter(|trial| trial.task == task).map(|one| one.until);
+        let until = untils.fold(now, Instant::max);
+        self.tell(id, task, How::Tried { until });
     }
 
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        let on_trial = self.trials.contains(&(id, task));
+        let is_it = |trial: &Trial| (trial.call, trial.task) == (id, task);
+        let on_trial = self.trials.iter().any(is_it);
         if on_trial && !matches!(how, How::Tried { .. } | How::Withdrawn) {
-            self.trials.retain(|one| *one != (id, task));
+            self.trials.retain(|trial| !is_it(trial));
         }
         let seen = Seen { task, how, on_trial, fingerprint };
         self.tally.note(&seen);
