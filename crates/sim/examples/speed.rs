@@ -54,6 +54,7 @@ fn carry(requests: u64) -> u64 {
         affinity: 0,
         fingerprint: 0,
         deadly: false,
+        flow: 0,
     };
     let (mut at, mut failed) = (Instant::EPOCH + BEGIN, 0);
     for ticket in 0..requests {

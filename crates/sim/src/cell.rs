@@ -110,6 +110,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     for (place, caller) in configuration.callers.iter().enumerate() {
         run.world.teach(place, caller.clone());
     }
+    run.world.paces = machine.paces().to_vec();
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
         run.world.link(place, seed.wrapping_add(place as u64));
@@ -247,6 +248,7 @@ impl Run<'_> {
             affinity: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
             deadly: false,
+            flow: planned.flow,
         }
     }
 

@@ -7,6 +7,7 @@
 //! slow is so by a factor).
 
 mod check;
+mod pace;
 mod starts;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::{Dice, NINETY_NINE};
 use crate::world::{Physics, Stalls};
+pub(crate) use pace::Pace;
+use pace::paces;
 use starts::starts;
 
 /// So few runs say nothing of how they differ.
@@ -47,6 +50,8 @@ pub struct Machine {
     physics: Physics,
     /// From the start of a process until it listens, by the name of its service, where that was measured.
     starts: BTreeMap<String, Distribution>,
+    /// By flow of the load.
+    paces: Vec<Pace>,
 }
 
 /// What is known of a machine.
@@ -69,6 +74,9 @@ pub struct Calibration {
     /// and of the one by which users come in: all that earlier reports know.
     #[serde(rename = "start", skip_serializing_if = "Option::is_none")]
     entry_start: Option<Distribution>,
+    /// How the flows of the load differ, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    flows: Vec<Pace>,
 }
 
 /// Logarithms of factors: how they are spread.
@@ -106,6 +114,7 @@ impl Default for Machine {
             calm: [Duration::ZERO; 2],
             physics: Physics::default(),
             starts: BTreeMap::new(),
+            paces: Vec::new(),
         }
     }
 }
@@ -113,6 +122,10 @@ impl Default for Machine {
 impl Machine {
     pub(crate) fn physics(&self) -> Physics {
         Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
+    }
+
+    pub(crate) fn paces(&self) -> &[Pace] {
+        &self.paces
     }
 
     /// What the program of this service is on it.
@@ -173,6 +186,7 @@ impl Calibration {
             every: runs[0].length,
             starts,
             entry_start: None,
+            flows: paces(runs),
         }
     }
 
@@ -186,6 +200,7 @@ impl Calibration {
             calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             starts: self.starts.clone(),
+            paces: self.flows.clone(),
         }
     }
 

@@ -39,6 +39,7 @@ use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
+use crate::machine::Pace;
 use caller::Word;
 use calls::Between;
 use control::Control;
@@ -81,6 +82,8 @@ pub struct World {
     gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
+    /// How flows of the load differ, by their place.
+    pub(crate) paces: Vec<Pace>,
     planted: Option<Planted>,
     overheard: Option<Vec<Overheard>>,
     between: Between,
@@ -252,6 +255,7 @@ impl World {
             inbox_is_due: false,
             gateways: 0,
             partitioned: false,
+            paces: Vec::new(),
             planted: None,
             overheard: None,
             between: Between::default(),

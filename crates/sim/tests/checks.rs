@@ -26,6 +26,7 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
         affinity: 0,
         fingerprint: 0,
         deadly: false,
+        flow: 0,
     };
     (1..=30).for_each(|ticket| world.send(0, ticket, &arrival));
     let (mut most, mut answered, end) = (1, 0, world.now() + MS(4000));

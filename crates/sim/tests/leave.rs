@@ -28,6 +28,7 @@ fn answered(half_close: &str, notices: bool) -> Vec<(u64, u128)> {
         affinity: 0,
         fingerprint: 0,
         deadly: false,
+        flow: 0,
     };
     (1..=3).for_each(|ticket| world.send(0, ticket, &arrival));
     let mut all = Vec::new();

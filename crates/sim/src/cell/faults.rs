@@ -131,6 +131,7 @@ impl Run<'_> {
                     affinity: 0,
                     fingerprint: u64::MAX,
                     deadly: true,
+                    flow: 0,
                 };
                 self.world.send(service, NOBODY, &arrival);
             }

@@ -5,10 +5,13 @@ use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Calibration, Distribution, Spread};
+use super::{Calibration, Distribution, Pace, Spread};
 
 /// No factor is larger than that to the power of e, nor smaller.
 const LARGEST: f64 = 20.0;
+
+/// Nor is one kind of request more work than all, nor less.
+const LARGEST_FACTOR: f64 = 1e6;
 
 const MOST_RUNS: usize = 10_000;
 
@@ -36,6 +39,9 @@ impl Calibration {
             distribution(&format!("starts.{name}"), *start)?;
         }
         distribution("start", self.entry_start.unwrap_or_default())?;
+        for (n, pace) in self.flows.iter().enumerate() {
+            pace.check(&format!("flows[{n}]"))?;
+        }
         let physics = &self.physics;
         within("physics.hop", physics.hop, Duration::ZERO..=LONGEST)?;
         within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
@@ -44,6 +50,16 @@ impl Calibration {
         distribution("physics.late", physics.late)?;
         distribution("physics.write", physics.write)?;
         distribution("physics.spawn", physics.spawn)
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    fn check(&self, key: &str) -> Result<(), String> {
+        let factors = 1.0 / LARGEST_FACTOR..=LARGEST_FACTOR;
+        within(format_args!("{key}.median"), self.median, factors.clone())?;
+        within(format_args!("{key}.p99"), self.p99, factors)
     }
 }
 

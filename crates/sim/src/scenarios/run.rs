@@ -126,6 +126,7 @@ impl Run<'_> {
             affinity: u64::from(thing),
             fingerprint: u64::from(thing),
             deadly: false,
+            flow: 0,
         };
         let ticket = self.open.len() as u64;
         self.open.push(Some(self.world.now()));

@@ -65,5 +65,6 @@ impl Load {
 pub(super) fn request(method: &'static str, thing: u64, user: u64, deadly: bool) -> Arrival {
     let is_order = (ORDERS.into()..=THINGS.into()).contains(&thing);
     let target = format!("/{}/{thing}", if is_order { "orders" } else { "things" });
-    Arrival { method, target, preferred: None, affinity: user, fingerprint: thing, deadly }
+    let (preferred, flow) = (None, 0);
+    Arrival { method, target, preferred, affinity: user, fingerprint: thing, deadly, flow }
 }

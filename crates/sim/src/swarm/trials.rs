@@ -60,14 +60,9 @@ impl Trials {
         self.open.retain(|sent| sent.call != call);
     }
 
-    /// It goes on if its task was used in between, as nobody else was there.
+    /// Or goes on, after a time in which its task was used as nobody else was there.
     pub(super) fn begin(&mut self, now: Instant, task: TaskId) {
-        self.since.entry(task).or_insert(now);
-    }
-
-    /// If it was on trial, that was forgotten meanwhile.
-    pub(super) fn ejected(&mut self, task: TaskId) {
-        self.since.remove(&task);
+        self.since.insert(task, now);
     }
 
     /// It is decided, or nobody waits for it any more; what is wrong with that.

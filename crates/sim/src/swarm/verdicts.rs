@@ -116,10 +116,6 @@ impl Verdicts {
                 self.trials.decided(task)
             }
             (_, Cause::TrialUnused { .. }) => self.trials.unused(now, task),
-            (_, Cause::Ejected { .. }) => {
-                self.trials.ejected(task);
-                None
-            }
             _ => None,
         }
     }

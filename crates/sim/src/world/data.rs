@@ -82,6 +82,8 @@ pub struct Arrival {
     pub fingerprint: u64,
     /// Whoever takes it dies of it.
     pub deadly: bool,
+    /// Of which flow of the load it is.
+    pub flow: usize,
 }
 
 /// How often the calls of a service were tried, since it began.
@@ -206,7 +208,7 @@ impl Data {
 
     /// A request comes.
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
-        let Arrival { method, target, preferred, affinity, fingerprint, deadly } = arrival;
+        let Arrival { method, target, preferred, affinity, fingerprint, deadly, flow } = arrival;
         let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
         let (repeatable, reads) = (is_idempotent(method), is_safe(method));
         let ask = Ask { repeatable, deadline: None };
@@ -223,7 +225,7 @@ impl Data {
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
         (open.once, open.seen) = (!repeatable, false);
-        open.what = Asked { what: *fingerprint, by: *affinity, writes: !reads };
+        open.what = Asked { what: *fingerprint, by: *affinity, writes: !reads, flow: *flow };
         target_group::Input::Call(Input::Begin { call, request })
     }
 

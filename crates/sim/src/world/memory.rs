@@ -82,7 +82,7 @@ mod tests {
         let cold = Some(Distribution::Constant(Duration::from_secs(1)));
         let program = Program { cold, ..Program::default() };
         let mut memory = Memory::default();
-        let asked = |what| Asked { what, by: 0, writes: false };
+        let asked = |what| Asked { what, ..Asked::default() };
         memory.answer(&program, asked(1), 200);
         memory.answer(&program, asked(2), 500);
         assert_eq!([1, 2, 3].map(|what| memory.has(asked(what))), [true, false, false]);
@@ -92,8 +92,9 @@ mod tests {
     fn only_who_has_stored_something_finds_it() {
         let program = Program { remembers: true, ..Program::default() };
         let mut memory = Memory::default();
-        let mut answer =
-            |by, writes, status| memory.answer(&program, Asked { what: 0, by, writes }, status);
+        let mut answer = |by, writes, status| {
+            memory.answer(&program, Asked { by, writes, ..Asked::default() }, status)
+        };
         assert_eq!(answer(1, true, 500), 500);
         assert_eq!(answer(1, false, 200), 404, "it could not be stored");
         assert_eq!(

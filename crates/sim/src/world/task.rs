@@ -38,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) by: u64,
     /// It stores something.
     pub(crate) writes: bool,
+    /// Of which flow of the load it is.
+    pub(crate) flow: usize,
 }
 
 /// A process.

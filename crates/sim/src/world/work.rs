@@ -66,7 +66,9 @@ impl World {
         }
         let service = &mut self.services[place];
         let process = &service.processes[&task];
-        let work = process.stretch(self.now, service.work.duration(process.work_on(job)));
+        let kind = self.paces.get(job.asked.flow).copied().unwrap_or_default();
+        let work = service.work.duration(kind.of(process.work_on(job)));
+        let work = process.stretch(self.now, work);
         self.after(work, place, Local::Finish(task, job));
     }
 

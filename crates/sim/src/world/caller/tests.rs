@@ -40,6 +40,7 @@ impl Task {
             affinity: 0,
             fingerprint: 0,
             deadly: false,
+            flow: 0,
         };
         self.calls.take(job, Arc::new(arrival), None);
         assert!(self.calls.begin(self.now, job));
