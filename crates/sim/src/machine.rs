@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
-use seaworthy_core::experiment::model::{Distribution, Program};
+use seaworthy_core::experiment::model::{Distribution, Leak, Program};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -134,6 +134,7 @@ impl Machine {
             start: self.starts.get(service).copied().unwrap_or(model.start),
             work: self.slowed(model.work),
             cold: model.cold.map(|cold| self.slowed(cold)),
+            leak: model.leak.map(|leak| Leak { slows: leak.slows.mul_f64(self.median), ..leak }),
             ..model
         }
     }

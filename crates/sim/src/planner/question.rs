@@ -76,6 +76,8 @@ const LEAST_SHARE: f64 = 0.000_1;
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
 pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
+/// From there on nobody counts the digits.
+const MANY_DIGITS: f64 = 1e15;
 /// No service has more tasks.
 pub(super) const MOST_TASKS: u32 = 100;
 
@@ -326,6 +328,7 @@ fn within(
         return Err(ConfigError::new(key, problem));
     }
     let nearest = if value > high { high } else { low };
+    let value = if value.abs() < MANY_DIGITS { value.to_string() } else { format!("{value:e}") };
     let problem = format!(
         "{value} is out of range; allowed is {low} to {high}{unit}, of which {nearest} is the nearest"
     );

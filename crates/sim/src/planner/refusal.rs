@@ -6,12 +6,15 @@ use seaworthy_core::fleet;
 use seaworthy_core::policy::breaker::Mode;
 use seaworthy_core::policy::guard::{Finding, Severity};
 
+use super::sick::until_found;
 use super::timing::Timing;
-use super::{Candidate, Question, rounded};
+use super::{Candidate, Question, World, rounded};
 
 /// Why a candidate cannot work; none if it can.
 pub(super) fn refusal(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    never(question, candidate).or_else(|| failures(question, candidate))
+    never(question, candidate)
+        .or_else(|| failures(question, candidate))
+        .or_else(|| sick(question, candidate))
 }
 
 /// Why it cannot, however rarely tasks fail.
@@ -89,7 +92,8 @@ const RARE: f64 = 10.0;
 
 /// The shortest time to failure with which a candidate can be reckoned, if there is one.
 pub(super) fn least_mttf(question: &Question<'_>, candidate: &Candidate) -> Option<f64> {
-    never(question, candidate).is_none().then(|| least(question, candidate))
+    let least = least(question, candidate).max(least_if_sick(question, candidate));
+    never(question, candidate).is_none().then_some(least)
 }
 
 fn least(question: &Question<'_>, candidate: &Candidate) -> f64 {
@@ -106,6 +110,24 @@ fn failures(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
          overlaps so much cannot be added up; allowed is {key} {least}s or more",
         least / RARE
     ))
+}
+
+/// The same of tasks that nobody takes for sick meanwhile.
+fn least_if_sick(question: &Question<'_>, candidate: &Candidate) -> f64 {
+    let share = question.world.sick_percent / 100.0;
+    (RARE * share * until_found(question, candidate)).ceil()
+}
+
+fn sick(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let least = least_if_sick(question, candidate);
+    let World { mttf, sick_percent, .. } = question.world;
+    (mttf < least).then(|| {
+        format!(
+            "a task fails once in {mttf} s (--mttf), of which {sick_percent} % are sick (--sick) for {} s until that is \
+             noticed (--noticed): what overlaps so much cannot be added up; allowed is --mttf {least}s or more",
+            rounded(until_found(question, candidate))
+        )
+    })
 }
 
 fn policies(question: &Question<'_>, candidate: &Candidate) -> Option<String> {

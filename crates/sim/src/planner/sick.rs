@@ -14,15 +14,8 @@ const MOST_TRIALS: usize = 1000;
 /// For how many seconds, in all, it fails what it gets, and what others would: until somebody looks; or until its
 /// requests have told, and then each time that it is tried.
 pub(super) fn sickness(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> f64 {
-    let spare = candidate.tasks > question.needed();
-    let again = spare && candidate.tries_failures();
-    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules));
-    let found = rules.zip(candidate.each(question)).and_then(|(rules, each)| {
-        let failures = failures(question, candidate, &rules, again)?;
-        Some((rules, each, failures / each))
-    });
-    let found = found.filter(|(_, _, seconds)| *seconds < question.world.noticed);
-    let seconds = found.map_or(question.world.noticed, |(_, _, seconds)| seconds);
+    let again = tries_others(question, candidate);
+    let (found, seconds) = (found(question, candidate), until_found(question, candidate));
     let fails = lost(question, candidate, again, candidate.route.budget.as_ref(), seconds);
     let shut = Shut::by_sick(question, candidate, fails, seconds).seconds(candidate.tasks);
     let tried = found.map_or(0.0, |(rules, each, _)| {
@@ -39,6 +32,26 @@ pub(super) fn sickness(question: &Question<'_>, candidate: &Candidate, timing: &
             })
     });
     seconds * fails + shut + tried
+}
+
+/// For how many seconds nobody knows of it.
+pub(super) fn until_found(question: &Question<'_>, candidate: &Candidate) -> f64 {
+    found(question, candidate).map_or(question.world.noticed, |(_, _, seconds)| seconds)
+}
+
+/// Whether what it fails is asked of others, who have time for it.
+fn tries_others(question: &Question<'_>, candidate: &Candidate) -> bool {
+    candidate.tasks > question.needed() && candidate.tries_failures()
+}
+
+/// If its requests tell before somebody looks: by which rules, of how many a second, and after how many seconds.
+fn found(question: &Question<'_>, candidate: &Candidate) -> Option<(passive::Config, f64, f64)> {
+    let spare = candidate.tasks > question.needed();
+    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules))?;
+    let each = candidate.each(question)?;
+    let again = tries_others(question, candidate);
+    let seconds = failures(question, candidate, &rules, again)? / each;
+    (seconds < question.world.noticed).then_some((rules, each, seconds))
 }
 
 /// How many of its requests tell: those in a row that another task does well, or so many that it is no chance.

@@ -255,6 +255,25 @@ fn a_start_that_takes_longer_than_it_may_is_refused_with_the_time_that_works() {
     assert_eq!(why("start_timeout = \"3600s\"\n", 3594.9), None);
 }
 
+/// A tenth of all failures for forty days each, one in thirty days: most of the time one is sick, or several are.
+#[test]
+fn sick_tasks_that_overlap_are_refused_with_what_can_be_reckoned() {
+    let fleet = fleet("");
+    let why = |noticed: f64, sick_percent: f64| {
+        let world = World { noticed, sick_percent, ..question(&fleet).world };
+        ask(&Question { world, ..question(&fleet) }).unwrap().now.err()
+    };
+    let mttf = question(&fleet).world.mttf;
+    assert_eq!(why(mttf, 0.0), None);
+    assert_eq!(why(mttf, 10.0), None);
+    let told = why(mttf * 4.0 / 3.0, 10.0).unwrap();
+    let allowed = (mttf * 4.0 / 3.0).ceil();
+    assert!(told.ends_with(&format!("allowed is --mttf {allowed}s or more")), "{told}");
+    assert_eq!(why(mttf * 0.09, 90.0), None);
+    let price = ask(&Question { price: 1e308, ..question(&fleet) }).unwrap_err().to_string();
+    assert!(price.starts_with("--price: 1e308 is out of range"), "{price}");
+}
+
 /// Drills found hangs later than arithmetic does on average: with or without another setting.
 #[test]
 fn what_drills_measured_is_worth_nothing_by_itself() {
