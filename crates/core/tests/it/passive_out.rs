@@ -105,6 +105,24 @@ fn a_trial_that_is_under_way_is_waited_for() {
     "#]]);
 }
 
+/// A hedge may come to it when the first answer is about to come.
+#[test]
+fn a_trial_is_not_over_when_another_task_was_quicker_than_usual() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                                   | task-2: enter rotation: the verdict of an earlier gateway
+                                                   | task-3: enter rotation: the verdict of an earlier gateway
+        2,3 answer x20 in 30ms                     |
+        1 fail x5                                  | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        at 5s                                      | task-1: on trial: it was ejected for 5s
+        1 is-tried until 65s                       |
+        1 fall-behind after 30ms                   |
+        at 9s                                      |
+        1 is-tried until 69s                       |
+        1 fall-behind after 31ms                   | task-1: leave rotation: the trial request did not go well: ejected for 10s, number 2 in a row
+    "#]]);
+}
+
 /// Such a request says what was known when the task was ejected.
 #[test]
 fn what_was_sent_before_an_ejection_is_no_trial() {

@@ -115,7 +115,7 @@ impl Verdicts {
             (_, Cause::TrialPassed | Cause::Ejected { fault: Fault::Trial, .. }) => {
                 self.trials.decided(task)
             }
-            (_, Cause::TrialUnused { .. }) => self.trials.unused(now, task),
+            (Decision::EnterRotation, Cause::TrialUnused { .. }) => self.trials.unused(now, task),
             _ => None,
         }
     }

@@ -305,6 +305,8 @@ impl Dispatcher {
         let on_trial = self.trials.iter().any(is_it);
         if on_trial && !matches!(how, How::Tried { .. } | How::Withdrawn) {
             self.trials.retain(|trial| !is_it(trial));
+            // If that decides the trial there is no other one.
+            self.loads.try_anew(task);
         }
         let seen = Seen { task, how, on_trial, fingerprint };
         self.tally.note(&seen);

@@ -175,6 +175,9 @@ impl Target {
     /// The time moves its standing on.
     pub(super) fn move_on(&mut self, now: Instant) {
         while self.standing.move_on(now) {
+            if self.health == Health::Unhealthy {
+                continue; // That is why it is out.
+            }
             let length = self.standing.length();
             self.cause = if self.standing.is_good() {
                 Cause::TrialUnused { waited: length }

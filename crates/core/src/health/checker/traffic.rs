@@ -77,8 +77,15 @@ impl Checker {
         }
     }
 
-    /// The trial of a task has ended.
+    /// The trial of a task has ended, unless what it was overtaken by came sooner than is usual: who was asked only
+    /// just before has shown nothing.
     fn conclude(&mut self, now: Instant, at: usize, how: How, rules: &passive::Config) -> bool {
+        if let How::Overtaken(waited) = how
+            && waited <= self.typical_of_peers(at).unwrap_or_default()
+        {
+            self.targets[at].standing.await_trial(now);
+            return false;
+        }
         if let How::Answered(latency) = how
             && !self.is_slow(at, latency, rules)
         {
