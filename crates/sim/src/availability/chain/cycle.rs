@@ -10,6 +10,10 @@ use crate::availability::{Cause, Deployments, Members, Model, Repair};
 /// happen. A half, so that neither what is forced nor what is not gets a large weight.
 const FORCED: f64 = 0.5;
 
+/// What is less likely adds nothing to any share that is told. Nothing more is made up then, or the many tasks of a
+/// large fleet, taken down together again and again, would hardly ever all come up.
+const LEAST_WEIGHT: f64 = 1e-30;
+
 /// Lives through cycles, one after the other.
 pub(super) struct Simulation<'a> {
     model: &'a Model,
@@ -95,7 +99,8 @@ impl<'a> Simulation<'a> {
     fn step(&mut self, biased: bool, cycle: &mut Cycle) {
         let sure = self.repairs.last().map_or(self.deployed, |(end, _)| end.min(self.deployed));
         // Once something is lost, nothing rare is left to be made up.
-        let biased = biased && cycle.down == 0.0 && !self.loses_by(sure);
+        let may_lose = cycle.down == 0.0 && cycle.weight > LEAST_WEIGHT;
+        let biased = biased && may_lose && !self.loses_by(sure);
         let total = self.total_rate();
         let chance = -libm::expm1(-total * (sure - self.now));
         let drawn = self.draw();

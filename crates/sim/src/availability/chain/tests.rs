@@ -174,3 +174,15 @@ fn an_interval_is_as_narrow_as_asked_for_or_there_is_none() {
     assert_eq!(crude, Interval { value: 0.0, half_width: None });
     assert_eq!(crude.to_string(), "0.000e0, too few outages for an interval");
 }
+
+/// All of them fail together, are back before anybody has waited for too long, and would be taken down again and again.
+#[test]
+fn a_large_fleet_comes_up_again() {
+    let repair = Repair::Mixed { share: 0.1, first: (1.0, 1.2), second: (4.4, 5.6) };
+    let plain = model(group(30.0, 40, 1, 40), repair);
+    let loss = Loss::All { waiting: 1.9 };
+    let model = Model { causes: vec![of_all(&plain, plain.failure_rate / 100.0)], loss, ..plain };
+    let estimate = model.estimate(Method::Biased, 1, Until::Cycles(20_000));
+    let truth = all(&model);
+    assert!(estimate.unavailability.covers(truth), "{truth:e} of {estimate:?}");
+}
