@@ -113,10 +113,16 @@ mod tests {
 
     /// By three runs of the first cell in which the tasks of each service took so long to start.
     fn calibrated(job: &Job, starts: impl Fn(&str) -> Starts) -> Calibration {
+        as_measured(job, |measured| {
+            measured.starts.iter_mut().for_each(|(name, all)| *all = starts(name));
+        })
+    }
+
+    /// By three runs of the first cell in which all but this was as simulated.
+    fn as_measured(job: &Job, change: impl Fn(&mut Findings)) -> Calibration {
         let simulated = run(job, job.cells[0], 1).unwrap();
-        let names = simulated.starts.keys();
-        let starts = names.map(|name| (name.clone(), starts(name))).collect();
-        let measured = Findings { starts, ..simulated.clone() };
+        let mut measured = simulated.clone();
+        change(&mut measured);
         let calm = Run { measured, simulated, length: Duration::from_secs(1), tasks: 3 };
         Calibration::of(&[calm.clone(), calm.clone(), calm], &[], &[])
     }
@@ -185,6 +191,38 @@ mod tests {
         let known = serde_json::to_value(known).unwrap();
         let crowd = known["physics"]["crowd"].as_f64().unwrap();
         assert!((crowd - (3.0 * 0.25 + 0.5) / 4.0).abs() < 0.01, "{crowd}");
+    }
+
+    /// Orders took half as long again as they should, and all requests together as long as they should.
+    #[test]
+    fn what_one_flow_asks_for_may_be_more_work() {
+        let job = job(Some("flaky-network"), &["1/control"]);
+        let median = |findings: &Findings, flow: usize| findings.flows[flow].latency_p50.unwrap();
+        let simulated = run(&job, job.cells[0], 1).unwrap();
+        let known = as_measured(&job, |measured| {
+            let orders = &mut measured.flows[1].latency_p50;
+            *orders = orders.map(|median| median.mul_f64(1.5));
+        });
+        let machine = known.machine([Duration::ZERO; 2], 1);
+        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let [pages, orders] = [0, 1].map(|flow| {
+            median(&findings, flow).as_secs_f64() / median(&simulated, flow).as_secs_f64()
+        });
+        assert!((pages - 1.0).abs() < 0.1 && (1.3..1.6).contains(&orders), "{pages} {orders}");
+    }
+
+    /// Before the first answer of a task that is cold nobody gets one for long.
+    #[test]
+    fn a_silence_that_is_foreseen_is_no_standstill() {
+        let job = job(Some("metastable-cold"), &["1/control"]);
+        let stall = |late: u64| {
+            let known = as_measured(&job, |measured| {
+                measured.numbers.longest_silence += Duration::from_millis(late);
+            });
+            serde_json::to_value(known).unwrap()["stall"]["mean"].as_f64().unwrap().exp()
+        };
+        assert!((stall(3) - 0.003).abs() < 1e-6, "{}", stall(3));
+        assert!(stall(1000) > 1.0, "{}", stall(1000));
     }
 
     /// On some machines a task needs longer to start than it may.

@@ -260,7 +260,7 @@ fn a_start_that_takes_longer_than_it_may_is_refused_with_the_time_that_works() {
 fn sick_tasks_that_overlap_are_refused_with_what_can_be_reckoned() {
     let fleet = fleet("");
     let why = |noticed: f64, sick_percent: f64| {
-        let world = World { noticed, sick_percent, ..question(&fleet).world };
+        let world = World { sick_percent, noticed, ..question(&fleet).world };
         ask(&Question { world, ..question(&fleet) }).unwrap().now.err()
     };
     let mttf = question(&fleet).world.mttf;
