@@ -117,6 +117,7 @@ fn a_trial_is_not_over_when_another_task_was_quicker_than_usual() {
         at 5s                                      | task-1: on trial: it was ejected for 5s
         1 is-tried until 65s                       |
         1 fall-behind after 30ms                   |
+        1 is-tried until 5s                        |
         at 9s                                      |
         1 is-tried until 69s                       |
         1 fall-behind after 31ms                   | task-1: leave rotation: the trial request did not go well: ejected for 10s, number 2 in a row

@@ -138,8 +138,7 @@ impl Dispatcher {
             self.overtaken(now, id, other);
         }
         // It may go on for as long as it likes, and nobody is kept out for it.
-        let is_it = |trial: &&mut Trial| (trial.call, trial.task) == (id, one.task);
-        if let Some(trial) = self.trials.iter_mut().find(is_it) {
+        if let Some(trial) = self.trials.iter_mut().find(|trial| trial.is_of(id, one.task)) {
             trial.until = now;
             self.tell_trials(now, id, one.task);
         }
@@ -149,7 +148,13 @@ impl Dispatcher {
         let waited: Duration = now.since(late.since);
         self.heard(id, late.attempt);
         self.loads.overtaken(now, late.task, waited);
+        let on_trial = self.trials.iter().any(|trial| trial.is_of(id, late.task));
         self.tell(id, late.task, How::Overtaken(waited));
+        if on_trial {
+            // If that was too soon to show anything another one may.
+            self.loads.try_anew(late.task);
+            self.tell_trials(now, id, late.task);
+        }
         if let Some(call) = self.calls.get(id) {
             self.gates[call.request.route.0].record(now, waited);
         }
@@ -301,16 +306,21 @@ impl Dispatcher {
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        let is_it = |trial: &Trial| (trial.call, trial.task) == (id, task);
-        let on_trial = self.trials.iter().any(is_it);
+        let on_trial = self.trials.iter().any(|trial| trial.is_of(id, task));
         if on_trial && !matches!(how, How::Tried { .. } | How::Withdrawn) {
-            self.trials.retain(|trial| !is_it(trial));
-            // If that decides the trial there is no other one.
-            self.loads.try_anew(task);
+            self.trials.retain(|trial| !trial.is_of(id, task));
         }
         let seen = Seen { task, how, on_trial, fingerprint };
         self.tally.note(&seen);
         self.seen.push_back(seen);
+    }
+}
+
+// === impl Trial ===
+
+impl Trial {
+    fn is_of(&self, call: CallId, task: TaskId) -> bool {
+        (self.call, self.task) == (call, task)
     }
 }
 

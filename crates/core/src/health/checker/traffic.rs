@@ -83,7 +83,6 @@ impl Checker {
         if let How::Overtaken(waited) = how
             && waited <= self.typical_of_peers(at).unwrap_or_default()
         {
-            self.targets[at].standing.await_trial(now);
             return false;
         }
         if let How::Answered(latency) = how
