@@ -14,7 +14,7 @@ pub(crate) struct Target {
     member: Member,
     in_rotation: bool,
     in_flight: u32,
-    /// It has had the one request of its trial.
+    /// It has the one request of its trial, or had it, and nothing says that another one may come.
     tried: bool,
     /// What it is owed of its turns, in weights; see [`super::turn`].
     pub(super) claim: i64,
@@ -59,11 +59,10 @@ impl Target {
         }
     }
 
-    /// It is in rotation from now on, or still is, and this is said of it now. A trial begins
-    /// (again) when nothing of the last one is left.
+    /// It is in rotation from now on, or still is, and this is said of it now.
     pub(crate) fn enter(&mut self, now: Instant, member: Member, welcome: Welcome) {
         self.member = member;
-        self.tried &= self.in_rotation && self.in_flight > 0 && member.on_trial;
+        self.tried &= self.in_rotation && member.on_trial;
         if !self.in_rotation {
             self.in_rotation = true;
             self.claim = welcome.claim;
@@ -100,7 +99,7 @@ impl Target {
 
     /// It is on trial, and the request of it was not taken yet.
     pub(crate) fn wants_trial(&self) -> bool {
-        self.in_rotation && self.member.on_trial && !self.tried && self.in_flight == 0
+        self.in_rotation && self.member.on_trial && !self.tried
     }
 
     /// Nothing came of its trial: another request may be one.

@@ -343,6 +343,7 @@ impl Machine for Dispatcher {
                 if let Some(attempt) = self.calls.get(id).and_then(|call| call.passed) {
                     self.tell_answered(id, attempt);
                 }
+                self.tell_left(now, id);
                 self.abandon(now, id, Outcome::Cancelled);
             }
             Input::Rotate(_) | Input::Endpoints { .. } => {}

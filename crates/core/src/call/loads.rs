@@ -94,7 +94,10 @@ impl Loads {
     /// the task counts that the client is used to, and then the algorithm.
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
         let choice = self.choice(pick);
-        let tried = |target: &&Target| choice.is_about(target) && target.wants_trial();
+        let tried = |target: &&Target| {
+            let has_room = target.in_flight() < choice.most_in_flight;
+            choice.is_about(target) && target.wants_trial() && has_room
+        };
         if let Some(target) = self.targets.iter().find(tried).filter(|_| pick.safe) {
             return Some(target.task());
         }

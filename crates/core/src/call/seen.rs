@@ -34,7 +34,7 @@ pub enum How {
     },
     /// Nobody listens at its address.
     Refused,
-    /// No answer had begun after so long, when another task's came.
+    /// No answer had begun after so long, when another task's came; or, if it is on trial, when the client left.
     Overtaken(Duration),
     /// It says of itself that it wants no more requests.
     Withdrawn,

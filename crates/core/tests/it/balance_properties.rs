@@ -113,8 +113,8 @@ impl Observer {
         match step {
             Step::Rotate(members) => {
                 let stays = |task: &TaskId| self.members.iter().any(|m| m.task == *task);
-                let (now, busy) = (self.now, &self.in_flight);
-                self.tried.retain(|task| stays(task) && busy.contains(task));
+                let now = self.now;
+                self.tried.retain(stays);
                 self.members.clone_from(members);
                 let of_it = |task: &TaskId| members.iter().any(|m| m.task == *task && m.on_trial);
                 self.tried.retain(of_it);
@@ -170,8 +170,7 @@ impl Observer {
         };
         let those: Vec<&Member> = self.members.iter().filter(of_it).collect();
         let plain = || those.iter().filter(|member| !member.on_trial);
-        let on_trial =
-            |m: &&&Member| m.on_trial && self.carries(m.task) == 0 && !self.tried.contains(&m.task);
+        let on_trial = |m: &&&Member| m.on_trial && has_room(m) && !self.tried.contains(&m.task);
         if let Some(trial) = those.iter().find(on_trial).filter(|_| wish.safe) {
             assert_eq!(chosen, Some(trial.task), "{wish:?}");
             return;

@@ -301,7 +301,8 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
         look a        | a try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         look b        | b try 1 on task-1
-        a client-gone | task-2 Tried { until: Instant(0) }
+        a client-gone | task-2, on trial Overtaken(0ns)
+                      | task-2 Tried { until: Instant(0) }
         look c        | c try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         c error       | c try 2 on task-1
@@ -335,6 +336,51 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
         h head        | h passes 1
                       | task-2, on trial Tried { until: Instant(0) }
         h done        | task-2, on trial Answered(0ns)
+    "#]]);
+}
+
+/// With two on trial, and bad as before, the third would never be asked.
+#[test]
+fn who_has_failed_one_trial_is_no_other() {
+    check_seen(&expect![[r#"
+        rotate 1? 2? 3 |
+        look a         | a try 1 on task-1
+                       | task-1, on trial Tried { until: Instant(60000000000) }
+        a lost         | a try 2 on task-3, fresh
+        a head         | a passes 2
+                       | task-1, on trial Failed { what: Broken(Closed), blamed: true }
+        a done         | task-3 Answered(0ns)
+        rotate 2? 3    |
+        look b         | b try 1 on task-2
+                       | task-2, on trial Tried { until: Instant(60000000000) }
+        b error        | b try 2 on task-3
+        b error        | b passes 2
+        b done         | task-2 Tried { until: Instant(0) }
+    "#]]);
+}
+
+/// Nobody waits for an answer of a task on trial in vain again and again: how long the first one has waited tells. And
+/// a task that had most of the time is to blame, whatever the call waited for before.
+#[test]
+fn a_trial_of_who_leaves_has_taken_as_long_as_that() {
+    check_seen(&expect![[r#"
+        rotate 1? 2   |
+        look a        | a try 1 on task-1
+                      | task-1, on trial Tried { until: Instant(60000000000) }
+        at 1s         |
+        a client-gone | task-1, on trial Overtaken(1s)
+                      | task-1 Tried { until: Instant(1000000000) }
+        rotate        |
+        look b        |
+        at 20s        |
+        rotate 1      | b try 1 on task-1
+        at 61s        | b answered: the deadline passed
+                      | task-1 Failed { what: Deadline, blamed: false }
+        rotate        |
+        look c        |
+        at 100s       |
+        rotate 1      | c try 1 on task-1
+        at 121s       | c answered: the deadline passed
     "#]]);
 }
 
@@ -374,8 +420,10 @@ fn a_trial_of_two_requests_is_waited_for_until_neither_is_left() {
         at 1s         |
         look b        | b try 1 on task-1
                       | task-1, on trial Tried { until: Instant(61000000000) }
-        b client-gone | task-1 Tried { until: Instant(60000000000) }
-        a client-gone | task-1 Tried { until: Instant(1000000000) }
+        b client-gone | task-1, on trial Overtaken(0ns)
+                      | task-1 Tried { until: Instant(60000000000) }
+        a client-gone | task-1, on trial Overtaken(1s)
+                      | task-1 Tried { until: Instant(1000000000) }
     "#]]);
 }
 

@@ -265,15 +265,15 @@ impl Dispatcher {
         }
     }
 
-    /// The deadline of a call has passed. If it was the caller's own, that says nothing of its task.
+    /// The deadline of a call has passed. If it was the caller's own, that says nothing of its task; nor if the task
+    /// did not have most of the time.
     pub(super) fn tell_overdue(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.get(id) else { return };
         let own = self.gates[call.request.route.0].timeout();
+        let own = own.filter(|_| call.request.ask.deadline.is_none_or(|theirs| theirs > now));
         let open = call.tries.iter().find(|one| !one.is_kept && call.passed.is_none()).copied();
-        let Some(one) = open.filter(|one| own.is_some_and(|own| now.since(one.since) >= own))
-        else {
-            return;
-        };
+        let had_time = |one: &Try| own.is_some_and(|own| 2 * now.since(one.since) >= own);
+        let Some(one) = open.filter(had_time) else { return };
         self.heard(id, one.attempt);
         self.loads.failed(now, one.task);
         self.tell(id, one.task, How::Failed { what: FailedHow::Deadline, blamed: false });
@@ -284,6 +284,19 @@ impl Dispatcher {
         let Some(call) = self.calls.get(id) else { return };
         if let (Some(latency), Some(one)) = (call.latency, call.tries.get(attempt).copied()) {
             self.tell(id, one.task, How::Answered(latency));
+        }
+    }
+
+    /// Its client has gone. A task on trial has not answered for as long as that one waited.
+    pub(super) fn tell_left(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let Some(one) = call.tries.iter().next().copied().filter(|_| call.passed.is_none()) else {
+            return;
+        };
+        if self.trials.iter().any(|trial| trial.is_of(id, one.task)) {
+            self.tell(id, one.task, How::Overtaken(now.since(one.since)));
+            self.loads.try_anew(one.task);
+            self.tell_trials(now, id, one.task);
         }
     }
 
@@ -330,6 +343,8 @@ impl Call {
     /// What its tasks are chosen by.
     fn pick(&self) -> Pick<'static> {
         let Request { preferred, affinity, safe, .. } = self.request;
+        // Whoever has failed one task is not tried out on the next.
+        let safe = safe && self.attempts == 0;
         Pick { preferred, affinity, revision: self.revision, safe, not: &[] }
     }
 

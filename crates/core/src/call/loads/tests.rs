@@ -62,7 +62,7 @@ fn a_task_on_trial_gets_one_safe_request_and_then_waits_for_the_verdict() {
 }
 
 #[test]
-fn a_trial_is_repeated_if_the_rotation_says_so_again_when_it_is_over() {
+fn a_trial_is_repeated_if_it_has_shown_nothing() {
     let trial = Member { on_trial: true, ..member(1) };
     let rotation = Rotation { members: vec![trial, member(2)] };
     let mut loads = loads(ROUND_ROBIN, &rotation.members);
@@ -72,6 +72,21 @@ fn a_trial_is_repeated_if_the_rotation_says_so_again_when_it_is_over() {
     loads.release(NOW, TaskId(1), false);
     assert_eq!(next(&mut loads, SAFE), Some(2));
     loads.rotate(NOW, &rotation);
+    assert_eq!(next(&mut loads, SAFE), Some(2), "that others come and go says nothing of it");
+    loads.try_anew(TaskId(1));
+    assert_eq!(next(&mut loads, SAFE), Some(1));
+}
+
+/// They are none of the trial; but it takes no more than it may.
+#[test]
+fn what_a_task_still_has_from_before_keeps_no_trial_from_it() {
+    let config = Config { most_in_flight: Some(2), ..ROUND_ROBIN };
+    let mut loads = loads(config, &[member(1), member(2)]);
+    assert_eq!([PLAIN; 3].map(|pick| next(&mut loads, pick)), [Some(1), Some(2), Some(1)]);
+    let on_trial = Rotation { members: vec![Member { on_trial: true, ..member(1) }, member(2)] };
+    loads.rotate(NOW, &on_trial);
+    assert_eq!(next(&mut loads, SAFE), Some(2), "it has two");
+    loads.release(NOW, TaskId(1), false);
     assert_eq!(next(&mut loads, SAFE), Some(1));
 }
 
