@@ -66,7 +66,7 @@ pub struct Answer {
     /// The cheapest that meets the target even if all times are as long as they can be; of these the
     /// one with the fewest changes.
     pub cheapest: Option<Assessed>,
-    /// If there is none: the cheapest that does so in closed form, and not in the simulation.
+    /// The cheapest that does so in closed form, if it does not in the simulation.
     pub only_closed: Option<Assessed>,
     /// The one with the smallest failed share; none if nothing can work.
     pub nearest: Option<Assessed>,
@@ -109,10 +109,11 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     let simulated = Simulated::default();
     let cheapest = cheapest(question, &assessed, &simulated);
     let eased = if assessed.is_empty() { ease(question, &all) } else { None };
-    let only_closed = match &cheapest {
-        Some(_) => None,
-        None => assessed.iter().find(|one| one.meets(question)).cloned(),
+    let is_chosen = |one: &&Assessed| {
+        cheapest.as_ref().is_some_and(|cheapest| cheapest.candidate == one.candidate)
     };
+    let in_closed_form = assessed.iter().find(|one| one.meets(question));
+    let only_closed = in_closed_form.filter(|one| !is_chosen(one)).cloned();
     let nearest = nearest(&assessed);
     let told = [cheapest.as_ref().or(nearest.as_ref()), only_closed.as_ref()];
     let pareto = pareto(&assessed, &told);

@@ -37,10 +37,9 @@ pub(super) fn harm(
     let cut =
         (1.0 - again * answered) * undetected_share(rate * (1.0 - hangs) + places, world.latency);
     let detection = mean(timing.detection);
-    let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
-    let late = lost(question, candidate, candidate.hedges(), hedges, detection);
+    let late = unhedged(question, candidate, detection);
     let detection = if spare {
-        late * undetected_share(rate * hangs, detection + shut.seconds(candidate.tasks))
+        undetected_share(rate * hangs, late * detection + shut.seconds(candidate.tasks))
     } else {
         let all = f64::from(candidate.tasks);
         // What it holds is no backlog of the others.
@@ -49,6 +48,12 @@ pub(super) fn harm(
         undetected_share(rate * hangs, holds * detection + shut)
     };
     Causes { detection, sick, cut, ..causes }
+}
+
+/// The share of what goes to a task that hangs for so many seconds that no hedge saves.
+pub(super) fn unhedged(question: &Question<'_>, candidate: &Candidate, seconds: f64) -> f64 {
+    let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
+    lost(question, candidate, candidate.hedges(), hedges, seconds)
 }
 
 /// The share of what goes to a bad task for so many seconds that is not saved by another try: all, if

@@ -4,6 +4,7 @@
 use seaworthy_core::call::Route;
 use seaworthy_core::policy::breaker::{self, Mode, Window};
 
+use super::harm::unhedged;
 use super::timing::{Timing, mean};
 use super::{Candidate, Question};
 
@@ -42,15 +43,13 @@ const COUNTS: f64 = 0.9;
 impl Shut {
     /// By a task that hangs, on average over all times until that is found out.
     pub(super) fn by_hang(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
-        if candidate.hedges() {
-            return Self::default();
-        }
         let (low, high) = timing.detection;
         let piece = (high - low) / f64::from(TIMES);
         (0..TIMES).fold(Self::default(), |mut all, n| {
             let found = low + (f64::from(n) + 0.5) * piece;
-            let open = by_breaker(question, candidate, &Bad::hangs(candidate, found));
-            let full = by_bulkhead(question, candidate, timing, found);
+            let bad = Bad::hangs(question, candidate, found);
+            let open = by_breaker(question, candidate, &bad);
+            let full = by_bulkhead(question, candidate, timing, &bad);
             all.before += open.before.max(full.before) / f64::from(TIMES);
             all.after += open.after.max(full.after) / f64::from(TIMES);
             all
@@ -85,11 +84,12 @@ impl Shut {
 // === impl Bad ===
 
 impl Bad {
-    /// One of all tasks hangs, and nobody waits for it longer than the timeout.
-    fn hangs(candidate: &Candidate, seconds: f64) -> Self {
+    /// One of all tasks hangs, and nobody waits for it longer than the timeout; but for those that a hedge saves.
+    fn hangs(question: &Question<'_>, candidate: &Candidate, seconds: f64) -> Self {
         let timeout = candidate.route.guard.timeout;
         let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-        Self { share: 1.0 / f64::from(candidate.tasks), late, seconds }
+        let share = unhedged(question, candidate, seconds) / f64::from(candidate.tasks);
+        Self { share, late, seconds }
     }
 
     /// The share of failures that is too much, if `enough` calls come to judge it.
@@ -244,12 +244,7 @@ impl Course<'_> {
 
 /// A bulkhead is full when a task that hangs has got all that is to spare. As its calls took their permits,
 /// they give them back, and if it still gets requests, it takes them again.
-fn by_bulkhead(
-    question: &Question<'_>,
-    candidate: &Candidate,
-    timing: &Timing,
-    found: f64,
-) -> Shut {
+fn by_bulkhead(question: &Question<'_>, candidate: &Candidate, timing: &Timing, bad: &Bad) -> Shut {
     let Route { guard, outlasts, .. } = &candidate.route;
     let (Some(bulkhead), Some(load)) = (&guard.bulkhead, question.by_route()) else {
         return Shut::default();
@@ -259,10 +254,10 @@ fn by_bulkhead(
     let cluster = candidate.cluster(question.service);
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
     let killed = mean(timing.verdict) + mean(timing.replacement) + retired;
-    let late = Bad::hangs(candidate, found).late;
+    let Bad { share, late, seconds: found } = *bad;
     let held = late.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
-    let fills = spare / (load / f64::from(candidate.tasks));
+    let fills = spare / (load * share);
     if fills >= found.min(held) {
         return Shut::default();
     }

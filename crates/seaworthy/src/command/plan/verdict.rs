@@ -11,9 +11,15 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     let target = question.target;
     match (&answer.cheapest, &answer.nearest) {
         (Some(cheapest), _) => {
+            let cheaper = answer.only_closed.as_ref().map(|one| {
+                let succeed = success(simulated(question, answer, one));
+                let told = describe(one);
+                format!("Cheaper, but in the simulation only {succeed} succeed: {told}\n")
+            });
             format!(
-                "\nThe cheapest that meets {target} %, all times at their longest: {}\n",
-                describe(cheapest)
+                "\nThe cheapest that meets {target} %, all times at their longest: {}\n{}",
+                describe(cheapest),
+                cheaper.unwrap_or_default()
             )
         }
         (None, Some(nearest)) => match &answer.only_closed {
@@ -76,8 +82,7 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
 
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
-    let simulated = answer.simulate(question, one).map(|down| one.expected.simulated(down));
-    let failed = simulated.map_or(1.0, |known| known.value + known.half_width.unwrap_or_default());
+    let failed = simulated(question, answer, one);
     format!(
         "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But in the simulation, \
          which knows what fails beside what, only {} of its requests succeed.\n\
@@ -88,6 +93,12 @@ fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Str
         success(failed),
         below(100.0 * (1.0 - failed)),
     )
+}
+
+/// The failed share, at the upper end of its interval.
+fn simulated(question: &Question<'_>, answer: &Answer, one: &Assessed) -> f64 {
+    let simulated = answer.simulate(question, one).map(|down| one.expected.simulated(down));
+    simulated.map_or(1.0, |known| known.value + known.half_width.unwrap_or_default())
 }
 
 /// It may work and still miss the target.
