@@ -116,7 +116,8 @@ fn overhear(fleet: &Fleet) -> Vec<Overheard> {
 fn arrival(millis: u64) -> Arrival {
     let method = if millis.is_multiple_of(3) { "POST" } else { "GET" };
     let target = String::new();
-    Arrival { method, target, preferred: None, affinity: 0, fingerprint: millis, deadly: false }
+    let (preferred, affinity) = (None, 0);
+    Arrival { method, target, preferred, affinity, fingerprint: millis, deadly: false, flow: 0 }
 }
 
 /// Parts what was overheard: what was said to core, and by it.
