@@ -95,8 +95,7 @@ impl Loads {
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
         let choice = self.choice(pick);
         let tried = |target: &&Target| {
-            let has_room = target.in_flight() < choice.most_in_flight;
-            choice.is_about(target) && target.wants_trial() && has_room
+            choice.is_about(target) && target.wants_trial() && choice.has_room(target)
         };
         if let Some(target) = self.targets.iter().find(tried).filter(|_| pick.safe) {
             return Some(target.task());
@@ -244,9 +243,11 @@ impl Choice<'_> {
     }
 
     fn has(&self, target: &Target) -> bool {
-        self.is_about(target)
-            && target.member().on_trial == self.on_trial
-            && target.in_flight() < self.most_in_flight
+        self.is_about(target) && target.member().on_trial == self.on_trial && self.has_room(target)
+    }
+
+    fn has_room(&self, target: &Target) -> bool {
+        target.in_flight() < self.most_in_flight
     }
 }
 

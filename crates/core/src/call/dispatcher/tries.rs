@@ -148,13 +148,7 @@ impl Dispatcher {
         let waited: Duration = now.since(late.since);
         self.heard(id, late.attempt);
         self.loads.overtaken(now, late.task, waited);
-        let on_trial = self.trials.iter().any(|trial| trial.is_of(id, late.task));
-        self.tell(id, late.task, How::Overtaken(waited));
-        if on_trial {
-            // If that was too soon to show anything another one may.
-            self.loads.try_anew(late.task);
-            self.tell_trials(now, id, late.task);
-        }
+        self.tell_waited(now, id, late);
         if let Some(call) = self.calls.get(id) {
             self.gates[call.request.route.0].record(now, waited);
         }
@@ -293,10 +287,17 @@ impl Dispatcher {
         let Some(one) = call.tries.iter().next().copied().filter(|_| call.passed.is_none()) else {
             return;
         };
-        if self.trials.iter().any(|trial| trial.is_of(id, one.task)) {
-            self.tell(id, one.task, How::Overtaken(now.since(one.since)));
-            self.loads.try_anew(one.task);
-            self.tell_trials(now, id, one.task);
+        if self.is_trial(id, one.task) {
+            self.tell_waited(now, id, one);
+        }
+    }
+
+    /// No answer has begun. If it was waited for too short a time to decide a trial, another request may.
+    fn tell_waited(&mut self, now: Instant, id: CallId, one: Try) {
+        let on_trial = self.is_trial(id, one.task);
+        self.tell(id, one.task, How::Overtaken(now.since(one.since)));
+        if on_trial {
+            self.try_anew(now, id, one.task);
         }
     }
 
@@ -304,9 +305,17 @@ impl Dispatcher {
     pub(super) fn end_trials(&mut self, now: Instant, id: CallId) {
         while let Some(at) = self.trials.iter().position(|trial| trial.call == id) {
             let task = self.trials.remove(at).task;
-            self.loads.try_anew(task);
-            self.tell_trials(now, id, task);
+            self.try_anew(now, id, task);
         }
+    }
+
+    fn try_anew(&mut self, now: Instant, id: CallId, task: TaskId) {
+        self.loads.try_anew(task);
+        self.tell_trials(now, id, task);
+    }
+
+    fn is_trial(&self, id: CallId, task: TaskId) -> bool {
+        self.trials.iter().any(|trial| trial.is_of(id, task))
     }
 
     /// Until when something may be shown by one of the trial's requests.
@@ -319,7 +328,7 @@ impl Dispatcher {
     fn tell(&mut self, id: CallId, task: TaskId, how: How) {
         let Some(call) = self.calls.get(id) else { return };
         let fingerprint = call.request.fingerprint;
-        let on_trial = self.trials.iter().any(|trial| trial.is_of(id, task));
+        let on_trial = self.is_trial(id, task);
         if on_trial && !matches!(how, How::Tried { .. } | How::Withdrawn) {
             self.trials.retain(|trial| !trial.is_of(id, task));
         }
