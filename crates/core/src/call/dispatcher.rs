@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::calls::{Call, Calls};
 use super::gate::{Gate, Standing};
-use super::loads::Loads;
+use super::loads::{Loads, Pick};
 use super::queue::Queue;
 use super::tally::{Tally, Work};
 use super::{Action, CallId, Config, Input, Reason, Refusal, Request, RouteId, Seen};
@@ -153,8 +153,9 @@ impl Dispatcher {
     /// Sends a call to a task, for the first time or again, or answers it; false if no task may get
     /// it now.
     fn go_on(&mut self, now: Instant, id: CallId) -> bool {
-        let Some(task) = self.choose(now, id) else { return false };
+        let Some(not) = self.beside(id) else { return false };
         let Some(call) = self.calls.get(id) else { return true };
+        let pick = Pick { not: &not, ..call.pick() };
         let gate = &mut self.gates[call.request.route.0];
         let (why, may) = match (&call.pass, call.last) {
             (None, _) => match gate.admit(now, &call.request.ask) {
@@ -173,7 +174,9 @@ impl Dispatcher {
                 (Reason::Retry, gate.may_try_again(now, call.sent, sent))
             }
         };
-        if may {
+        // A turn is for what is sent: else who is asked for more than may be sent has less than its share.
+        let task = if may { self.loads.pick(now, &pick) } else { None };
+        if let Some(task) = task {
             self.launch(now, id, task, why);
         } else {
             self.give_up(now, id);

@@ -72,8 +72,7 @@ impl Loads {
     /// Whether somebody is in rotation, and a plain call would find nobody all the same: each has as
     /// many requests as it may have.
     pub fn full(&self) -> bool {
-        let choice = self.choice(&Pick::default());
-        self.any_in_rotation() && !self.targets.iter().any(|target| choice.has(target))
+        self.any_in_rotation() && !self.any_for(&Pick::default())
     }
 
     /// Whether a task in rotation has fewer requests than that.
@@ -90,14 +89,19 @@ impl Loads {
         self.targets.iter().filter(is_kin).map(Target::task).collect()
     }
 
+    /// Whether some task may get such a call.
+    pub fn any_for(&self, pick: &Pick<'_>) -> bool {
+        let choice = self.choice(pick);
+        self.targets.iter().any(|target| choice.has(target) || pick.safe && choice.tries(target))
+    }
+
     /// Chooses a task for a call, if one may get it. A task on trial gets the first safe call; then
-    /// the task counts that the client is used to, and then the algorithm.
+    /// the task counts that the client is used to, and then the algorithm. Whoever is chosen has had its turn: it is
+    /// to get the call.
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
         let choice = self.choice(pick);
-        let tried = |target: &&Target| {
-            choice.is_about(target) && target.wants_trial() && choice.has_room(target)
-        };
-        if let Some(target) = self.targets.iter().find(tried).filter(|_| pick.safe) {
+        let tried = self.targets.iter().find(|target| pick.safe && choice.tries(target));
+        if let Some(target) = tried {
             return Some(target.task());
         }
         // Whoever is used to a task is used to its revision.
@@ -244,6 +248,10 @@ impl Choice<'_> {
 
     fn has(&self, target: &Target) -> bool {
         self.is_about(target) && target.member().on_trial == self.on_trial && self.has_room(target)
+    }
+
+    fn tries(&self, target: &Target) -> bool {
+        self.is_about(target) && target.wants_trial() && self.has_room(target)
     }
 
     fn has_room(&self, target: &Target) -> bool {

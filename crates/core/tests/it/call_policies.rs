@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use seaworthy_core::call::{Config, Route};
 use seaworthy_core::policy::breaker::{self, Window};
-use seaworthy_core::policy::{budget, bulkhead};
+use seaworthy_core::policy::{budget, bulkhead, hedge};
 
 use crate::call_shell::Shell;
 
@@ -56,6 +56,42 @@ fn a_breaker_counts_calls_by_their_status_and_tells_what_it_decides() {
         g head   | g passes 1
         g done   | service: breaker: route default: half-open -> closed: 1 of 1 trials succeeded, 0 failed
         get i    | i try 1 on task-1
+    "#]]);
+}
+
+#[test]
+fn a_turn_is_for_what_is_sent() {
+    shell(with_bulkhead).check(&expect![[r#"
+        rotate 1 2 |
+        get a      | a try 1 on task-1
+        get b      | b answered: the bulkhead is full: 1 of 1 calls run
+        a head     | a passes 1
+        a done     |
+        get c      | c try 1 on task-2
+    "#]]);
+    let without_retries = |route: &mut Route| {
+        route.budget = Some(budget::Config { success_percent: 0, per_second: 0, cap: 0 });
+        route.retry_status = Some("500".parse().expect("a status"));
+    };
+    shell(without_retries).check(&expect![[r#"
+        rotate 1 2 3 |
+        look a       | a try 1 on task-1
+        a error      | a passes 1
+        a done       |
+        look b       | b try 1 on task-2
+        look c       | c try 1 on task-3
+    "#]]);
+    let without_hedges = |route: &mut Route| {
+        let budget = budget::Config { success_percent: 0, per_second: 0, cap: 0 };
+        route.hedge = Some(hedge::Config { budget, ..hedge::Config::default() });
+    };
+    shell(without_hedges).check(&expect![[r#"
+        rotate 1 2 3   |
+        usual 21 0.01s |
+        look a         | a try 1 on task-1
+        at 0.5s        |
+        look b         | b try 1 on task-2
+        look c         | c try 1 on task-3
     "#]]);
 }
 
@@ -196,16 +232,16 @@ fn tries_that_cost_a_task_something_come_from_the_budget() {
         a lost       | a try 2 on task-2, fresh
         get b        | b try 1 on task-3
         b lost       | b answered: the task closed the connection early
-        get c        | c try 1 on task-1
-        c refused    | c try 2 on task-2
-        c refused    | c try 3 on task-3
+        get c        | c try 1 on task-2
+        c refused    | c try 2 on task-3
+        c refused    | c try 3 on task-1
         a head       | a passes 2
         a done       |
         c head       | c passes 3
         c done       |
-        get d        | d try 1 on task-3
-        d lost       | d try 2 on task-2, fresh
-        get e        | e try 1 on task-1
+        get d        | d try 1 on task-1
+        d lost       | d try 2 on task-3, fresh
+        get e        | e try 1 on task-2
         e lost       | e answered: the task closed the connection early
     "#]]);
 }

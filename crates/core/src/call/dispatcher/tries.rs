@@ -14,20 +14,19 @@ use crate::policy::Outcome;
 use crate::time::Instant;
 
 impl Dispatcher {
-    /// The task for the next try of a call. What one task of a revision has failed, others of it may well
-    /// fail, too: those of another one are asked first. One that has lost a connection is the last
+    /// Which tasks do not get the next try of a call, if another one may. What one task of a revision has failed, others of
+    /// it may well fail, too: those of another one are asked first. One that has lost a connection is the last
     /// resort: it may be just dying, but the next connection may also find it started again.
-    pub(super) fn choose(&mut self, now: Instant, id: CallId) -> Option<TaskId> {
+    pub(super) fn beside(&mut self, id: CallId) -> Option<Vec<TaskId>> {
         let call = self.calls.get(id)?;
         let pick = call.pick();
         if call.failures.is_empty() {
-            return self.loads.pick(now, &pick);
+            return self.loads.any_for(&pick).then(Vec::new);
         }
         let not: Vec<TaskId> = call.avoid(true).collect();
         let but: Vec<TaskId> = call.avoid(false).collect();
         let kin = self.loads.of_their_revisions(&not);
-        let mut beside = |not| self.loads.pick(now, &Pick { not, ..pick });
-        beside(&kin).or_else(|| beside(&not)).or_else(|| beside(&but))
+        [kin, not, but].into_iter().find(|not| self.loads.any_for(&Pick { not, ..pick }))
     }
 
     pub(super) fn launch(&mut self, now: Instant, id: CallId, task: TaskId, why: Reason) {
@@ -61,9 +60,10 @@ impl Dispatcher {
         let (route, sent) = (call.request.route.0, call.sent);
         let not: Vec<TaskId> = call.avoid(true).collect();
         let pick = Pick { preferred: None, not: &not, ..call.pick() };
-        let task = if is_late { self.loads.pick(now, &pick) } else { None };
-        if let Some(task) = task
+        if is_late
+            && self.loads.any_for(&pick)
             && self.gates[route].may_hedge(now, sent)
+            && let Some(task) = self.loads.pick(now, &pick)
         {
             self.launch(now, id, task, Reason::Hedge);
         }
@@ -350,7 +350,7 @@ impl Trial {
 
 impl Call {
     /// What its tasks are chosen by.
-    fn pick(&self) -> Pick<'static> {
+    pub(super) fn pick(&self) -> Pick<'static> {
         let Request { preferred, affinity, safe, .. } = self.request;
         // Whoever has failed one task is not tried out on the next.
         let safe = safe && self.attempts == 0;
