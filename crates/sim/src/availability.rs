@@ -18,7 +18,7 @@ mod model;
 pub use estimate::Interval;
 pub use lost::Lost;
 pub use members::Members;
-pub use model::{Cause, Deployments, Loss, Model, Place, Repair, Span};
+pub use model::{Cause, Deployments, Late, Loss, Model, Place, Repair, Span};
 
 /// Seconds of a year of 365 days.
 pub const YEAR: f64 = 365.0 * DAY;

@@ -58,21 +58,27 @@ pub enum Loss {
         /// helps nobody.
         waiting: f64,
     },
-    /// All who come too late, as nothing turns any away in time: during the outage, and after it until all
-    /// tasks together have worked off what has gathered.
-    Backlog {
-        /// What comes, in what one task can bear: above 1.
-        demand: f64,
-        /// Who waits longer than so many seconds is late.
-        patience: f64,
-        /// Not more than this gathers, in seconds of one task's work; without end if nothing bounds it.
-        most: f64,
-    },
-    /// Those beyond what is up: the others are answered as ever.
+    /// Those beyond what is up: the others are answered as ever, unless all are late.
     Excess {
         /// What comes, in what one task can bear: above 1.
         demand: f64,
+        /// So much of it waits, in seconds of one task's work, and is answered in time.
+        room: f64,
+        /// If all may be.
+        late: Option<Late>,
     },
+}
+
+/// All who come are too late, as nothing turns any away in time: during an outage, and after it until all tasks
+/// together have worked off what has gathered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Late {
+    /// While fewer tasks than that are up.
+    pub below: u32,
+    /// Who waits longer than so many seconds is late.
+    pub patience: f64,
+    /// Not more than this gathers, in seconds of one task's work; without end if nothing bounds it.
+    pub most: f64,
 }
 
 /// A share of all requests that fail from an age of an outage on, in seconds. One that goes on to fail
@@ -160,39 +166,50 @@ impl Loss {
     pub(super) fn parts(self, up: u32, tasks: u32) -> [Part; 3] {
         const NONE: Part = (0.0, 0.0);
         let [working, all] = [up, tasks].map(f64::from);
-        match self {
+        let (demand, room, late) = match self {
             // Those who wait are as many as if the first were spared.
-            Self::All { waiting } => [(1.0, waiting), NONE, NONE],
+            Self::All { waiting } => return [(1.0, waiting), NONE, NONE],
             // Without a task nothing gathers.
-            Self::Backlog { .. } if up == 0 => [(1.0, 0.0), NONE, NONE],
-            Self::Backlog { demand, patience, most } => {
-                let gathers = demand - working;
-                let later = gathers / (all - demand).max(LEAST_LEFT);
-                // What all of them answer in time makes nobody late.
-                let spared = patience * all;
-                [
-                    (1.0, patience * working / gathers),
-                    (later, spared / gathers),
-                    (-later, most.max(spared) / gathers),
-                ]
-            }
-            Self::Excess { demand } => [((1.0 - working / demand).max(0.0), 0.0), NONE, NONE],
+            Self::Excess { .. } if up == 0 => return [(1.0, 0.0), NONE, NONE],
+            Self::Excess { demand, room, .. } => (demand, room, self.late(up)),
+        };
+        let gathers = demand - working;
+        if gathers <= 0.0 {
+            return [NONE; 3];
+        }
+        let Some(Late { patience, most, .. }) = late else {
+            return [(gathers / demand, room / gathers), NONE, NONE];
+        };
+        let later = gathers / (all - demand).max(LEAST_LEFT);
+        // What all of them answer in time makes nobody late.
+        let spared = patience * all;
+        [
+            (1.0, patience * working / gathers),
+            (later, spared / gathers),
+            (-later, most.max(spared) / gathers),
+        ]
+    }
+
+    /// How all are late while so many tasks are up, if they are.
+    pub(crate) fn late(self, up: u32) -> Option<Late> {
+        match self {
+            Self::All { .. } => None,
+            Self::Excess { late, .. } => late.filter(|late| (1..late.below).contains(&up)),
         }
     }
 
     /// The same as [`answered`](Self::answered) of those who come first, before anything has gathered.
     pub(crate) fn answered_at_first(self, up: u32) -> f64 {
-        match self {
-            Self::Backlog { .. } if up > 0 => 1.0,
-            Self::All { .. } | Self::Backlog { .. } | Self::Excess { .. } => self.answered(up),
-        }
+        self.late(up).map_or_else(|| self.answered(up), |_| 1.0)
     }
 
     /// The share of requests that are answered as ever while so many tasks are up, and that is too few.
     pub(crate) fn answered(self, up: u32) -> f64 {
         match self {
-            Self::All { .. } | Self::Backlog { .. } => 0.0,
-            Self::Excess { demand } => (f64::from(up) / demand).min(1.0),
+            Self::Excess { demand, .. } if self.late(up).is_none() => {
+                (f64::from(up) / demand).min(1.0)
+            }
+            Self::All { .. } | Self::Excess { .. } => 0.0,
         }
     }
 }

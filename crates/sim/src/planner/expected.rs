@@ -183,7 +183,7 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
     let loss = loss(question, candidate);
     let repair = match loss {
         Loss::All { waiting } => timing.repair_as_if(waiting),
-        Loss::Backlog { .. } | Loss::Excess { .. } => timing.repair(),
+        Loss::Excess { .. } => timing.repair(),
     };
     let of_all = Cause {
         place: Place::Everywhere,

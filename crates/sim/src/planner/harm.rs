@@ -7,7 +7,7 @@ use super::shut::Shut;
 use super::sick::sickness;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
-use crate::availability::{Loss, undetected_share};
+use crate::availability::undetected_share;
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
 /// its first moment: only those are added whom the others would answer in it, and who came before.
@@ -43,7 +43,7 @@ pub(super) fn harm(
     } else {
         let all = f64::from(candidate.tasks);
         // What it holds is no backlog of the others.
-        let holds = if matches!(loss, Loss::Backlog { .. }) && others > 0 { late } else { 0.0 };
+        let holds = loss.late(others).map_or(0.0, |_| late);
         let shut = all * loss.answered(others) * (shut.before + shut.after);
         undetected_share(rate * hangs, holds * detection + shut)
     };

@@ -5,7 +5,7 @@ use seaworthy_core::policy::{bulkhead, guard};
 use super::shut::{Bad, opens};
 use super::timing::Timing;
 use super::{Candidate, Question};
-use crate::availability::Loss;
+use crate::availability::{Late, Loss};
 
 /// Where one task is enough, requests wait for it. Where more are needed, those that are up answer what
 /// they can if the rest is turned away in time; else all are late, and also afterwards, until what has
@@ -15,15 +15,19 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     let Some((demand, bears)) = known.filter(|(demand, _)| *demand > 1.0) else {
         return Loss::All { waiting: waiting(question, candidate) };
     };
-    let few = 1..question.needed();
-    let late = few.map(f64::from).filter_map(|up| {
-        let most = under_way(question, candidate, up) / bears;
-        let opens = until_open(question, candidate, demand, up);
-        (most / up > candidate.patience(question)).then_some(most.min(opens))
+    let too_few = question.needed() - 1;
+    let most = |up: u32| under_way(question, candidate, f64::from(up)) / bears;
+    // The fewer are up, the longer each of those who are let in waits.
+    let is_late = |up: &u32| most(*up) / f64::from(*up) > candidate.patience(question);
+    let below = (1..=too_few).rev().find(is_late);
+    let late = below.map(|last| {
+        let gathers = |up| most(up).min(until_open(question, candidate, demand, f64::from(up)));
+        let most = (1..=last).map(gathers).fold(0.0, f64::max);
+        Late { below: last + 1, patience: patience(question, candidate), most }
     });
-    let patience = patience(question, candidate);
-    let late = late.max_by(f64::total_cmp);
-    late.map_or(Loss::Excess { demand }, |most| Loss::Backlog { demand, patience, most })
+    // What is being answered does not wait.
+    let room = (most(too_few) - f64::from(too_few) * question.world.latency).max(0.0);
+    Loss::Excess { demand, room, late }
 }
 
 /// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its

@@ -1,7 +1,7 @@
 //! The simulation against the closed form. Every draw is by seed, so what holds once holds always.
 
 use super::*;
-use crate::availability::{Cause, DAY, Deployments, Group, Loss, Lost, Place, Repair};
+use crate::availability::{Cause, DAY, Deployments, Group, Late, Loss, Lost, Place, Repair};
 
 const REPAIR: f64 = 120.0;
 
@@ -102,8 +102,9 @@ fn what_a_place_takes_is_covered_by_the_closed_form() {
         let causes = vec![zone(0), zone(1), machine(0), machine(2)];
         let few = causes.iter().filter(|cause| tasks - cause.tasks.count() < needed).count();
         let outages = group(30.0, tasks, needed, tasks).outage_rate() + few as f64 * rate;
-        let backlog = Loss::Backlog { demand, patience: 2.0, most: f64::INFINITY };
-        for loss in [Loss::ALL, Loss::Excess { demand }, backlog] {
+        let late = Late { below: needed, patience: 2.0, most: f64::INFINITY };
+        let backlog = Loss::Excess { demand, room: 0.0, late: Some(late) };
+        for loss in [Loss::ALL, Loss::Excess { demand, room: 0.0, late: None }, backlog] {
             let placed = Model { loss, causes: causes.clone(), ..alone.clone() };
             assert_covers(&placed, Method::Biased, 5_000, all(&placed), outages);
         }
@@ -135,17 +136,20 @@ fn what_waits_and_what_is_not_too_much_does_not_fail() {
         let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
         let causes = vec![of_all(&waits, waits.failure_rate)];
         let common = Model { causes, ..waits.clone() };
-        let excess = Model { loss: Loss::Excess { demand: 3.5 }, ..model(six, repair) };
-        // All of it, and what is bounded.
-        for most in [f64::INFINITY, 40.0] {
-            let loss = Loss::Backlog { demand: 3.5, patience: 2.0, most };
-            let backlog = Model { loss, ..excess.clone() };
+        let excess = |room, late| Loss::Excess { demand: 3.5, room, late };
+        let excess_of = |room| Model { loss: excess(room, None), ..model(six, repair) };
+        let (excess_of_all, some_waits) = (excess_of(0.0), excess_of(20.0));
+        // All of it, what is bounded, and what is late only if one more is missing.
+        for (below, most) in [(4, f64::INFINITY), (4, 40.0), (3, f64::INFINITY)] {
+            let loss = excess(20.0, Some(Late { below, patience: 2.0, most }));
+            let backlog = Model { loss, ..model(six, repair) };
             assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
         }
         for (model, rate) in [
             (waits, two.outage_rate()),
             (common, two.outage_rate() + 1.0 / (30.0 * DAY)),
-            (excess, six.outage_rate()),
+            (excess_of_all, six.outage_rate()),
+            (some_waits, six.outage_rate()),
         ] {
             assert!(
                 all(&model) < 0.7 * all(&Model { loss: Loss::ALL, ..model.clone() }),

@@ -58,7 +58,8 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     // After it all but 456 are worked off by 40 a second.
     let after = |gathered: f64| (gathered - 456.0) / 40.0;
     close(replicas(PLAIN), late + after(80.0 * 62.5));
-    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 50 }}\n")), 0.4 * 62.5);
+    // Of 50 under way 38 wait, and are answered.
+    close(replicas(&format!("{PLAIN}bulkhead = {{ size = 50 }}\n")), 0.4 * (62.5 - 38.0 / 80.0));
     // 300 under way take one task 2.5 s, and nobody waits so long; two do more in time.
     close(replicas(&format!("{PLAIN}bulkhead = {{ size = 300 }}\n")), late);
     close(replicas(&format!("{PLAIN}bulkhead = {{ size = 2000 }}\n")), late + after(2000.0));
@@ -70,9 +71,20 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     close(replicas(timeout), late + after(80.0 * 62.5));
     close(replicas(&format!("{timeout}breaker = {{}}\n")), late + after(240.0 + 80.0 * 5.9));
     let most = "most_in_flight = 30\n";
-    close(replicas(&format!("{PLAIN}{most}")), 0.4 * 62.5);
+    close(replicas(&format!("{PLAIN}{most}")), 0.4 * (62.5 - 18.0 / 80.0));
     // What waits in a long queue is late as well, and leaves it.
     close(replicas(&format!("call = {{ tries = 1, hedge.enabled = false }}\n{most}")), late);
+}
+
+/// What waits for one of three would be late, and not what waits for two.
+#[test]
+fn a_queue_is_worth_what_it_holds_if_those_who_are_up_get_through_it() {
+    let queue = "call = { tries = 1, hedge.enabled = false, queue.most_calls = 240 }\n";
+    let fleet = fleet(&format!("desired_count = 3\nmost_in_flight = 30\n{CHECKS}{queue}"));
+    let (load, capacity) = (Some(300.0), Some(120.0));
+    let replicas = causes(&Question { load, capacity, ..question(&fleet) }).replicas;
+    // 60 a second are too many: 276 that wait beside 24 that are answered.
+    close(replicas * MTTF / 3.0, 0.2 * (62.5 - 276.0 / 60.0));
 }
 
 /// An answer takes 100 ms.
