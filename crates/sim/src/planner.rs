@@ -13,6 +13,7 @@
 
 mod answer;
 mod candidate;
+mod chosen;
 mod evidence;
 #[cfg(test)]
 mod example;

@@ -1,6 +1,7 @@
 //! What drills have measured, from the JSON that `seaworthy drill --json` writes.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::availability::Span;
 
@@ -10,12 +11,17 @@ pub struct Report {
     schema: u32,
     simulated: bool,
     cells: Vec<Cell>,
+    /// What was predicted beside what was measured, if that was asked for.
+    #[serde(default)]
+    comparison: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Cell {
-    scale: f64,
+    /// Those of a comparison have neither this nor times.
+    scale: Option<f64>,
     verdict: String,
+    #[serde(default)]
     replacements: Vec<Replacement>,
     /// Reports of earlier versions have none.
     #[serde(default)]
@@ -64,17 +70,22 @@ impl Evidence {
             let problem = "is of a drill with --sim, which measures nothing; allowed are live ones";
             return Err(problem.to_owned());
         }
+        if report.comparison.is_some() {
+            let problem = "is of a drill with --compare, which keeps no times of starts and detections; allowed are \
+                           live ones without it";
+            return Err(problem.to_owned());
+        }
         for cell in report.cells.iter().filter(|cell| cell.verdict != "invalid") {
-            cell.check()?;
+            let scale = cell.scale()?;
             for replacement in &cell.replacements {
                 let Some(start) = replacement.own_start_ms else { continue };
                 self.starts.push(start / 1000.0);
                 // A task's own start is not scaled, and all else is.
-                let window = |window: f64| ((window - start) * cell.scale + start) / 1000.0;
+                let window = |window: f64| ((window - start) * scale + start) / 1000.0;
                 self.windows.extend(replacement.window_ms.map(window));
             }
             let hangs = cell.detections.iter().filter(|detection| detection.fault == HANG);
-            let took = hangs.filter_map(|hang| Some(hang.took_ms? * cell.scale / 1000.0));
+            let took = hangs.filter_map(|hang| Some(hang.took_ms? * scale / 1000.0));
             self.detections.extend(took);
         }
         Ok(())
@@ -104,17 +115,18 @@ impl Evidence {
 // === impl Cell ===
 
 impl Cell {
-    /// Nobody has measured what never was.
-    fn check(&self) -> Result<(), String> {
+    /// How many times faster than life it was. Nobody has measured what never was.
+    fn scale(&self) -> Result<f64, String> {
         let replaced = self.replacements.iter().flat_map(|r| [r.own_start_ms, r.window_ms]);
         let times = replaced.chain(self.detections.iter().map(|detection| detection.took_ms));
         if let Some(time) = times.flatten().find(|time| !(0.0..=MOST_MS).contains(time)) {
             return Err(format!("{time} ms were measured; allowed is 0 to {MOST_MS} (a day)"));
         }
-        if self.scale < 1.0 {
-            return Err(format!("a cell's scale is {}; allowed is 1 or more", self.scale));
+        match self.scale {
+            Some(scale) if scale >= 1.0 => Ok(scale),
+            Some(scale) => Err(format!("a cell's scale is {scale}; allowed is 1 or more")),
+            None => Err("a cell has no scale; allowed is 1 or more".to_owned()),
         }
-        Ok(())
     }
 }
 
@@ -143,7 +155,7 @@ mod tests {
 
     fn cell(scale: f64, verdict: &str) -> Cell {
         Cell {
-            scale,
+            scale: Some(scale),
             verdict: verdict.to_owned(),
             replacements: vec![
                 Replacement { own_start_ms: Some(61.0), window_ms: Some(8317.0) },
@@ -158,7 +170,7 @@ mod tests {
     }
 
     fn add(evidence: &mut Evidence, cells: Vec<Cell>) -> Result<(), String> {
-        evidence.add(&Report { schema: 1, simulated: false, cells })
+        evidence.add(&Report { schema: 1, simulated: false, cells, comparison: None })
     }
 
     #[test]
@@ -176,10 +188,22 @@ mod tests {
     #[test]
     fn what_nobody_has_measured_is_refused() {
         let mut evidence = Evidence::default();
-        let wrong = evidence.add(&Report { schema: 2, simulated: false, cells: vec![] });
+        let wrong =
+            evidence.add(&Report { schema: 2, simulated: false, cells: vec![], comparison: None });
         assert_eq!(wrong, Err("its schema is 2; allowed is 1".to_owned()));
-        let simulated = evidence.add(&Report { schema: 1, simulated: true, cells: vec![] });
+        let simulated =
+            evidence.add(&Report { schema: 1, simulated: true, cells: vec![], comparison: None });
         assert!(simulated.unwrap_err().contains("--sim"));
+        let of_comparison = r#"
+            schema = 1
+            simulated = false
+            comparison = []
+            [[cells]]
+            verdict = "as_expected"
+            figures = {}
+        "#;
+        let wrong = evidence.add(&toml::from_str(of_comparison).unwrap());
+        assert!(wrong.unwrap_err().contains("--compare"));
         let mut before = cell(1.0, "as_expected");
         before.replacements[0].window_ms = Some(-1.0);
         let wrong = add(&mut evidence, vec![before]);

@@ -12,10 +12,12 @@ pub(super) const CHECKS: &str = "health = { interval = \"5s\", fast_interval = \
 pub(super) const PLAIN: &str =
     "call = { tries = 1, hedge.enabled = false, queue.enabled = false }\n";
 
-/// Of one service, with these settings beside its command.
+/// Of one service, with these settings beside its command. A bad task has its turn as any other.
 pub(super) fn fleet(settings: &str) -> Fleet {
-    let raw: RawFleet =
-        toml::from_str(&format!("[service.store]\ncommand = [\"store\"]\n{settings}")).unwrap();
+    let raw: RawFleet = toml::from_str(&format!(
+        "[service.store]\ncommand = [\"store\"]\nbalancing = \"round_robin\"\n{settings}"
+    ))
+    .unwrap();
     Fleet::try_from(raw).unwrap()
 }
 

@@ -1,9 +1,11 @@
 //! The failed share of requests, cause by cause, in closed form.
 
 use std::iter;
+use std::rc::Rc;
 
 use serde::Serialize;
 
+use super::chosen::{Case, Chosen, How};
 use super::harm::harm;
 use super::overload::loss;
 use super::places;
@@ -54,7 +56,10 @@ pub struct Expected {
 
 /// What was reckoned before: it takes long, and many candidates differ in nothing that matters to it.
 #[derive(Debug, Default)]
-pub(super) struct Known(Vec<(Model, Causes)>);
+pub(super) struct Known {
+    tasks: Vec<(Model, Causes)>,
+    chosen: Vec<Rc<Chosen>>,
+}
 
 // === impl Causes ===
 
@@ -124,12 +129,28 @@ impl Causes {
 impl Known {
     fn of(&mut self, model: Model) -> Causes {
         // Those of one number of tasks come one after the other.
-        if let Some((_, causes)) = self.0.iter().rev().find(|(known, _)| *known == model) {
+        if let Some((_, causes)) = self.tasks.iter().rev().find(|(known, _)| *known == model) {
             return *causes;
         }
         let causes = Causes::of_tasks(&model);
-        self.0.push((model, causes));
+        self.tasks.push((model, causes));
         causes
+    }
+
+    /// What a bad task of a candidate gets.
+    pub(super) fn chosen(
+        &mut self,
+        question: &Question<'_>,
+        candidate: &Candidate,
+        how: How,
+    ) -> Rc<Chosen> {
+        let case = Case::new(question, candidate, how);
+        if let Some(chosen) = self.chosen.iter().rev().find(|chosen| chosen.is_of(case)) {
+            return Rc::clone(chosen);
+        }
+        let chosen = Rc::new(Chosen::new(question, case));
+        self.chosen.push(Rc::clone(&chosen));
+        chosen
     }
 }
 
@@ -144,7 +165,7 @@ impl Expected {
             let causes = |(part, question, candidate): &(f64, Question<'_>, Candidate)| {
                 let timing = luck(Timing::new(question, candidate));
                 let tasks = known.of(model(question, candidate, &timing));
-                harm(tasks, question, candidate, &timing).part(*part)
+                harm(tasks, question, candidate, &timing, known).part(*part)
             };
             parts.iter().map(causes).fold(Causes::default(), Causes::and).overlapped()
         };

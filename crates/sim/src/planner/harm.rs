@@ -2,6 +2,8 @@
 
 use seaworthy_core::policy::budget;
 
+use super::chosen::{Chosen, How};
+use super::expected::Known;
 use super::overload::loss;
 use super::shut::Shut;
 use super::sick::sickness;
@@ -16,53 +18,67 @@ pub(super) fn harm(
     question: &Question<'_>,
     candidate: &Candidate,
     timing: &Timing,
+    known: &mut Known,
 ) -> Causes {
     let world = &question.world;
     let rate = 1.0 / world.mttf;
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let places: f64 = world.places().into_iter().map(|(_, mttf)| 1.0 / mttf).sum();
     let spare = candidate.tasks > question.needed();
+    let failing = known.chosen(question, candidate, How::Fails);
+    let hanging = known.chosen(question, candidate, How::Hangs);
     let common = world.common_percent / 100.0;
-    let alone =
-        undetected_share(rate * (1.0 - common) * sick, sickness(question, candidate, timing));
+    let alone = undetected_share(
+        rate * (1.0 - common) * sick,
+        sickness(question, candidate, timing, &failing),
+    );
     // Where all are sick none is worse than the others, and all that is sent again fails again.
     let sick = alone + undetected_share(rate * common * sick, world.noticed);
-    let shut = Shut::by_hang(question, candidate, timing);
+    let shut = Shut::by_hang(question, candidate, timing, &hanging);
     let loss = loss(question, candidate);
     let others = candidate.tasks - 1;
     // Who was cut off is sent again at once, to whoever is left.
     let budget = candidate.route.budget.as_ref();
-    let again = 1.0 - lost(question, candidate, candidate.tries_again(), budget, world.latency);
+    let had = 1.0 / f64::from(candidate.tasks);
+    let again = 1.0 - lost(question, candidate.tries_again(), budget, had, world.latency);
     let answered = if spare { 1.0 } else { loss.answered_at_first(others) };
     let cut =
         (1.0 - again * answered) * undetected_share(rate * (1.0 - hangs) + places, world.latency);
     let detection = mean(timing.detection);
-    let late = unhedged(question, candidate, detection);
+    let late = unhedged(question, candidate, &hanging, detection) * hanging.by(detection);
     let detection = if spare {
-        undetected_share(rate * hangs, late * detection + shut.seconds(candidate.tasks))
+        undetected_share(rate * hangs, late + shut.seconds(candidate.tasks))
     } else {
         let all = f64::from(candidate.tasks);
         // What it holds is no backlog of the others.
         let holds = loss.late(others).map_or(0.0, |_| late);
         let shut = all * loss.answered(others) * (shut.before + shut.after);
-        undetected_share(rate * hangs, holds * detection + shut)
+        undetected_share(rate * hangs, holds + shut)
     };
     Causes { detection, sick, cut, ..causes }
 }
 
 /// The share of what goes to a task that hangs for so many seconds that no hedge saves.
-pub(super) fn unhedged(question: &Question<'_>, candidate: &Candidate, seconds: f64) -> f64 {
-    let hedges = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
-    lost(question, candidate, candidate.hedges(), hedges, seconds)
-}
-
-/// The share of what goes to a bad task for so many seconds that is not saved by another try: all, if
-/// there are none, or what may not be sent twice, and what no `budget` is left for.
-pub(super) fn lost(
+pub(super) fn unhedged(
     question: &Question<'_>,
     candidate: &Candidate,
+    hanging: &Chosen,
+    seconds: f64,
+) -> f64 {
+    let budget = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
+    // Those who are too few without it are late as well, and ask for hedges in vain.
+    let all = candidate.tasks <= question.needed();
+    let share = if all { 1.0 } else { hanging.share(seconds) };
+    lost(question, candidate.hedges(), budget, share, seconds)
+}
+
+/// Of requests that are such a `share` of all and fail, or are late, for so many seconds, the share that is not saved
+/// by another try: all, if there are none, or what may not be sent twice, and what no `budget` is left for.
+pub(super) fn lost(
+    question: &Question<'_>,
     again: bool,
     budget: Option<&budget::Config>,
+    share: f64,
     seconds: f64,
 ) -> f64 {
     if !again {
@@ -71,11 +87,10 @@ pub(super) fn lost(
     let safe = 1.0 - question.world.writes_percent / 100.0;
     let covered = match (budget, question.by_route()) {
         (Some(budget), Some(load)) => {
-            let each = load / f64::from(candidate.tasks);
             // Full at first, and filled up by each success and each second.
             let successes = f64::from(budget.success_percent) / 100.0 * load;
             let more = (successes + f64::from(budget.per_second)) * seconds;
-            ((f64::from(budget.cap) + more) / (safe * each * seconds)).min(1.0)
+            ((f64::from(budget.cap) + more) / (safe * share * load * seconds)).min(1.0)
         }
         _ => 1.0,
     };

@@ -4,6 +4,7 @@
 use seaworthy_core::call::Route;
 use seaworthy_core::policy::breaker::{self, Mode, Window};
 
+use super::chosen::Chosen;
 use super::harm::unhedged;
 use super::timing::{Timing, mean};
 use super::{Candidate, Question};
@@ -42,12 +43,17 @@ const COUNTS: f64 = 0.9;
 
 impl Shut {
     /// By a task that hangs, on average over all times until that is found out.
-    pub(super) fn by_hang(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Self {
+    pub(super) fn by_hang(
+        question: &Question<'_>,
+        candidate: &Candidate,
+        timing: &Timing,
+        hanging: &Chosen,
+    ) -> Self {
         let (low, high) = timing.detection;
         let piece = (high - low) / f64::from(TIMES);
         (0..TIMES).fold(Self::default(), |mut all, n| {
             let found = low + (f64::from(n) + 0.5) * piece;
-            let bad = Bad::hangs(question, candidate, found);
+            let bad = Bad::hangs(question, candidate, hanging, found);
             let open = by_breaker(question, candidate, &bad);
             let full = by_bulkhead(question, candidate, timing, &bad);
             all.before += open.before.max(full.before) / f64::from(TIMES);
@@ -56,14 +62,13 @@ impl Shut {
         })
     }
 
-    /// By a task that fails such a share of its requests, at once, for so long.
+    /// By a task that fails such a share of all requests, at once, for so long.
     pub(super) fn by_sick(
         question: &Question<'_>,
         candidate: &Candidate,
         share: f64,
         seconds: f64,
     ) -> Self {
-        let share = share / f64::from(candidate.tasks);
         by_breaker(question, candidate, &Bad { share, late: 0.0, seconds })
     }
 
@@ -85,11 +90,12 @@ impl Shut {
 
 impl Bad {
     /// One of all tasks hangs, and nobody waits for it longer than the timeout; but for those that a hedge saves.
-    fn hangs(question: &Question<'_>, candidate: &Candidate, seconds: f64) -> Self {
+    fn hangs(question: &Question<'_>, candidate: &Candidate, hanging: &Chosen, found: f64) -> Self {
         let timeout = candidate.route.guard.timeout;
         let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-        let share = unhedged(question, candidate, seconds) / f64::from(candidate.tasks);
-        Self { share, late, seconds }
+        let share = unhedged(question, candidate, hanging, found) / f64::from(candidate.tasks);
+        // It gets them first, if it is passed over later.
+        Self { share, late, seconds: hanging.by(found) }
     }
 
     /// The share of failures that is too much, if `enough` calls come to judge it.
@@ -263,5 +269,7 @@ fn by_bulkhead(question: &Question<'_>, candidate: &Candidate, timing: &Timing, 
     }
     let times = ((found - fills) / held).ceil();
     let after = (times * held - found).max(0.0);
-    Shut { before: times * (held - fills) - after, after }
+    // Each permit that it takes is one less for all who ask, and so for itself.
+    let taken = 1.0 - libm::exp(-share * (found.min(held) - fills) / question.world.latency);
+    Shut { before: taken * (times * (held - fills) - after), after: taken * after }
 }

@@ -3,6 +3,7 @@
 use seaworthy_core::cluster;
 use seaworthy_core::health::passive;
 
+use super::chosen::Chosen;
 use super::harm::lost;
 use super::shut::Shut;
 use super::timing::{Timing, mean};
@@ -13,11 +14,23 @@ const MOST_TRIALS: usize = 1000;
 
 /// For how many seconds, in all, it fails what it gets, and what others would: until somebody looks; or until its
 /// requests have told, and then each time that it is tried.
-pub(super) fn sickness(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> f64 {
+pub(super) fn sickness(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    failing: &Chosen,
+) -> f64 {
     let again = tries_others(question, candidate);
-    let (found, seconds) = (found(question, candidate), until_found(question, candidate));
-    let fails = lost(question, candidate, again, candidate.route.budget.as_ref(), seconds);
-    let shut = Shut::by_sick(question, candidate, fails, seconds).seconds(candidate.tasks);
+    let found = found(question, candidate);
+    let noticed = question.world.noticed;
+    // How many failures tell is known, and not how long that takes it.
+    let even = 1.0 / f64::from(candidate.tasks);
+    let (seconds, gets, share) = found.map_or_else(
+        || (noticed, failing.by(noticed), failing.share(noticed)),
+        |(_, _, seconds)| (seconds, seconds, even),
+    );
+    let fails = lost(question, again, candidate.route.budget.as_ref(), share, seconds);
+    let shut = Shut::by_sick(question, candidate, fails * share, seconds).seconds(candidate.tasks);
     let tried = found.map_or(0.0, |(rules, each, _)| {
         // A trial is a request that may be sent twice. Where none is, it ends after as long as the ejection, and
         // the task is found once more.
@@ -31,7 +44,7 @@ pub(super) fn sickness(question: &Question<'_>, candidate: &Candidate, timing: &
                 waits * rules.lasts(number).as_secs_f64()
             })
     });
-    seconds * fails + shut + tried
+    gets * fails + shut + tried
 }
 
 /// For how many seconds nobody knows of it.

@@ -73,15 +73,13 @@ fn places(question: &Question<'_>) -> Vec<String> {
 }
 
 fn share_of_a_bad_one(question: &Question<'_>) -> String {
-    let less = match question.service.balancing.algorithm {
-        Algorithm::LatencyAware | Algorithm::LeastOutstandingRequests => {
-            " (this balancer gives one that is behind less: fewer fail than is said)"
+    let gets = match (question.load, question.service.balancing.algorithm) {
+        (Some(_), Algorithm::LatencyAware | Algorithm::LeastOutstandingRequests) => {
+            "what its balancer gives it, request by request, among tasks that all answer as quickly as ever,"
         }
-        _ => "",
+        _ => "its even share of the requests",
     };
-    format!(
-        "a bad task gets its even share of the requests until it is found out{less}; all replacements go on side by side"
-    )
+    format!("a bad task gets {gets} until it is found out; all replacements go on side by side")
 }
 
 fn sick(percent: f64, noticed: f64) -> String {
