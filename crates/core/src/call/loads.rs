@@ -95,20 +95,20 @@ impl Loads {
         self.targets.iter().any(|target| choice.has(target) || pick.safe && choice.tries(target))
     }
 
-    /// Chooses a task for a call, if one may get it. A task on trial gets the first safe call; then
-    /// the task counts that the client is used to, and then the algorithm. Whoever is chosen has had its turn: it is
+    /// Chooses a task for a call, if one may get it. What its client is used to comes first; then a task on trial, which
+    /// gets one safe call; and then the algorithm. Whoever is chosen has had its turn: it is
     /// to get the call.
     pub fn pick(&mut self, now: Instant, pick: &Pick<'_>) -> Option<TaskId> {
         let choice = self.choice(pick);
-        let tried = self.targets.iter().find(|target| pick.safe && choice.tries(target));
-        if let Some(target) = tried {
-            return Some(target.task());
-        }
         // Whoever is used to a task is used to its revision.
         let free = Choice { revision: None, on_trial: false, ..choice };
         if let Some(target) = pick.preferred.and_then(|task| self.target(task))
             && free.has(target)
         {
+            return Some(target.task());
+        }
+        let tried = self.targets.iter().find(|target| pick.safe && choice.tries(target));
+        if let Some(target) = tried {
             return Some(target.task());
         }
         self.open(now, choice);

@@ -136,7 +136,9 @@ impl Observer {
     fn pick(&mut self, wish: &Wish) {
         let Wish { preferred, revision, safe, not, affinity } = wish.clone();
         let pick = Pick { preferred, revision, safe, not: &not, affinity };
+        let any = self.loads.any_for(&pick);
         let chosen = self.loads.pick(self.now, &pick);
+        assert_eq!(any, chosen.is_some(), "{wish:?}");
         self.check_choice(wish, chosen);
         if let Some(task) = chosen {
             self.loads.take(self.now, task);
@@ -170,15 +172,15 @@ impl Observer {
         };
         let those: Vec<&Member> = self.members.iter().filter(of_it).collect();
         let plain = || those.iter().filter(|member| !member.on_trial);
-        let on_trial = |m: &&&Member| m.on_trial && has_room(m) && !self.tried.contains(&m.task);
-        if let Some(trial) = those.iter().find(on_trial).filter(|_| wish.safe) {
-            assert_eq!(chosen, Some(trial.task), "{wish:?}");
-            return;
-        }
         let used_to = self.members.iter().find(|m| Some(m.task) == wish.preferred);
         let free = |m: &&Member| !m.on_trial && !wish.not.contains(&m.task) && has_room(m);
         if let Some(used_to) = used_to.filter(free) {
             assert_eq!(chosen, Some(used_to.task), "{wish:?}");
+            return;
+        }
+        let on_trial = |m: &&&Member| m.on_trial && has_room(m) && !self.tried.contains(&m.task);
+        if let Some(trial) = those.iter().find(on_trial).filter(|_| wish.safe) {
+            assert_eq!(chosen, Some(trial.task), "{wish:?}");
             return;
         }
         let Some(task) = chosen else {

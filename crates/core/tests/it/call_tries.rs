@@ -314,10 +314,16 @@ fn a_trial_is_waited_for_until_it_has_shown_something() {
         look d        | d try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         d unreachable | d try 2 on task-1
-        look e        | e try 1 on task-1
+                      | task-2 Tried { until: Instant(0) }
+        look e        | e try 1 on task-2
+                      | task-2, on trial Tried { until: Instant(60000000000) }
         d head        | d passes 2
         d done        | task-1 Answered(0ns)
-                      | task-2 Tried { until: Instant(0) }
+        e head        | e passes 1
+                      | task-2, on trial Tried { until: Instant(0) }
+        e done        | task-2, on trial Answered(0ns)
+        rotate 1 2    |
+        rotate 1 2?   |
         look f        | f try 1 on task-2
                       | task-2, on trial Tried { until: Instant(60000000000) }
         f head        | f passes 1

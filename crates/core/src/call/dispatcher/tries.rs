@@ -192,7 +192,7 @@ impl Dispatcher {
         // After an interim answer alone the client can still be told.
         let (passed, begun) = (call.passed.is_some(), call.outcome.is_some());
         let again = call.may_repeat(failure) && !passed;
-        call.note(one.task, failure);
+        let shows = call.note(one.task, failure);
         let is_its_fault = failure.kind != FailureKind::Refused && !failure.is_stale();
         if is_its_fault && one.heard {
             self.loads.cut(now, one.task);
@@ -202,6 +202,8 @@ impl Dispatcher {
         self.loads.release(now, one.task, is_its_fault || one.heard);
         if failure.kind == FailureKind::Refused {
             self.tell(id, one.task, How::Refused);
+        } else if !shows {
+            self.end_trial(now, id, one.task);
         }
         if begun {
             self.tell_failures(id);
@@ -303,8 +305,15 @@ impl Dispatcher {
 
     /// A call is over. What has shown nothing by now never will.
     pub(super) fn end_trials(&mut self, now: Instant, id: CallId) {
-        while let Some(at) = self.trials.iter().position(|trial| trial.call == id) {
-            let task = self.trials.remove(at).task;
+        while let Some(trial) = self.trials.iter().find(|trial| trial.call == id) {
+            self.end_trial(now, id, trial.task);
+        }
+    }
+
+    /// Nothing will be shown by this request of a trial.
+    fn end_trial(&mut self, now: Instant, id: CallId, task: TaskId) {
+        if let Some(at) = self.trials.iter().position(|trial| trial.is_of(id, task)) {
+            self.trials.remove(at);
             self.try_anew(now, id, task);
         }
     }
@@ -362,8 +371,8 @@ impl Call {
         !failure.sent || (again && !failure.answered)
     }
 
-    /// Remembers a failure.
-    fn note(&mut self, task: TaskId, failure: Failure) {
+    /// Remembers a failure. True if it is to be told what that shows of the task.
+    fn note(&mut self, task: TaskId, failure: Failure) -> bool {
         let stale = failure.is_stale() && !self.fresh;
         let lost = failure.kind == FailureKind::Closed && failure.sent;
         // That nobody listens is told at once. That a kept connection was closed says nothing, nor does
@@ -379,5 +388,6 @@ impl Call {
         if !failure.sent {
             self.sent -= 1;
         }
+        how.is_some()
     }
 }

@@ -51,7 +51,12 @@ fn a_task_on_trial_gets_one_safe_request_and_then_waits_for_the_verdict() {
     let mut loads = loads(ROUND_ROBIN, &[trial, member(2), member(3)]);
     assert_eq!(next(&mut loads, PLAIN), Some(2), "it may change something");
     assert_eq!(next(&mut loads, Pick { not: &[TaskId(1)], ..SAFE }), Some(3));
-    assert_eq!(next(&mut loads, Pick { preferred: Some(TaskId(3)), ..SAFE }), Some(1));
+    assert_eq!(
+        next(&mut loads, Pick { preferred: Some(TaskId(3)), ..SAFE }),
+        Some(3),
+        "used to it"
+    );
+    assert_eq!(next(&mut loads, Pick { preferred: Some(TaskId(1)), ..SAFE }), Some(1));
     assert_eq!([SAFE; 2].map(|pick| next(&mut loads, pick)), [Some(2), Some(3)]);
     loads.answered(NOW, TaskId(1), Duration::ZERO);
     loads.release(NOW, TaskId(1), true);
