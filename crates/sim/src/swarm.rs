@@ -29,6 +29,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod turns;
 mod verdicts;
 mod watch;
 mod words;

@@ -95,6 +95,12 @@ impl Loads {
         self.targets.iter().any(|target| choice.has(target) || pick.safe && choice.tries(target))
     }
 
+    /// The same of a task that is not on trial.
+    pub(crate) fn any_good_for(&self, pick: &Pick<'_>) -> bool {
+        let choice = self.choice(pick);
+        !choice.on_trial && self.targets.iter().any(|target| choice.has(target))
+    }
+
     /// Chooses a task for a call, if one may get it. What its client is used to comes first; then a task on trial, which
     /// gets one safe call; and then the algorithm. Whoever is chosen has had its turn: it is
     /// to get the call.
@@ -199,16 +205,15 @@ impl Loads {
 
     fn choice<'a>(&self, pick: &Pick<'a>) -> Choice<'a> {
         let most_in_flight = self.config.most_in_flight.unwrap_or(u32::MAX);
+        let any = Choice { not: pick.not, ..Choice::any(most_in_flight) };
+        let plain = |target: &Target| any.is_about(target) && !target.member().on_trial;
+        let on_trial = !self.targets.iter().any(plain);
         // A revision of one task is not to make calls fail or wait that others could answer.
         let has_room = |revision: &Revision| {
-            let only =
-                Choice { not: pick.not, revision: Some(*revision), ..Choice::any(most_in_flight) };
-            self.targets.iter().any(|t| only.is_about(t) && t.in_flight() < most_in_flight)
+            let only = Choice { revision: Some(*revision), on_trial, ..any };
+            self.targets.iter().any(|target| only.has(target))
         };
-        let revision = pick.revision.filter(has_room);
-        let choice = Choice { not: pick.not, revision, ..Choice::any(most_in_flight) };
-        let plain = |target: &Target| choice.is_about(target) && !target.member().on_trial;
-        Choice { on_trial: !self.targets.iter().any(plain), ..choice }
+        Choice { revision: pick.revision.filter(has_room), on_trial, ..any }
     }
 
     /// Finds the tasks among which the algorithm chooses. Slow start holds one back only as long as

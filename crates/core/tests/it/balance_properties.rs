@@ -165,7 +165,12 @@ impl Observer {
     fn check_choice(&self, wish: &Wish, chosen: Option<TaskId>) {
         let has_room = |member: &Member| self.carries(member.task) < self.most;
         let may = |m: &Member| !wish.not.contains(&m.task) && has_room(m);
-        let of = |revision: &u32| self.members.iter().any(|m| m.revision == *revision && may(m));
+        let asked = |m: &&Member| !wish.not.contains(&m.task);
+        let all_on_trial = self.members.iter().filter(asked).all(|member| member.on_trial);
+        let of = |revision: &u32| {
+            let of_it = |m: &&Member| m.revision == *revision && m.on_trial == all_on_trial;
+            self.members.iter().filter(of_it).any(may)
+        };
         let known = wish.revision.filter(of);
         let of_it = |m: &&Member| {
             !wish.not.contains(&m.task) && known.is_none_or(|revision| revision == m.revision)

@@ -231,14 +231,14 @@ fn failure(word: &str) -> Failure {
 fn rotation(tasks: &[&str]) -> Rotation {
     let parts = |word: &&str| {
         let (task, revision) = word.split_once('@').unwrap_or((*word, "1"));
-        let number = |text: &str| text.parse().expect("a number");
-        (TaskId(number(task.trim_end_matches('?'))), number(revision))
+        let number = |text: &str| text.trim_end_matches('?').parse().expect("a number");
+        (TaskId(number(task)), number(revision))
     };
     let parts: Vec<(TaskId, Revision)> = tasks.iter().map(parts).collect();
     let mut rotation = Rotation::of(parts.iter().map(|(task, _)| *task));
     for (member, (word, (_, revision))) in rotation.members.iter_mut().zip(tasks.iter().zip(&parts))
     {
-        (member.revision, member.on_trial) = (*revision, word.ends_with('?'));
+        (member.revision, member.on_trial) = (*revision, word.contains('?'));
     }
     rotation
 }

@@ -130,6 +130,20 @@ fn what_one_revision_fails_another_one_is_asked_for_first() {
 }
 
 #[test]
+fn who_is_on_trial_is_asked_for_what_another_revision_fails_when_nobody_good_is_left() {
+    check(&expect![[r#"
+        rotate 1 2 3@2? |
+        look a          | a try 1 on task-3
+        get b           | b try 1 on task-1
+        b lost          | b try 2 on task-2, fresh
+        b lost          | b answered: the task closed the connection early
+        get c           | c try 1 on task-2
+        c refused       | c try 2 on task-1
+        c refused       | c try 3 on task-3
+    "#]]);
+}
+
+#[test]
 fn if_every_try_fails_the_last_answer_is_passed_on() {
     check(&expect![[r#"
         rotate 1 2 3  |

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seaworthy_core::balance::Algorithm;
-use seaworthy_core::call::RouteId;
+use seaworthy_core::call::{Action, RouteId};
 use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
@@ -11,6 +11,7 @@ use seaworthy_core::target_group;
 
 use super::rule::Rule;
 use super::sometimes::{Reached, Sometimes};
+use super::turns::Turns;
 use crate::distribution::LN_BILLION;
 use crate::world::Said;
 
@@ -31,6 +32,8 @@ pub(super) struct Shares {
     /// The task where what is hashed so went last, and who was there then.
     homes: BTreeMap<u64, (TaskId, BTreeSet<TaskId>)>,
     period: Period,
+    /// If one is served after the other, and nothing else counts.
+    turns: Option<Turns>,
     pub(super) reached: Reached,
 }
 
@@ -48,15 +51,17 @@ struct Period {
 impl Shares {
     pub(super) fn new(service: &Service) -> Self {
         let balancing = &service.balancing;
-        let by_hash = balancing.algorithm == Algorithm::ConsistentHash;
+        let at_once =
+            |algorithm| balancing.algorithm == algorithm && balancing.slow_start.is_zero();
         Self {
             routes: service.call.routes.iter().map(|route| route.weights.clone()).collect(),
-            hashes: by_hash && balancing.slow_start.is_zero(),
+            hashes: at_once(Algorithm::ConsistentHash),
             version: 0,
             weights: Weights::new(),
             revisions: BTreeMap::new(),
             homes: BTreeMap::new(),
             period: Period::default(),
+            turns: at_once(Algorithm::RoundRobin).then(Turns::default),
             reached: Reached::default(),
         }
     }
@@ -64,11 +69,14 @@ impl Shares {
     /// Another gateway knows no weights, and draws the same once more.
     pub(super) fn begin_anew(&mut self) {
         (self.version, self.weights, self.period) = (0, Weights::new(), Period::default());
+        self.turns = self.turns.take().map(|_| Turns::default());
     }
 
     /// Whether it matters who gets a request.
     pub(super) fn matter(&self) -> bool {
-        self.hashes || self.routes.iter().chain([&self.weights]).any(|some| !some.is_empty())
+        self.hashes
+            || self.turns.is_some()
+            || self.routes.iter().chain([&self.weights]).any(|some| !some.is_empty())
     }
 
     /// Something was said.
@@ -78,6 +86,11 @@ impl Shares {
         {
             (self.version, self.weights) = (endpoints.version, endpoints.weights.clone());
             self.revisions.extend(endpoints.tasks.iter().map(|one| (one.task, one.revision)));
+        }
+        if let (Said::Wanted(target_group::Action::Call(Action::Try { .. })), Some(turns)) =
+            (said, &mut self.turns)
+        {
+            turns.sent();
         }
     }
 
@@ -94,7 +107,7 @@ impl Shares {
         let of_route = &self.routes[route.0];
         let weights = if of_route.is_empty() { &self.weights } else { of_route };
         if weights.is_empty() || revisions.len() < 2 {
-            return if self.hashes { self.check_home(affinity, there, task) } else { Ok(()) };
+            return self.check_one(affinity, there, task);
         }
         self.reached.add(Sometimes::Weighed);
         if (weights, &revisions) != (&self.period.weights, &self.period.there) {
@@ -102,6 +115,20 @@ impl Shares {
             self.period = Period { weights, there: revisions, ..Period::default() };
         }
         self.period.check(self.revisions[&task])
+    }
+
+    /// Where weights do not matter.
+    fn check_one(
+        &mut self,
+        affinity: u64,
+        there: &BTreeSet<TaskId>,
+        task: TaskId,
+    ) -> Result<(), (Rule, String)> {
+        if self.hashes {
+            return self.check_home(affinity, there, task);
+        }
+        let wrong = self.turns.as_mut().and_then(|turns| turns.check(there, task));
+        wrong.map_or(Ok(()), |what| Err((Rule::Turns, what)))
     }
 
     fn check_home(

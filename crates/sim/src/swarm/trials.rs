@@ -15,6 +15,8 @@ pub(super) struct Trials {
     last: BTreeMap<TaskId, Instant>,
     /// Since when a task is on trial.
     since: BTreeMap<TaskId, Instant>,
+    /// Who was asked by each call that goes on.
+    asked: Vec<(CallId, TaskId)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,7 @@ impl Trials {
     pub(super) fn wanted(&mut self, at: Instant, action: &Action) {
         match *action {
             Action::Try { call, attempt, task, deadline, .. } => {
+                self.asked.push((call, task));
                 self.last.insert(task, at);
                 if deadline.is_some() {
                     self.open.push(Sent { call, attempt, task, at });
@@ -56,7 +59,22 @@ impl Trials {
         }
     }
 
+    /// Whether a call that was sent before is sent to a task on trial, though one of those that `serve` was not asked; what
+    /// is wrong with that.
+    pub(super) fn asked_again(&self, action: &Action, serve: &[TaskId]) -> Option<String> {
+        let Action::Try { call, task, .. } = *action else { return None };
+        if serve.contains(&task) || !self.since.contains_key(&task) {
+            return None;
+        }
+        let asked = self.asked.iter().filter(|(of, _)| *of == call).map(|(_, task)| *task);
+        let asked: Vec<TaskId> = asked.collect();
+        let idle =
+            serve.iter().find(|other| !asked.contains(other)).filter(|_| !asked.is_empty())?;
+        Some(format!("{task} is on trial and asked after {asked:?}, and {idle} serves"))
+    }
+
     fn end(&mut self, call: CallId) {
+        self.asked.retain(|(of, _)| *of != call);
         self.open.retain(|sent| sent.call != call);
     }
 

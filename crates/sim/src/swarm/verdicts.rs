@@ -67,7 +67,13 @@ impl Verdicts {
                 self.told = at;
                 self.trials.told(input);
             }
-            Said::Wanted(Action::Call(action)) => self.trials.wanted(at, action),
+            Said::Wanted(Action::Call(action)) => {
+                let serve = self.tasks.iter().filter(|(_, known)| known.serves.is_some());
+                let serve: Vec<TaskId> = serve.map(|(task, _)| *task).collect();
+                let wrong = self.trials.asked_again(action, &serve);
+                wrong.map_or(Ok(()), |what| Err((Rule::Trial, what)))?;
+                self.trials.wanted(at, action);
+            }
             Said::Wanted(Action::Record(record)) => return self.check(record),
             _ => {}
         }
@@ -94,9 +100,11 @@ impl Verdicts {
                 return self.check_ejection(now, task, fault, &config);
             }
             (Decision::LeaveRotation, _) => known.serves = None,
-            (Decision::Trial, Cause::EjectionOver { .. }) => {
+            (Decision::Trial, cause) => {
                 known.serves = None;
-                if let Some(last) = known.ejected.filter(|last| now < last.at + last.length) {
+                let is_over = matches!(cause, Cause::EjectionOver { .. });
+                let last = known.ejected.filter(|last| is_over && now < last.at + last.length);
+                if let Some(last) = last {
                     let what = format!("{task} is on trial before {:?} are over", last.length);
                     return Err((Rule::Ejection, what));
                 }

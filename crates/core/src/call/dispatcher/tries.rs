@@ -15,8 +15,8 @@ use crate::time::Instant;
 
 impl Dispatcher {
     /// Which tasks do not get the next try of a call, if another one may. What one task of a revision has failed, others of
-    /// it may well fail, too: those of another one are asked first. One that has lost a connection is the last
-    /// resort: it may be just dying, but the next connection may also find it started again.
+    /// it may well fail, too: those of another one are asked first, but for who is on trial. One that has lost a connection
+    /// is the last resort: it may be just dying, but the next connection may also find it started again.
     pub(super) fn beside(&mut self, id: CallId) -> Option<Vec<TaskId>> {
         let call = self.calls.get(id)?;
         let pick = call.pick();
@@ -26,7 +26,10 @@ impl Dispatcher {
         let not: Vec<TaskId> = call.avoid(true).collect();
         let but: Vec<TaskId> = call.avoid(false).collect();
         let kin = self.loads.of_their_revisions(&not);
-        [kin, not, but].into_iter().find(|not| self.loads.any_for(&Pick { not, ..pick }))
+        if self.loads.any_good_for(&Pick { not: &kin, ..pick }) {
+            return Some(kin);
+        }
+        [not, but].into_iter().find(|not| self.loads.any_for(&Pick { not, ..pick }))
     }
 
     pub(super) fn launch(&mut self, now: Instant, id: CallId, task: TaskId, why: Reason) {

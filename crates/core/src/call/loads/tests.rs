@@ -96,6 +96,18 @@ fn what_a_task_still_has_from_before_keeps_no_trial_from_it() {
 }
 
 #[test]
+fn a_revision_that_is_on_trial_gets_no_share_but_its_trial() {
+    let trial = Member { on_trial: true, revision: 2, ..member(1) };
+    let mut loads = loads(ROUND_ROBIN, &[trial, member(2)]);
+    let of_2 = Pick { revision: Some(2), ..PLAIN };
+    assert_eq!(next(&mut loads, of_2), Some(2));
+    let safe = [Pick { safe: true, ..of_2 }; 2];
+    assert_eq!(safe.map(|pick| next(&mut loads, pick)), [Some(1), Some(2)]);
+    let alone = Pick { not: &[TaskId(2)], ..of_2 };
+    assert_eq!(next(&mut loads, alone), Some(1), "nobody else is left");
+}
+
+#[test]
 fn a_task_on_trial_gets_all_if_nobody_else_is_left() {
     let trial = Member { on_trial: true, ..member(1) };
     let mut loads = loads(ROUND_ROBIN, &[trial, member(2)]);
