@@ -154,12 +154,14 @@ fn every_planted_bug_is_found() {
     // Nothing but the rule for it shows how requests are divided, and who is out for what they show.
     for (bug, rule) in [
         (Planted::WeightsAreForgotten, Rule::Weights),
+        (Planted::ByLot, Rule::Turns),
         (Planted::AffinityIsLost, Rule::Hash),
         (Planted::AllKeysMove, Rule::Hash),
         (Planted::MoreInFlight, Rule::InFlight),
         (Planted::FewerAreLeft, Rule::Ejection),
         (Planted::SoonForgotten, Rule::Ejection),
         (Planted::NothingIsHeld, Rule::Overload),
+        (Planted::AnsweredByTheDead, Rule::NoneAnswersLater),
     ] {
         assert!(found.contains(&(bug, Some(rule))), "{found:?}");
     }

@@ -13,6 +13,9 @@ impl World {
     /// The process of a task is killed from outside.
     pub fn kill(&mut self, task: TaskId) -> bool {
         let place = self.place(task);
+        if self.lives_without_power(place, task) {
+            return false;
+        }
         let runs = self.services[place].processes.contains_key(&task);
         self.end(place, task, Exit::KILLED);
         runs

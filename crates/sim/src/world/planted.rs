@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use seaworthy_core::balance::Algorithm;
+use seaworthy_core::cluster::View;
+use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::health::passive;
 use seaworthy_core::policy::bulkhead::Config::Fixed;
@@ -48,8 +51,11 @@ in_words! {
         WeightsAreForgotten: "Revisions get what their tasks get, whatever the weights are",
         AffinityIsLost: "Nothing ties a request to the task to which the last one like it went",
         AllKeysMove: "When a task comes or goes, whatever is hashed goes somewhere else (hash modulo tasks)",
+        ByLot: "Who is next is drawn, where tasks are to be served in turn",
         MoreInFlight: "Tasks get more at once than they may",
         PowerIsUnknown: "The agent does not know where the power is off",
+        PowerStaysOn: "Where the power is off tasks go on",
+        AnsweredByTheDead: "What a relay holds back of an answer comes when its task has ended",
         FewerAreLeft: "Verdicts of requests leave one task less than they must",
         SoonForgotten: "An ejection is over after a tenth of its time",
         NothingIsHeld: "After an overload lateness counts again at once",
@@ -61,6 +67,13 @@ impl World {
     /// Whether this bug is planted.
     pub(super) fn has(&self, bug: Planted) -> bool {
         self.planted == Some(bug)
+    }
+
+    /// Whether no kill ends this task, for there is no power where it is and it goes on.
+    pub(super) fn lives_without_power(&self, place: usize, task: TaskId) -> bool {
+        let is_off = |view: &View| view.location.as_ref().is_some_and(|at| self.is_off(place, at));
+        self.has(Planted::PowerStaysOn)
+            && self.views(place).iter().find(|view| view.task == task).is_some_and(is_off)
     }
 
     /// By which number a request is hashed that comes with this `affinity`.
@@ -106,6 +119,9 @@ impl Planted {
             Self::OneMachine => service.cluster.machines.truncate(1),
             Self::MoreInFlight => {
                 service.balancing.most_in_flight.iter_mut().for_each(|most| *most += 1);
+            }
+            Self::ByLot if service.balancing.algorithm == Algorithm::RoundRobin => {
+                service.balancing.algorithm = Algorithm::WeightedRandom;
             }
             Self::HigherCeiling => service.cluster.maximum_percent += 100,
             Self::LongerQueue => {

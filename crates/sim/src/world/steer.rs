@@ -133,7 +133,8 @@ impl World {
                 let launched = reconciler::Event::Launched(task);
                 return heard.then(|| self.by_keeper(place, busy, launched)).flatten();
             }
-            reconciler::Action::Signal(_, Signal::Kill) if self.has(Planted::KillIsLost) => {}
+            reconciler::Action::Signal(task, Signal::Kill)
+                if self.has(Planted::KillIsLost) || self.lives_without_power(place, task) => {}
             reconciler::Action::Signal(task, signal) if busy.is_zero() => {
                 self.signal(place, task, signal);
             }

@@ -134,7 +134,7 @@ impl World {
                 TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
             }
         }
-        if delay > self.physics.hop {
+        if delay > self.physics.hop && self.planted != Some(Planted::AnsweredByTheDead) {
             process.hold_back(job);
         }
         self.after(delay, place, Local::Reply(task, job, reply));
