@@ -86,6 +86,7 @@ impl Shares {
         {
             (self.version, self.weights) = (endpoints.version, endpoints.weights.clone());
             self.revisions.extend(endpoints.tasks.iter().map(|one| (one.task, one.revision)));
+            self.turns.iter_mut().for_each(|turns| turns.may_be(endpoints.tasks.len()));
         }
         if let (Said::Wanted(target_group::Action::Call(Action::Try { .. })), Some(turns)) =
             (said, &mut self.turns)
