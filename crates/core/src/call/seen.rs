@@ -53,6 +53,6 @@ pub enum FailedHow {
     Status(u16),
     /// Without a whole answer.
     Broken(FailureKind),
-    /// The deadline passed before it had answered.
-    Deadline,
+    /// The deadline passed before it had answered, so long after it was asked.
+    Deadline(Duration),
 }

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::breaker::window::Sums;
 
-pub(super) use conduct::Conduct;
+pub(super) use conduct::{Conduct, Row};
 pub(super) use hold::Hold;
 pub(super) use standing::{Place, Standing};
 

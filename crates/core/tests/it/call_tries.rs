@@ -303,7 +303,7 @@ fn a_deadline_is_the_tasks_fault_only_if_it_is_the_routes_own() {
         get b          | b try 1 on task-2
         at 1s          | a answered: the deadline passed
         at 60s         | b answered: the deadline passed
-                       | task-2 Failed { what: Deadline, blamed: false }
+                       | task-2 Failed { what: Deadline(60s), blamed: false }
     "#]]);
 }
 
@@ -395,7 +395,7 @@ fn a_trial_of_who_leaves_has_taken_as_long_as_that() {
         at 20s        |
         rotate 1      | b try 1 on task-1
         at 61s        | b answered: the deadline passed
-                      | task-1 Failed { what: Deadline, blamed: false }
+                      | task-1 Failed { what: Deadline(41s), blamed: false }
         rotate        |
         look c        |
         at 100s       |
@@ -426,7 +426,7 @@ fn a_trial_is_of_what_was_sent_in_it() {
         look c      | c try 1 on task-1
                     | task-1, on trial Tried { until: Instant(60000000000) }
         at 60s      | c answered: the deadline passed
-                    | task-1, on trial Failed { what: Deadline, blamed: false }
+                    | task-1, on trial Failed { what: Deadline(60s), blamed: false }
     "#]]);
 }
 

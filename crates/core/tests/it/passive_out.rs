@@ -449,6 +449,50 @@ fn who_is_late_for_another_is_not_ejected() {
     "#]]);
 }
 
+/// It is asked for more than it bears while another one is out, or before that one is there, and works that off when
+/// there are two again: the others are quicker, as nothing waits there.
+#[test]
+fn what_was_asked_for_while_another_was_missing_is_held_against_nobody() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                         | task-2: enter rotation: the verdict of an earlier gateway
+        1,2 answer x20 in 5ms            |
+        1 fail x5                        | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+        at 12s                           | task-1: on trial: it was ejected for 5s
+                                         | task-1: enter rotation: no trial request showed anything in 5s
+        2 answer x20 in 9s every 100ms   |
+        1 answer in 5ms                  |
+        2 answer x20 in 9s every 100ms   | task-2: hold: it is late since another task is out, so nobody is ejected for a while
+        at 40s                           |
+        1,2 answer x20 in 5ms            |
+        endpoints 2: 1=healthy 3         | task-3: enter rotation: 1 of 1 checks passed in a row
+                                         | task-2: leave rotation: deregistered
+        at 42s                           |
+        3 answer x20 in 5ms              |
+        1 answer x20 in 9s every 100ms   |
+        3 answer in 5ms                  |
+        1 answer x20 in 9s every 100ms   | task-1: hold: it is late since another task is out, so nobody is ejected for a while
+        at 80s                           |
+        1,3 answer x20 in 5ms            |
+        1 answer x20 in 9s every 100ms   |
+        3 answer in 5ms                  |
+        1 answer x20 in 9s every 100ms   | task-1: leave rotation: 21 requests in a row over 2.0s were slower than 205.0ms or overtaken, its peers take 5.0ms: ejected for 5s, number 1 in a row
+    "#]]);
+}
+
+#[test]
+fn who_is_beyond_its_deadline_is_no_worse_where_others_are_hardly_quicker() {
+    check(&expect![[r#"
+        endpoints 1: 1=healthy 2=healthy 3=healthy | task-1: enter rotation: the verdict of an earlier gateway
+                                                   | task-2: enter rotation: the verdict of an earlier gateway
+                                                   | task-3: enter rotation: the verdict of an earlier gateway
+        1,2,3 answer x20 in 30ms                   |
+        1 time-out-perhaps x50                     |
+        2,3 answer x40 in 5ms                      |
+        1 time-out-perhaps x50                     | task-1: leave rotation: 5 requests failed in a row: ejected for 5s, number 1 in a row
+    "#]]);
+}
+
 /// Who is out for being late is missed where hardly anything is answered in time. Failures that are no lateness are
 /// nobody else's doing.
 #[test]

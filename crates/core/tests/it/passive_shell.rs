@@ -20,6 +20,9 @@ use seaworthy_core::time::Instant;
 
 use crate::golden;
 
+/// What is asked for is waited for so long.
+const TIMEOUT: Duration = Duration::from_millis(50);
+
 /// Runs a script against the default rules.
 pub(crate) fn check(expect: &Expect) {
     let mut shell = Shell::new(config(passive::Config::default()));
@@ -187,8 +190,8 @@ fn deed(verb: &str, rest: &[&str]) -> Deed {
         "answer" => How::Answered(duration(after("in").unwrap_or("5ms"))),
         "fail" => How::Failed { what, blamed: true },
         "fail-perhaps" => How::Failed { what, blamed: false },
-        "time-out" => How::Failed { what: FailedHow::Deadline, blamed: true },
-        "time-out-perhaps" => How::Failed { what: FailedHow::Deadline, blamed: false },
+        "time-out" => How::Failed { what: FailedHow::Deadline(TIMEOUT), blamed: true },
+        "time-out-perhaps" => How::Failed { what: FailedHow::Deadline(TIMEOUT), blamed: false },
         "refuse" => How::Refused,
         "withdraw" => How::Withdrawn,
         "is-tried" => {

@@ -275,7 +275,8 @@ impl Dispatcher {
         let Some(one) = open.filter(had_time) else { return };
         self.heard(id, one.attempt);
         self.loads.failed(now, one.task);
-        self.tell(id, one.task, How::Failed { what: FailedHow::Deadline, blamed: false });
+        let what = FailedHow::Deadline(now.since(one.since));
+        self.tell(id, one.task, How::Failed { what, blamed: false });
     }
 
     /// The answer that is the client's is whole: only now is it a proper one.

@@ -6,7 +6,7 @@ use super::target::Target;
 use super::{Action, Checker};
 use crate::call::{FailedHow, How, Seen};
 use crate::endpoints::{Health, TaskId, Wanted};
-use crate::health::passive::{self, Fault, Place};
+use crate::health::passive::{self, Fault, Place, Row};
 use crate::policy::breaker::window::Sums;
 use crate::record::{Cause, Decision, Record};
 use crate::time::Instant;
@@ -14,6 +14,9 @@ use crate::time::Instant;
 /// So many of a hundred requests are late where everything is: one dependency that hangs leaves requests of other
 /// kinds as quick as ever.
 const EVERYTHING: u64 = 90;
+
+/// Others are quicker than what is late if they take one part in so many of that.
+const QUICKER: u32 = 2;
 
 // === impl Checker ===
 
@@ -64,14 +67,21 @@ impl Checker {
                 self.targets[at].conduct.overtaken(now, waited, fingerprint);
                 self.judge_latency(now, at, rules)
             }
-            How::Failed { blamed, what } => {
-                let late = what == FailedHow::Deadline;
-                if late {
-                    self.targets[at].conduct.saw_late(now);
-                    self.hold.saw_late(now, rules);
+            How::Failed { blamed, what: FailedHow::Deadline(waited) } => {
+                self.targets[at].conduct.saw_late(now, waited);
+                self.hold.saw_late(now, rules);
+                // Where others are hardly quicker, who is beyond its deadline is no worse.
+                let typical = self.typical_of_peers(at);
+                let is_worse = typical.is_none_or(|typical| waited > typical * QUICKER);
+                if is_worse {
+                    self.targets[at].conduct.failed(now, waited, fingerprint, blamed);
                 }
-                self.targets[at].conduct.failed(now, fingerprint, blamed);
-                late && self.judge_everyone(now, rules) || self.judge_failures(now, at, late, rules)
+                self.judge_everyone(now, rules)
+                    || is_worse && self.judge_failures(now, at, true, rules)
+            }
+            How::Failed { blamed, .. } => {
+                self.targets[at].conduct.failed(now, Duration::ZERO, fingerprint, blamed);
+                self.judge_failures(now, at, false, rules)
             }
             How::Refused | How::Withdrawn | How::Tried { .. } => false,
         }
@@ -120,8 +130,9 @@ impl Checker {
         late: bool,
         rules: &passive::Config,
     ) -> bool {
-        let (failures, surely, since) = self.targets[at].conduct.failures();
-        let late = late.then_some(since);
+        let row = self.targets[at].conduct.failures();
+        let Row { count: failures, surely, .. } = row;
+        let late = late.then_some(row);
         if surely >= rules.consecutive {
             return self.try_to_eject(now, at, Fault::InARow { failures }, late, rules);
         }
@@ -146,7 +157,8 @@ impl Checker {
     /// A task is slow if it is so in a row and for long enough, and most of its peers are not: they
     /// have been quick in the second half of that time.
     fn judge_latency(&mut self, now: Instant, at: usize, rules: &passive::Config) -> bool {
-        let (answers, since) = self.targets[at].conduct.slow();
+        let row = self.targets[at].conduct.slow();
+        let Row { count: answers, since, .. } = row;
         let span = now.since(since);
         if answers < rules.minimum_requests || span < rules.latency_for {
             return false;
@@ -165,7 +177,7 @@ impl Checker {
             Some(typical) if self.most_are_quick(&peers, since + span / 2) => {
                 let limit = rules.slow_from(typical);
                 let fault = Fault::Slow { answers, span, limit, typical };
-                self.try_to_eject(now, at, fault, Some(since), rules)
+                self.try_to_eject(now, at, fault, Some(row), rules)
             }
             _ => false,
         }
@@ -187,7 +199,7 @@ impl Checker {
         now: Instant,
         at: usize,
         fault: Fault,
-        late: Option<Instant>,
+        late: Option<Row>,
         rules: &passive::Config,
     ) -> bool {
         let counts =
@@ -200,7 +212,7 @@ impl Checker {
         if late.is_some() && self.hold.is_on(now) {
             return false;
         }
-        if late.is_some_and(|since| self.is_late_for_another(now, at, since)) {
+        if late.is_some_and(|late| self.is_late_for_another(now, at, late)) {
             self.targets[at].conduct.pardon();
             self.hold(now, Some(self.targets[at].endpoint.task), Cause::LateForAnother, rules);
             return true;
@@ -283,8 +295,13 @@ impl Checker {
 
     /// Whether it began to be late when another task was out, whose requests the others get as well: unless most of
     /// those that have served since, and got them, too, have been quick in the second half of that time.
-    fn is_late_for_another(&self, now: Instant, at: usize, since: Instant) -> bool {
-        let was_out = |n: &usize| self.targets[*n].standing.was_out(since);
+    fn is_late_for_another(&self, now: Instant, at: usize, late: Row) -> bool {
+        let Row { since, asked, .. } = late;
+        // What was asked for then has waited behind what another one would have got.
+        let was_out = |n: &usize| {
+            let standing = &self.targets[*n].standing;
+            standing.was_out(asked) || standing.was_out(since)
+        };
         let any_out = (0..self.targets.len()).any(|n| n != at && was_out(&n));
         any_out && {
             let mut witnesses = self.peers(at);

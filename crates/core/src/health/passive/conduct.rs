@@ -26,12 +26,20 @@ pub(in crate::health) struct Conduct {
 }
 
 /// Things that went wrong in a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::health) struct Row {
+    pub(in crate::health) count: u32,
+    /// Of them, those that a peer did better.
+    pub(in crate::health) surely: u32,
+    pub(in crate::health) since: Instant,
+    /// When the first of them was asked for.
+    pub(in crate::health) asked: Instant,
+}
+
+/// The last row, and what may be in the next one.
 #[derive(Debug, Default)]
 struct Streak {
-    count: u32,
-    /// Of them, those that a peer did better.
-    surely: u32,
-    since: Instant,
+    row: Row,
     suspects: Suspects,
 }
 
@@ -71,7 +79,7 @@ impl Conduct {
         self.failures.end();
         self.typical.learn(latency);
         if slow {
-            self.slow.add(now, fingerprint, false, self.lately);
+            self.slow.add(now, latency, fingerprint, false, self.lately);
         } else {
             self.slow = Streak::default();
             self.quick = Some(now);
@@ -82,19 +90,26 @@ impl Conduct {
     pub(in crate::health) fn overtaken(&mut self, now: Instant, waited: Duration, print: u64) {
         self.window.record(now, Counted { failed: false, slow: true });
         self.typical.learn_at_least(waited);
-        self.slow.add(now, print, true, self.lately);
+        self.slow.add(now, waited, print, true, self.lately);
     }
 
     /// It failed a request. What may be the request's own doing counts once.
-    pub(in crate::health) fn failed(&mut self, now: Instant, fingerprint: u64, blamed: bool) {
-        if self.failures.add(now, fingerprint, blamed, self.lately) {
+    pub(in crate::health) fn failed(
+        &mut self,
+        now: Instant,
+        waited: Duration,
+        fingerprint: u64,
+        blamed: bool,
+    ) {
+        if self.failures.add(now, waited, fingerprint, blamed, self.lately) {
             self.window.record(now, Counted { failed: true, slow: false });
         }
     }
 
-    /// An answer has not come in time.
-    pub(in crate::health) fn saw_late(&mut self, now: Instant) {
+    /// An answer has not come in time, but was waited for so long.
+    pub(in crate::health) fn saw_late(&mut self, now: Instant, waited: Duration) {
         self.late.record(now, Counted::default());
+        self.typical.learn_at_least(waited);
     }
 
     /// Another task has answered this request, and perhaps quickly.
@@ -105,14 +120,14 @@ impl Conduct {
         }
     }
 
-    /// Failures in a row, how many of them are surely the task's fault, and since when they are.
-    pub(in crate::health) fn failures(&self) -> (u32, u32, Instant) {
-        (self.failures.count, self.failures.surely, self.failures.since)
+    /// Failures in a row.
+    pub(in crate::health) fn failures(&self) -> Row {
+        self.failures.row
     }
 
-    /// Slow answers in a row, and since when.
-    pub(in crate::health) fn slow(&self) -> (u32, Instant) {
-        (self.slow.count, self.slow.since)
+    /// Slow answers in a row.
+    pub(in crate::health) fn slow(&self) -> Row {
+        self.slow.row
     }
 
     /// Requests in the window, and how many failed or were slow.
@@ -141,20 +156,28 @@ impl Conduct {
 
 impl Streak {
     /// True if this counts: what another task did well surely does.
-    fn add(&mut self, now: Instant, fingerprint: u64, blamed: bool, lately: Duration) -> bool {
+    fn add(
+        &mut self,
+        now: Instant,
+        waited: Duration,
+        fingerprint: u64,
+        blamed: bool,
+        lately: Duration,
+    ) -> bool {
         if !(blamed || self.suspects.count(now, fingerprint, lately)) {
             return false;
         }
-        if self.count == 0 {
-            self.since = now;
+        let Row { count, surely, since, asked } = &mut self.row;
+        if *count == 0 {
+            (*since, *asked) = (now, now - waited);
         }
-        self.count = self.count.saturating_add(1);
-        self.surely = self.surely.saturating_add(u32::from(blamed));
+        *count = count.saturating_add(1);
+        *surely = surely.saturating_add(u32::from(blamed));
         true
     }
 
     /// The row has ended; what was suspect stays so.
     fn end(&mut self) {
-        (self.count, self.surely) = (0, 0);
+        (self.row.count, self.row.surely) = (0, 0);
     }
 }

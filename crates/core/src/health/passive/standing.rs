@@ -45,7 +45,9 @@ impl Standing {
             Some(_) if left.is_zero() => Place::OnTrial { until: now + length },
             Some(_) => Place::Ejected { until: now + left },
         };
-        Self { place, times, length, left: now, late: false, calm: now }
+        // Before it came it was missing.
+        let left = Instant::EPOCH;
+        Self { place, times, length, left, late: false, calm: now }
     }
 
     pub(in crate::health) fn place(&self) -> Place {
