@@ -7,6 +7,7 @@ use std::time::Duration;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{Loads, Pick};
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::health::Rotation;
 use seaworthy_core::policy::bulkhead;
 use seaworthy_core::time::Instant;
@@ -27,8 +28,10 @@ pub(super) enum How {
 pub(super) struct Case {
     how: How,
     tasks: u32,
-    /// Seconds after which nobody waits.
-    patience: f64,
+    /// A request that is not answered ends after so many seconds,
+    held: f64,
+    /// for its deadline has passed, or else as its client has gone.
+    is_overdue: bool,
     /// Requests that are under way at most.
     permits: u32,
 }
@@ -45,10 +48,15 @@ pub(super) struct Chosen {
     looked: f64,
 }
 
-/// So many requests are looked at, and what comes of those of the second half goes on.
-const REQUESTS: u32 = 40_000;
-/// Nothing new comes later, in seconds.
+/// Nothing new comes later, in seconds, than in a minute, or in so many requests to each task; and what comes of those of
+/// the second half goes on.
 const LONGEST: f64 = 60.0;
+const REQUESTS: f64 = 100.0;
+/// Unless there are more than so many, and it is seen three times what becomes of a request.
+const MOST: f64 = 40_000.0;
+const TIMES: f64 = 3.0;
+/// Nobody looks at more than so many, whatever is seen of them.
+const LIMIT: f64 = 400_000.0;
 /// All tasks are good for one part in so many of that, before one of them is not.
 const KNOWN: f64 = 4.0;
 /// Of what is drawn. It does not matter which.
@@ -64,11 +72,22 @@ impl Case {
         let spare = candidate.tasks > question.needed();
         let bulkhead = candidate.route.guard.bulkhead.as_ref().filter(|_| !question.is_part());
         let permits = bulkhead.filter(|_| !spare).map_or(u32::MAX, bulkhead::Config::largest);
-        let patience = match how {
-            How::Hangs => candidate.patience(question).min(2.0 * LONGEST),
-            How::Fails => 0.0,
+        let timeout = candidate.route.guard.timeout.map(|timeout| timeout.as_secs_f64());
+        let overdue = timeout.unwrap_or(f64::INFINITY);
+        // By default a task keeps what its client does not wait for any more.
+        let gone = match question.service.http.half_close {
+            HalfClose::Serve => f64::INFINITY,
+            HalfClose::Gone => question.world.patience,
         };
-        Self { how, tasks: candidate.tasks, patience, permits }
+        let held = overdue.min(gone).min(2.0 * LONGEST);
+        let is_overdue = overdue <= gone;
+        Self { how, tasks: candidate.tasks, held, is_overdue, permits }
+    }
+
+    /// For how many seconds it is looked at what the bad task gets.
+    fn looked(&self, load: f64) -> f64 {
+        let enough = LONGEST.max(REQUESTS * f64::from(self.tasks) / load);
+        enough.min((MOST / load).max(TIMES * self.held)).min(LIMIT / load)
     }
 }
 
@@ -85,7 +104,7 @@ impl Chosen {
             Algorithm::LeastOutstandingRequests | Algorithm::LatencyAware => false,
         };
         let load = question.load.filter(|_| !evenly && case.tasks > 1);
-        let looked = load.map_or(0.0, |load| LONGEST.min(f64::from(REQUESTS) / load));
+        let looked = load.map_or(0.0, |load| case.looked(load));
         let times = load.map(|load| Course::new(question, case).times(load, looked));
         Self { case, each, times, looked }
     }
@@ -97,10 +116,25 @@ impl Chosen {
     /// What it gets in so many seconds, in those of an even share.
     pub(super) fn by(&self, seconds: f64) -> f64 {
         let (Some(times), Some(each)) = (&self.times, self.each) else { return seconds };
-        let until = |moment: f64| times.partition_point(|time| *time <= moment) as f64 / each;
+        // One more is as likely to come at any moment before it does.
+        let until = |moment: f64| {
+            let count = times.partition_point(|time| *time <= moment);
+            let last = count.checked_sub(1).map_or(0.0, |last| times[last]);
+            let part = times.get(count).map_or(0.0, |next| (moment - last) / (next - last));
+            (count as f64 + part) / each
+        };
         let half = self.looked / 2.0;
         let later = (until(self.looked) - until(half)) / half;
         until(seconds) + later * (seconds - self.looked).max(0.0)
+    }
+
+    /// After how many seconds it has got so many requests; none if it never does, or if nobody knows how many come.
+    pub(super) fn when(&self, requests: f64) -> Option<f64> {
+        let each = self.each?;
+        match &self.times {
+            None => Some(requests / each),
+            Some(times) => times.get((requests.ceil() as usize).saturating_sub(1)).copied(),
+        }
     }
 
     /// The share of all requests that is, on average.
@@ -133,7 +167,7 @@ impl<'a> Course<'a> {
     /// When the bad one gets requests, if one comes every `1 / load` seconds for so long. Before that it is good, until
     /// all are known.
     fn times(mut self, load: f64, seconds: f64) -> Vec<f64> {
-        let good = seconds / KNOWN;
+        let good = (seconds / KNOWN).max(KNOWN * self.question.world.latency);
         let last = ((good + seconds) * load) as u32;
         let moments = (0..last).map(|n| (n, f64::from(n) / load));
         moments
@@ -158,7 +192,7 @@ impl<'a> Course<'a> {
                 self.loads.release(now, task, true);
                 return true;
             }
-            How::Hangs if fails => time + self.case.patience,
+            How::Hangs if fails => time + self.case.held,
             // A good one begins as many as it bears, and then each takes as long as ever.
             How::Hangs | How::Fails => {
                 let free = &mut self.free[task.0 as usize - 1];
@@ -179,8 +213,10 @@ impl<'a> Course<'a> {
             self.under_way.pop();
             if answers {
                 self.loads.answered(end, task, end.since(begun));
+            } else if self.case.is_overdue {
+                self.loads.failed(end, task);
             }
-            self.loads.release(end, task, answers);
+            self.loads.release(end, task, answers || self.case.is_overdue);
         }
     }
 }

@@ -55,7 +55,7 @@ impl Shut {
             let found = low + (f64::from(n) + 0.5) * piece;
             let bad = Bad::hangs(question, candidate, hanging, found);
             let open = by_breaker(question, candidate, &bad);
-            let full = by_bulkhead(question, candidate, timing, &bad);
+            let full = by_bulkhead(question, candidate, timing, hanging, &bad);
             all.before += open.before.max(full.before) / f64::from(TIMES);
             all.after += open.after.max(full.after) / f64::from(TIMES);
             all
@@ -93,9 +93,8 @@ impl Bad {
     fn hangs(question: &Question<'_>, candidate: &Candidate, hanging: &Chosen, found: f64) -> Self {
         let timeout = candidate.route.guard.timeout;
         let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-        let share = unhedged(question, candidate, hanging, found) / f64::from(candidate.tasks);
-        // It gets them first, if it is passed over later.
-        Self { share, late, seconds: hanging.by(found) }
+        let share = unhedged(question, candidate, hanging, found) * hanging.share(found);
+        Self { share, late, seconds: found }
     }
 
     /// The share of failures that is too much, if `enough` calls come to judge it.
@@ -250,7 +249,13 @@ impl Course<'_> {
 
 /// A bulkhead is full when a task that hangs has got all that is to spare. As its calls took their permits,
 /// they give them back, and if it still gets requests, it takes them again.
-fn by_bulkhead(question: &Question<'_>, candidate: &Candidate, timing: &Timing, bad: &Bad) -> Shut {
+fn by_bulkhead(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    hanging: &Chosen,
+    bad: &Bad,
+) -> Shut {
     let Route { guard, outlasts, .. } = &candidate.route;
     let (Some(bulkhead), Some(load)) = (&guard.bulkhead, question.by_route()) else {
         return Shut::default();
@@ -263,10 +268,11 @@ fn by_bulkhead(question: &Question<'_>, candidate: &Candidate, timing: &Timing, 
     let Bad { share, late, seconds: found } = *bad;
     let held = late.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
-    let fills = spare / (load * share);
-    if fills >= found.min(held) {
+    // Those that hedges save give theirs back at once.
+    let lost = unhedged(question, candidate, hanging, found);
+    let Some(fills) = hanging.when(spare / lost).filter(|fills| *fills < found.min(held)) else {
         return Shut::default();
-    }
+    };
     let times = ((found - fills) / held).ceil();
     let after = (times * held - found).max(0.0);
     // Each permit that it takes is one less for all who ask, and so for itself.
