@@ -9,8 +9,8 @@
 //! A verdict is an [`Ejection`]: each in a row is longer, and a trial by one request comes before the
 //! return. A passing check does not clear it, for a task that fails its requests may well pass its
 //! checks. How many may be out is counted in tasks and by the state *after* the verdict, so that it
-//! is right for two tasks as for nine; and where everyone looks bad, or late only since another is out, it
-//! is held against none.
+//! is right for two tasks as for nine; and where everyone looks bad, or late only since another is out or
+//! was missing, it is held against none.
 //!
 //! Two more things that requests show are no verdicts: that nobody listens, and that a task says of
 //! itself that it wants no more. They last until checks pass.
