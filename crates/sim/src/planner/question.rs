@@ -76,8 +76,8 @@ const LEAST_SHARE: f64 = 0.000_1;
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
 pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
-/// From there on nobody counts the digits.
-const MANY_DIGITS: f64 = 1e15;
+/// Beyond that nobody counts the digits.
+const FEW_DIGITS: RangeInclusive<f64> = 1e-9..=1e15;
 /// No service has more tasks.
 pub(super) const MOST_TASKS: u32 = 100;
 
@@ -328,7 +328,8 @@ fn within(
         return Err(ConfigError::new(key, problem));
     }
     let nearest = if value > high { high } else { low };
-    let value = if value.abs() < MANY_DIGITS { value.to_string() } else { format!("{value:e}") };
+    let few = value == 0.0 || FEW_DIGITS.contains(&value.abs());
+    let value = if few { value.to_string() } else { format!("{value:e}") };
     let problem = format!(
         "{value} is out of range; allowed is {low} to {high}{unit}, of which {nearest} is the nearest"
     );
