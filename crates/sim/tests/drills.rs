@@ -103,6 +103,25 @@ fn passive_health_does_not_keep_an_overload_up() {
     }
 }
 
+/// With all as it is by default. What the one that stays was asked for meanwhile takes twelve seconds, and the new one
+/// is empty and quick.
+#[test]
+fn what_was_asked_for_while_another_was_missing_is_worked_off() {
+    for at in ["30s", "30.2s", "30.4s"] {
+        let drill = drill(&format!(
+            "title = 'three quarters of what two bear'
+            fleet.service.shop = {{ command = ['shop'], desired_count = 2, provisioning = '20s' }}
+            model.shop = {{ start = '1s', work = '100ms', concurrency = 10 }}
+            load = {{ rate = 150, arrivals = 'constant', paths = ['/a'] }}
+            objective = {{ latency = '2s', success = '99%' }}
+            hypothesis = {{ window = '60s', tolerated_gap = '1s' }}
+            schedule = [{{ name = 'kill', title = 'one of them is killed', duration = '150s', expect = ['any'],
+                          faults = [{{ at = '{at}', kill = 1 }}] }}]"
+        ));
+        assert!(matrix(&drill, 1)[0].1.numbers.recovery.is_some(), "{at}");
+    }
+}
+
 /// What is lost, and what is slow, is in the program alone.
 #[test]
 fn programs_that_remember_and_that_leak_go_as_they_do_live() {
