@@ -25,13 +25,16 @@ pub(super) fn harm(
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let places: f64 = world.places().into_iter().map(|(_, mttf)| 1.0 / mttf).sum();
     let spare = candidate.tasks > question.needed();
-    let failing = known.chosen(question, candidate, How::Fails);
     let hanging = known.chosen(question, candidate, How::Hangs);
     let common = world.common_percent / 100.0;
-    let alone = undetected_share(
-        rate * (1.0 - common) * sick,
-        sickness(question, candidate, timing, &failing),
-    );
+    // What one would get is simulated, which takes a while: not where none is ever sick.
+    let alone = if sick > 0.0 {
+        let failing = known.chosen(question, candidate, How::Fails);
+        let seconds = sickness(question, candidate, timing, &failing);
+        undetected_share(rate * (1.0 - common) * sick, seconds)
+    } else {
+        0.0
+    };
     // Where all are sick none is worse than the others, and all that is sent again fails again.
     let sick = alone + undetected_share(rate * common * sick, world.noticed);
     let shut = Shut::by_hang(question, candidate, timing, &hanging);
