@@ -14,6 +14,7 @@
 mod answer;
 mod candidate;
 mod chosen;
+mod event;
 mod evidence;
 #[cfg(test)]
 mod example;
@@ -23,6 +24,7 @@ mod overload;
 mod places;
 mod question;
 mod refusal;
+mod rehearsal;
 mod shut;
 mod sick;
 mod simulated;
@@ -31,8 +33,10 @@ mod timing;
 
 pub use answer::{Answer, Assessed, Eased, Rarer, Refused, ask};
 pub use candidate::Candidate;
+pub use event::Event;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};
 pub use places::{Tenants, tenants};
 pub use question::{Question, World, rounded};
+pub use rehearsal::{Outcome, Rehearsed};
 pub use timing::Timing;

@@ -220,11 +220,22 @@ pub enum News {
 impl World {
     /// A fleet of which nothing runs yet; `programs` are those of its services.
     pub fn new(fleet: &Fleet, programs: &[Program], physics: Physics) -> Self {
-        let places = fleet.services.len();
+        Self::of(fleet.seed, &fleet.services, programs, physics)
+    }
+
+    /// The same of these services alone, which draw from `seed`.
+    pub fn of(
+        seed: u64,
+        services: &[fleet::Service],
+        programs: &[Program],
+        physics: Physics,
+    ) -> Self {
+        let places = services.len();
+        let of_fleet = seed;
         let service = |(place, service): (usize, &fleet::Service)| {
-            let seed = draw(fleet.seed, Stream::Network, place as u64);
+            let seed = draw(of_fleet, Stream::Network, place as u64);
             Service {
-                control: Control::new(service, fleet.seed, Numbers::of(place, places)),
+                control: Control::new(service, of_fleet, Numbers::of(place, places)),
                 data: Data::new(service, seed),
                 processes: BTreeMap::new(),
                 programs: vec![programs[place]],
@@ -241,13 +252,13 @@ impl World {
         };
         let mut world = Self {
             now: Instant::EPOCH,
-            standstill: Standstill::of(&physics, fleet.seed),
+            standstill: Standstill::of(&physics, seed),
             physics,
             agenda: Agenda::new(),
-            services: fleet.services.iter().enumerate().map(service).collect(),
+            services: services.iter().enumerate().map(service).collect(),
             news: VecDeque::new(),
-            network: Dice::new(fleet.seed, Stream::Network),
-            lateness: Dice::new(fleet.seed, Stream::Machine),
+            network: Dice::new(seed, Stream::Network),
+            lateness: Dice::new(seed, Stream::Machine),
             words: VecDeque::new(),
             agent_is_down: false,
             agent_is_busy_until: Instant::EPOCH,

@@ -6,6 +6,7 @@ mod beside;
 mod figures;
 mod places;
 mod prose;
+mod rehearsed;
 mod routes;
 mod verdict;
 mod words;
@@ -28,7 +29,8 @@ use prose::Width;
 /// each change would buy
 ///
 /// Reckons with tasks that die, hang, are sick, are replaced and deployed, in closed form and by simulation, and
-/// with what comes of that for requests, which wait, are tried again or are too many.
+/// with what comes of that for requests, which wait, are tried again or are too many. With --load, one of each
+/// event is run through agent and gateway as well, in virtual time, for the file and for what is chosen.
 /// Candidates are the settings of the file and what may take their place. Starts nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

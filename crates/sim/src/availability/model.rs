@@ -54,8 +54,7 @@ pub enum Place {
 pub enum Loss {
     /// All, but for those of the last seconds of each outage, which wait for its end.
     All {
-        /// For so many seconds; zero where more than one task is needed, for one that comes back alone
-        /// helps nobody.
+        /// For so many seconds; zero where nothing waits.
         waiting: f64,
     },
     /// Those beyond what is up: the others are answered as ever, unless all are late.
@@ -64,6 +63,8 @@ pub enum Loss {
         demand: f64,
         /// So much of it waits, in seconds of one task's work, and is answered in time.
         room: f64,
+        /// While no task is up it waits for so many seconds of an outage, and nothing gathers.
+        waiting: f64,
         /// If all may be.
         late: Option<Late>,
     },
@@ -169,8 +170,7 @@ impl Loss {
         let (demand, room, late) = match self {
             // Those who wait are as many as if the first were spared.
             Self::All { waiting } => return [(1.0, waiting), NONE, NONE],
-            // Without a task nothing gathers.
-            Self::Excess { .. } if up == 0 => return [(1.0, 0.0), NONE, NONE],
+            Self::Excess { waiting, .. } if up == 0 => return [(1.0, waiting), NONE, NONE],
             Self::Excess { demand, room, .. } => (demand, room, self.late(up)),
         };
         let gathers = demand - working;
@@ -180,14 +180,16 @@ impl Loss {
         let Some(Late { patience, most, .. }) = late else {
             return [(gathers / demand, room / gathers), NONE, NONE];
         };
+        // Who comes in an outage is late unless it ends in time for all to work off what came before; and for each second
+        // of it so many come later on before they have.
         let later = gathers / (all - demand).max(LEAST_LEFT);
-        // What all of them answer in time makes nobody late.
-        let spared = patience * all;
-        [
-            (1.0, patience * working / gathers),
-            (later, spared / gathers),
-            (-later, most.max(spared) / gathers),
-        ]
+        let first = patience * demand / gathers;
+        [(1.0 + later, first), (-later, most.max(patience * all) / gathers), NONE]
+    }
+
+    /// Seconds of all requests that fail by an outage of that length, in which so many of all tasks are up.
+    pub(crate) fn of_outage(self, up: u32, tasks: u32, seconds: f64) -> f64 {
+        self.parts(up, tasks).iter().map(|(share, age)| share * (seconds - age).max(0.0)).sum()
     }
 
     /// How all are late while so many tasks are up, if they are.

@@ -1,13 +1,16 @@
 //! The answer: what is worth choosing, the cheapest that is good enough, and what each change buys.
 
+use std::rc::Rc;
+
 use seaworthy_core::fleet::ConfigError;
 
-use super::expected::{Expected, Known, model};
+use super::expected::{Expected, Known};
 use super::question::LONGEST;
 use super::refusal::{least_mttf, refusal};
-use super::simulated::{Parts, Simulated};
+use super::rehearsal::{Rehearsals, Rehearsed, beyond};
+use super::simulated::Simulated;
 use super::staircase::staircase;
-use super::{Candidate, Question, Timing, World};
+use super::{Candidate, Question, World};
 use crate::availability::Interval;
 
 /// What is known of one candidate.
@@ -87,12 +90,15 @@ pub struct Answer {
     /// How many candidates there were.
     pub candidates: usize,
     simulated: Simulated,
+    rehearsals: Rehearsals,
 }
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
 pub(super) const WORTH: f64 = 0.01;
 /// So many that meet the target in closed form are simulated, until one does so there as well.
 const MOST_SIMULATED: usize = 16;
+/// So many of these are rehearsed, which takes longer.
+const MOST_REHEARSED: usize = 4;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -106,8 +112,8 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         Some(why) => Err(why),
         None => Ok(Assessed::new(question, file, &mut Known::default())),
     };
-    let simulated = Simulated::default();
-    let cheapest = cheapest(question, &assessed, &simulated);
+    let (simulated, rehearsals) = <(Simulated, Rehearsals)>::default();
+    let cheapest = cheapest(question, &assessed, &simulated, &rehearsals);
     let eased = if assessed.is_empty() { ease(question, &all) } else { None };
     let is_chosen = |one: &&Assessed| {
         cheapest.as_ref().is_some_and(|cheapest| cheapest.candidate == one.candidate)
@@ -133,6 +139,7 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         refused,
         candidates: all.len(),
         simulated,
+        rehearsals,
     })
 }
 
@@ -154,21 +161,28 @@ fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Ref
     (assessed, refused)
 }
 
-/// The first that meets the target, also by the simulation: the closed form does not know all that may come
-/// together.
+/// The first that meets the target, also by the simulations: the closed form does not know all that may come
+/// together, nor all that comes of one thing.
 fn cheapest(
     question: &Question<'_>,
     sorted: &[Assessed],
     simulated: &Simulated,
+    rehearsals: &Rehearsals,
 ) -> Option<Assessed> {
+    let mut rehearsed = 0;
     for one in sorted.iter().filter(|one| one.meets(question)) {
-        let parts = one.parts(question);
-        if simulated.is_beyond(MOST_SIMULATED, &parts) {
+        let parts = &one.expected.parts;
+        if simulated.is_beyond(MOST_SIMULATED, parts) || rehearsed == MOST_REHEARSED {
             return None;
         }
-        if !one.misses(question, simulated.of(question, parts)) {
+        let down = simulated.of(question, parts);
+        if one.misses(question, down, &[]) {
+            continue;
+        }
+        if !one.misses(question, down, &rehearsals.of(question, &one.candidate)) {
             return Some(one.clone());
         }
+        rehearsed += 1;
     }
     None
 }
@@ -204,7 +218,8 @@ fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let question = question.with_least(least);
     let world = question.world;
     let (assessed, _) = assess(&question, all);
-    let cheapest = cheapest(&question, &assessed, &Simulated::default());
+    let (simulated, rehearsals) = <(Simulated, Rehearsals)>::default();
+    let cheapest = cheapest(&question, &assessed, &simulated, &rehearsals);
     let meets = cheapest.clone().map(|one| Rarer { mttf: world.mttf, one });
     let meets = meets.or_else(|| rarer(&question, all));
     cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { world, one, meets })
@@ -279,7 +294,21 @@ impl Answer {
     /// The share of requests that fail with `one` of its candidates because too few tasks are up, by the reduced
     /// simulation, if that is known.
     pub fn simulate(&self, question: &Question<'_>, one: &Assessed) -> Option<Interval> {
-        self.simulated.of(question, one.parts(question))
+        self.simulated.of(question, &one.expected.parts)
+    }
+
+    /// What happens to the tasks of one of its candidates, in the full simulation. Empty if nobody knows how many requests
+    /// come, or if they are too few for anything to be seen.
+    pub fn rehearse(&self, question: &Question<'_>, one: &Assessed) -> Rc<[Rehearsed]> {
+        self.rehearsals.of(question, &one.candidate)
+    }
+
+    /// The largest failed share that the simulations of `one` leave possible.
+    pub fn most(&self, question: &Question<'_>, one: &Assessed) -> f64 {
+        let down = self.simulate(question, one).map(|down| one.expected.simulated(down));
+        let known = down.map(|known| known.value + known.half_width.unwrap_or_default());
+        let (_, beyond) = beyond(question, &self.rehearse(question, one));
+        known.map_or(1.0, |known| (known + beyond).clamp(0.0, 1.0))
     }
 }
 
@@ -297,20 +326,18 @@ impl Assessed {
         self.failed() <= question.tolerated()
     }
 
-    /// Each part of all requests, and the tasks as they are for it.
-    fn parts(&self, question: &Question<'_>) -> Parts {
-        let parts = question.parts(&self.candidate).into_iter();
-        let model = |(part, question, candidate): (f64, Question<'_>, Candidate)| {
-            (part, model(&question, &candidate, &Timing::new(&question, &candidate)))
-        };
-        parts.map(model).collect()
-    }
-
-    /// Whether the simulation is sure that it misses the target.
-    fn misses(&self, question: &Question<'_>, simulated: Option<Interval>) -> bool {
-        let known = simulated.map(|down| self.expected.simulated(down));
+    /// Whether the simulations are sure that it misses the target: of tasks that are down, and of what was
+    /// `rehearsed`.
+    fn misses(
+        &self,
+        question: &Question<'_>,
+        down: Option<Interval>,
+        rehearsed: &[Rehearsed],
+    ) -> bool {
+        let known = down.map(|down| self.expected.simulated(down));
         let least = known.and_then(|known| Some(known.value - known.half_width?));
-        least.is_some_and(|least| least > question.tolerated())
+        let (beyond, _) = beyond(question, rehearsed);
+        least.is_some_and(|least| least + beyond > question.tolerated())
     }
 
     /// What is expected of each route alone: its name, the percentage of all requests, and the failed share of

@@ -6,6 +6,7 @@ use std::time::Duration;
 use seaworthy_core::call::{Match, Queue, Route};
 use seaworthy_core::cluster;
 use seaworthy_core::fleet::Service;
+use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::health::{self, Matcher, passive};
 use seaworthy_core::policy::{bulkhead, hedge};
 
@@ -135,6 +136,23 @@ impl Candidate {
     pub(super) fn patience(&self, question: &Question<'_>) -> f64 {
         let timeout = self.route.guard.timeout.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
         timeout.min(question.world.patience)
+    }
+
+    /// For how many seconds a task has a request that it does not answer, and whether its deadline ends it, or else
+    /// that its client has gone.
+    pub(super) fn holds(&self, question: &Question<'_>) -> (f64, bool) {
+        let overdue = self.route.guard.timeout.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
+        // By default a task keeps what its client does not wait for any more.
+        let gone = match question.service.http.half_close {
+            HalfClose::Serve => f64::INFINITY,
+            HalfClose::Gone => question.world.patience,
+        };
+        (overdue.min(gone), overdue <= gone)
+    }
+
+    /// Whether another task may start before one of them has ended.
+    pub(super) fn has_room(&self, question: &Question<'_>) -> bool {
+        self.cluster(question.service).ceiling() > self.tasks
     }
 
     /// Requests a second that each task gets; none if nobody knows.

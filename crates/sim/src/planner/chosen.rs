@@ -7,12 +7,14 @@ use std::time::Duration;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{Loads, Pick};
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::health::Rotation;
+use seaworthy_core::policy::budget::Budget;
 use seaworthy_core::policy::bulkhead;
+use seaworthy_core::random::Stream;
 use seaworthy_core::time::Instant;
 
 use super::{Candidate, Question};
+use crate::distribution::{Dice, Distribution};
 
 /// How a task is bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +30,23 @@ pub(super) enum How {
 pub(super) struct Case {
     how: How,
     tasks: u32,
-    /// A request that is not answered ends after so many seconds,
+    /// It has a request that it does not do for so many seconds, and then this is how that ends.
     held: f64,
-    /// for its deadline has passed, or else as its client has gone.
-    is_overdue: bool,
+    ends: End,
     /// Requests that are under way at most.
     permits: u32,
+}
+
+/// How a request ends for its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Answered,
+    /// Its deadline has passed.
+    Overdue,
+    /// Its client has gone.
+    Left,
+    /// It failed before, and was kept for the case that it fails elsewhere, too.
+    Kept,
 }
 
 /// What the bad one of all tasks gets.
@@ -72,16 +85,13 @@ impl Case {
         let spare = candidate.tasks > question.needed();
         let bulkhead = candidate.route.guard.bulkhead.as_ref().filter(|_| !question.is_part());
         let permits = bulkhead.filter(|_| !spare).map_or(u32::MAX, bulkhead::Config::largest);
-        let timeout = candidate.route.guard.timeout.map(|timeout| timeout.as_secs_f64());
-        let overdue = timeout.unwrap_or(f64::INFINITY);
-        // By default a task keeps what its client does not wait for any more.
-        let gone = match question.service.http.half_close {
-            HalfClose::Serve => f64::INFINITY,
-            HalfClose::Gone => question.world.patience,
+        let (held, ends) = match (how, candidate.holds(question)) {
+            (How::Hangs, (held, true)) => (held.min(2.0 * LONGEST), End::Overdue),
+            (How::Hangs, (held, false)) => (held.min(2.0 * LONGEST), End::Left),
+            (How::Fails, _) if candidate.tries_failures() => (question.world.latency, End::Kept),
+            (How::Fails, _) => (0.0, End::Kept),
         };
-        let held = overdue.min(gone).min(2.0 * LONGEST);
-        let is_overdue = overdue <= gone;
-        Self { how, tasks: candidate.tasks, held, is_overdue, permits }
+        Self { how, tasks: candidate.tasks, held, ends, permits }
     }
 
     /// For how many seconds it is looked at what the bad task gets.
@@ -150,8 +160,13 @@ struct Course<'a> {
     loads: Loads,
     /// When each task has begun all that it got.
     free: Vec<f64>,
-    /// When what is under way ends, and began, of which task, and whether that answers it.
-    under_way: BinaryHeap<Reverse<(Instant, Instant, TaskId, bool)>>,
+    /// When what is under way ends, and began, of which task, and how.
+    under_way: BinaryHeap<Reverse<(Instant, Instant, TaskId, End)>>,
+    /// What is left for other tries.
+    budget: Option<Budget>,
+    /// When requests come, and what they are.
+    arrivals: Dice,
+    kinds: Dice,
 }
 
 // === impl Course ===
@@ -161,18 +176,28 @@ impl<'a> Course<'a> {
         let mut loads = Loads::new(question.service.balancing.clone(), SEED);
         loads.rotate(Instant::EPOCH, &Rotation::of((1..=case.tasks).map(TaskId)));
         let free = vec![0.0; case.tasks as usize];
-        Self { question, case, loads, free, under_way: BinaryHeap::new() }
+        let [arrivals, kinds] = [Stream::Arrivals, Stream::Requests].map(|of| Dice::new(SEED, of));
+        let budget = question.route.budget.map(|config| Budget::new(Instant::EPOCH, config));
+        let under_way = BinaryHeap::new();
+        Self { question, case, loads, free, under_way, budget, arrivals, kinds }
     }
 
-    /// When the bad one gets requests, if one comes every `1 / load` seconds for so long. Before that it is good, until
-    /// all are known.
+    /// When the bad one gets requests, if so many come a second, for so long. Before that it is good, until all are
+    /// known.
     fn times(mut self, load: f64, seconds: f64) -> Vec<f64> {
         let good = (seconds / KNOWN).max(KNOWN * self.question.world.latency);
-        let last = ((good + seconds) * load) as u32;
-        let moments = (0..last).map(|n| (n, f64::from(n) / load));
-        moments
-            .filter_map(|(n, time)| self.sent(n, time, time > good).then_some(time - good))
-            .collect()
+        let gap = Distribution::Exponential(Duration::from_secs_f64(1.0 / load));
+        let (mut time, mut times) = (0.0, Vec::new());
+        for n in 0.. {
+            time += self.arrivals.duration(gap).as_secs_f64();
+            if time > good + seconds {
+                break;
+            }
+            if self.sent(n, time, time > good) {
+                times.push(time - good);
+            }
+        }
+        times
     }
 
     /// Whether the `n`-th request is one that the bad task gets.
@@ -186,37 +211,44 @@ impl<'a> Course<'a> {
         let Some(task) = self.loads.pick(now, &pick) else { return false };
         self.loads.take(now, task);
         let fails = is_bad && task == BAD;
-        let ends = match self.case.how {
-            How::Fails if fails => {
-                self.loads.failed(now, task);
-                self.loads.release(now, task, true);
-                return true;
-            }
-            How::Hangs if fails => time + self.case.held,
+        if !fails {
             // A good one begins as many as it bears, and then each takes as long as ever.
-            How::Hangs | How::Fails => {
-                let free = &mut self.free[task.0 as usize - 1];
-                let begins = free.max(time);
-                *free = begins + self.question.bears().map_or(0.0, |bears| 1.0 / bears);
-                begins + self.question.world.latency
+            let free = &mut self.free[task.0 as usize - 1];
+            let begins = free.max(time);
+            *free = begins + self.question.bears().map_or(0.0, |bears| 1.0 / bears);
+            let end = at(begins + self.question.world.latency);
+            self.under_way.push(Reverse((end, now, task, End::Answered)));
+            return false;
+        }
+        let mut held = self.case.held;
+        if self.case.how == How::Fails {
+            self.loads.failed(now, task);
+            // What may not be sent twice is over, and what no budget is left for.
+            let may = !self.kinds.chance(self.question.world.writes_percent / 100.0);
+            let budget = self.budget.as_mut().filter(|_| held > 0.0 && may);
+            if !may || budget.is_some_and(|budget| budget.withdraw(now).is_err()) {
+                held = 0.0;
             }
-        };
-        self.under_way.push(Reverse((at(ends), now, task, !fails)));
-        fails
+        }
+        self.under_way.push(Reverse((at(time + held), now, task, self.case.ends)));
+        true
     }
 
     /// What has ended by now.
     fn settle(&mut self, now: Instant) {
-        while let Some(&Reverse((end, begun, task, answers))) = self.under_way.peek()
+        while let Some(&Reverse((end, begun, task, how))) = self.under_way.peek()
             && end <= now
         {
             self.under_way.pop();
-            if answers {
-                self.loads.answered(end, task, end.since(begun));
-            } else if self.case.is_overdue {
-                self.loads.failed(end, task);
+            match how {
+                End::Answered => {
+                    self.loads.answered(end, task, end.since(begun));
+                    self.budget.iter_mut().for_each(|budget| budget.deposit(end));
+                }
+                End::Overdue => self.loads.failed(end, task),
+                End::Left | End::Kept => {}
             }
-            self.loads.release(end, task, answers || self.case.is_overdue);
+            self.loads.release(end, task, how != End::Left);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use seaworthy_core::fleet::{Fleet, RawFleet};
 
-use super::{Causes, Question, World, ask};
+use super::expected::{Expected, Known};
+use super::{Candidate, Causes, Question, World};
 use crate::availability::DAY;
 
 pub(super) const MTTF: f64 = 30.0 * DAY;
@@ -54,7 +55,7 @@ pub(super) fn question(fleet: &Fleet) -> Question<'_> {
 
 /// What the file as it is loses.
 pub(super) fn causes(question: &Question<'_>) -> Causes {
-    ask(question).unwrap().now.unwrap().expected.causes
+    Expected::new(question, &Candidate::of(question), &mut Known::default()).causes
 }
 
 /// By a thousandth.

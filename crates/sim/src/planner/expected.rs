@@ -9,7 +9,8 @@ use super::chosen::{Case, Chosen, How};
 use super::harm::harm;
 use super::overload::loss;
 use super::places;
-use super::timing::Timing;
+use super::simulated::Parts;
+use super::timing::{Timing, mean};
 use super::{Candidate, Question};
 use crate::availability::{
     Cause, Deployments, Interval, Loss, Lost, MONTH, Members, Model, Place, Span, failure_within,
@@ -37,7 +38,7 @@ pub struct Causes {
 }
 
 /// What is expected of a candidate, in closed form.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// With times as they are on average.
     pub causes: Causes,
@@ -52,6 +53,8 @@ pub struct Expected {
     pub window: Span,
     /// The chance that another task fails within a window of mean length.
     pub second_failure: f64,
+    /// Each part of all requests, and the tasks as they are for it, with times as they are on average.
+    pub(super) parts: Parts,
 }
 
 /// What was reckoned before: it takes long, and many candidates differ in nothing that matters to it.
@@ -161,15 +164,20 @@ impl Expected {
     pub(super) fn new(question: &Question<'_>, candidate: &Candidate, known: &mut Known) -> Self {
         let timing = Timing::new(question, candidate);
         let parts = question.parts(candidate);
+        let tasks = |(part, question, candidate): &(f64, Question<'_>, Candidate)| {
+            (*part, model(question, candidate, &Timing::new(question, candidate), known))
+        };
+        let tasks = parts.iter().map(tasks).collect();
         let mut causes = |luck: fn(Timing) -> Timing| {
             let causes = |(part, question, candidate): &(f64, Question<'_>, Candidate)| {
                 let timing = luck(Timing::new(question, candidate));
-                let tasks = known.of(model(question, candidate, &timing));
-                harm(tasks, question, candidate, &timing, known).part(*part)
+                let tasks = model(question, candidate, &timing, known);
+                harm(known.of(tasks), question, candidate, &timing, known).part(*part)
             };
             parts.iter().map(causes).fold(Causes::default(), Causes::and).overlapped()
         };
         Self {
+            parts: tasks,
             causes: causes(|timing| timing),
             quick: causes(|timing| timing.at(|span| span.0)),
             slow: causes(|timing| timing.at(|span| span.1)),
@@ -198,12 +206,25 @@ impl Expected {
 }
 
 /// A candidate as the reduced model has it. A common cause is one of the failures of each task.
-pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Timing) -> Model {
+fn model(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    known: &mut Known,
+) -> Model {
     let world = &question.world;
     let (rate, common) = (1.0 / world.mttf, world.common_percent / 100.0);
     let loss = loss(question, candidate);
     let repair = match loss {
         Loss::All { waiting } => timing.repair_as_if(waiting),
+        // As long as a task that hangs gets its share, the others have no more than ever.
+        Loss::Excess { .. }
+            if candidate.tasks == question.needed() && world.hangs_percent > 0.0 =>
+        {
+            let detection = mean(timing.detection);
+            let gets = known.chosen(question, candidate, How::Hangs).by(detection);
+            timing.repair_as_if(-gets.min(detection))
+        }
         Loss::Excess { .. } => timing.repair(),
     };
     let of_all = Cause {
@@ -214,8 +235,7 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
     };
     let cluster = candidate.cluster(question.service);
     let away = candidate.tasks - cluster.floor().min(candidate.tasks);
-    let deployments =
-        Deployments { rate: world.deployments / MONTH, seconds: timing.deployment, away };
+    let deployments = deployments(question, candidate, timing, away);
     Model {
         tasks: candidate.tasks,
         needed: question.needed(),
@@ -226,4 +246,24 @@ pub(super) fn model(question: &Question<'_>, candidate: &Candidate, timing: &Tim
         deployments: (away > 0 && world.deployments > 0.0).then_some(deployments),
         loss,
     }
+}
+
+/// What one wave leaves to be worked off is gone before the next one, if there is time: then each is one by itself.
+fn deployments(
+    question: &Question<'_>,
+    candidate: &Candidate,
+    timing: &Timing,
+    away: u32,
+) -> Deployments {
+    let cluster = candidate.cluster(question.service);
+    let left = candidate.tasks - away;
+    // Those who are too few have enough as soon as so many of the new ones are there.
+    let missing = question.needed().saturating_sub(left);
+    let wave = timing.wave(missing, (cluster.ceiling() - left).min(candidate.tasks));
+    let settle = cluster.deployment.settle.as_secs_f64();
+    let demand = question.demand().unwrap_or_default();
+    let is_alone =
+        (demand - f64::from(left)) * wave <= (f64::from(candidate.tasks) - demand) * settle;
+    let (waves, seconds) = if is_alone { (timing.waves, wave) } else { (1.0, timing.waves * wave) };
+    Deployments { rate: waves * question.world.deployments / MONTH, seconds, away }
 }

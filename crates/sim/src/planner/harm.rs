@@ -90,10 +90,12 @@ pub(super) fn lost(
     let safe = 1.0 - question.world.writes_percent / 100.0;
     let covered = match (budget, question.by_route()) {
         (Some(budget), Some(load)) => {
-            // Full at first, and filled up by each success and each second.
-            let successes = f64::from(budget.success_percent) / 100.0 * load;
+            // Full at first, and filled up by each second and each success: also by those it has paid for.
+            let part = f64::from(budget.success_percent) / 100.0;
+            let successes = part * (1.0 - share) * load;
             let more = (successes + f64::from(budget.per_second)) * seconds;
-            ((f64::from(budget.cap) + more) / (safe * share * load * seconds)).min(1.0)
+            let own = safe * share * load * seconds * (1.0 - part).max(0.0);
+            ((f64::from(budget.cap) + more) / own).min(1.0)
         }
         _ => 1.0,
     };

@@ -27,7 +27,7 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     });
     // What is being answered does not wait.
     let room = (most(too_few) - f64::from(too_few) * question.world.latency).max(0.0);
-    Loss::Excess { demand, room, late }
+    Loss::Excess { demand, room, waiting: waiting(question, candidate), late }
 }
 
 /// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its

@@ -229,6 +229,12 @@ impl<'a> Question<'a> {
         self.load.map(|load| load * self.percent() / 100.0)
     }
 
+    /// Requests per second that come by all routes that are asked for, if that is known.
+    pub(super) fn asked_for(&self) -> Option<f64> {
+        let percent: f64 = self.shares().map(|(_, percent)| percent).sum();
+        self.load.map(|load| load * percent / 100.0)
+    }
+
     /// Whether other requests come as well.
     pub(super) fn is_part(&self) -> bool {
         self.percent() < 100.0

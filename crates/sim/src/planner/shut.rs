@@ -261,10 +261,11 @@ fn by_bulkhead(
         return Shut::default();
     };
     // A call keeps its permit until it, or its work, is given up, or its task is killed: when it has been
-    // replaced.
+    // replaced, if another one may start beside it.
     let cluster = candidate.cluster(question.service);
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
-    let killed = mean(timing.verdict) + mean(timing.replacement) + retired;
+    let replaced = if candidate.has_room(question) { mean(timing.replacement) } else { 0.0 };
+    let killed = mean(timing.verdict) + replaced + retired;
     let Bad { share, late, seconds: found } = *bad;
     let held = late.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;

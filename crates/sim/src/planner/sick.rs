@@ -5,6 +5,7 @@ use seaworthy_core::health::passive;
 
 use super::chosen::Chosen;
 use super::harm::lost;
+use super::overload::loss;
 use super::shut::Shut;
 use super::timing::{Timing, mean};
 use super::{Candidate, Question};
@@ -44,7 +45,16 @@ pub(super) fn sickness(
                 waits * rules.lasts(number).as_secs_f64()
             })
     });
-    gets * fails + shut + tried
+    // Where none is spare the others are too few while it is out, until another one is there.
+    let others = candidate.tasks - 1;
+    let too_few = found.filter(|_| candidate.tasks <= question.needed()).map_or(0.0, |found| {
+        let replaced = mean(timing.replacement);
+        let out: f64 = (1..cluster::PERSISTENT).map(|n| found.0.lasts(n).as_secs_f64()).sum();
+        let of_outage =
+            |seconds| loss(question, candidate).of_outage(others, candidate.tasks, seconds);
+        f64::from(candidate.tasks) * (of_outage(out + replaced) - of_outage(replaced))
+    });
+    gets * fails + shut + tried + too_few
 }
 
 /// For how many seconds nobody knows of it.
@@ -59,8 +69,7 @@ fn tries_others(question: &Question<'_>, candidate: &Candidate) -> bool {
 
 /// If its requests tell before somebody looks: by which rules, of how many a second, and after how many seconds.
 fn found(question: &Question<'_>, candidate: &Candidate) -> Option<(passive::Config, f64, f64)> {
-    let spare = candidate.tasks > question.needed();
-    let rules = candidate.health.passive.filter(|rules| spare && candidate.may_eject(rules))?;
+    let rules = candidate.health.passive.filter(|rules| candidate.may_eject(rules))?;
     let each = candidate.each(question)?;
     let again = tries_others(question, candidate);
     let seconds = failures(question, candidate, &rules, again)? / each;
@@ -89,8 +98,7 @@ fn trials(
     timing: &Timing,
     lasts: impl Fn(u32) -> f64,
 ) -> f64 {
-    let has_room = candidate.cluster(question.service).ceiling() > candidate.tasks;
-    let replaced = if has_room { mean(timing.replacement) } else { 0.0 };
+    let replaced = if candidate.has_room(question) { mean(timing.replacement) } else { 0.0 };
     let mut since = 0.0;
     let ends = (cluster::PERSISTENT..).map(|number| {
         since += lasts(number);

@@ -21,12 +21,12 @@ pub(super) struct Simulated(RefCell<Vec<(Parts, Option<Interval>)>>);
 impl Simulated {
     /// The share of requests that fail because too few tasks are up. None if tasks are so many, and fail so
     /// often, that they are hardly ever all up: it goes from one such moment to the next.
-    pub(super) fn of(&self, question: &Question<'_>, parts: Parts) -> Option<Interval> {
-        if let Some(known) = self.position(&parts) {
+    pub(super) fn of(&self, question: &Question<'_>, parts: &Parts) -> Option<Interval> {
+        if let Some(known) = self.position(parts) {
             return self.0.borrow()[known].1;
         }
-        let simulated = simulate(question, &parts);
-        self.0.borrow_mut().push((parts, simulated));
+        let simulated = simulate(question, parts);
+        self.0.borrow_mut().push((parts.clone(), simulated));
         simulated
     }
 

@@ -14,14 +14,18 @@ pub struct Timing {
     pub checks: Span,
     /// The same, if drills have measured it: only that verdict has it replaced.
     pub(super) verdict: Span,
+    /// From then on to its own end, if that is waited for: where no other may start beside it.
+    pub(super) retired: f64,
     /// From that moment to the end of its requests: by its checks, or by its requests if those are quicker.
     pub detection: Span,
     /// From the end of a task to its replacement in rotation.
     pub replacement: Span,
-    /// For how long tasks are away in a deployment: in each of so many waves, until those that replace them
-    /// get requests. Until they have settled nobody else goes.
-    pub(super) deployment: f64,
-    waves: f64,
+    /// The soonest that may be, if the first check comes late enough to find it ready: as in a drill that is faster than
+    /// life, in which the agent's own work takes as long as ever.
+    pub soonest: f64,
+    /// In so many waves tasks are away in a deployment, in each until those that replace them get requests. Until they
+    /// have settled nobody else goes.
+    pub(super) waves: f64,
     /// The share of failures that are hangs.
     hangs: f64,
 }
@@ -33,19 +37,21 @@ impl Timing {
         let cluster = candidate.cluster(question.service);
         let (shortest, longest) = cluster.provisioning;
         let start = question.start();
-        // A new task is checked every fast interval, so the first check is up to one away.
-        let first_check = candidate.health.fast_interval;
-        let replacement =
-            (shortest.as_secs_f64() + start.0, (longest + first_check).as_secs_f64() + start.1);
+        // A new task is checked from the start of its process on, every fast interval.
+        let checked = candidate.health.fast_interval.as_secs_f64();
+        let passes = |ready: f64| (ready / checked).ceil() * checked;
+        let (shortest, longest) = (shortest.as_secs_f64(), longest.as_secs_f64());
+        let replacement = (shortest + passes(start.0), longest + passes(start.1));
         // New tasks start beyond those that stay, as many at a time as the ceiling lets in.
         let at_once = (cluster.ceiling() - cluster.floor()).max(1);
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
         Self {
             checks: by_checks(&candidate.health),
             verdict: verdict(question, candidate),
+            retired: retired(question, candidate),
             detection: detection(question, candidate),
             replacement,
-            deployment: waves * mean(replacement),
+            soonest: shortest + start.0,
             waves,
             hangs: question.world.hangs_percent / 100.0,
         }
@@ -61,15 +67,31 @@ impl Timing {
     /// task that hangs, which gets them until it is replaced: there it is as if that took so much longer.
     pub(super) fn repair_as_if(&self, all: f64) -> Repair {
         let (low, high) = self.replacement;
-        let second = (low + self.verdict.0 + all, high + self.verdict.1 + all);
+        let hang = self.hang();
+        let second = ((low + hang.0 + all).max(0.0), (high + hang.1 + all).max(0.0));
         Repair::Mixed { share: self.hangs, first: self.replacement, second }
     }
 
     /// The shortest and the longest repair there may be.
     pub(super) fn window(&self) -> Span {
-        let hang = if self.hangs > 0.0 { self.verdict } else { (0.0, 0.0) };
+        let hang = if self.hangs > 0.0 { self.hang() } else { (0.0, 0.0) };
         let low = if self.hangs < 1.0 { 0.0 } else { hang.0 };
         (self.replacement.0 + low, self.replacement.1 + hang.1)
+    }
+
+    /// How long it takes until so many `of` those that start together get requests, or as long as one takes if that is none.
+    /// Of times that are each as likely the k-th of n is k / (n + 1) of the span on average.
+    pub(super) fn wave(&self, count: u32, of: u32) -> f64 {
+        let (low, high) = self.replacement;
+        match count {
+            0 => mean(self.replacement),
+            _ => low + (high - low) * (f64::from(count) / f64::from(of + 1)).min(1.0),
+        }
+    }
+
+    /// From the moment at which a task hangs until another one may start.
+    fn hang(&self) -> Span {
+        (self.verdict.0 + self.retired, self.verdict.1 + self.retired)
     }
 
     /// The same times with all luck, or with none.
@@ -80,7 +102,6 @@ impl Timing {
             verdict: fixed(self.verdict),
             detection: fixed(self.detection),
             replacement: fixed(self.replacement),
-            deployment: self.waves * luck(self.replacement),
             ..self
         }
     }
@@ -100,6 +121,16 @@ fn verdict(question: &Question<'_>, candidate: &Candidate) -> Span {
         None => as_measured(question, candidate, |candidate| by_checks(&candidate.health)),
         Some(_) => by_checks(&candidate.health),
     }
+}
+
+/// It keeps the requests that it has as long as they are waited for, and then does not listen to what it is told.
+fn retired(question: &Question<'_>, candidate: &Candidate) -> f64 {
+    if candidate.has_room(question) {
+        return 0.0;
+    }
+    let cluster = candidate.cluster(question.service);
+    let (holds, _) = candidate.holds(question);
+    holds.min(cluster.deregistration_delay.as_secs_f64()) + cluster.stop_timeout.as_secs_f64()
 }
 
 fn as_measured(

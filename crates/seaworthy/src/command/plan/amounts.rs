@@ -30,6 +30,15 @@ pub(super) fn many(count: impl Display, one: &str) -> String {
     format!("{count} {one}{plural}")
 }
 
+/// How many there are on average: those that are few with two digits.
+pub(super) fn count(number: f64) -> String {
+    if number < 9.95 && number.fract() != 0.0 {
+        format!("{number:.1}")
+    } else {
+        format!("{number:.0}")
+    }
+}
+
 pub(super) fn money(amount: f64) -> String {
     if amount.fract() == 0.0 {
         return format!("${amount}");

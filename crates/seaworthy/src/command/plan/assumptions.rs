@@ -46,7 +46,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         ));
     }
     if question.load.is_some() {
-        all.push("requests come evenly, and hedges and retries take nothing of what a task bears; close to what all tasks bear, chance alone makes many late".to_owned());
+        all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears; what one of each event costs is simulated with requests that come at random, from one a second on, for tasks that each answer as many at a time as they bear, and core's own agent and gateway on a machine that is never late".to_owned());
     } else {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }

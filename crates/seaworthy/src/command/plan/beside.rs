@@ -33,7 +33,8 @@ pub(super) fn beside(question: &Question<'_>, answer: &Answer) -> String {
         ]);
     };
     row("a process is ready", None, evidence.starts());
-    row("one that ended is replaced", Some(timing.replacement), evidence.windows());
+    let replaced = (timing.soonest, timing.replacement.1);
+    row("one that ended is replaced", Some(replaced), evidence.windows());
     row("a hang is found by checks", Some(timing.checks), evidence.detections());
     format!("\nBESIDE THE DRILLS\n{}", table.render())
 }

@@ -2,7 +2,7 @@
 
 use seaworthy_sim::availability::{MONTH, Place};
 use seaworthy_sim::planner::{
-    Answer, Assessed, Evidence, Measured, Question, Refused, World, tenants,
+    Answer, Assessed, Evidence, Measured, Question, Refused, Rehearsed, World, tenants,
 };
 use serde_json::{Value, json};
 
@@ -20,9 +20,9 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "asked": asked(question),
         "tasks_needed": answer.needed,
         "candidates": answer.candidates,
-        "now": answer.now.as_ref().ok().map(one),
+        "now": answer.now.as_ref().ok().map(|now| with_rehearsal(question, answer, now)),
         "now_refused": answer.now.as_ref().err(),
-        "cheapest": answer.cheapest.as_ref().map(one),
+        "cheapest": answer.cheapest.as_ref().map(|chosen| with_rehearsal(question, answer, chosen)),
         "nearest": answer.nearest.as_ref().map(one),
         "failures_to_be_rarer_by": answer.rarer.as_ref().map(|rarer| rarer.mttf / question.world.mttf),
         "changes_if_rarer": answer.rarer.as_ref().map(|rarer| &rarer.one.candidate.changes),
@@ -105,6 +105,25 @@ fn assessed(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Value {
         "window_seconds": expected.window,
         "second_failure_in_window": expected.second_failure,
     })
+}
+
+/// And what one of each event costs.
+fn with_rehearsal(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Value {
+    let event = |rehearsed: &Rehearsed| {
+        json!({
+            "event": rehearsed.event.name(),
+            "a_month": rehearsed.a_month,
+            "requests_reckoned": rehearsed.reckoned,
+            "requests_simulated": rehearsed.mean(),
+            "requests_simulated_range": rehearsed.range(),
+            "runs": rehearsed.runs.len(),
+            "runs_without_end": rehearsed.lasting(),
+        })
+    };
+    let mut told = assessed(question, answer, one);
+    let all = answer.rehearse(question, one);
+    told["events"] = all.iter().map(event).collect();
+    told
 }
 
 /// How many tasks are where; empty if the file does not say.

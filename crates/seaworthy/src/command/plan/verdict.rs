@@ -12,9 +12,9 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     match (&answer.cheapest, &answer.nearest) {
         (Some(cheapest), _) => {
             let cheaper = answer.only_closed.as_ref().map(|one| {
-                let succeed = success(simulated(question, answer, one));
+                let succeed = success(answer.most(question, one));
                 let told = describe(one);
-                format!("Cheaper, but in the simulation only {succeed} succeed: {told}\n")
+                format!("Cheaper, but as simulated only {succeed} may succeed: {told}\n")
             });
             format!(
                 "\nThe cheapest that meets {target} %, all times at their longest: {}\n{}",
@@ -82,23 +82,19 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
 
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
-    let failed = simulated(question, answer, one);
+    let failed = answer.most(question, one);
+    let percent = 100.0 * (1.0 - failed);
+    let lower =
+        if percent < 1.0 { String::new() } else { format!("--target {}, or ", below(percent)) };
     format!(
-        "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But in the simulation, \
-         which knows what fails beside what, only {} of its requests succeed.\n\
-         What would do: --target {}, or failures that come more rarely\n",
+        "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But the simulations know \
+         what fails beside what, and what comes of it: only {} of its requests may succeed.\n\
+         What would do: {lower}failures that come more rarely\n",
         answer.candidates,
         question.target,
         describe(one),
         success(failed),
-        below(100.0 * (1.0 - failed)),
     )
-}
-
-/// The failed share, at the upper end of its interval.
-fn simulated(question: &Question<'_>, answer: &Answer, one: &Assessed) -> f64 {
-    let simulated = answer.simulate(question, one).map(|down| one.expected.simulated(down));
-    simulated.map_or(1.0, |known| known.value + known.half_width.unwrap_or_default())
 }
 
 /// It may work and still miss the target.

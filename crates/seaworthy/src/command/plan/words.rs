@@ -11,6 +11,7 @@ use super::assumptions::assumptions;
 use super::beside::beside;
 use super::places::places;
 use super::prose::Width;
+use super::rehearsed::rehearsed;
 use super::routes::by_route;
 use super::verdict::verdict;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
@@ -35,6 +36,7 @@ pub(super) fn words(question: &Question<'_>, answer: &Answer, width: Width) -> S
     }
     text += &width.prose(&verdict(question, answer));
     text += &causes(question, answer);
+    text += &rehearsed(question, answer, width);
     text += &by_route(question, answer);
     text += &steps(question, answer, width);
     text += &buys(answer, width);

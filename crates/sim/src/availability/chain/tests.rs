@@ -103,8 +103,10 @@ fn what_a_place_takes_is_covered_by_the_closed_form() {
         let few = causes.iter().filter(|cause| tasks - cause.tasks.count() < needed).count();
         let outages = group(30.0, tasks, needed, tasks).outage_rate() + few as f64 * rate;
         let late = Late { below: needed, patience: 2.0, most: f64::INFINITY };
-        let backlog = Loss::Excess { demand, room: 0.0, late: Some(late) };
-        for loss in [Loss::ALL, Loss::Excess { demand, room: 0.0, late: None }, backlog] {
+        let backlog = Loss::Excess { demand, room: 0.0, waiting: 0.0, late: Some(late) };
+        for loss in
+            [Loss::ALL, Loss::Excess { demand, room: 0.0, waiting: 0.0, late: None }, backlog]
+        {
             let placed = Model { loss, causes: causes.clone(), ..alone.clone() };
             assert_covers(&placed, Method::Biased, 5_000, all(&placed), outages);
         }
@@ -136,14 +138,14 @@ fn what_waits_and_what_is_not_too_much_does_not_fail() {
         let waits = Model { loss: Loss::All { waiting: 80.0 }, ..model(two, repair) };
         let causes = vec![of_all(&waits, waits.failure_rate)];
         let common = Model { causes, ..waits.clone() };
-        let excess = |room, late| Loss::Excess { demand: 3.5, room, late };
+        let excess = |room, late| Loss::Excess { demand: 3.5, room, waiting: 0.0, late };
         let excess_of = |room| Model { loss: excess(room, None), ..model(six, repair) };
         let (excess_of_all, some_waits) = (excess_of(0.0), excess_of(20.0));
         // All of it, what is bounded, and what is late only if one more is missing.
         for (below, most) in [(4, f64::INFINITY), (4, 40.0), (3, f64::INFINITY)] {
             let loss = excess(20.0, Some(Late { below, patience: 2.0, most }));
             let backlog = Model { loss, ..model(six, repair) };
-            assert_covers(&backlog, Method::Biased, 5_000, all(&backlog), six.outage_rate());
+            assert_covers(&backlog, Method::Biased, 10_000, all(&backlog), six.outage_rate());
         }
         for (model, rate) in [
             (waits, two.outage_rate()),

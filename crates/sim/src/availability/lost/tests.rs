@@ -25,7 +25,8 @@ fn without_more_it_is_the_closed_form_of_a_group() {
     assert_close(PLAIN.lost().alone, group.unavailability(), 1e-12);
     // Nearly always three of four are up then: a quarter of 4 fails, a seventh of 3.5.
     for (demand, share) in [(4.0, 0.25), (3.5, 1.0 / 7.0)] {
-        let excess = Model { loss: Loss::Excess { demand, room: 0.0, late: None }, ..PLAIN };
+        let excess =
+            Model { loss: Loss::Excess { demand, room: 0.0, waiting: 0.0, late: None }, ..PLAIN };
         assert_close(excess.lost().alone, group.unavailability() * share, 1e-3);
     }
 }

@@ -13,11 +13,14 @@ fn balanced(algorithm: Algorithm, more: &str) -> Fleet {
     fleet
 }
 
+/// What fails is not asked of another task.
+const ONCE: &str = "call.retry_status = \"none\"\n";
+
 /// Requests in so many seconds.
 fn gets(fleet: &Fleet, how: How, load: f64, seconds: f64) -> u32 {
     let question = Question { load: Some(load), ..question(fleet) };
     let case = Case::new(&question, &Candidate::of(&question), how);
-    let chosen = Chosen::new(&question, Case { held: 60.0, ..case });
+    let chosen = Chosen::new(&question, case);
     (chosen.by(seconds) * load / 3.0).round() as u32
 }
 
@@ -25,8 +28,8 @@ fn gets(fleet: &Fleet, how: How, load: f64, seconds: f64) -> u32 {
 fn who_hangs_gets_as_many_as_the_others_have_under_way() {
     let fleet = balanced(Algorithm::LeastOutstandingRequests, "");
     let found = [30.0, 150.0, 600.0].map(|load| gets(&fleet, How::Hangs, load, 8.0));
-    // 1.5, 7.5 and 30.
-    assert_eq!(found, [2, 8, 30]);
+    // 1.5, 7.5 and 30 on average, and more by chance.
+    assert_eq!(found, [5, 14, 41]);
 }
 
 /// Until its turn is worth three of others: 10 go to it until the first is 216 ms late.
@@ -49,15 +52,19 @@ fn in_turn_it_gets_its_share_or_as_many_as_it_may_have() {
 /// because it fails them at once gets what 20 a second leave.
 #[test]
 fn who_fails_at_once_gets_little_or_almost_all() {
-    let aware = gets(&balanced(Algorithm::LatencyAware, ""), How::Fails, 150.0, 55.0);
-    assert!((30..=35).contains(&aware), "{aware}");
-    let least = gets(&balanced(Algorithm::LeastOutstandingRequests, ""), How::Fails, 150.0, 55.0);
-    assert!((7100..=7400).contains(&least), "{least}");
+    let aware = gets(&balanced(Algorithm::LatencyAware, ONCE), How::Fails, 150.0, 55.0);
+    assert!((30..=40).contains(&aware), "{aware}");
+    let least = Algorithm::LeastOutstandingRequests;
+    let found = gets(&balanced(least, ONCE), How::Fails, 150.0, 55.0);
+    assert!((7100..=7400).contains(&found), "{found}");
+    // What is asked of another task is under way with both, as long as there is a budget for that.
+    let found = gets(&balanced(least, ""), How::Fails, 150.0, 55.0);
+    assert!((6000..=6500).contains(&found), "{found}");
 }
 
 #[test]
 fn what_is_not_looked_at_goes_on_as_before() {
-    let aware = balanced(Algorithm::LatencyAware, "");
+    let aware = balanced(Algorithm::LatencyAware, ONCE);
     let hour = gets(&aware, How::Fails, 150.0, 3600.0);
     assert!((1650..=2000).contains(&hour), "once in 1.9 s: {hour}");
 }

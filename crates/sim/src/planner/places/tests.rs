@@ -8,7 +8,7 @@ use crate::planner::{World, ask};
 /// What is too much is turned away, and a replacement takes 60 to 65 s.
 fn file(tasks: u32, machines: &str) -> String {
     format!(
-        "desired_count = {tasks}\nmachines = {machines}\nprovisioning = \"60s..60s\"\n{CHECKS}{PLAIN}bulkhead = {{ size = \
+        "desired_count = {tasks}\nmachines = {machines}\nprovisioning = \"60s..65s\"\n{CHECKS}{PLAIN}bulkhead = {{ size = \
          50 }}\n"
     )
 }
