@@ -21,13 +21,30 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     let is_late = |up: &u32| most(*up) / f64::from(*up) > candidate.patience(question);
     let below = (1..=too_few).rev().find(is_late);
     let late = below.map(|last| {
-        let gathers = |up| most(up).min(until_open(question, candidate, demand, f64::from(up)));
+        let gathers = |up: u32| {
+            let kept = if outlived(question, candidate, most(up) / f64::from(up)) {
+                f64::INFINITY
+            } else {
+                most(up)
+            };
+            kept.min(until_open(question, candidate, demand, f64::from(up)))
+        };
         let most = (1..=last).map(gathers).fold(0.0, f64::max);
         Late { below: last + 1, patience: patience(question, candidate), most }
     });
     // What is being answered does not wait.
     let room = (most(too_few) - f64::from(too_few) * question.world.latency).max(0.0);
     Loss::Excess { demand, room, waiting: waiting(question, candidate), late }
+}
+
+/// Whether calls reach their deadline while tasks still have them to do, if so many seconds of work are under way: then nothing
+/// bounds what tasks have, for others come in their place. Who has waited in a queue has little time left.
+fn outlived(question: &Question<'_>, candidate: &Candidate, wait: f64) -> bool {
+    let timeout = candidate.route.guard.timeout.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
+    let is_queued =
+        candidate.queue.is_some() && question.service.balancing.most_in_flight.is_some();
+    let queued = candidate.patience(question) + question.world.latency;
+    timeout < if is_queued { wait.min(queued) } else { wait }
 }
 
 /// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its

@@ -43,8 +43,10 @@ pub(super) struct Rehearsals(RefCell<Vec<(Candidate, Rc<[Rehearsed]>)>>);
 const RUNS: usize = 8;
 const FEWEST: usize = 2;
 const REQUESTS: usize = 100_000;
-/// A difference up to this share is small.
+/// A difference up to this share is small,
 const MUCH: f64 = 0.1;
+/// and one of what comes in so many seconds.
+const MOMENT: f64 = 0.1;
 /// With fewer requests in a second nothing is seen.
 const SLOWEST: f64 = 1.0;
 
@@ -128,10 +130,12 @@ impl Rehearsed {
         self.runs.iter().filter(|run| **run == Outcome::Lasting).count()
     }
 
-    /// Whether all runs are beyond the closed form, and on average by more than a tenth. None if that is not known.
-    pub fn differs(&self) -> Option<bool> {
+    /// Whether all runs are beyond the closed form, and on average by more than a tenth and more than the requests of a
+    /// moment. None if that is not known.
+    pub fn differs(&self, question: &Question<'_>) -> Option<bool> {
         let (least, most) = self.range()?;
-        let much = (self.mean()? - self.reckoned).abs() > MUCH * self.reckoned;
+        let little = question.asked_for().unwrap_or_default() * MOMENT;
+        let much = (self.mean()? - self.reckoned).abs() > little.max(MUCH * self.reckoned);
         Some(much && !(least <= self.reckoned && self.reckoned <= most))
     }
 

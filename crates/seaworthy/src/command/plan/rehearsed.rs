@@ -17,7 +17,7 @@ pub(super) fn rehearsed(question: &Question<'_>, answer: &Answer, width: Width) 
         let Some(one) = one else { continue };
         for event in answer.rehearse(question, one).iter() {
             rows += 1;
-            table.row(row(name, event));
+            table.row(row(question, name, event));
         }
     }
     if rows == 0 {
@@ -28,7 +28,7 @@ pub(super) fn rehearsed(question: &Question<'_>, answer: &Answer, width: Width) 
     width.prose(title) + &table.render()
 }
 
-fn row(name: &str, rehearsed: &Rehearsed) -> [Cell; 7] {
+fn row(question: &Question<'_>, name: &str, rehearsed: &Rehearsed) -> [Cell; 7] {
     let Rehearsed { event, a_month, reckoned, runs } = rehearsed;
     let simulated = match rehearsed.mean().zip(rehearsed.range()) {
         Some((mean, (least, most))) => {
@@ -37,7 +37,7 @@ fn row(name: &str, rehearsed: &Rehearsed) -> [Cell; 7] {
         }
         None => cell(FAINT, "-"),
     };
-    let (style, verdict) = match (rehearsed.lasting(), rehearsed.differs()) {
+    let (style, verdict) = match (rehearsed.lasting(), rehearsed.differs(question)) {
         (0, None) => (FAINT, "takes too long to look".to_owned()),
         (0, Some(false)) => (GOOD, "as reckoned".to_owned()),
         (0, Some(true)) => (PLAIN, "not as reckoned".to_owned()),

@@ -69,6 +69,8 @@ fn one_task_too_few_fails_what_is_too_much_or_all() {
     let timeout =
         "call = { timeout = \"2s\", tries = 1, hedge.enabled = false, queue.enabled = false }\n";
     close(replicas(timeout), late + after(80.0 * 62.5));
+    // Permits of what has timed out are others', and the task still has it to do.
+    close(replicas(&format!("{timeout}bulkhead = {{ size = 300 }}\n")), late + after(80.0 * 62.5));
     close(replicas(&format!("{timeout}breaker = {{}}\n")), late + after(240.0 + 80.0 * 5.9));
     let most = "most_in_flight = 30\n";
     close(replicas(&format!("{PLAIN}{most}")), 0.4 * (62.5 - 18.0 / 80.0));

@@ -1,16 +1,16 @@
 //! What is rehearsed, held against what is known without it.
 
+use seaworthy_core::fleet::Fleet;
+
 use super::*;
 use crate::planner::example::{CHECKS, fleet, question};
 use crate::planner::{World, ask};
 
-/// With these settings, 100 a second come for tasks of which each bears 100, in 100 ms each.
-fn rehearsed(settings: &str, of: impl Fn(World) -> World) -> Vec<Rehearsed> {
-    let fleet = fleet(settings);
-    let plain = question(&fleet);
+/// 100 a second come, and a task bears as many, in 100 ms each.
+fn asked(fleet: &Fleet, of: impl Fn(World) -> World) -> Question<'_> {
+    let plain = question(fleet);
     let world = of(World { start: (1.0, 1.0), ..plain.world });
-    let question = Question { load: Some(100.0), capacity: Some(100.0), world, ..plain };
-    rehearse(&question, &Candidate::of(&question))
+    Question { load: Some(100.0), capacity: Some(100.0), world, ..plain }
 }
 
 fn only(all: &[Rehearsed], event: Event) -> &Rehearsed {
@@ -22,20 +22,19 @@ const ONCE: &str = "call = { tries = 1, hedge.enabled = false, queue.enabled = f
 /// The only task is away for 5 s: it takes one to start, and is looked at every five.
 #[test]
 fn what_the_only_task_does_not_answer_fails() {
-    let all = rehearsed(&format!("desired_count = 1\n{CHECKS}{ONCE}"), |world| World {
-        hangs_percent: 50.0,
-        ..world
-    });
+    let fleet = fleet(&format!("desired_count = 1\n{CHECKS}{ONCE}"));
+    let question = asked(&fleet, |world| World { hangs_percent: 50.0, ..world });
+    let all = rehearse(&question, &Candidate::of(&question));
     let events: Vec<Event> = all.iter().map(|one| one.event).collect();
     assert_eq!(events, [Event::Nothing, Event::Dies, Event::Hangs], "nothing else happens");
     let dies = only(&all, Event::Dies);
     assert!((480.0..=540.0).contains(&dies.mean().unwrap()), "{dies:?}");
-    assert_eq!((dies.differs(), dies.lasting()), (Some(false), 0));
+    assert_eq!((dies.differs(&question), dies.lasting()), (Some(false), 0));
     // It is found after 7 to 12 s.
     let hangs = only(&all, Event::Hangs);
     let (least, most) = hangs.range().unwrap();
     assert!(least > 1150.0 && most < 1800.0 && most > least + 100.0, "{hangs:?}");
-    assert_eq!(hangs.differs(), Some(false));
+    assert_eq!(hangs.differs(&question), Some(false));
 }
 
 /// All that two tasks bear comes, and what has gathered while one was away is never worked off.
@@ -44,10 +43,7 @@ fn what_does_not_come_back_is_not_chosen() {
     let fleet = fleet(&format!(
         "desired_count = 2\nprovisioning = \"20s\"\nhealth.passive.enabled = false\n{ONCE}"
     ));
-    let plain = question(&fleet);
-    let world = World { start: (1.0, 1.0), ..plain.world };
-    let question =
-        Question { load: Some(200.0), capacity: Some(100.0), world, target: 50.0, ..plain };
+    let question = Question { load: Some(200.0), target: 50.0, ..asked(&fleet, |world| world) };
     let all = rehearse(&question, &Candidate::of(&question));
     let dies = only(&all, Event::Dies);
     assert!(dies.lasting() > 0 && dies.mean().is_none(), "{dies:?}");
@@ -64,11 +60,8 @@ fn only_what_is_asked_for_counts() {
     let fleet = fleet(&format!(
         "desired_count = 1\n{ONCE}[[service.store.route]]\nname = \"search\"\npath = \"/search\"\n"
     ));
-    let plain = question(&fleet);
-    let world = World { start: (1.0, 1.0), ..plain.world };
-    let load = Some(100.0);
     let fails = |percent| {
-        let question = Question { load, world, route_percent: Some(percent), ..plain.clone() };
+        let question = Question { route_percent: Some(percent), ..asked(&fleet, |world| world) };
         only(&rehearse(&question, &Candidate::of(&question)), Event::Dies).mean().unwrap()
     };
     let [all, some] = [100.0, 20.0].map(fails);
@@ -87,6 +80,8 @@ fn too_few_requests_show_nothing() {
 
 #[test]
 fn the_same_question_is_rehearsed_the_same() {
-    let once = || rehearsed("desired_count = 2\n", |world| World { deployments: 1.0, ..world });
+    let fleet = fleet("desired_count = 2\n");
+    let question = asked(&fleet, |world| World { deployments: 1.0, ..world });
+    let once = || rehearse(&question, &Candidate::of(&question));
     assert_eq!(once(), once());
 }
