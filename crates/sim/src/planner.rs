@@ -4,7 +4,8 @@
 //! Candidates are made of core's own settings around those of a fleet file ([`Candidate`]). Each is
 //! either refused, because it cannot work, or reckoned with: by the closed forms of
 //! [`availability`](crate::availability), cause by cause ([`Causes`]), and beside them by the reduced
-//! simulation. [`ask`] puts them in order.
+//! simulation. [`ask`] puts them in order, and holds what it chooses against one of each event in the full
+//! simulation ([`Rehearsed`]).
 //!
 //! It is a planner of tasks that die, hang, are sick, are replaced and deployed, and of what comes of that
 //! for requests: they wait, are tried again, are turned away, or go to a bad task until that is found out.

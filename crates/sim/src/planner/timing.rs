@@ -30,6 +30,9 @@ pub struct Timing {
     hangs: f64,
 }
 
+/// A difference below this is one of rounding.
+const ROUNDED: f64 = 1e-9;
+
 // === impl Timing ===
 
 impl Timing {
@@ -37,11 +40,9 @@ impl Timing {
         let cluster = candidate.cluster(question.service);
         let (shortest, longest) = cluster.provisioning;
         let start = question.start();
-        // A new task is checked from the start of its process on, every fast interval.
-        let checked = candidate.health.fast_interval.as_secs_f64();
-        let passes = |ready: f64| (ready / checked).ceil() * checked;
         let (shortest, longest) = (shortest.as_secs_f64(), longest.as_secs_f64());
-        let replacement = (shortest + passes(start.0), longest + passes(start.1));
+        let passes = passes(candidate.health.fast_interval.as_secs_f64(), start);
+        let replacement = (shortest + passes.0, longest + passes.1);
         // New tasks start beyond those that stay, as many at a time as the ceiling lets in.
         let at_once = (cluster.ceiling() - cluster.floor()).max(1);
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
@@ -105,6 +106,15 @@ impl Timing {
             ..self
         }
     }
+}
+
+/// From the start of a process, which takes such a time to be ready, to the first check that passes. It is checked from
+/// its start on, every so many seconds: if only one check can be the first that finds it ready, that is known, and else it is
+/// up to an interval away.
+fn passes(between: f64, (soonest, latest): Span) -> Span {
+    let checks = [soonest, latest].map(|ready| (ready / between - ROUNDED).ceil() as u64);
+    let passes = checks[0] as f64 * between;
+    if checks[0] == checks[1] { (passes, passes) } else { (soonest, latest + between) }
 }
 
 /// How long a task that hangs gets requests: by arithmetic; or, if drills have measured it for the file, that
@@ -185,4 +195,19 @@ fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
         (false, None) => return None,
     };
     Some((first, first + spacing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_check_that_finds_a_task_ready_is_known_or_up_to_an_interval_away() {
+        assert_eq!(passes(5.0, (0.0, 0.0)), (0.0, 0.0));
+        assert_eq!(passes(5.0, (1.0, 4.0)), (5.0, 5.0));
+        assert_eq!(passes(5.0, (1.0, 6.0)), (1.0, 11.0));
+        // Eleven tenths, although what is divided is a little more.
+        let (soonest, latest) = passes(0.1, (1.1, 1.1));
+        assert!((soonest - 1.1).abs() < ROUNDED && (latest - 1.1).abs() < ROUNDED);
+    }
 }
