@@ -516,3 +516,39 @@ fn assert_refused(world: &World, cases: &[(&str, &[&str], &str)]) {
         assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
     }
 }
+
+/// Without a queue chance turns some away: in closed form two tasks are enough, and in the simulation they are not.
+#[test]
+fn what_one_of_each_costs_is_told_and_counts() {
+    let world = World::new();
+    let fleet = "[service.store]\ncommand = [\"store\"]\ndesired_count = 5\nmost_in_flight = 5\n\
+                 call = { queue.enabled = false, tries = 1, hedge.enabled = false }\n";
+    world.write("fleet.toml", fleet);
+    let plan = ["plan", "fleet.toml", "--load", "100", "--target"];
+    let (code, words) = code_and_words(&world.run(&[&plan[..], &["99.9%"]].concat()));
+    assert_eq!(code, Some(0), "{words}");
+    for told in [
+        "WHAT ONE OF EACH COSTS: requests that fail, as reckoned, and in the simulation",
+        "\nthe file  nothing, for a month",
+        "\nthe file  a task hangs",
+        "\nrefuted   nothing, for a month",
+        "not as reckoned",
+        "Cheaper, but as simulated only ",
+    ] {
+        assert!(words.contains(told), "`{told}` is not in:\n{words}");
+    }
+    let (_, json) = code_and_words(&world.run(&[&plan[..], &["99.9%", "--json"]].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let share = |of: &str| json[of]["failed_share_as_simulated"].as_f64().expect("it is told");
+    assert!(share("cheapest") <= 1e-3 && share("only_in_closed_form") > 1e-3, "{json}");
+    let events = json["cheapest"]["events"].as_array().expect("they are told");
+    let names: Vec<_> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    let all = [
+        "nothing, for a month",
+        "a task dies",
+        "a task hangs",
+        "all tasks die at once",
+        "a deployment",
+    ];
+    assert_eq!(names, all);
+}

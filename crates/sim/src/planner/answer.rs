@@ -97,8 +97,8 @@ pub struct Answer {
 pub(super) const WORTH: f64 = 0.01;
 /// So many that meet the target in closed form are simulated, until one does so there as well.
 const MOST_SIMULATED: usize = 16;
-/// So many of these are rehearsed, which takes longer.
-const MOST_REHEARSED: usize = 4;
+/// So many of one number of tasks are rehearsed, which takes longer: what is wrong with these is so with the others.
+const MOST_REHEARSED: usize = 3;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
 
@@ -169,11 +169,14 @@ fn cheapest(
     simulated: &Simulated,
     rehearsals: &Rehearsals,
 ) -> Option<Assessed> {
-    let mut rehearsed = 0;
+    let mut missed: Vec<u32> = Vec::new();
     for one in sorted.iter().filter(|one| one.meets(question)) {
-        let parts = &one.expected.parts;
-        if simulated.is_beyond(MOST_SIMULATED, parts) || rehearsed == MOST_REHEARSED {
+        let (tasks, parts) = (one.candidate.tasks, &one.expected.parts);
+        if simulated.is_beyond(MOST_SIMULATED, parts) {
             return None;
+        }
+        if missed.iter().filter(|other| **other == tasks).count() == MOST_REHEARSED {
+            continue;
         }
         let down = simulated.of(question, parts);
         if one.misses(question, down, &[]) {
@@ -182,7 +185,7 @@ fn cheapest(
         if !one.misses(question, down, &rehearsals.of(question, &one.candidate)) {
             return Some(one.clone());
         }
-        rehearsed += 1;
+        missed.push(tasks);
     }
     None
 }
@@ -297,18 +300,17 @@ impl Answer {
         self.simulated.of(question, &one.expected.parts)
     }
 
-    /// What happens to the tasks of one of its candidates, in the full simulation. Empty if nobody knows how many requests
-    /// come, or if they are too few for anything to be seen.
+    /// What happens to the tasks of one of its candidates, in the full simulation. Empty if that
+    /// [cannot be](Question::can_be_rehearsed).
     pub fn rehearse(&self, question: &Question<'_>, one: &Assessed) -> Rc<[Rehearsed]> {
         self.rehearsals.of(question, &one.candidate)
     }
 
-    /// The largest failed share that the simulations of `one` leave possible.
-    pub fn most(&self, question: &Question<'_>, one: &Assessed) -> f64 {
-        let down = self.simulate(question, one).map(|down| one.expected.simulated(down));
-        let known = down.map(|known| known.value + known.half_width.unwrap_or_default());
-        let (_, beyond) = beyond(question, &self.rehearse(question, one));
-        known.map_or(1.0, |known| (known + beyond).clamp(0.0, 1.0))
+    /// The failed share by both simulations, as far as they go.
+    pub fn as_simulated(&self, question: &Question<'_>, one: &Assessed) -> f64 {
+        let known = self.simulate(question, one).map(|down| one.expected.simulated(down).value);
+        let known = known.unwrap_or(one.on_average());
+        (known + beyond(question, &self.rehearse(question, one))).clamp(0.0, 1.0)
     }
 }
 
@@ -326,7 +328,7 @@ impl Assessed {
         self.failed() <= question.tolerated()
     }
 
-    /// Whether the simulations are sure that it misses the target: of tasks that are down, and of what was
+    /// Whether it misses the target by the simulations: surely by that of tasks that are down, and on average by what was
     /// `rehearsed`.
     fn misses(
         &self,
@@ -336,8 +338,8 @@ impl Assessed {
     ) -> bool {
         let known = down.map(|down| self.expected.simulated(down));
         let least = known.and_then(|known| Some(known.value - known.half_width?));
-        let (beyond, _) = beyond(question, rehearsed);
-        least.is_some_and(|least| least + beyond > question.tolerated())
+        let least = least.unwrap_or(self.on_average());
+        least + beyond(question, rehearsed) > question.tolerated()
     }
 
     /// What is expected of each route alone: its name, the percentage of all requests, and the failed share of

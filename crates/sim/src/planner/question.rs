@@ -230,7 +230,7 @@ impl<'a> Question<'a> {
     }
 
     /// Requests per second that come by all routes that are asked for, if that is known.
-    pub(super) fn asked_for(&self) -> Option<f64> {
+    pub fn asked_for(&self) -> Option<f64> {
         let percent: f64 = self.shares().map(|(_, percent)| percent).sum();
         self.load.map(|load| load * percent / 100.0)
     }

@@ -27,12 +27,12 @@ pub struct Rehearsed {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// All is well again, and so many requests failed.
+    /// So many requests failed, and all is well again: or, if nothing happened, at that rate in a month.
     Over(f64),
+    /// So many had failed when nobody looked any longer.
+    Unfinished(f64),
     /// All tasks are there again, and requests go on to fail.
     Lasting,
-    /// It takes longer than anybody looks.
-    Unknown,
 }
 
 /// What is known of the candidates of one question: each is rehearsed once.
@@ -49,12 +49,22 @@ const MUCH: f64 = 0.1;
 const MOMENT: f64 = 0.1;
 /// With fewer requests in a second nothing is seen.
 const SLOWEST: f64 = 1.0;
+/// By rounding it may be a little less.
+const ONE_AT_ONCE: f64 = 0.99;
+
+impl Question<'_> {
+    /// Whether it is known how many requests come, if they are enough for something to be seen, and if a task bears as many
+    /// as answers of that length allow: who bears fewer is no task of one request at a time.
+    pub fn can_be_rehearsed(&self) -> bool {
+        let at_once = self.bears().map_or(f64::INFINITY, |bears| bears * self.world.latency);
+        self.asked_for().is_some_and(|asked| asked >= SLOWEST) && at_once > ONE_AT_ONCE
+    }
+}
 
 // === impl Rehearsals ===
 
 impl Rehearsals {
-    /// What happens to a candidate. Empty if nobody knows how many requests come, or if they are too few for
-    /// anything to be seen.
+    /// What happens to a candidate. Empty if that cannot be rehearsed.
     pub(super) fn of(&self, question: &Question<'_>, candidate: &Candidate) -> Rc<[Rehearsed]> {
         let known = |(other, _): &&(Candidate, _)| other == candidate;
         if let Some((_, known)) = self.0.borrow().iter().find(known) {
@@ -67,7 +77,7 @@ impl Rehearsals {
 }
 
 fn rehearse(question: &Question<'_>, candidate: &Candidate) -> Vec<Rehearsed> {
-    let Some(asked) = question.asked_for().filter(|asked| *asked >= SLOWEST) else {
+    let Some(asked) = question.asked_for().filter(|_| question.can_be_rehearsed()) else {
         return Vec::new();
     };
     let mut known = Known::default();
@@ -77,7 +87,7 @@ fn rehearse(question: &Question<'_>, candidate: &Candidate) -> Vec<Rehearsed> {
         if a_month > 0.0 {
             let reckoned = event.reckoned(question, candidate, asked, &mut known);
             // What fails as a rule is not the fault of what happens.
-            let usual = all.first().and_then(Rehearsed::mean).unwrap_or_default() / (asked * MONTH);
+            let usual = all.first().map_or(0.0, Rehearsed::mean) / (asked * MONTH);
             let runs = runs(question, candidate, event, usual);
             all.push(Rehearsed { event, a_month, reckoned, runs });
         }
@@ -91,10 +101,10 @@ fn runs(question: &Question<'_>, candidate: &Candidate, event: Event, usual: f64
     while runs.len() < FEWEST || runs.len() < RUNS && requests < REQUESTS {
         let mut run = Run::new(question, candidate, runs.len() as u64);
         let outcome = run.outcome(event, usual);
-        requests += run.asked;
+        requests += run.sent();
         runs.push(outcome);
         // What takes too long does so each time.
-        if outcome == Outcome::Unknown {
+        if matches!(outcome, Outcome::Unfinished(_)) {
             break;
         }
     }
@@ -104,59 +114,63 @@ fn runs(question: &Question<'_>, candidate: &Candidate, event: Event, usual: f64
 // === impl Rehearsed ===
 
 impl Rehearsed {
-    /// Requests that fail, run by run. None if that is not known of all.
-    fn failed(&self) -> Option<Vec<f64>> {
-        let failed = |run: &Outcome| match run {
-            Outcome::Over(failed) => Some(*failed),
-            Outcome::Lasting | Outcome::Unknown => None,
-        };
-        self.runs.iter().map(failed).collect()
+    /// Requests that fail, run by run: without end in those that do not end.
+    fn failed(&self) -> impl Iterator<Item = f64> {
+        self.runs.iter().map(|run| match run {
+            Outcome::Over(failed) | Outcome::Unfinished(failed) => *failed,
+            Outcome::Lasting => f64::INFINITY,
+        })
     }
 
-    /// The same on average.
-    pub fn mean(&self) -> Option<f64> {
-        self.failed().map(|all| all.iter().sum::<f64>() / all.len() as f64)
+    /// Requests that fail on average; at least, if some runs are [`unfinished`](Self::unfinished).
+    pub fn mean(&self) -> f64 {
+        (self.failed().sum::<f64>() / self.runs.len() as f64).max(0.0)
     }
 
     /// The fewest and the most.
-    pub fn range(&self) -> Option<Span> {
-        let all = self.failed()?;
-        let least = all.iter().copied().min_by(f64::total_cmp)?;
-        Some((least, all.into_iter().max_by(f64::total_cmp)?))
+    pub fn range(&self) -> Span {
+        let widened = |(least, most): Span, failed: f64| (least.min(failed), most.max(failed));
+        let (least, most) = self.failed().fold((f64::INFINITY, 0.0), widened);
+        (least.max(0.0), most)
     }
 
     /// In how many runs requests go on to fail.
     pub fn lasting(&self) -> usize {
-        self.runs.iter().filter(|run| **run == Outcome::Lasting).count()
+        self.runs.iter().filter(|run| matches!(run, Outcome::Lasting)).count()
     }
 
-    /// Whether all runs are beyond the closed form, and on average by more than a tenth and more than the requests of a
-    /// moment. None if that is not known.
-    pub fn differs(&self, question: &Question<'_>) -> Option<bool> {
-        let (least, most) = self.range()?;
+    /// How many runs were not seen to their end.
+    pub fn unfinished(&self) -> usize {
+        self.runs.iter().filter(|run| matches!(run, Outcome::Unfinished(_))).count()
+    }
+
+    /// Whether the simulation is beyond the closed form, by more than a tenth, than comes in a moment, and than chance
+    /// makes of so few runs.
+    pub fn differs(&self, question: &Question<'_>) -> bool {
         let little = question.asked_for().unwrap_or_default() * MOMENT;
-        let much = (self.mean()? - self.reckoned).abs() > little.max(MUCH * self.reckoned);
-        Some(much && !(least <= self.reckoned && self.reckoned <= most))
+        let mean = self.mean();
+        let squares: f64 = self.failed().map(|one| (one - mean) * (one - mean)).sum();
+        let count = self.runs.len() as f64;
+        // A month of which a few moments were seen fails as often as they do, if they ever do.
+        let chance = match self.event {
+            Event::Nothing => 0.0,
+            _ => 2.0 * (squares / (count * (count - 1.0).max(1.0))).sqrt(),
+        };
+        (mean - self.reckoned).abs() > little.max(MUCH * self.reckoned).max(chance)
     }
 
-    /// By how many requests a month the simulation is beyond the closed form, at least and at most: by all
-    /// there are and more, if they go on to fail.
-    fn beyond(&self) -> Span {
-        let beyond = |failed: f64| self.a_month * (failed - self.reckoned);
-        match self.range() {
-            Some((least, most)) => (beyond(least), beyond(most)),
-            None if self.lasting() > 0 => (f64::INFINITY, f64::INFINITY),
-            None => (0.0, 0.0),
-        }
+    /// By how many requests a month the simulation is beyond the closed form.
+    fn beyond(&self) -> f64 {
+        let beyond = self.a_month * (self.mean() - self.reckoned);
+        if self.unfinished() > 0 { beyond.max(0.0) } else { beyond }
     }
 }
 
 /// By which share of all requests that are asked for the simulation of all that was `rehearsed` is beyond the closed
-/// form: at least, and at most.
-pub(super) fn beyond(question: &Question<'_>, rehearsed: &[Rehearsed]) -> Span {
+/// form.
+pub(super) fn beyond(question: &Question<'_>, rehearsed: &[Rehearsed]) -> f64 {
     let requests = question.asked_for().unwrap_or(SLOWEST) * MONTH;
-    let all = rehearsed.iter().map(Rehearsed::beyond);
-    all.fold((0.0, 0.0), |sum, one| (sum.0 + one.0 / requests, sum.1 + one.1 / requests))
+    rehearsed.iter().map(Rehearsed::beyond).sum::<f64>() / requests
 }
 
 #[cfg(test)]

@@ -133,14 +133,17 @@ fn verdict(question: &Question<'_>, candidate: &Candidate) -> Span {
     }
 }
 
-/// It keeps the requests that it has as long as they are waited for, and then does not listen to what it is told.
+/// It keeps the requests that it has as long as they are waited for, and then does not listen to what it is told. The only
+/// task is left alone until somebody looks: where all look bad it may be the checks that are.
 fn retired(question: &Question<'_>, candidate: &Candidate) -> f64 {
     if candidate.has_room(question) {
         return 0.0;
     }
     let cluster = candidate.cluster(question.service);
     let (holds, _) = candidate.holds(question);
-    holds.min(cluster.deregistration_delay.as_secs_f64()) + cluster.stop_timeout.as_secs_f64()
+    let looked = if candidate.tasks == 1 { question.world.noticed } else { 0.0 };
+    let drained = holds.min(cluster.deregistration_delay.as_secs_f64());
+    looked + drained + cluster.stop_timeout.as_secs_f64()
 }
 
 fn as_measured(

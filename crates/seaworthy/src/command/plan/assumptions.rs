@@ -46,11 +46,25 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         ));
     }
     if question.load.is_some() {
-        all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears; what one of each event costs is simulated with requests that come at random, from one a second on, for tasks that each answer as many at a time as they bear, and core's own agent and gateway on a machine that is never late".to_owned());
+        all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears".to_owned());
+        all.push(rehearsed(question).to_owned());
     } else {
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
+}
+
+/// How far one of each event is simulated.
+fn rehearsed(question: &Question<'_>) -> &'static str {
+    if question.can_be_rehearsed() {
+        "what one of each costs: by core's own agent and gateway on a machine that is never late, for requests that come at \
+         random and tasks that answer as many at a time as they bear, and go on with what nobody waits for; two to eight \
+         runs of each, and of nothing as many as have 100,000 requests; not of zones and machines, nor of tasks that all \
+         hang or are sick together"
+    } else {
+        "what one of each costs is not simulated: it is from one request a second on, if a task bears one at a time at \
+         least (--capacity and --latency)"
+    }
 }
 
 /// What is reckoned of zones and machines, and what is not. Nothing where the file names none.

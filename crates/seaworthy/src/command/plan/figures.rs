@@ -23,6 +23,7 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "now": answer.now.as_ref().ok().map(|now| with_rehearsal(question, answer, now)),
         "now_refused": answer.now.as_ref().err(),
         "cheapest": answer.cheapest.as_ref().map(|chosen| with_rehearsal(question, answer, chosen)),
+        "only_in_closed_form": answer.only_closed.as_ref().map(|one| with_rehearsal(question, answer, one)),
         "nearest": answer.nearest.as_ref().map(one),
         "failures_to_be_rarer_by": answer.rarer.as_ref().map(|rarer| rarer.mttf / question.world.mttf),
         "changes_if_rarer": answer.rarer.as_ref().map(|rarer| &rarer.one.candidate.changes),
@@ -116,13 +117,16 @@ fn with_rehearsal(question: &Question<'_>, answer: &Answer, one: &Assessed) -> V
             "requests_reckoned": rehearsed.reckoned,
             "requests_simulated": rehearsed.mean(),
             "requests_simulated_range": rehearsed.range(),
+            "not_as_reckoned": rehearsed.differs(question),
             "runs": rehearsed.runs.len(),
+            "runs_not_seen_to_their_end": rehearsed.unfinished(),
             "runs_without_end": rehearsed.lasting(),
         })
     };
     let mut told = assessed(question, answer, one);
     let all = answer.rehearse(question, one);
     told["events"] = all.iter().map(event).collect();
+    told["failed_share_as_simulated"] = answer.as_simulated(question, one).into();
     told
 }
 

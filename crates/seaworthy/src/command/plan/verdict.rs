@@ -1,7 +1,7 @@
 //! What to choose, or how far that is.
 
 use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Question, Rarer};
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Event, Question, Rarer, Rehearsed};
 
 use super::amounts::{self, below, many, money, seconds, success};
 use super::words::{most_of, say_changes};
@@ -12,13 +12,21 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     match (&answer.cheapest, &answer.nearest) {
         (Some(cheapest), _) => {
             let cheaper = answer.only_closed.as_ref().map(|one| {
-                let succeed = success(answer.most(question, one));
-                let told = describe(one);
-                format!("Cheaper, but as simulated only {succeed} may succeed: {told}\n")
+                let less =
+                    if one.price < cheapest.price { "Cheaper" } else { "With fewer changes" };
+                let succeed = success(answer.as_simulated(question, one));
+                format!("{less}, but as simulated only {succeed} succeed: {}\n", describe(one))
+            });
+            let simulated = question.can_be_rehearsed().then(|| {
+                format!(
+                    "; as simulated {} succeed",
+                    success(answer.as_simulated(question, cheapest))
+                )
             });
             format!(
-                "\nThe cheapest that meets {target} %, all times at their longest: {}\n{}",
+                "\nThe cheapest that meets {target} %, all times at their longest: {}{}\n{}",
                 describe(cheapest),
+                simulated.unwrap_or_default(),
                 cheaper.unwrap_or_default()
             )
         }
@@ -82,14 +90,22 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
 
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
-    let failed = answer.most(question, one);
+    let failed = answer.as_simulated(question, one);
     let percent = 100.0 * (1.0 - failed);
-    let lower =
-        if percent < 1.0 { String::new() } else { format!("--target {}, or ", below(percent)) };
+    let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
+    // What fails while nothing happens does so however rarely anything does.
+    let all = answer.rehearse(question, one);
+    let usual = all.iter().find(|one| one.event == Event::Nothing).map_or(0.0, Rehearsed::mean);
+    let asked = question.asked_for().unwrap_or(f64::INFINITY) * MONTH;
+    let rarer =
+        (usual / asked < question.tolerated()).then(|| "failures that come more rarely".to_owned());
+    let would: Vec<String> = lower.into_iter().chain(rarer).collect();
+    let would =
+        if would.is_empty() { "nothing that is known".to_owned() } else { would.join(", or ") };
     format!(
         "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But the simulations know \
-         what fails beside what, and what comes of it: only {} of its requests may succeed.\n\
-         What would do: {lower}failures that come more rarely\n",
+         what fails beside what, and what comes of it: only {} of its requests succeed.\n\
+         What would do: {would}\n",
         answer.candidates,
         question.target,
         describe(one),

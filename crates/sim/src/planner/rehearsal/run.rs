@@ -1,4 +1,4 @@
-//! A service under load, to which something happens.
+//! One run of what is rehearsed.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     /// Nobody waits for those before that any more.
     waited: usize,
     /// How many of them are asked for, and when those failed that did.
-    pub(super) asked: usize,
+    asked: usize,
     failed: Vec<Instant>,
 }
 
@@ -42,15 +42,15 @@ struct Sent {
 }
 
 /// Nobody looks at more of one run.
-const LONGEST: usize = 500_000;
-/// All tasks are in rotation by then.
+const MOST_REQUESTS: usize = 600_000;
+/// If not all tasks are in rotation by then, nothing is known.
 const FILLED_BY: Duration = Duration::from_secs(24 * 3600);
 /// Before something happens, load has come for so long, or so many requests have.
 const WARM: Duration = Duration::from_secs(10);
 const WARM_REQUESTS: f64 = 1000.0;
 /// All is well again when, for so long, hardly more than one in so many requests has failed.
 const CALM: Duration = Duration::from_secs(10);
-const HARDLY: f64 = 0.01;
+const SOME: f64 = 0.01;
 /// It is looked so often,
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and if all tasks have been there for so long, it will not get well.
@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
     /// What comes of it, if so large a share of all requests fails as a rule.
     pub(super) fn outcome(&mut self, event: Event, usual: f64) -> Outcome {
         if !self.fill() {
-            return Outcome::Unknown;
+            return Outcome::Unfinished(0.0);
         }
         self.warm_up();
         let (asked, failed, at) = (self.asked, self.failed.len(), self.world.now());
@@ -91,8 +91,7 @@ impl<'a> Run<'a> {
             return Outcome::Over((self.failed.len() - failed) as f64 / took * MONTH);
         }
         let bad = self.inflict(event);
-        let mut noticed =
-            bad.filter(|_| event == Event::Sick).map(|task| (at + self.noticed(), task));
+        let mut noticed = bad.map(|task| (at + self.noticed(), task));
         let mut whole: Option<Instant> = None;
         loop {
             self.pass(self.world.now() + LOOK_EVERY);
@@ -102,17 +101,22 @@ impl<'a> Run<'a> {
             }
             whole = if self.is_whole(event, bad) { whole.or(Some(now)) } else { None };
             let since = (self.asked - asked) as f64;
+            let more = (self.failed.len() - failed) as f64 - usual * since;
             if whole.is_some() && now >= at + CALM && self.is_calm(usual) {
-                let more = (self.failed.len() - failed) as f64 - usual * since;
-                return Outcome::Over(more.max(0.0));
+                return Outcome::Over(more);
             }
             if whole.is_some_and(|whole| now >= whole + FOREVER) {
                 return Outcome::Lasting;
             }
-            if since > LONGEST as f64 {
-                return Outcome::Unknown;
+            if self.sent.len() > MOST_REQUESTS {
+                return Outcome::Unfinished(more);
             }
         }
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> usize {
+        self.sent.len()
     }
 
     /// Lets time pass until all tasks are in rotation. Whether they are.
@@ -131,7 +135,8 @@ impl<'a> Run<'a> {
     /// Load comes, until at some moment between two checks of a task something may happen.
     fn warm_up(&mut self) {
         let load = self.question.load.unwrap_or(SLOWEST);
-        let warm = WARM.max(Duration::from_secs_f64(WARM_REQUESTS / load));
+        let slow = self.question.service.balancing.slow_start;
+        let warm = slow + WARM.max(Duration::from_secs_f64(WARM_REQUESTS / load));
         self.next = self.world.now();
         let some = self.candidate.health.interval.mul_f64(self.kinds.unit());
         self.pass(self.world.now() + warm + some);
@@ -185,7 +190,7 @@ impl<'a> Run<'a> {
         let failed = self.failed.iter().rev().take_while(|at| late(at)).count() as f64;
         let sent = self.sent.iter().rev().take_while(|sent| late(&sent.at));
         let asked = sent.filter(|sent| sent.is_asked).count() as f64;
-        failed <= (2.0 * usual + HARDLY) * asked
+        failed <= (2.0 * usual + SOME) * asked
     }
 
     /// Lets time pass, and clients come and go.
@@ -284,8 +289,9 @@ fn program(question: &Question<'_>) -> Program {
     let latency = question.world.latency;
     let (concurrency, work) = match question.bears() {
         None => (u32::MAX, latency),
+        // Of a fraction more than a whole number of requests at once each takes a little less.
         Some(bears) => {
-            let at_once = (bears * latency).round().max(1.0);
+            let at_once = (bears * latency).round();
             (at_once as u32, at_once / bears)
         }
     };
