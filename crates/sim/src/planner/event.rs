@@ -65,11 +65,13 @@ impl Event {
         asked: f64,
         known: &mut Known,
     ) -> f64 {
+        if self == Self::Nothing {
+            return 0.0;
+        }
         let world = self.alone(question.world);
         let causes =
             Expected::new(&Question { world, ..question.clone() }, candidate, known).causes;
         let share = match self {
-            Self::Nothing => 0.0,
             Self::Deployment => causes.deployments,
             _ => causes.total(),
         };

@@ -52,9 +52,11 @@ const SLOWEST: f64 = 1.0;
 /// By rounding it may be a little less.
 const ONE_AT_ONCE: f64 = 0.99;
 
+// === impl Question ===
+
 impl Question<'_> {
-    /// Whether it is known how many requests come, if they are enough for something to be seen, and if a task bears as many
-    /// as answers of that length allow: who bears fewer is no task of one request at a time.
+    /// Whether it is known how many requests come, they are enough for something to be seen, and a task bears one at a time
+    /// at least: of one that bears fewer nobody knows what it does in between.
     pub fn can_be_rehearsed(&self) -> bool {
         let at_once = self.bears().map_or(f64::INFINITY, |bears| bears * self.world.latency);
         self.asked_for().is_some_and(|asked| asked >= SLOWEST) && at_once > ONE_AT_ONCE

@@ -57,6 +57,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const FOREVER: Duration = Duration::from_secs(600);
 /// The revision after the first.
 const DEPLOYED: u32 = 2;
+
 // === impl Run ===
 
 impl<'a> Run<'a> {
