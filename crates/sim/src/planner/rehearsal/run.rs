@@ -45,9 +45,10 @@ struct Sent {
 const MOST_REQUESTS: usize = 600_000;
 /// If not all tasks are in rotation by then, nothing is known.
 const FILLED_BY: Duration = Duration::from_secs(24 * 3600);
-/// Before something happens, load has come for so long, or so many requests have.
+/// Before something happens, load has come for so long, or so many requests have, beside a slow start; but not more.
 const WARM: Duration = Duration::from_secs(10);
 const WARM_REQUESTS: f64 = 1000.0;
+const MOST_WARM_REQUESTS: f64 = 200_000.0;
 /// All is well again when, for so long, hardly more than one in so many requests has failed.
 const CALM: Duration = Duration::from_secs(10);
 const SOME: f64 = 0.01;
@@ -137,7 +138,8 @@ impl<'a> Run<'a> {
     fn warm_up(&mut self) {
         let load = self.question.load.unwrap_or(SLOWEST);
         let slow = self.question.service.balancing.slow_start;
-        let warm = slow + WARM.max(Duration::from_secs_f64(WARM_REQUESTS / load));
+        let of = |requests: f64| Duration::from_secs_f64(requests / load);
+        let warm = (slow + WARM.max(of(WARM_REQUESTS))).min(of(MOST_WARM_REQUESTS));
         self.next = self.world.now();
         let some = self.candidate.health.interval.mul_f64(self.kinds.unit());
         self.pass(self.world.now() + warm + some);
