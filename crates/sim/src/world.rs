@@ -231,20 +231,19 @@ impl World {
         physics: Physics,
     ) -> Self {
         let places = services.len();
-        let of_fleet = seed;
         let service = |(place, service): (usize, &fleet::Service)| {
-            let seed = draw(of_fleet, Stream::Network, place as u64);
+            let own = draw(seed, Stream::Network, place as u64);
             Service {
-                control: Control::new(service, of_fleet, Numbers::of(place, places)),
-                data: Data::new(service, seed),
+                control: Control::new(service, seed, Numbers::of(place, places)),
+                data: Data::new(service, own),
                 processes: BTreeMap::new(),
                 programs: vec![programs[place]],
                 caller: None,
-                seed,
-                starts: Dice::new(seed, Stream::Start),
+                seed: own,
+                starts: Dice::new(own, Stream::Start),
                 off: Dark::default(),
                 dark: Vec::new(),
-                work: Dice::new(seed, Stream::Service),
+                work: Dice::new(own, Stream::Service),
                 data_due: Due::default(),
                 control_due: Due::default(),
                 arrivals: [Instant::EPOCH; 2],

@@ -50,8 +50,8 @@ pub(super) fn sickness(
     let too_few = found.filter(|_| candidate.tasks <= question.needed()).map_or(0.0, |found| {
         let replaced = mean(timing.replacement);
         let out: f64 = (1..cluster::PERSISTENT).map(|n| found.0.lasts(n).as_secs_f64()).sum();
-        let of_outage =
-            |seconds| loss(question, candidate).of_outage(others, candidate.tasks, seconds);
+        let loss = loss(question, candidate);
+        let of_outage = |seconds| loss.of_outage(others, candidate.tasks, seconds);
         f64::from(candidate.tasks) * (of_outage(out + replaced) - of_outage(replaced))
     });
     gets * fails + shut + tried + too_few
