@@ -59,38 +59,69 @@ impl Settings {
         world.opened(fault)
     }
 
-    /// By the formula, with the window a little shorter or longer: it slides in tenths, and nobody
-    /// knows where in a tenth, or how soon after a call, the fault begins.
-    fn formulas(self) -> Vec<Option<Duration>> {
-        let Window::Time(length) = self.window else { return vec![self.formula()] };
-        let shortest = (length * 88 / 100).saturating_sub(self.spacing);
-        let step = (length * 102 / 100 + self.spacing).saturating_sub(shortest) / 16;
-        let lengths = (0..=16).map(|n| shortest + step * n);
-        lengths.map(|length| Self { window: Window::Time(length), ..self }.formula()).collect()
+    /// When each of the calls that hang ends, of those that find a permit.
+    fn ends(self, limit: Duration) -> Vec<Duration> {
+        let mut ends: Vec<Duration> = Vec::new();
+        let mut at = self.spacing;
+        while at <= limit {
+            let held = ends.iter().rev().take_while(|end| **end > at).count();
+            if self.permits.is_none_or(|permits| held < permits as usize) {
+                ends.push(at + self.timeout);
+            }
+            at += self.spacing;
+        }
+        ends
     }
 
-    fn compare(self) {
-        let past = match self.window {
-            Window::Calls(calls) => self.spacing * (calls + 1),
-            Window::Time(length) => length * 2,
+    /// Whether the last of these ends surely opens it, or may. A window of time slides in tenths: it holds what was in
+    /// nine of them, and of the tenth nobody knows how much. `spare` calls more or less make up the minimum too.
+    fn opens(self, ends: &[Duration], surely: bool, spare: f64) -> bool {
+        let length = match self.window {
+            Window::Calls(calls) => return ends.len() as u32 * 100 >= calls * self.percent,
+            Window::Time(length) => length,
         };
-        let formulas = self.formulas();
-        let (first, last) = (formulas.iter().flatten().min(), formulas.iter().flatten().max());
-        let limit = last.map_or(self.timeout * 3 + past * 3, |last| *last * 2);
-        // In each round a permit waits for the next call.
-        let slack =
-            |trip: &Duration| self.spacing * (trip.as_nanos() / self.timeout.as_nanos() + 2) as u32;
-        let truth = self.truth(past, limit);
-        let right = match truth {
-            None => formulas.contains(&None),
-            Some(truth) => {
-                let not_before = first.is_some_and(|first| truth + slack(first) >= *first);
-                // Where a tenth decides whether it opens at all, nobody knows when.
-                let bounded = |last: &Duration| truth <= *last + slack(last);
-                not_before && (formulas.contains(&None) || last.is_some_and(bounded))
+        let Some(now) = ends.last() else { return false };
+        let of = |window: Duration| {
+            let failed = ends.iter().filter(|end| **end + window > *now).count() as f64;
+            let succeeded = window.saturating_sub(*now).as_secs_f64() * self.rate();
+            (failed, failed + succeeded)
+        };
+        let [all, less] = [length, length * 9 / 10].map(of);
+        let ((failed, calls), (_, held)) = if surely { (all, less) } else { (less, all) };
+        let spare = if surely { -spare } else { spare };
+        held + spare >= f64::from(self.minimum)
+            && (failed + spare) * 100.0 >= (calls - spare) * f64::from(self.percent)
+    }
+
+    /// Neither the guard nor the formula has it open before it may, or not when it surely does.
+    fn compare(self) {
+        // As many rounds as it takes until the window holds nothing else, or each is like the one before it.
+        let (past, rounds) = match self.window {
+            Window::Calls(calls) => {
+                (self.spacing * (calls + 1), calls / self.permits.unwrap_or(calls))
+            }
+            Window::Time(length) => (length * 2, 0),
+        };
+        let limit = past + (self.timeout + self.spacing) * (rounds + 3);
+        let ends = self.ends(limit);
+        let rounds = |time: Duration| (time.as_nanos() / self.timeout.as_nanos() + 2) as u32;
+        // In each round a permit waits for the next call, by the formula not.
+        let first = |surely| {
+            let opens = |n: &usize| self.opens(&ends[..=*n], surely, f64::from(rounds(ends[*n])));
+            (0..ends.len()).find(opens).map(|n| ends[n])
+        };
+        let (may, surely) = (first(false), first(true));
+        let slack = |time: Duration| self.spacing * rounds(time);
+        let right = |opened: Option<Duration>| match opened {
+            None => surely.is_none(),
+            Some(opened) => {
+                may.is_some_and(|may| opened + slack(opened) >= may)
+                    && surely.is_none_or(|surely| opened <= surely + slack(surely))
             }
         };
-        assert!(right, "{self:?}: {truth:?}, by the formula {formulas:?}");
+        let (formula, truth) = (self.formula(), self.truth(past, limit));
+        let told = format!("{formula:?} by the formula, {truth:?} by the guard");
+        assert!(right(formula) && right(truth), "{self:?}: {may:?} to {surely:?}, {told}");
     }
 }
 
@@ -122,6 +153,9 @@ fn after_a_healthy_day_a_hard_fault_trips_it_as_the_formula_says() {
     let rare = settings(Window::Time(10 * SECOND), 20, 8, None, 4);
     assert_eq!(rare.formula(), Some(13 * SECOND));
     rare.compare();
+    // When more than half have failed, the last success soon leaves: within one tenth of the window.
+    let narrow = settings(Window::Time(8 * SECOND), 51, 1, Some(2), 47);
+    Settings { percent: 54, timeout: SECOND * 3 / 10, ..narrow }.compare();
     // The ninth round: 80 failures and one more against 49 successes that are left of 50 a second
     let rounds = settings(Window::Time(10 * SECOND), 20, 1, Some(10), 50);
     assert_eq!(rounds.formula(), Some(SECOND * 9 + SECOND / 50));
