@@ -117,7 +117,8 @@ enum Renewal {
 /// Everything that makes the agent do something.
 enum Incoming {
     Keeper(FromKeeper),
-    Gateway(About<Sightings>),
+    /// What it saw last, by the name of the service.
+    Gateway(BTreeMap<String, Sightings>),
     Client(UnixStream),
     Command(Command),
     Ask(Ask),
@@ -191,7 +192,8 @@ impl Agent {
                 received = self.keeper.recv(&mut buffers.0) =>
                     read("keeper", &buffers.0, received).map(Incoming::Keeper),
                 received = self.gateway.recv(&mut buffers.1) =>
-                    read("gateway", &buffers.1, received).map(Incoming::Gateway),
+                    read("gateway", &buffers.1, received)
+                        .map(|first| Incoming::Gateway(seen(&self.gateway, first, &mut buffers.1))),
                 Some(command) = commands.recv() => Ok(Incoming::Command(command)),
                 Some(ask) = asks.recv() => Ok(Incoming::Ask(ask)),
                 Ok((client, _)) = socket.accept() => Ok(Incoming::Client(client)),
@@ -209,8 +211,10 @@ impl Agent {
     fn take(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Keeper(message) => self.hear(message),
-            Incoming::Gateway(About { service, snapshot }) => {
-                self.drive_named(&service, Event::Sightings(snapshot));
+            Incoming::Gateway(seen) => {
+                for (service, sightings) in seen {
+                    self.drive_named(&service, Event::Sightings(sightings));
+                }
             }
             Incoming::Client(client) => self.clients.add(now(), client),
             Incoming::Command(Command::Stop(task)) => self.drive_of(task, Event::Stop(task)),
@@ -376,6 +380,23 @@ fn url(service: &Service) -> (String, String) {
     (service.url_variable(), format!("http://{}", SocketAddr::new(address, port)))
 }
 
+/// What the gateway saw last of each service of which it has said something: `first`, and all that waits to be heard.
+/// Whoever wrote for long, and then for each of them again, would never catch up.
+fn seen(
+    gateway: &UnixDatagram,
+    first: About<Sightings>,
+    buffer: &mut [u8],
+) -> BTreeMap<String, Sightings> {
+    let mut seen = BTreeMap::from([(first.service, first.snapshot)]);
+    while let Ok(length) = gateway.try_recv(buffer) {
+        match read::<About<Sightings>>("gateway", buffer, Ok(length)) {
+            Ok(About { service, snapshot }) => _ = seen.insert(service, snapshot),
+            Err(error) => say(format_args!("agent: {}", crate::error::describe(&error))),
+        }
+    }
+    seen
+}
+
 fn read<T: serde::de::DeserializeOwned>(
     whose: &'static str,
     buffer: &[u8],
@@ -383,4 +404,26 @@ fn read<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Error> {
     let length = received.map_err(|error| Error::Talk(whose, error))?;
     serde_json::from_slice(&buffer[..length]).map_err(|error| Error::Message(whose, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_what_the_gateway_saw_only_the_last_is_heard() {
+        let (agent, gateway) = UnixDatagram::pair().unwrap();
+        let about = |service: &str, acknowledged| About {
+            service: service.to_owned(),
+            snapshot: Sightings { acknowledged, ..Sightings::default() },
+        };
+        for sent in [about("a", 1), about("b", 2), about("a", 3)] {
+            gateway.send(&serde_json::to_vec(&sent).unwrap()).await.unwrap();
+        }
+        gateway.send(b"nonsense").await.unwrap();
+        agent.readable().await.unwrap();
+        let seen = seen(&agent, about("b", 0), &mut [0; 1024]);
+        let acknowledged = seen.iter().map(|(service, seen)| (&**service, seen.acknowledged));
+        assert_eq!(acknowledged.collect::<Vec<_>>(), [("a", 3), ("b", 2)]);
+    }
 }

@@ -1,7 +1,8 @@
 //! What this machine is like, by runs in which nothing happens. They lie evenly among the others, as a machine is
 //! not the same for long; they are never judged, and no cell is one of them.
 
-use std::io;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::experiment::{Cell, Schedule};
 use seaworthy_sim::machine::{Calibration, FEWEST_RUNS, Run};
 use serde::Serialize;
+use tokio::time::sleep;
 
 use crate::Error;
 use crate::cell::{self, Purpose};
@@ -23,13 +25,16 @@ use crate::view::View;
 /// The load of each of them lasts no longer.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// After each of them something is written to the disk so often, and a process is started.
-const TIMES: u32 = 20;
+/// After each of them something is written to the disk so often, and a process is started,
+const TIMES: u32 = 8;
+/// each after a pause, as in a fleet in which something happens now and then: what was not done for a moment takes
+/// ten times as long as what was done just before.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// About as much as an agent writes down.
 #[derive(Serialize)]
 struct Written<'a> {
-    content: &'a str,
+    tasks: &'a [(&'static str, u32)],
 }
 
 /// The runs in which nothing happens, as far as they are done.
@@ -113,8 +118,12 @@ impl<'a> Calibrating<'a> {
         let findings = cell::run(job, cell, repeat, Purpose::Calibration, &own, view).await?;
         let row = Row { cell, repeat, findings };
         view.say(&line(job, &row));
-        self.writes.extend(times_of_writes(&own)?);
-        self.spawns.extend(times_of_spawns(&job.program)?);
+        for _ in 0..TIMES {
+            sleep(PAUSE).await;
+            self.writes.push(time_of_write(&own)?);
+            sleep(PAUSE).await;
+            self.spawns.push(time_of_spawn(&job.program)?);
+        }
         self.take(row)
     }
 
@@ -180,29 +189,28 @@ fn calm(job: &Job) -> Job {
     job
 }
 
-/// How long it takes each time until something is on the disk where the agent of a fleet in `directory` writes.
-fn times_of_writes(directory: &Path) -> Result<Vec<Duration>, Error> {
+/// How long it takes until something is on the disk where the agent of a fleet in `directory` writes, and a line that
+/// says why.
+fn time_of_write(directory: &Path) -> Result<Duration, Error> {
+    let events = directory.join("calibration.jsonl");
+    let events = File::options().create(true).append(true).open(events);
+    let mut events = events.map_err(Error::Directory)?;
+    let tasks = [("what is known of a task", 1); 200];
+    let begin = now();
+    events.write_all(&[b' '; 200]).map_err(Error::Directory)?;
     let path = directory.join("calibration.json");
-    let content = "x".repeat(4096);
-    let time = |_| {
-        let begin = now();
-        let written = seaworthy_agent::directory::write(&path, &Written { content: &content });
-        written.map(|()| now().since(begin)).map_err(Error::Write)
-    };
-    (0..TIMES).map(time).collect()
+    let written = seaworthy_agent::directory::write(&path, &Written { tasks: &tasks });
+    written.map(|()| now().since(begin)).map_err(Error::Write)
 }
 
-/// How long it takes each time to start this very program, as every process of a fleet is started.
-fn times_of_spawns(program: &Path) -> Result<Vec<Duration>, Error> {
-    let time = |_| {
-        let begin = now();
-        let mut command = Command::new(program);
-        let mut child = command.arg("--version").stdout(Stdio::null()).spawn()?;
-        let took = now().since(begin);
-        child.wait()?;
-        Ok(took)
-    };
-    (0..TIMES).map(time).collect::<io::Result<_>>().map_err(Error::Spawn)
+/// How long it takes to start this very program, as every process of a fleet is started.
+fn time_of_spawn(program: &Path) -> Result<Duration, Error> {
+    let begin = now();
+    let mut command = Command::new(program);
+    let mut child = command.arg("--version").stdout(Stdio::null()).spawn().map_err(Error::Spawn)?;
+    let took = now().since(begin);
+    child.wait().map_err(Error::Spawn)?;
+    Ok(took)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod common;
 
 use std::time::Duration;
 
+use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::record::Decision;
 use seaworthy_sim::distribution::Distribution;
@@ -53,6 +54,23 @@ fn an_agent_that_writes_for_long_gives_up_no_task_that_works() {
     let world = common::up(FLEET, &[Program::default()], physics, 6);
     let first: Vec<TaskId> = (1..=6).map(TaskId).collect();
     assert!(world.running(0).eq(first), "{:?}", world.views(0));
+}
+
+/// Else what it writes down of each thing that was seen keeps it from hearing the next one before that counts no more.
+#[test]
+fn an_agent_that_writes_for_long_catches_up_with_what_was_seen() {
+    const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 6 }
+service.t = { command = [\"t\"], desired_count = 6, listen = \"127.0.0.1:8081\" }";
+    let write = Distribution::Constant(Duration::from_millis(500));
+    let physics = Physics { write, ..Physics::default() };
+    let mut world = common::up(FLEET, &[Program::default(); 2], physics, 6);
+    let end = world.now() + Duration::from_mins(2);
+    while world.now() < end {
+        world.advance(end);
+        while world.poll_news().is_some() {}
+    }
+    let states = [0, 1].map(|place| world.deployment(place).state);
+    assert_eq!(states, [State::Completed; 2]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The way of control of one service: the agent, without its processes and files.
 
 use seaworthy_core::cluster::autoscaler::{Autoscaler, Observation};
-use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler};
+use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Snapshot};
 use seaworthy_core::cluster::{self, Numbers, View};
 use seaworthy_core::endpoints::{Sightings, TaskId, Traffic};
 use seaworthy_core::fleet::Service;
@@ -27,6 +27,8 @@ pub(super) struct Control {
     traffic: Option<Traffic>,
     /// What the gateway has told last.
     pub(super) told: Option<Sightings>,
+    /// What the next agent would begin with, as it was written down last.
+    stored: Option<Snapshot>,
     /// The version of the endpoints that were published last.
     pub(super) published: u64,
     port: u16,
@@ -45,6 +47,7 @@ impl Control {
             autoscaler: service.cluster.autoscaling.clone().map(Autoscaler::new),
             traffic: None,
             told: None,
+            stored: None,
             published: 0,
             port: FIRST_PORT,
             needs_port: true,
@@ -89,6 +92,12 @@ impl Control {
             drive(&mut self.reconciler, now, Some(port), |action| actions.push(action));
         }
         actions
+    }
+
+    /// Whether it has changed since this was last asked: then it is written down.
+    pub(super) fn is_news(&mut self) -> bool {
+        let snapshot = Some(self.reconciler.snapshot());
+        std::mem::replace(&mut self.stored, snapshot) != self.stored
     }
 
     /// How many tasks there should be, if that changes.

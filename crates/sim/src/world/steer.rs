@@ -11,6 +11,7 @@ use seaworthy_core::record::Exit;
 use super::planted::Planted;
 use super::task::Process;
 use super::{Due, Event, Local, News, Said, World};
+use crate::distribution::Distribution;
 
 impl World {
     /// Tells the agent, and does what it wants: at once, or when it has written down what it decided last. What
@@ -35,7 +36,15 @@ impl World {
         {
             all.push((self.now, place, Said::Delayed));
         }
-        self.inbox.push_back((place, event));
+        // Of what the gateway saw only the last is heard.
+        let are_older = |waits: &&mut (usize, reconciler::Event)| {
+            waits.0 == place && matches!(waits.1, reconciler::Event::Sightings(_))
+        };
+        let is_seen = matches!(event, reconciler::Event::Sightings(_));
+        match self.inbox.iter_mut().find(are_older).filter(|_| is_seen) {
+            Some((_, older)) => *older = event,
+            None => self.inbox.push_back((place, event)),
+        }
         self.await_inbox();
     }
 
@@ -62,7 +71,7 @@ impl World {
             let actions = self.services[place].control.drive(self.now, event);
             let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
             let spawned = self.spawned(starts.count());
-            let busy = spawned + self.written(self.is_news(place, &actions));
+            let busy = spawned + self.written(place);
             for action in actions {
                 events.extend(self.act(place, action, busy).map(Some));
             }
@@ -90,25 +99,22 @@ impl World {
         (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
     }
 
-    /// Whether there is something to be written down: what was published before and is only said again, because
-    /// the gateway does not seem to know it, is on the disk.
-    fn is_news(&self, place: usize, actions: &[reconciler::Action]) -> bool {
-        let published = self.services[place].control.published;
-        let is_known = |action: &reconciler::Action| matches!(action, reconciler::Action::Publish(said) if said.version <= published);
-        !actions.iter().all(is_known)
-    }
-
     /// How many processes have not come so far as to listen.
     fn starting(&self) -> usize {
         let processes = self.services.iter().flat_map(|service| service.processes.values());
         processes.filter(|process| process.starts()).count()
     }
 
-    /// How long it takes until what the agent has decided is on the disk, if that is anything: it does nothing
-    /// else before.
-    fn written(&mut self, is_something: bool) -> Duration {
+    /// How long it takes until what the next agent would begin with is on the disk, if that is not what was there: the
+    /// agent does nothing else before.
+    fn written(&mut self, place: usize) -> Duration {
         let write = self.physics.write;
-        let took = if is_something { self.lateness.duration(write) } else { Duration::ZERO };
+        let takes_time = write != Distribution::default();
+        let took = if takes_time && self.services[place].control.is_news() {
+            self.lateness.duration(write)
+        } else {
+            Duration::ZERO
+        };
         self.agent_is_busy_until = self.now + took;
         took
     }

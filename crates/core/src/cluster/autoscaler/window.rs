@@ -97,7 +97,7 @@ fn load<'a>(target: Target, samples: impl Iterator<Item = &'a Sample> + Clone) -
     match target {
         Target::RequestsPerTask(_) => requests(samples),
         Target::Concurrency(_) => mean(samples.map(|sample| Some(sample.traffic.running.into()))),
-        Target::Cpu(_) => mean(samples.map(|sample| sample.cpu)),
+        Target::Cpu(_) => processors(samples),
         Target::P99(_) => None,
     }
 }
@@ -110,6 +110,13 @@ fn requests<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Option<Ran
     let passed = last.at.since(first.at).as_nanos().max(1);
     let rate = |count: u128| count * PARTS * 1_000_000_000 / passed;
     Some(Range { least: rate(count.saturating_sub(1)), most: rate(count + 1) })
+}
+
+/// A percent is a whole one: what is left of the next is not told.
+fn processors<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Option<Range> {
+    let range = mean(samples.clone().map(|sample| sample.cpu))?;
+    let untold = mean(samples.map(|sample| sample.cpu.map(|_| sample.in_rotation.into())))?;
+    Some(Range { most: range.most + untold.most, ..range })
 }
 
 /// A figure that most samples lack is not known.
