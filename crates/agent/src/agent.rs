@@ -60,6 +60,8 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const LINES: usize = 4096;
 /// So many lines of a task that ended are told with its end.
 const LAST_LINES: usize = 5;
+/// So many messages of the gateway are heard at once at most: the others are to be heard, too.
+const MOST_HEARD: usize = 1000;
 const LONGEST_MESSAGE: usize = crate::keeper::LONGEST_MESSAGE;
 
 struct Agent {
@@ -388,7 +390,8 @@ fn seen(
     buffer: &mut [u8],
 ) -> BTreeMap<String, Sightings> {
     let mut seen = BTreeMap::from([(first.service, first.snapshot)]);
-    while let Ok(length) = gateway.try_recv(buffer) {
+    for _ in 0..MOST_HEARD {
+        let Ok(length) = gateway.try_recv(buffer) else { break };
         match read::<About<Sightings>>("gateway", buffer, Ok(length)) {
             Ok(About { service, snapshot }) => _ = seen.insert(service, snapshot),
             Err(error) => say(format_args!("agent: {}", crate::error::describe(&error))),

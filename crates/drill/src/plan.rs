@@ -37,7 +37,7 @@ impl Plan {
         };
         let calibrate = match job.mode {
             Mode::Compared { calibrate, .. } => {
-                (calibration::length(job) + AROUND_A_CELL) * calibrate
+                (calibration::length(job) + calibration::AFTER + AROUND_A_CELL) * calibrate
             }
             Mode::Live | Mode::Simulated => Duration::ZERO,
         };

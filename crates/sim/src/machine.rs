@@ -172,8 +172,8 @@ impl Calibration {
         let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
         let [write, spawn] = [writes, spawns].map(log_normal);
-        let [first, each, last] = [write, spawn, late].map(|one| quantiles(one)[0]);
-        let (starts, crowd) = starts(runs, |tasks| first + each * tasks + last);
+        let before = [write, spawn, late].map(|one| quantiles(one)[0]);
+        let (starts, crowd) = starts(runs, before.iter().sum());
         let spread = |figure: fn(&Findings) -> Option<Duration>| {
             let seconds = |findings: &Findings| figure(findings).unwrap_or_default().as_secs_f64();
             let factor = |run: &Run| seconds(&run.measured) / seconds(&run.simulated);

@@ -270,7 +270,7 @@ impl World {
             overheard: None,
             between: Between::default(),
         };
-        (0..places).for_each(|place| world.control(place, None));
+        world.turn((0..places).map(|place| (place, None)).collect());
         world.agenda.add(Instant::EPOCH, Event::Heartbeat);
         world.agenda.add(Instant::EPOCH, Event::Sample);
         world

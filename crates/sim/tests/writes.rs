@@ -11,7 +11,6 @@ use seaworthy_core::record::Decision;
 use seaworthy_sim::distribution::Distribution;
 use seaworthy_sim::world::{News, Physics, Program};
 
-/// The second service waits from the beginning until what the first one begins with is written.
 const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 2 }
 service.t = { command = [\"t\"], desired_count = 1, listen = \"127.0.0.1:8081\" }";
 

@@ -155,7 +155,9 @@ impl Managed {
             desired: self.reconciler.desired_count(),
             in_rotation: in_rotation.len() as u32,
             traffic,
-            cpu_percent: used.and_then(|used| (used * 100).checked_div(allowed)),
+            cpu: used.and_then(|used| {
+                (u64::from(used) * 1000).checked_div(allowed.into()).map(|cpu| cpu as u32)
+            }),
             deploying: self.reconciler.is_deploying(),
         };
         self.autoscaler.as_mut()?.observe(now, &observation)

@@ -80,8 +80,8 @@ pub struct Observation {
     pub in_rotation: u32,
     /// What the gateway has counted so far.
     pub traffic: Traffic,
-    /// Processor time of all tasks, in whole percents of what they may use, rounded down, if that is known.
-    pub cpu_percent: Option<u32>,
+    /// Processor time of all tasks, in whole thousandths of what they may use, rounded down, if that is known.
+    pub cpu: Option<u32>,
     /// A deployment is under way.
     pub deploying: bool,
 }

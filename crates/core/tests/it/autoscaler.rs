@@ -40,7 +40,7 @@ impl World {
             desired,
             in_rotation: desired,
             traffic: Traffic::default(),
-            cpu_percent: None,
+            cpu: None,
             deploying: false,
         };
         let (now, scaler) = (Instant::EPOCH, Autoscaler::new(config));
@@ -66,7 +66,7 @@ impl World {
             "rate" => self.rate = number.expect("a number"),
             "running" => traffic.running = number.expect("a number") as u32,
             "p99" => traffic.p99 = number.map(Duration::from_millis),
-            "cpu" => self.seen.cpu_percent = number.map(|percent| percent as u32),
+            "cpu" => self.seen.cpu = number.map(|percent| percent as u32 * 10),
             "missing" => self.missing = number.expect("a number") as u32,
             "desired" => self.seen.desired = number.expect("a number") as u32,
             "gateway" => *traffic = Traffic::default(),

@@ -41,11 +41,11 @@ fn any_traffic() -> impl Strategy<Value = Traffic> {
 fn any_observation() -> impl Strategy<Value = Observation> {
     let counts = (0..40u32, 0..80u32);
     (counts, any_traffic(), any::<Option<u32>>(), any::<bool>()).prop_map(
-        |((desired, in_rotation), traffic, cpu_percent, deploying)| Observation {
+        |((desired, in_rotation), traffic, cpu, deploying)| Observation {
             desired,
             in_rotation,
             traffic,
-            cpu_percent,
+            cpu,
             deploying,
         },
     )
@@ -92,7 +92,7 @@ impl Load {
                 running: busy as u32,
                 p99: Some(p99),
             },
-            cpu_percent: Some((share * 100.0) as u32),
+            cpu: Some((share * 1000.0) as u32),
             deploying: false,
         }
     }
@@ -164,7 +164,7 @@ proptest! {
                     running: 1000,
                     p99: measured.then_some(SECOND),
                 },
-                cpu_percent: measured.then_some(100),
+                cpu: measured.then_some(1000),
                 deploying: false,
             };
             prop_assert_eq!(scaler.observe(Instant::EPOCH + SECOND * n as u32, &seen), None);
@@ -197,6 +197,19 @@ proptest! {
     }
 }
 
+/// Five tasks that are told to be 68.0 % busy are 68.09, and four of them 85.1.
+#[test]
+fn what_there_is_of_the_next_thousandth_is_no_reason_to_scale_in() {
+    let config = config(1, 5, &[Target::Cpu(85)]);
+    let config =
+        Config { scale_out_cooldown: Duration::ZERO, scale_in_cooldown: Duration::ZERO, ..config };
+    let (work, every) = (Duration::from_millis(94), Duration::from_millis(300));
+    let load = Load { per_minute: 2173, work, every, start: 0 };
+    let changes = load.changes(&config, SECOND * 60);
+    let to: Vec<u32> = changes.iter().map(|(_, change)| change.to).collect();
+    assert_eq!(to, [2, 3, 4, 5]);
+}
+
 /// Requests come by chance, as those of many people do. What chance gives and takes may add a task, and
 /// does not make the count swing.
 #[test]
@@ -215,7 +228,7 @@ fn chance_does_not_make_it_swing() {
                 desired,
                 in_rotation: desired,
                 traffic: Traffic { ended, ..Traffic::default() },
-                cpu_percent: None,
+                cpu: None,
                 deploying: false,
             };
             if let Some(change) = scaler.observe(Instant::EPOCH + SECOND * second, &seen) {

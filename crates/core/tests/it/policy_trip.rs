@@ -104,8 +104,12 @@ impl Settings {
         };
         let limit = past + (self.timeout + self.spacing) * (rounds + 3);
         let ends = self.ends(limit);
-        let rounds = |time: Duration| (time.as_nanos() / self.timeout.as_nanos() + 2) as u32;
         // In each round a permit waits for the next call, by the formula not.
+        let waits = self.permits.is_some();
+        let rounds = |time: Duration| {
+            let rounds = time.as_nanos() / self.timeout.as_nanos();
+            if waits { rounds as u32 + 2 } else { 2 }
+        };
         let first = |surely| {
             let opens = |n: &usize| self.opens(&ends[..=*n], surely, f64::from(rounds(ends[*n])));
             (0..ends.len()).find(opens).map(|n| ends[n])

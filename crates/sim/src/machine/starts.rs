@@ -12,15 +12,12 @@ const LEAST: u32 = 10;
 /// How long a process of each service takes that starts alone, and by so much of it longer for each that starts
 /// beside it, of whatever service. That is one number for all of them: what they share is the machine, and the
 /// slowest of a few starts tells little of one service. What was measured began with the decision to start it;
-/// `before` a process is there, one of so many that are started at once, that takes so long.
-pub(super) fn starts(
-    runs: &[Run],
-    before: impl Fn(u32) -> Duration,
-) -> (BTreeMap<String, Distribution>, f64) {
+/// It takes so long `before` a process is there.
+pub(super) fn starts(runs: &[Run], before: Duration) -> (BTreeMap<String, Distribution>, f64) {
     let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.measured.starts.keys()).collect();
     let (mut starts, mut crowds) = (BTreeMap::new(), Vec::new());
     for name in names {
-        let (start, crowd) = starts_of(name, runs, &before);
+        let (start, crowd) = starts_of(name, runs, before);
         starts.insert(name.clone(), start);
         crowds.extend(crowd);
     }
@@ -28,20 +25,16 @@ pub(super) fn starts(
 }
 
 /// The same of one service. Where none started alone: as all of them did, and no process makes another one slower.
-fn starts_of(
-    name: &str,
-    runs: &[Run],
-    before: impl Fn(u32) -> Duration,
-) -> (Distribution, Option<f64>) {
-    let own = |range: &RangeInclusive<Duration>, tasks| {
+fn starts_of(name: &str, runs: &[Run], before: Duration) -> (Distribution, Option<f64>) {
+    let own = |range: &RangeInclusive<Duration>| {
         // Whatever came before, the process took some of it.
-        let less = |end: &Duration| end.saturating_sub(before(tasks)).max(*end / LEAST);
+        let less = |end: &Duration| end.saturating_sub(before).max(*end / LEAST);
         less(range.start())..=less(range.end())
     };
     let known = || runs.iter().filter_map(|run| Some((run, run.measured.starts.get(name)?)));
-    let all: Vec<_> = known().map(|(run, starts)| own(&starts.all, run.tasks)).collect();
+    let all: Vec<_> = known().map(|(_, starts)| own(&starts.all)).collect();
     let alone = known().filter_map(|(_, starts)| starts.alone.as_ref());
-    let alone: Vec<_> = alone.map(|range| own(range, 1)).collect();
+    let alone: Vec<_> = alone.map(own).collect();
     if alone.is_empty() {
         return (uniform(&all, known().map(|(run, _)| run.tasks).sum()), None);
     }

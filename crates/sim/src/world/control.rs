@@ -110,7 +110,7 @@ impl Control {
             desired: self.reconciler.desired_count(),
             in_rotation: in_rotation as u32,
             traffic,
-            cpu_percent: None,
+            cpu: None,
             deploying: self.reconciler.is_deploying(),
         };
         autoscaler.observe(now, &seen).map(|change| change.to)

@@ -26,7 +26,7 @@ impl World {
             None if is_busy => {
                 self.services[place].control_due = Due::at(self.agent_is_busy_until);
             }
-            event => self.control_now(place, event),
+            event => self.turn(vec![(place, event)]),
         }
     }
 
@@ -37,13 +37,11 @@ impl World {
             all.push((self.now, place, Said::Delayed));
         }
         // Of what the gateway saw only the last is heard.
-        let are_older = |waits: &&mut (usize, reconciler::Event)| {
-            waits.0 == place && matches!(waits.1, reconciler::Event::Sightings(_))
-        };
-        let is_seen = matches!(event, reconciler::Event::Sightings(_));
-        match self.inbox.iter_mut().find(are_older).filter(|_| is_seen) {
-            Some((_, older)) => *older = event,
-            None => self.inbox.push_back((place, event)),
+        let event = (place, event);
+        let is_older = |waits: &&mut (usize, reconciler::Event)| waits.0 == place && is_seen(waits);
+        match self.inbox.iter_mut().find(is_older).filter(|_| is_seen(&event)) {
+            Some(older) => *older = event,
+            None => self.inbox.push_back(event),
         }
         self.await_inbox();
     }
@@ -57,30 +55,44 @@ impl World {
     pub(super) fn read_inbox(&mut self) {
         self.inbox_is_due = false;
         while self.now >= self.agent_is_busy_until
-            && let Some((place, event)) = self.inbox.pop_front()
+            && let Some(first) = self.inbox.pop_front()
         {
-            self.control_now(place, Some(event));
+            let mut told = vec![first];
+            if is_seen(&told[0]) {
+                // All that the gateway saw is heard at once.
+                let (seen, others) = std::mem::take(&mut self.inbox).into_iter().partition(is_seen);
+                told.extend::<VecDeque<_>>(seen);
+                self.inbox = others;
+            }
+            self.turn(told.into_iter().map(|(place, event)| (place, Some(event))).collect());
         }
         self.await_inbox();
     }
 
-    fn control_now(&mut self, place: usize, event: Option<reconciler::Event>) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let event = self.heard(place, event);
-            let actions = self.services[place].control.drive(self.now, event);
-            let starts = actions.iter().filter(|a| matches!(a, reconciler::Action::Launch { .. }));
-            let spawned = self.spawned(starts.count());
-            let busy = spawned + self.written(place);
-            for action in actions {
-                events.extend(self.act(place, action, busy).map(Some));
+    /// Tells core what there is to tell of each of these services, and does what it wants when that is written down.
+    pub(super) fn turn(&mut self, told: Vec<(usize, Option<reconciler::Event>)>) {
+        let places: Vec<usize> = told.iter().map(|(place, _)| *place).collect();
+        let mut rounds = VecDeque::from([told]);
+        while let Some(told) = rounds.pop_front() {
+            let mut wanted = Vec::new();
+            for (place, event) in told {
+                let event = self.heard(place, event);
+                let actions = self.services[place].control.drive(self.now, event);
+                wanted.extend(actions.into_iter().map(|action| (place, action)));
+            }
+            let busy = self.spawned(&wanted) + self.written();
+            for (place, action) in wanted {
+                let follows = self.act(place, action, busy);
+                rounds.extend(follows.map(|event| vec![(place, Some(event))]));
             }
         }
-        let service = &mut self.services[place];
-        let meant = service.control.reconciler.poll_timeout();
-        service.control_due =
-            service.control_due.next(meant, self.physics.late, &mut self.lateness);
-        self.news.push_back(News::Tasks(place));
+        for place in places {
+            let service = &mut self.services[place];
+            let meant = service.control.reconciler.poll_timeout();
+            service.control_due =
+                service.control_due.next(meant, self.physics.late, &mut self.lateness);
+            self.news.push_back(News::Tasks(place));
+        }
     }
 
     /// What reaches the agent of it.
@@ -94,9 +106,11 @@ impl World {
         event.filter(|_| !self.has(Planted::PowerIsUnknown))
     }
 
-    /// How long it takes until so many processes are there, one after the other.
-    fn spawned(&mut self, starts: usize) -> Duration {
-        (0..starts).map(|_| self.lateness.duration(self.physics.spawn)).sum()
+    /// How long it takes until the processes are there that are to be started: those after the first one hardly take
+    /// longer.
+    fn spawned(&mut self, wanted: &[(usize, reconciler::Action)]) -> Duration {
+        let starts = wanted.iter().any(|(_, a)| matches!(a, reconciler::Action::Launch { .. }));
+        if starts { self.lateness.duration(self.physics.spawn) } else { Duration::ZERO }
     }
 
     /// How many processes have not come so far as to listen.
@@ -107,16 +121,19 @@ impl World {
 
     /// How long it takes until what the next agent would begin with is on the disk, if that is not what was there: the
     /// agent does nothing else before.
-    fn written(&mut self, place: usize) -> Duration {
+    fn written(&mut self) -> Duration {
         let write = self.physics.write;
-        let takes_time = write != Distribution::default();
-        let took = if takes_time && self.services[place].control.is_news() {
-            self.lateness.duration(write)
-        } else {
-            Duration::ZERO
-        };
+        let is_news = write != Distribution::default() && self.is_news();
+        let took = if is_news { self.lateness.duration(write) } else { Duration::ZERO };
         self.agent_is_busy_until = self.now + took;
         took
+    }
+
+    /// Of any service: all of them are written down together.
+    fn is_news(&mut self) -> bool {
+        let changed =
+            self.services.iter_mut().filter_map(|service| service.control.is_news().then_some(()));
+        changed.count() > 0
     }
 
     /// Carries it out after `busy`: nothing is done before it is on the disk.
@@ -189,4 +206,9 @@ impl World {
             self.end(place, task, exit);
         }
     }
+}
+
+/// Whether the gateway has told it.
+fn is_seen((_, event): &(usize, reconciler::Event)) -> bool {
+    matches!(event, reconciler::Event::Sightings(_))
 }

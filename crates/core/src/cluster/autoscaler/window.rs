@@ -21,8 +21,8 @@ struct Sample {
     at: Instant,
     traffic: Traffic,
     in_rotation: u32,
-    /// What all tasks in rotation use, in percent of what one may use.
-    cpu: Option<u128>,
+    /// What the tasks in rotation use, in thousandths of what they may use.
+    cpu: Option<u32>,
     /// Tasks that answer for how long requests take: those that serve, but not the surplus of a
     /// deployment.
     answerable: u32,
@@ -112,11 +112,14 @@ fn requests<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Option<Ran
     Some(Range { least: rate(count.saturating_sub(1)), most: rate(count + 1) })
 }
 
-/// A percent is a whole one: what is left of the next is not told.
+/// In percent. A thousandth is a whole one: what there is of the next is not told.
 fn processors<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Option<Range> {
-    let range = mean(samples.clone().map(|sample| sample.cpu))?;
-    let untold = mean(samples.map(|sample| sample.cpu.map(|_| sample.in_rotation.into())))?;
-    Some(Range { most: range.most + untold.most, ..range })
+    let of_all = |more: u128, sample: &Sample| {
+        Some((u128::from(sample.cpu?) + more) * u128::from(sample.in_rotation))
+    };
+    let told = mean(samples.clone().map(|sample| of_all(0, sample)))?;
+    let next = mean(samples.map(|sample| of_all(1, sample)))?;
+    Some(Range { least: told.least / 10, most: next.most.div_ceil(10) })
 }
 
 /// A figure that most samples lack is not known.
@@ -141,10 +144,9 @@ fn p99<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Option<Duration
 
 impl Sample {
     fn new(at: Instant, seen: &Observation) -> Self {
-        let cpu =
-            seen.cpu_percent.map(|percent| u128::from(percent) * u128::from(seen.in_rotation));
         let answerable = seen.in_rotation.min(seen.desired);
-        Self { at, traffic: seen.traffic, in_rotation: seen.in_rotation, cpu, answerable }
+        let Observation { traffic, in_rotation, cpu, .. } = *seen;
+        Self { at, traffic, in_rotation, cpu, answerable }
     }
 
     /// Not those that have ended: a service that is too slow ends fewer than come.
