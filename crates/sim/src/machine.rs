@@ -267,14 +267,10 @@ fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Er
 
 /// About as spread as these.
 fn log_normal(times: &[Duration]) -> Distribution {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
-    if median.is_zero() {
+    if times.iter().all(Duration::is_zero) {
         return Distribution::default();
     }
-    Distribution::LogNormal { median, p99 }
+    Spread::of(times.iter().map(Duration::as_secs_f64)).one_more_in_seconds()
 }
 
 /// Exponential, with this 99th percentile for who waits without pause. Whoever sleeps wakes up at the next whole

@@ -392,8 +392,7 @@ impl World {
     /// The time has come for whatever waited for it.
     fn time(&mut self, place: usize) {
         let Service { data_due, control_due, .. } = self.services[place];
-        let is_due = |due: Due| due.wakes.is_some_and(|at| at <= self.now);
-        let (data, control) = (is_due(data_due), is_due(control_due));
+        let [data, control] = [data_due, control_due].map(|due| due.has_come(self.now));
         if data && self.has(Planted::TimeIsForgotten) {
             self.services[place].data_due = Due::default();
         } else if data {

@@ -104,28 +104,28 @@ impl Settings {
         };
         let limit = past + (self.timeout + self.spacing) * (rounds + 3);
         let ends = self.ends(limit);
+        let right = |opened: Option<Duration>, spare: &dyn Fn(Duration) -> u32| {
+            let first = |surely| {
+                let opens =
+                    |n: &usize| self.opens(&ends[..=*n], surely, f64::from(spare(ends[*n])));
+                (0..ends.len()).find(opens).map(|n| ends[n])
+            };
+            let (may, surely) = (first(false), first(true));
+            let slack = |time: Duration| self.spacing * spare(time);
+            let right = match opened {
+                None => surely.is_none(),
+                Some(opened) => {
+                    may.is_some_and(|may| opened + slack(opened) >= may)
+                        && surely.is_none_or(|surely| opened <= surely + slack(surely))
+                }
+            };
+            assert!(right, "{self:?}: {opened:?}, and not {may:?} to {surely:?}");
+        };
         // In each round a permit waits for the next call, by the formula not.
-        let waits = self.permits.is_some();
-        let rounds = |time: Duration| {
-            let rounds = time.as_nanos() / self.timeout.as_nanos();
-            if waits { rounds as u32 + 2 } else { 2 }
-        };
-        let first = |surely| {
-            let opens = |n: &usize| self.opens(&ends[..=*n], surely, f64::from(rounds(ends[*n])));
-            (0..ends.len()).find(opens).map(|n| ends[n])
-        };
-        let (may, surely) = (first(false), first(true));
-        let slack = |time: Duration| self.spacing * rounds(time);
-        let right = |opened: Option<Duration>| match opened {
-            None => surely.is_none(),
-            Some(opened) => {
-                may.is_some_and(|may| opened + slack(opened) >= may)
-                    && surely.is_none_or(|surely| opened <= surely + slack(surely))
-            }
-        };
-        let (formula, truth) = (self.formula(), self.truth(past, limit));
-        let told = format!("{formula:?} by the formula, {truth:?} by the guard");
-        assert!(right(formula) && right(truth), "{self:?}: {may:?} to {surely:?}, {told}");
+        let waits = self.permits.is_some_and(|permits| self.spacing * permits < self.timeout);
+        let rounds = |time: Duration| (time.as_nanos() / self.timeout.as_nanos()) as u32;
+        right(self.truth(past, limit), &|_| 2);
+        right(self.formula(), &|time| if waits { rounds(time) + 2 } else { 2 });
     }
 }
 

@@ -12,6 +12,7 @@ mod verdict;
 mod words;
 
 use std::fs;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -179,7 +180,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         evidence: args.drills.as_deref().map(evidence).transpose()?,
         seed: fleet.seed,
     };
-    let answer = ask(&question).map_err(|error| {
+    let answer = shown_as_working(|| ask(&question)).map_err(|error| {
         let of_file = error.key.starts_with("service.");
         if of_file { anyhow!("{}: {error}", args.file.display()) } else { error.into() }
     })?;
@@ -190,6 +191,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     say(text.trim_end())?;
     Ok(if answer.cheapest.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Does `work`; on a terminal a line says so meanwhile, as many tasks under a high load take half a minute.
+fn shown_as_working<T>(work: impl FnOnce() -> T) -> T {
+    let tell = |text: &str| {
+        if io::stderr().is_terminal() {
+            // Whoever does not see it misses nothing.
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+    };
+    tell("reckoning ...");
+    let done = work();
+    tell("\r\x1b[K");
+    done
 }
 
 fn read(file: &Path) -> anyhow::Result<Fleet> {

@@ -24,6 +24,9 @@ pub struct Lost {
     pub deployments: f64,
 }
 
+/// What is no likelier than that adds nothing to what is.
+const NEVER: f64 = 1e-40;
+
 /// Between two edges, where what is summed up is smooth.
 const PIECES: u32 = 100;
 
@@ -132,7 +135,16 @@ impl Model {
         let mut lost = 0.0;
         for left in 0..=taken.0 {
             let way = exactly(left, taken.0, taken.1);
-            for up in left..self.needed.min(left + others.0 + 1) {
+            if way < NEVER {
+                continue;
+            }
+            let most_down = others.1(0.0);
+            for up in (left..self.needed.min(left + others.0 + 1)).rev() {
+                // With fewer than are likeliest up the chance falls, and with an age as well.
+                let falls = f64::from(up - left) < f64::from(others.0) * (1.0 - most_down);
+                if falls && exactly(up - left, others.0, most_down) < NEVER {
+                    break;
+                }
                 for (share, age) in self.loss.parts(up, self.tasks) {
                     if share != 0.0 && age <= at {
                         lost += share * way * exactly(up - left, others.0, others.1(age));
@@ -155,7 +167,9 @@ impl Model {
 
 /// The chance that just so many of `count` are up, if each is down with that chance.
 fn exactly(up: u32, count: u32, down: f64) -> f64 {
-    let ways = (0..up).fold(1.0, |ways, n| ways * f64::from(count - n) / f64::from(n + 1));
+    // As many ways as for those that are down.
+    let few = up.min(count - up);
+    let ways = (0..few).fold(1.0, |ways, n| ways * f64::from(count - n) / f64::from(n + 1));
     ways * libm::pow(down, f64::from(count - up)) * libm::pow(1.0 - down, f64::from(up))
 }
 

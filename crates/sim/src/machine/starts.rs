@@ -11,8 +11,8 @@ const LEAST: u32 = 10;
 
 /// How long a process of each service takes that starts alone, and by so much of it longer for each that starts
 /// beside it, of whatever service. That is one number for all of them: what they share is the machine, and the
-/// slowest of a few starts tells little of one service. What was measured began with the decision to start it;
-/// It takes so long `before` a process is there.
+/// slowest of a few starts tells little of one service. What was measured began with the decision to start it:
+/// it takes so long `before` a process is there.
 pub(super) fn starts(runs: &[Run], before: Duration) -> (BTreeMap<String, Distribution>, f64) {
     let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.measured.starts.keys()).collect();
     let (mut starts, mut crowds) = (BTreeMap::new(), Vec::new());

@@ -34,6 +34,10 @@ impl Due {
         Self { meant: Some(at), wakes: Some(at) }
     }
 
+    pub(super) fn has_come(self, now: Instant) -> bool {
+        self.wakes.is_some_and(|at| at <= now)
+    }
+
     /// It is `meant` now. Whoever waits for the same moment as before does not begin to wait anew.
     pub(super) fn next(self, meant: Option<Instant>, late: Distribution, dice: &mut Dice) -> Self {
         if meant == self.meant {

@@ -111,10 +111,11 @@ impl World {
             return;
         }
         let forgetful = self.has(Planted::NumbersAgain);
-        for place in 0..self.services.len() {
-            let service = &mut self.services[place];
+        for service in &mut self.services {
             let running: Vec<TaskId> = service.processes.keys().copied().collect();
             service.control.restore(self.now, &running, forgetful);
+        }
+        for place in 0..self.services.len() {
             // Machines tell whoever asks whether they are there.
             self.tell_power(place);
             self.control(place, None);

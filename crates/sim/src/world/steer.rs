@@ -10,7 +10,7 @@ use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
 use super::task::Process;
-use super::{Due, Event, Local, News, Said, World};
+use super::{Due, Event, Local, News, Said, Service, World};
 use crate::distribution::Distribution;
 
 impl World {
@@ -25,6 +25,14 @@ impl World {
             Some(event) if is_busy || !self.inbox.is_empty() => self.hear_later(place, event),
             None if is_busy => {
                 self.services[place].control_due = Due::at(self.agent_is_busy_until);
+            }
+            // The time is told to all for whom it has come.
+            None => {
+                let services = self.services.iter().enumerate();
+                let is_due = |(other, service): &(usize, &Service)| {
+                    *other == place || service.control_due.has_come(self.now)
+                };
+                self.turn(services.filter(is_due).map(|(place, _)| (place, None)).collect());
             }
             event => self.turn(vec![(place, event)]),
         }

@@ -49,6 +49,17 @@ fn what_waits_is_the_end_of_an_outage_and_not_its_beginning() {
     assert_close(of(2, exponential, 60.0), 120.0 * 120.0 * libm::exp(-1.0), 1e-3);
 }
 
+/// With one down it takes longer than any repair until a queue is full; with two half a minute's repair is too long.
+#[test]
+fn what_one_outage_has_room_for_another_has_not() {
+    let repair = Repair::Constant { seconds: 30.0 };
+    let loss = Loss::Excess { demand: 3.01, room: 1.0, waiting: 0.0, late: None };
+    let model = Model { tasks: 4, needed: 4, repair, loss, ..PLAIN };
+    // A third of all from its first second on, of six pairs: both are down for so long that one second is over.
+    let pairs = 6.0 * libm::pow(PLAIN.failure_rate * (30.0 - 1.0 / 1.01), 2.0);
+    assert_close(model.lost().alone, pairs * 1.01 / 3.01, 1e-3);
+}
+
 /// One failure in a hundred takes all tasks.
 #[test]
 fn a_common_cause_is_a_floor_that_no_task_lifts() {
