@@ -26,12 +26,12 @@ use crate::view::View;
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// After each of them something is written to the disk so often, and a process is started,
-const TIMES: u64 = 3;
-/// each after so many seconds, as in a fleet in which something happens now and then: what was not done for a moment
+const TIMES: u32 = 3;
+/// each after such a pause, as in a fleet in which something happens now and then: what was not done for a moment
 /// takes ten times as long as what was done just before.
-const PAUSE: u64 = 1;
+const PAUSE: Duration = Duration::from_secs(1);
 /// So long does that take.
-pub(crate) const AFTER: Duration = Duration::from_secs(2 * PAUSE * TIMES);
+pub(crate) const AFTER: Duration = PAUSE.saturating_mul(2 * TIMES);
 
 /// About as much as an agent writes down.
 #[derive(Serialize)]
@@ -121,9 +121,9 @@ impl<'a> Calibrating<'a> {
         let row = Row { cell, repeat, findings };
         view.say(&line(job, &row));
         for _ in 0..TIMES {
-            sleep(Duration::from_secs(PAUSE)).await;
+            sleep(PAUSE).await;
             self.writes.push(time_of_write(&own)?);
-            sleep(Duration::from_secs(PAUSE)).await;
+            sleep(PAUSE).await;
             self.spawns.push(time_of_spawn(&job.program)?);
         }
         self.take(row)

@@ -8,11 +8,20 @@ use std::time::Duration;
 use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::record::Decision;
+use seaworthy_core::time::Instant;
 use seaworthy_sim::distribution::Distribution;
-use seaworthy_sim::world::{News, Physics, Program};
+use seaworthy_sim::world::{News, Physics, Program, World};
 
 const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 2 }
 service.t = { command = [\"t\"], desired_count = 1, listen = \"127.0.0.1:8081\" }";
+
+/// Lets time pass, whatever happens.
+fn pass(world: &mut World, until: Instant) {
+    while world.now() < until {
+        world.advance(until);
+        while world.poll_news().is_some() {}
+    }
+}
 
 /// How long after the death of one task the agent learns of that of another one, which died with it.
 fn between(write: Duration) -> Duration {
@@ -22,10 +31,7 @@ fn between(write: Duration) -> Duration {
     let mut world = common::up(FLEET, &[Program::default(); 2], physics, 2);
     // Whatever it had to write is written.
     let begin = world.now() + Duration::from_secs(1);
-    while world.now() < begin {
-        world.advance(begin);
-        while world.poll_news().is_some() {}
-    }
+    pass(&mut world, begin);
     for task in [1, 3] {
         world.kill(TaskId(task));
     }
@@ -64,10 +70,7 @@ service.t = { command = [\"t\"], desired_count = 6, listen = \"127.0.0.1:8081\" 
     let physics = Physics { write, ..Physics::default() };
     let mut world = common::up(FLEET, &[Program::default(); 2], physics, 6);
     let end = world.now() + Duration::from_mins(2);
-    while world.now() < end {
-        world.advance(end);
-        while world.poll_news().is_some() {}
-    }
+    pass(&mut world, end);
     let states = [0, 1].map(|place| world.deployment(place).state);
     assert_eq!(states, [State::Completed; 2]);
 }

@@ -39,13 +39,11 @@ impl World {
     }
 
     fn hear_later(&mut self, place: usize, event: reconciler::Event) {
-        if let (Some(all), false) =
-            (&mut self.overheard, matches!(event, reconciler::Event::Sightings(_)))
-        {
+        let event = (place, event);
+        if let (Some(all), false) = (&mut self.overheard, is_seen(&event)) {
             all.push((self.now, place, Said::Delayed));
         }
         // Of what the gateway saw only the last is heard.
-        let event = (place, event);
         let is_older = |waits: &&mut (usize, reconciler::Event)| waits.0 == place && is_seen(waits);
         match self.inbox.iter_mut().find(is_older).filter(|_| is_seen(&event)) {
             Some(older) => *older = event,
@@ -139,9 +137,11 @@ impl World {
 
     /// Of any service: all of them are written down together.
     fn is_news(&mut self) -> bool {
-        let changed =
-            self.services.iter_mut().filter_map(|service| service.control.is_news().then_some(()));
-        changed.count() > 0
+        let mut is_news = false;
+        for service in &mut self.services {
+            is_news |= service.control.is_news();
+        }
+        is_news
     }
 
     /// Carries it out after `busy`: nothing is done before it is on the disk.
