@@ -34,6 +34,8 @@ struct Calibration {
 #[derive(Deserialize)]
 struct Compared {
     figure: String,
+    /// Null is never, and none if no run was predicted to have the figure.
+    predicted: Option<[Option<f64>; 2]>,
     measured: Vec<Option<f64>>,
     /// Runs without the figure, of those predicted and of those measured.
     #[serde(default)]
@@ -86,15 +88,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "narrow intervals",
     ];
     let mut table = Table::new(&columns, 1);
-    let mut all = Sums::default();
+    let mut totals = [Sums::default(); 2];
     for file in &args.files {
         let report = Report::read(file)?;
-        let sums = report.sums();
+        let [sums, differing] = report.sums();
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         table.row(&sums.row([name, report.valid_runs(), report.slowness()]));
-        all = all.and(sums);
+        totals = [totals[0].and(sums), totals[1].and(differing)];
     }
-    table.row(&all.row(["all".to_owned(), String::new(), String::new()]));
+    for (name, sums) in ["all", "those that differ from run to run"].into_iter().zip(totals) {
+        table.row(&sums.row([name.to_owned(), String::new(), String::new()]));
+    }
     print!("{}", table.into_text());
     Ok(())
 }
@@ -111,8 +115,14 @@ impl Report {
         Ok(report)
     }
 
-    fn sums(&self) -> Sums {
-        self.comparison.iter().map(Compared::sums).fold(Sums::default(), Sums::and)
+    /// Of all figures, and of those that do not have to be just one number: who predicts that is narrow, and mostly right.
+    fn sums(&self) -> [Sums; 2] {
+        let differs = |one: &&Compared| one.predicted.is_none_or(|[low, high]| low != high);
+        let of = |all: &mut dyn Iterator<Item = &Compared>| {
+            all.map(Compared::sums).fold(Sums::default(), Sums::and)
+        };
+        let all = || self.comparison.iter();
+        [of(&mut all()), of(&mut all().filter(differs))]
     }
 
     /// `118 of 120`: those that are not INVALID, of all that were planned.
@@ -196,17 +206,20 @@ mod tests {
             "runs_planned": 3, "calibration": null,
             "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
             "comparison": [
-                { "figure": "recovery", "measured": [1.0, null], "inside": 1, "narrow": true,
+                { "figure": "recovery", "predicted": [1.0, 1.0], "measured": [1.0, null], "inside": 1, "narrow": true,
                   "median": { "inside": true, "narrow": false } },
-                { "figure": "latency, p99", "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false,
+                { "figure": "latency, p99", "predicted": [1.0, null], "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false,
                   "median": null }
             ]
         }"#;
         let report: Report = serde_json::from_str(text).unwrap();
-        let row = report.sums().row(["one".to_owned(), report.valid_runs(), report.slowness()]);
-        assert_eq!(
-            row.join(", "),
-            "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %, 1 of 1, 100.0 %, 0.0 %"
-        );
+        let row = |sums: Sums| {
+            sums.row(["one".to_owned(), report.valid_runs(), report.slowness()]).join(", ")
+        };
+        let told = [
+            "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %, 1 of 1, 100.0 %, 0.0 %",
+            "one, 2 of 3, –, 2 of 2, 100.0 %, 100.0 %, –, 0.0 %, 0 of 0, –, –",
+        ];
+        assert_eq!(report.sums().map(row), told);
     }
 }

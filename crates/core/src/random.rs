@@ -42,6 +42,10 @@ pub enum Stream {
     /// What came to the scenarios of a swarm later: over which zones its services are spread, and all that is drawn
     /// after that.
     Zones,
+    /// Which machine a simulated run is on.
+    Machines,
+    /// For how long a simulated machine stands still each time.
+    Standstills,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

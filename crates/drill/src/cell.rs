@@ -13,6 +13,7 @@ use seaworthy_agent::clock::{now, sleep_until};
 use seaworthy_agent::owner::Fleet;
 use seaworthy_core::cluster::spread::Dark;
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::numbers::Sample;
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Ending, Filling, Findings, Schedule};
@@ -20,6 +21,7 @@ use seaworthy_core::fleet::Service;
 use seaworthy_core::time::Instant;
 
 use crate::Error;
+use crate::calibration;
 use crate::error::with_causes;
 use crate::exec::Runner;
 use crate::faults::{Faults, Place, links};
@@ -41,8 +43,8 @@ const FILL_MARGIN: Duration = Duration::from_secs(10);
 pub(crate) enum Purpose {
     /// To be judged.
     Judged,
-    /// To see what this machine is like. Before the load one task of each service is replaced, so that it is known
-    /// how long it takes to start where no other one does.
+    /// To see what this machine is like. After the load, which nothing is to disturb, one task of each service is
+    /// replaced, so that it is known how long it takes to start where no other one does.
     Calibration,
 }
 
@@ -97,10 +99,8 @@ pub(crate) async fn run(
     };
     let health = run.configuration.services().iter().map(|service| service.health.clone());
     let mut watch = Watch::new(control, health.collect());
-    run.fill(&mut watch, view, None).await?;
-    if purpose == Purpose::Calibration {
-        run.replace_one_of_each(&mut watch, view).await?;
-    }
+    let desired = run.configuration.desired_count();
+    run.fill(&mut watch, view, desired, |course| course.in_rotation().len()).await?;
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
@@ -108,7 +108,14 @@ pub(crate) async fn run(
     let mut faults = Faults::new(schedule, links, places, runner, directory.to_owned());
     let (samples, begin) = run.load(&mut watch, &mut faults, generator, view).await?;
     run.settle(&mut watch, &mut faults).await.map_err(lost)?;
-    Ok(Findings::of(&job.drill, cell, &samples, &watch.course, &faults.arrivals(begin)))
+    let arrivals = faults.arrivals(begin);
+    let found = |watch: &Watch| Findings::of(&job.drill, cell, &samples, &watch.course, &arrivals);
+    let mut findings = found(&watch);
+    if purpose == Purpose::Calibration {
+        run.replace_one_of_each(&mut watch, view).await?;
+        findings.starts = found(&watch).starts;
+    }
+    Ok(findings)
 }
 
 // === impl Run ===
@@ -196,29 +203,34 @@ impl Run<'_> {
         }
     }
 
-    /// Kills a task of each service and waits for another one, before it is the turn of the next service.
+    /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the
+    /// next service.
     async fn replace_one_of_each(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
         for place in 0..self.configuration.services().len() {
-            let Some(task) = watch.course.in_rotation_of(place).first().copied() else { continue };
+            tokio::time::sleep(calibration::PAUSE).await;
+            let before = watch.course.in_rotation_of(place);
+            let Some(task) = before.first().copied() else { continue };
             watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
-            self.fill(watch, view, Some(task)).await?;
+            let is_new = |task: &TaskId| !before.contains(task);
+            let new = |course: &Course| {
+                course.in_rotation_of(place).iter().filter(|task| is_new(task)).count()
+            };
+            self.fill(watch, view, 1, new).await?;
         }
         Ok(())
     }
 
-    /// Waits until all tasks are in rotation, `without` one that was ended.
+    /// Waits until so many tasks are in rotation, of those that `counted` has.
     async fn fill(
         &self,
         watch: &mut Watch,
         view: &mut View,
-        without: Option<TaskId>,
+        count: u32,
+        counted: impl Fn(&Course) -> usize,
     ) -> Result<(), Error> {
-        let count = self.configuration.desired_count();
         let filling = async {
             loop {
-                let mut in_rotation = watch.course.in_rotation();
-                in_rotation.retain(|task| Some(*task) != without);
-                match Filling::of(count, in_rotation.len(), &watch.records) {
+                match Filling::of(count, counted(&watch.course), &watch.records) {
                     Filling::Filled => return Ok(()),
                     Filling::Hopeless(why) => return Err(self.not_up(self.key("command"), why)),
                     Filling::Waiting => {}

@@ -52,14 +52,18 @@ impl Paper {
         }
     }
 
-    /// Prints text and whatever controls are in it.
+    /// Prints text and whatever controls are in it. That nobody reads it any more ends no drill.
     pub(crate) fn print_raw(self, text: &str) -> io::Result<()> {
-        match self {
+        let printed = match self {
             Self::Out => {
-                io::stdout().write_all(text.as_bytes())?;
-                io::stdout().flush()
+                let mut out = io::stdout();
+                out.write_all(text.as_bytes()).and_then(|()| out.flush())
             }
             Self::Error => io::stderr().write_all(text.as_bytes()),
+        };
+        match printed {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed,
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::load::ONLY_FLOW;
 use seaworthy_core::experiment::{Cell, FaultKind, outage};
+use seaworthy_core::fleet::Service;
 
 use crate::calibration;
 use crate::job::{Job, Mode};
@@ -29,15 +30,24 @@ pub(crate) struct Plan {
 impl Plan {
     /// Of a job.
     pub(crate) fn of(job: &Job) -> Self {
+        let fill = |configuration: usize| {
+            let services = job.drill.configurations[configuration].services().iter();
+            services.map(|service| service.health.fast_interval).max().unwrap_or_default()
+        };
         let cell = |(cell, _): (Cell, u32)| {
-            let services = job.drill.configurations[cell.configuration].services();
-            let interval = services.iter().map(|service| service.health.fast_interval).max();
-            let fill = interval.unwrap_or_default();
-            job.drill.schedules[cell.schedule].duration + fill + AROUND_A_CELL
+            let duration = job.drill.schedules[cell.schedule].duration;
+            duration + fill(cell.configuration) + AROUND_A_CELL
         };
         let calibrate = match job.mode {
             Mode::Compared { calibrate, .. } => {
-                (calibration::length(job) + calibration::AFTER + AROUND_A_CELL) * calibrate
+                // One task of each service is replaced as well.
+                let replaced = |service: &Service| {
+                    let (shortest, longest) = service.cluster.provisioning;
+                    calibration::PAUSE + (shortest + longest) / 2 + service.health.fast_interval
+                };
+                let services = job.drill.configurations[0].services().iter();
+                let after = calibration::AFTER + services.map(replaced).sum::<Duration>();
+                (calibration::length(job) + fill(0) + after + AROUND_A_CELL) * calibrate
             }
             Mode::Live | Mode::Simulated => Duration::ZERO,
         };

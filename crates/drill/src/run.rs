@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use crate::Error;
 use crate::calibration::Calibrating;
 use crate::cell::{self, Purpose};
+use crate::error::with_causes;
 use crate::exec::Runner;
 use crate::job::{Job, Mode, Options};
 use crate::paper::Paper;
@@ -82,12 +83,12 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
     let is_something = !results.rows.is_empty() || results.recorded.is_some();
     let kept = figures.filter(|_| is_something).map(|figures| figures.write(&job, &results));
     let interrupt = ended?;
-    kept.transpose()?;
-    if let Some(interrupt) = interrupt {
-        return Ok(Ending::Interrupted(interrupt));
+    if interrupt.is_none() {
+        paper.print(&report::text(&job, &results, paper.width())).map_err(Error::Print)?;
     }
-    paper.print(&report::text(&job, &results, paper.width())).map_err(Error::Print)?;
-    Ok(Ending::Judged(report::verdict(&job, &results)))
+    kept.transpose()?;
+    Ok(interrupt
+        .map_or_else(|| Ending::Judged(report::verdict(&job, &results)), Ending::Interrupted))
 }
 
 /// Every run in virtual time: nothing is started, so that nothing has to be ended.
@@ -175,8 +176,10 @@ async fn all_cells(
         let row = Row { cell, repeat, findings };
         view.say(&report::line(job, &row));
         results.rows.push(row);
-        if let Some(figures) = figures.filter(|figures| figures.target.can_be_replaced()) {
-            figures.write(job, results)?;
+        let figures = figures.filter(|figures| figures.target.can_be_replaced());
+        // They are written once more at the end: no reason to measure nothing until then.
+        if let Some(Err(error)) = figures.map(|figures| figures.write(job, results)) {
+            view.say(&format!("seaworthy: {}", with_causes(&error)));
         }
     }
     calibrating.catch_up(turns, turns, &mut view).await?;

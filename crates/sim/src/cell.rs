@@ -60,8 +60,8 @@ struct Run<'a> {
     patience: Agenda<(usize, u32)>,
     /// How often each request was sent, and until when its client waits after the last time.
     waiting: Vec<(u32, Duration)>,
-    /// The task that each user is used to: flows share what a user was given.
-    used_to: BTreeMap<u32, TaskId>,
+    /// The task of each service, by its place, that a user is used to: flows share what a user was given.
+    used_to: BTreeMap<(usize, u32), TaskId>,
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
@@ -237,6 +237,7 @@ impl Run<'_> {
         let flow = &self.drill.load.flows[planned.flow];
         let service = &self.configuration.services()[flow.service];
         let sticky = service.sticky_cookie.is_some() && planned.user > 0;
+        let used_to = || self.used_to.get(&(flow.service, planned.user)).copied();
         Arrival {
             method: match flow.method {
                 Method::Get => "GET",
@@ -244,7 +245,7 @@ impl Run<'_> {
                 Method::Post => "POST",
             },
             target: flow.paths[planned.path].replace("{user}", &planned.user.to_string()),
-            preferred: sticky.then(|| self.used_to.get(&planned.user).copied()).flatten(),
+            preferred: sticky.then(used_to).flatten(),
             affinity: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
             deadly: false,
@@ -318,7 +319,8 @@ impl Run<'_> {
             let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
             if let Some(task) = task {
-                self.used_to.insert(self.planned[number].user, task);
+                let Planned { flow, user, .. } = self.planned[number];
+                self.used_to.insert((self.drill.load.flows[flow].service, user), task);
             }
         }
     }

@@ -94,19 +94,23 @@ impl Dice {
             self.last = LogNormal::new(median, p99);
         }
         let LogNormal { nanos, sigma, .. } = self.last;
-        Duration::from_nanos((nanos * libm::exp(sigma * self.normal())) as u64)
+        Duration::from_nanos((nanos * self.factor(sigma)) as u64)
     }
 
-    /// Student's t with so many degrees of freedom, 1 at least: a normal draw over the root of the mean of so many
-    /// squares of others.
-    pub(crate) fn student(&mut self, freedom: u32) -> f64 {
-        let normal = self.normal();
-        let squares: f64 = (0..freedom).map(|_| self.normal()).map(|other| other * other).sum();
-        normal / libm::sqrt(squares / f64::from(freedom))
+    /// Log-normal, with median 1: how far its logarithm is from 0 is by this deviation.
+    pub(crate) fn factor(&mut self, deviation: f64) -> f64 {
+        libm::exp(deviation * self.normal())
+    }
+
+    /// How many times larger a deviation is than that of few values, with so many degrees of freedom, 1 at least: by the
+    /// mean of so many squares of normal draws. Times a normal one it is Student's t.
+    pub(crate) fn deviation(&mut self, freedom: u32) -> f64 {
+        let squares: f64 = (0..freedom).map(|_| self.normal()).map(|normal| normal * normal).sum();
+        libm::sqrt(f64::from(freedom) / squares)
     }
 
     /// Normal, with mean 0 and deviation 1: Box and Muller's transform, of which only one half is used.
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
         radius * libm::cos(std::f64::consts::TAU * self.unit())
     }

@@ -37,6 +37,10 @@ const SLOWEST: f64 = 14.0;
 /// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
 const FINEST: f64 = 0.01;
 
+/// 95 of a hundred are nearer than so many deviations, also with the fewest runs. Further out there is nothing to be
+/// learnt but how slow a simulation can be.
+const FURTHEST: f64 = 5.0;
+
 /// One machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
@@ -194,7 +198,7 @@ impl Calibration {
     /// One machine of those that this one may be when a run comes; which one is drawn from `seed`. `calm`: the
     /// median and the 99th percentile of answers where nothing happens, as the model has them.
     pub fn machine(&self, calm: [Duration; 2], seed: u64) -> Machine {
-        let mut dice = Dice::new(seed, Stream::Machine);
+        let mut dice = Dice::new(seed, Stream::Machines);
         Machine {
             median: self.median.one_more(&mut dice),
             p99: self.p99.one_more(&mut dice),
@@ -206,8 +210,9 @@ impl Calibration {
     }
 
     fn stalls(&self, dice: &mut Dice) -> Stalls {
-        let length = Duration::from_secs_f64(self.stall.one_more(dice));
-        Stalls { every: self.every, length: length.min(self.every / 2) }
+        let Spread { mean, deviation, .. } = self.stall.one_of_those(dice);
+        let length = Duration::from_secs_f64(libm::exp(mean.min(SLOWEST)));
+        Stalls { every: self.every, length: length.min(self.every / 2), spread: deviation }
     }
 
     /// The same, where `entry` is the service by which users come in, whose name an earlier report does not say.
@@ -299,10 +304,19 @@ impl Spread {
 
     /// How far one more may be from the middle.
     fn one_more(&self, dice: &mut Dice) -> f64 {
-        let freedom = self.count.saturating_sub(1).max(1) as u32;
-        // 95 of a hundred are nearer, also with the fewest runs. Further out there is nothing to be learnt but
-        // how slow a simulation can be.
-        self.off(dice.student(freedom).clamp(-5.0, 5.0))
+        self.off((self.drawn(dice) * dice.normal()).clamp(-FURTHEST, FURTHEST))
+    }
+
+    /// What so few values may be of: where more of them would lie.
+    fn one_of_those(&self, dice: &mut Dice) -> Self {
+        let deviation = self.deviation * self.drawn(dice).min(FURTHEST);
+        let mean = self.mean + deviation * dice.normal() / libm::sqrt(self.count.max(1) as f64);
+        Self { mean, deviation, ..*self }
+    }
+
+    /// How many times larger its deviation may be, by so few values.
+    fn drawn(&self, dice: &mut Dice) -> f64 {
+        dice.deviation(self.count.saturating_sub(1).max(1) as u32)
     }
 
     /// The same, of seconds, as a distribution.

@@ -94,14 +94,23 @@ impl Claim {
     ) -> Option<Judged> {
         let median = |sum: &Sum| {
             let value = |n| evaluate(sum, &|place| figure(place, n));
-            let mut values = (0..repetitions).map(value).collect::<Option<Vec<f64>>>()?;
-            values.sort_unstable_by(f64::total_cmp);
-            values.get(values.len() / 2).copied()
+            // What never happened is not so much later than something else that never did.
+            let known = |value: Option<f64>| value.filter(|value| !value.is_nan());
+            let values = (0..repetitions).map(value).map(known);
+            middle(values.collect::<Option<Vec<f64>>>()?)
         };
         let (left, right, unit) = (median(&self.left)?, median(&self.right)?, unit(&self.left));
         let holds = if self.at_most { left <= right } else { left >= right };
         Some(Judged { holds, left: unit.say(left), right: unit.say(right) })
     }
+}
+
+/// The value in the middle, or what is between the two.
+fn middle(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = values[(values.len() - 1) / 2];
+    Some(if lower < upper { f64::midpoint(lower, upper) } else { upper })
 }
 
 fn collect(sum: &[(f64, Value)], places: &mut Vec<Place>) {

@@ -165,8 +165,10 @@ impl Fault {
 
     /// The same fault `scale` times faster.
     pub(super) fn faster(&mut self, scale: u32) {
+        // What lasts to the end of the load still does, whatever is cut off by dividing.
+        let end = self.end() / scale;
         self.at /= scale;
-        self.lasts /= scale;
+        self.lasts = end - self.at;
         match &mut self.kind {
             FaultKind::Link { fault: LinkFault::Latency(latency), .. }
             | FaultKind::Task { fault: TaskFault::Slow(latency), .. } => *latency /= scale,

@@ -128,6 +128,11 @@ impl Findings {
 }
 
 impl Findings {
+    /// Whether a task that was to be replaced was not, as far as it was looked.
+    pub fn lacks_one(&self) -> bool {
+        self.replacements.iter().any(|replacement| replacement.window().is_none())
+    }
+
     /// A figure of the whole load or of one of its flows, as measured: its least and its most, in
     /// seconds, shares or numbers. What never happened took infinitely long; none if there is no
     /// such figure.

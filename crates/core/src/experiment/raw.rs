@@ -114,6 +114,7 @@ impl TryFrom<RawDrill> for Drill {
         let count = configurations.len();
         let schedules = read_schedules(raw.schedule, count, &services, &load, &hypothesis)?;
         check_models(&configurations, &schedules, &services)?;
+        check_flows(&load, &schedules).map_err(|error| error.below("load"))?;
         let places = Places {
             configurations: count,
             schedules: schedules.iter().map(|schedule| schedule.name.as_str()).collect(),
@@ -165,7 +166,9 @@ fn check_places(claim: Claim, schedules: &[Schedule]) -> Result<Claim, String> {
             Figure::Calls | Figure::FirstCall if schedule.linked().next().is_none() => {
                 "calls in the schedule `{}`, which disturbs the way to no service"
             }
-            Figure::Rollout if schedule.faults.iter().all(|fault| fault.deploys().is_none()) => {
+            Figure::Rollout | Figure::Back | Figure::Kept
+                if schedule.faults.iter().all(|fault| fault.deploys().is_none()) =>
+            {
                 "a deployment in the schedule `{}`, which has none"
             }
             _ => continue,
@@ -273,6 +276,17 @@ fn check_models(
         }
     }
     Ok(())
+}
+
+/// Of what nobody asks for nothing can be said.
+fn check_flows(load: &Load, schedules: &[Schedule]) -> Result<(), ConfigError> {
+    let longest = schedules.iter().map(|schedule| schedule.duration).max().unwrap_or_default();
+    let Some(n) = load.flows.iter().position(|flow| flow.from >= longest) else { return Ok(()) };
+    let problem = format!(
+        "{:?} is not before the end of any schedule, the longest of which takes {longest:?}",
+        load.flows[n].from
+    );
+    Err(ConfigError::new(format_args!("flow[{}].from", n + 1), problem))
 }
 
 /// Where no task is, nothing can be measured.

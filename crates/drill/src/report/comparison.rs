@@ -244,12 +244,10 @@ impl Median {
         measured: &[f64],
         known: Option<usize>,
     ) -> Option<Self> {
-        let [low, high] = of_medians(values, pairs, measured.len(), known)?;
-        let [lower, upper] = middle(measured)?;
-        // Where there are two, any value between them is a median.
-        let inside = lower <= high && low <= upper;
-        let measured = if lower < upper { f64::midpoint(lower, upper) } else { upper };
-        Some(Self { predicted: [low, high], measured, inside, narrow: is_narrow([low, high]) })
+        let predicted @ [low, high] = of_medians(values, pairs, measured.len(), known)?;
+        let measured = middle(measured)?;
+        let inside = (low..=high).contains(&measured);
+        Some(Self { predicted, measured, inside, narrow: is_narrow(predicted) })
     }
 }
 

@@ -182,14 +182,19 @@ struct DetectionReport {
     took_ms: Option<f64>,
 }
 
+/// Names of standard output,
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+/// and where others are that were opened by somebody else.
+const DESCRIPTORS: [&str; 3] = ["/dev/stderr", "/dev/fd", "/proc"];
+
 /// Where the figures go.
 pub(crate) enum Target {
     /// Standard output.
     Stdout,
     /// A file that is replaced as a whole, after each run of a cell.
     File(PathBuf),
-    /// Something else that can be written to, such as a pipe.
-    Other(PathBuf),
+    /// Something else that can be written to, such as a pipe: it is open, as whoever reads it waits for its end.
+    Other(File),
 }
 
 /// All rows so far as one document, which says whether more are to come.
@@ -341,20 +346,25 @@ fn millis(duration: Duration) -> f64 {
 impl Target {
     /// The target named on the command line, which can be written to as far as that can be known.
     pub(crate) fn check(path: &Path) -> io::Result<Self> {
-        if path == Path::new("-") {
+        if STDOUT.iter().any(|stdout| path == Path::new(stdout)) {
             return Ok(Self::Stdout);
         }
-        match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            Ok(meta) if !meta.is_file() => {
-                File::options().write(true).open(path)?;
-                Ok(Self::Other(path.to_owned()))
+        let is_file = match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(meta) => meta.is_file(),
+            Err(_) if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+                return Err(io::ErrorKind::IsADirectory.into());
             }
-            _ => {
-                beside(path)?;
-                Ok(Self::File(path.to_owned()))
-            }
+            Err(_) => true,
+        };
+        // What is behind a descriptor is not to be replaced.
+        if !is_file || DESCRIPTORS.iter().any(|of| path.starts_with(of)) {
+            return Ok(Self::Other(File::options().append(true).open(path)?));
         }
+        // Nor is a link: what it leads to is.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        beside(&path)?;
+        Ok(Self::File(path))
     }
 
     /// Whether what was written can be replaced by more: else it is written once, at the end.
@@ -365,8 +375,12 @@ impl Target {
     /// Writes all of it, or nothing.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().write_all(text.as_bytes()),
-            Self::Other(path) => File::options().write(true).open(path)?.write_all(text.as_bytes()),
+            Self::Stdout => match io::stdout().write_all(text.as_bytes()) {
+                // Whoever read it has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            },
+            Self::Other(file) => (&*file).write_all(text.as_bytes()),
             Self::File(path) => {
                 let mut file = beside(path)?;
                 file.write_all(text.as_bytes())?;

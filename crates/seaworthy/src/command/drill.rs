@@ -1,6 +1,5 @@
 //! `seaworthy drill`: breaks a fleet under load and shows what its users would have seen.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
 use super::number::whole;
-use super::say::{Unread, note};
+use super::say::note;
 
 /// More simulations say nothing more.
 const MOST_PREDICTED: u32 = 100_000;
@@ -63,7 +62,7 @@ pub(crate) struct Args {
     /// Run only this cell, such as 1/one, or this configuration, such as 2; may be repeated
     #[arg(long = "cell", value_name = "CELL")]
     cells: Vec<Selection>,
-    /// Write the figures to OUT as JSON, after each cell; - is standard output, at the end
+    /// Write the figures to OUT as JSON, after each cell that is run live; - is standard output, at the end
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
     /// Say what will be started and stopped and how long it takes; start nothing
@@ -95,13 +94,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("this program cannot be found")?;
     let options =
         Options { file, mode, scale, repeat, seed, cells, measured, json, dry_run, program };
-    let ending = match seaworthy_drill::run(&options) {
-        Err(seaworthy_drill::Error::Print(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            return Err(Unread.into());
-        }
-        ending => ending?,
-    };
-    Ok(match ending {
+    Ok(match seaworthy_drill::run(&options)? {
         Ending::Described | Ending::Judged(Verdict::AsExpected) => ExitCode::SUCCESS,
         Ending::Judged(Verdict::Deviates) => ExitCode::from(1),
         Ending::Judged(Verdict::Invalid) => ExitCode::from(3),

@@ -78,7 +78,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     drills: Option<PathBuf>,
     /// From the start of a process to its readiness, if no drill tells: a time or a span
-    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span, allow_hyphen_values = true, conflicts_with = "drills")]
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = span, allow_hyphen_values = true)]
     start: Span,
     /// How long an answer takes
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time, allow_hyphen_values = true)]
@@ -177,7 +177,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             start: args.start,
             deployments: args.deployments,
         },
-        evidence: args.drills.as_deref().map(evidence).transpose()?,
+        evidence: args.drills.as_deref().map(|drills| evidence(drills, service)).transpose()?,
         seed: fleet.seed,
     };
     let answer = shown_as_working(|| ask(&question)).map_err(|error| {
@@ -235,8 +235,8 @@ fn missing<'a>(
     format!("{}: {option} {given}; allowed is one of {names}", args.file.display())
 }
 
-/// What the reports in `directory` tell.
-fn evidence(directory: &Path) -> anyhow::Result<Evidence> {
+/// What the reports in `directory` tell of a service.
+fn evidence(directory: &Path, service: &Service) -> anyhow::Result<Evidence> {
     let place = directory.display();
     let entries = fs::read_dir(directory).with_context(|| format!("--drills {place}"))?;
     let mut files = Vec::new();
@@ -245,7 +245,7 @@ fn evidence(directory: &Path) -> anyhow::Result<Evidence> {
     }
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence::of(service);
     for file in &files {
         let name = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("{name}"))?;

@@ -20,6 +20,11 @@ pub(crate) fn say(lines: impl fmt::Display) -> anyhow::Result<()> {
     }
 }
 
+/// What was said, or was not as nobody reads it any more: what a command comes to is the same.
+pub(crate) fn even_if_unread(said: anyhow::Result<()>) -> anyhow::Result<()> {
+    said.or_else(|error| if error.is::<Unread>() { Ok(()) } else { Err(error) })
+}
+
 /// Says something beside that, on standard error. That nobody reads it ends nothing.
 pub(crate) fn note(lines: impl fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{lines}");

@@ -230,12 +230,14 @@ fn amounts_are_told_with_as_many_digits_as_say_something() {
 fn starts_come_from_drills() {
     let world = World::new();
     world.write("fleet.toml", FLEET);
+    world
+        .write("checks.toml", &FLEET.replace("health = {", "health = { passive.enabled = false, "));
     std::fs::create_dir(world.path("drills")).unwrap();
     let report = r#"{ "schema": 1, "simulated": false, "cells": [{ "scale": 10,
         "verdict": "as_expected", "detections": [{ "fault": "hang", "took_ms": 910.0 }],
         "replacements": [{ "own_start_ms": 61.0, "window_ms": 8317.0 }] }] }"#;
     let simulated = report.replace("false", "true");
-    let plan = ["plan", "fleet.toml", "--target", "99.95", "--drills", "drills"];
+    let plan = |fleet| ["plan", fleet, "--target", "99.95", "--drills", "drills", "--start", "2s"];
     let cases = [
         (
             "drills/notes.txt",
@@ -244,8 +246,12 @@ fn starts_come_from_drills() {
             "none of 0 reports tells of a task that was replaced or hung",
         ),
         ("drills/a.json", report, 0, "a process takes 61 ms to be ready: measured 1 time"),
-        ("drills/a.json", report, 0, "one that ended is replaced  60 s to 95 s     83 s"),
-        ("drills/a.json", report, 0, "a hang is found by checks   7.0 s to 12 s    9.1 s"),
+        (
+            "drills/a.json",
+            report,
+            0,
+            "nothing was measured; left out: 1 hang of drills that are faster than life",
+        ),
         ("drills/b.json", &simulated, 2, "b.json: is of a drill with --sim"),
         ("drills/b.json", "", 2, "b.json: is no report of `seaworthy drill --json`"),
         ("drills/b.json", "[1,2]", 2, "invalid type: sequence, expected a map"),
@@ -253,8 +259,16 @@ fn starts_come_from_drills() {
     ];
     for (name, text, expected, told) in cases {
         world.write(name, text);
-        let (code, words) = code_and_words(&world.run(&plan));
+        let (code, words) = code_and_words(&world.run(&plan("fleet.toml")));
         assert_eq!(code, Some(expected), "{words}");
+        assert!(words.contains(told), "`{told}` is not in:\n{words}");
+    }
+    std::fs::remove_file(world.path("drills/b.json")).unwrap();
+    let (_, words) = code_and_words(&world.run(&plan("checks.toml")));
+    for told in [
+        "one that ended is replaced  60 s to 95 s     83 s",
+        "a hang is found by checks   7.0 s to 12 s    9.1 s",
+    ] {
         assert!(words.contains(told), "`{told}` is not in:\n{words}");
     }
 }

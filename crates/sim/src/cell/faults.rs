@@ -179,10 +179,11 @@ impl Run<'_> {
         for Lasting { number, what, .. } in over {
             let (met, nobody) = match what {
                 Disturbed::Tasks(tasks) => {
-                    for task in &tasks {
-                        self.world.mend(*task, number as u32);
-                    }
-                    (tasks.len() as u64, NO_TASK)
+                    let mend = |task: &TaskId| self.world.mend(*task, number as u32);
+                    let met = tasks.iter().map(mend).filter(|met| *met).count();
+                    let reason = if tasks.is_empty() { NO_TASK } else { "no request met it" };
+                    // As each of them must be met.
+                    (if met == tasks.len() { met as u64 } else { 0 }, reason)
                 }
                 Disturbed::Link(to) => (self.world.mend_link(to, number as u32), "no call met it"),
                 Disturbed::Power { service, site } => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Calibration, Distribution, Pace, Spread};
 
-/// No factor is larger than that to the power of e, nor smaller.
+/// No factor is larger than e to the power of that, nor smaller.
 const LARGEST: f64 = 20.0;
 
 /// Nor is one kind of request more work than all, nor less.

@@ -89,15 +89,19 @@ pub struct Answer {
     pub refused: Vec<Refused>,
     /// How many candidates there were.
     pub candidates: usize,
+    /// Those that meet the target in closed form, are no dearer than the cheapest, and were not looked at further: enough
+    /// with as many tasks had missed it in a simulation.
+    pub skipped: Vec<Candidate>,
     simulated: Simulated,
     rehearsals: Rehearsals,
 }
 
 /// Who is to pay more, or to change more, gets a failed share that is smaller by this at least.
 pub(super) const WORTH: f64 = 0.01;
-/// So many that meet the target in closed form are simulated, until one does so there as well.
-const MOST_SIMULATED: usize = 16;
-/// So many of one number of tasks are rehearsed, which takes longer: what is wrong with these is so with the others.
+/// So many that meet the target in closed form are simulated of each number of tasks, until one does so there as well:
+/// what is wrong with these is so with the others.
+const MOST_SIMULATED: usize = 8;
+/// So many are rehearsed, which takes longer.
 const MOST_REHEARSED: usize = 3;
 /// A difference below this is one of rounding.
 const SAME: f64 = 1e-9;
@@ -113,7 +117,7 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         None => Ok(Assessed::new(question, file, &mut Known::default())),
     };
     let (simulated, rehearsals) = <(Simulated, Rehearsals)>::default();
-    let cheapest = cheapest(question, &assessed, &simulated, &rehearsals);
+    let (cheapest, skipped) = cheapest(question, &assessed, &simulated, &rehearsals);
     let eased = if assessed.is_empty() { ease(question, &all) } else { None };
     let is_chosen = |one: &&Assessed| {
         cheapest.as_ref().is_some_and(|cheapest| cheapest.candidate == one.candidate)
@@ -138,6 +142,7 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
         pareto,
         refused,
         candidates: all.len(),
+        skipped,
         simulated,
         rehearsals,
     })
@@ -162,20 +167,19 @@ fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Ref
 }
 
 /// The first that meets the target, also by the simulations: the closed form does not know all that may come
-/// together, nor all that comes of one thing.
+/// together, nor all that comes of one thing. And those before it that were not looked at.
 fn cheapest(
     question: &Question<'_>,
     sorted: &[Assessed],
     simulated: &Simulated,
     rehearsals: &Rehearsals,
-) -> Option<Assessed> {
-    let mut missed: Vec<u32> = Vec::new();
+) -> (Option<Assessed>, Vec<Candidate>) {
+    let (mut missed, mut skipped) = (Vec::new(), Vec::new());
     for one in sorted.iter().filter(|one| one.meets(question)) {
         let (tasks, parts) = (one.candidate.tasks, &one.expected.parts);
-        if simulated.is_beyond(MOST_SIMULATED, parts) {
-            return None;
-        }
-        if missed.iter().filter(|other| **other == tasks).count() == MOST_REHEARSED {
+        let rehearsed = missed.iter().filter(|other| **other == tasks).count();
+        if rehearsed == MOST_REHEARSED || simulated.is_beyond(MOST_SIMULATED, parts) {
+            skipped.push(one.candidate.clone());
             continue;
         }
         let down = simulated.of(question, parts);
@@ -183,11 +187,11 @@ fn cheapest(
             continue;
         }
         if !one.misses(question, down, &rehearsals.of(question, &one.candidate)) {
-            return Some(one.clone());
+            return (Some(one.clone()), skipped);
         }
         missed.push(tasks);
     }
-    None
+    (None, skipped)
 }
 
 /// The one with the smallest failed share.
@@ -222,7 +226,7 @@ fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let world = question.world;
     let (assessed, _) = assess(&question, all);
     let (simulated, rehearsals) = <(Simulated, Rehearsals)>::default();
-    let cheapest = cheapest(&question, &assessed, &simulated, &rehearsals);
+    let (cheapest, _) = cheapest(&question, &assessed, &simulated, &rehearsals);
     let meets = cheapest.clone().map(|one| Rarer { mttf: world.mttf, one });
     let meets = meets.or_else(|| rarer(&question, all));
     cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { world, one, meets })
@@ -306,6 +310,20 @@ impl Answer {
         self.rehearsals.of(question, &one.candidate)
     }
 
+    /// Whether it meets the target in closed form and by the reduced simulation, and in the full one if it is
+    /// [told of](Self::is_told). None if it was [skipped](Self::skipped).
+    pub fn meets(&self, question: &Question<'_>, one: &Assessed) -> Option<bool> {
+        if !one.meets(question) {
+            return Some(false);
+        }
+        if self.skipped.contains(&one.candidate) {
+            return None;
+        }
+        let rehearsed =
+            if self.is_told(one) { self.rehearse(question, one) } else { Rc::default() };
+        Some(!one.misses(question, self.simulate(question, one), &rehearsed))
+    }
+
     /// The failed share by both simulations, as far as they go.
     pub fn as_simulated(&self, question: &Question<'_>, one: &Assessed) -> f64 {
         let known = self.simulate(question, one).map(|down| one.expected.simulated(down).value);
@@ -323,8 +341,8 @@ impl Assessed {
         Self { candidate, price, expected }
     }
 
-    /// Whether it meets the target even if all times are as long as they can be.
-    pub fn meets(&self, question: &Question<'_>) -> bool {
+    /// Whether it meets the target in closed form even if all times are as long as they can be.
+    pub(super) fn meets(&self, question: &Question<'_>) -> bool {
         self.failed() <= question.tolerated()
     }
 

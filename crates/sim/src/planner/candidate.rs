@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use seaworthy_core::call::{Match, Queue, Route};
-use seaworthy_core::cluster;
+use seaworthy_core::cluster::{self, autoscaler};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::health::{self, Matcher, passive};
@@ -40,6 +40,10 @@ struct Choice<T> {
 
 /// As it is if the file does not say.
 const RETRIED: &str = "500,502-504";
+/// What a task answers that fails its requests.
+const FAILURE: u16 = 500;
+/// Of fewer requests a second by a route it is not known what is usual, as a hedge must: twenty in ten seconds.
+const FEWEST_HEDGED: f64 = 2.0;
 /// No bulkhead has more.
 const MOST_PERMITS: f64 = 1_000_000.0;
 /// Of all tasks, in a deployment: the others stay until as many new ones are there.
@@ -69,7 +73,7 @@ impl Candidate {
         let needed = question.needed();
         let latency = Duration::from_secs_f64(question.world.latency);
         let mut all = Vec::new();
-        for tasks in counts(needed, now.tasks) {
+        for tasks in counts(needed, now.tasks, question.service.cluster.autoscaling.as_ref()) {
             let same = tasks == now.tasks;
             let change = (!same).then(|| format!("desired_count = {tasks}"));
             let one = Self { tasks, ..now.clone() }.with(change);
@@ -127,9 +131,9 @@ impl Candidate {
         self.route.tries > 1
     }
 
-    /// Whether one that is answered with a failure is.
+    /// Whether one that is answered with a failure is: with the status of a task that is sick.
     pub(super) fn tries_failures(&self) -> bool {
-        self.tries_again() && self.route.retry_status.is_some()
+        self.tries_again() && retries_failures(&self.route)
     }
 
     /// For how long somebody waits for an answer: users, or the gateway on their behalf.
@@ -177,9 +181,24 @@ impl Candidate {
         self.tasks > rules.minimum_in_rotation
     }
 
-    /// Whether one whose task hangs is.
-    pub(super) fn hedges(&self) -> bool {
-        self.tries_again() && self.route.hedge.is_some()
+    /// After how many seconds one whose task hangs is answered by its hedge, which is sent once others have been
+    /// answered; none if that is not `within` so many, after which nobody waits.
+    pub(super) fn hedged(&self, question: &Question<'_>, within: f64) -> Option<f64> {
+        let hedge = self.route.hedge.as_ref().filter(|_| self.tries_again())?;
+        // What is usual is not known of so few.
+        if question.by_route().is_some_and(|rate| rate < FEWEST_HEDGED) {
+            return None;
+        }
+        let latency = question.world.latency;
+        let answered = latency.max(hedge.at_least.as_secs_f64()) + latency;
+        (answered <= within).then_some(answered)
+    }
+
+    /// The share of those whose task dies while it answers them that another one answers in time, if it is asked: who
+    /// was nearly answered has not waited for nothing, but then waits once more.
+    pub(super) fn answered_again(&self, question: &Question<'_>) -> f64 {
+        let latency = question.world.latency;
+        ((self.patience(question) - latency) / latency).clamp(0.0, 1.0)
     }
 
     /// With what it makes of another route than the one it is of. What the default has, a route has that leaves
@@ -254,10 +273,12 @@ fn toggle<T: Clone + PartialEq + Default>(now: Option<T>, key: &str) -> Vec<Choi
     all
 }
 
-/// As many as the load needs, a few more, and what the file has with one more or less.
-fn counts(needed: u32, now: u32) -> BTreeSet<u32> {
+/// As many as the load needs, a few more, and what the file has with one more or less: of those from which its autoscaling
+/// may begin.
+fn counts(needed: u32, now: u32, scaled: Option<&autoscaler::Config>) -> BTreeSet<u32> {
+    let allowed = scaled.map_or(1..=MOST_TASKS, |scaled| scaled.minimum..=scaled.maximum);
     let counts = (needed..=needed + 3).chain(now.saturating_sub(1)..=now + 1);
-    counts.filter(|count| (1..=MOST_TASKS).contains(count)).collect()
+    counts.filter(|count| *count <= MOST_TASKS && allowed.contains(count)).collect()
 }
 
 /// A percentage for each floor that makes a difference: one that leaves just enough, one task less
@@ -301,10 +322,15 @@ fn tries(now: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
     choices((now.tries, now.hedge), [on, ((1, None), off)])
 }
 
+/// Whether what a sick task answers is asked of another one.
+fn retries_failures(route: &Route) -> bool {
+    route.retry_status.as_ref().is_some_and(|matcher| matcher.matches(FAILURE))
+}
+
 /// Another try after an answer helps only where tasks are sick.
 fn statuses(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>> {
     let usual = RETRIED.parse().expect("it is a list of statuses");
-    let on = (now.retry_status.is_none() && question.world.sick_percent > 0.0)
+    let on = (!retries_failures(now) && question.world.sick_percent > 0.0)
         .then(|| (Some(usual), format!("call.retry_status = \"{RETRIED}\"")));
     choices(now.retry_status.clone(), on)
 }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::{Loads, Pick};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
@@ -106,14 +105,8 @@ impl Case {
 impl Chosen {
     pub(super) fn new(question: &Question<'_>, case: Case) -> Self {
         let each = question.load.map(|load| load / f64::from(case.tasks));
-        let balancing = &question.service.balancing;
-        let evenly = match balancing.algorithm {
-            Algorithm::RoundRobin | Algorithm::WeightedRandom | Algorithm::ConsistentHash => {
-                balancing.most_in_flight.is_none()
-            }
-            Algorithm::LeastOutstandingRequests | Algorithm::LatencyAware => false,
-        };
-        let load = question.load.filter(|_| !evenly && case.tasks > 1);
+        let matters = question.state_matters() && case.tasks > 1;
+        let load = question.load.filter(|_| matters);
         let looked = load.map_or(0.0, |load| case.looked(load));
         let times = load.map(|load| Course::new(question, case).times(load, looked));
         Self { case, each, times, looked }

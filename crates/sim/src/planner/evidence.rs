@@ -1,5 +1,6 @@
 //! What drills have measured, from the JSON that `seaworthy drill --json` writes.
 
+use seaworthy_core::fleet::Service;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -49,18 +50,31 @@ pub struct Evidence {
     windows: Vec<f64>,
     /// From the moment at which a task hangs to the end of its requests.
     detections: Vec<f64>,
+    /// So many tasks that hung got requests as long as they did,
+    never: usize,
+    /// and of so many nobody knows what it would be at life size.
+    left_out: usize,
+    /// Whether requests tell of a hang as well.
+    by_requests: bool,
 }
 
 /// The only one there is.
 const SCHEMA: u32 = 1;
 /// No drill takes longer than a day.
 const MOST_MS: f64 = 86_400_000.0;
+/// None is so much faster than life.
+const MOST_SCALE: f64 = 1e6;
 /// How a report calls a task that stands still.
 const HANG: &str = "hang";
 
 // === impl Evidence ===
 
 impl Evidence {
+    /// Of nothing yet, for this service.
+    pub fn of(service: &Service) -> Self {
+        Self { by_requests: service.health.passive.is_some(), ..Self::default() }
+    }
+
     /// Takes in one report. A cell that measured nothing that could be judged counts for nothing.
     pub fn add(&mut self, report: &Report) -> Result<(), String> {
         if report.schema != SCHEMA {
@@ -84,9 +98,15 @@ impl Evidence {
                 let window = |window: f64| ((window - start) * scale + start) / 1000.0;
                 self.windows.extend(replacement.window_ms.map(window));
             }
-            let hangs = cell.detections.iter().filter(|detection| detection.fault == HANG);
-            let took = hangs.filter_map(|hang| Some(hang.took_ms? * scale / 1000.0));
-            self.detections.extend(took);
+            // What requests take to tell is not scaled, and which of them a drill has measured nobody knows.
+            let is_known = scale <= 1.0 || !self.by_requests;
+            for hang in cell.detections.iter().filter(|detection| detection.fault == HANG) {
+                match hang.took_ms {
+                    _ if !is_known => self.left_out += 1,
+                    Some(took) => self.detections.push(took * scale / 1000.0),
+                    None => self.never += 1,
+                }
+            }
         }
         Ok(())
     }
@@ -106,9 +126,19 @@ impl Evidence {
         Measured(&self.detections)
     }
 
-    /// Whether there is nothing to plan with.
+    /// How many tasks that hung got requests as long as they did: of those times it is only known that they are longer.
+    pub fn never_found(&self) -> usize {
+        self.never
+    }
+
+    /// How many hung in drills that are faster than life, where requests tell of a hang as well: in times that are not.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Whether no drill did what there could be plans with.
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty() && self.detections.is_empty()
+        self.starts.is_empty() && self.detections.is_empty() && self.left_out + self.never == 0
     }
 }
 
@@ -123,9 +153,9 @@ impl Cell {
             return Err(format!("{time} ms were measured; allowed is 0 to {MOST_MS} (a day)"));
         }
         match self.scale {
-            Some(scale) if scale >= 1.0 => Ok(scale),
-            Some(scale) => Err(format!("a cell's scale is {scale}; allowed is 1 or more")),
-            None => Err("a cell has no scale; allowed is 1 or more".to_owned()),
+            Some(scale) if (1.0..=MOST_SCALE).contains(&scale) => Ok(scale),
+            Some(scale) => Err(format!("a cell's scale is {scale}; allowed is 1 to {MOST_SCALE}")),
+            None => Err(format!("a cell has no scale; allowed is 1 to {MOST_SCALE}")),
         }
     }
 }
@@ -183,6 +213,18 @@ mod tests {
         let (low, high) = evidence.windows().span().unwrap();
         assert!((low - 8.317).abs() < 1e-9 && (high - 82.621).abs() < 1e-9, "{low} to {high}");
         assert_eq!(evidence.detections().span(), Some((0.9, 9.0)));
+        assert_eq!(evidence.never_found(), 2);
+    }
+
+    /// Ten times as fast, requests take as long to tell as ever.
+    #[test]
+    fn where_requests_tell_of_a_hang_only_life_size_does() {
+        let mut evidence = Evidence { by_requests: true, ..Evidence::default() };
+        add(&mut evidence, vec![cell(10.0, "as_expected")]).unwrap();
+        assert_eq!((evidence.detections().count(), evidence.never_found()), (0, 0));
+        assert_eq!(evidence.left_out(), 2);
+        add(&mut evidence, vec![cell(1.0, "as_expected")]).unwrap();
+        assert_eq!(evidence.detections().span(), Some((0.9, 0.9)));
     }
 
     #[test]
@@ -213,7 +255,7 @@ mod tests {
         let wrong = add(&mut evidence, vec![endless]).unwrap_err();
         assert!(wrong.starts_with("100000000 ms were measured"), "{wrong}");
         let wrong = add(&mut evidence, vec![cell(0.0, "deviates")]);
-        assert_eq!(wrong, Err("a cell's scale is 0; allowed is 1 or more".to_owned()));
+        assert_eq!(wrong, Err("a cell's scale is 0; allowed is 1 to 1000000".to_owned()));
         assert!(evidence.is_empty());
     }
 }

@@ -27,52 +27,57 @@ pub(super) fn harm(
     let spare = candidate.tasks > question.needed();
     let hanging = known.chosen(question, candidate, How::Hangs);
     let common = world.common_percent / 100.0;
+    // Where one takes all it is an outage.
+    let alone = rate * (1.0 - common);
+    let dies = (rate * (1.0 - hangs - sick)).max(0.0) + places;
     // What one would get is simulated, which takes a while: not where none is ever sick.
-    let alone = if sick > 0.0 {
+    let by_itself = if sick > 0.0 {
         let failing = known.chosen(question, candidate, How::Fails);
         let seconds = sickness(question, candidate, timing, &failing);
-        undetected_share(rate * (1.0 - common) * sick, seconds)
+        undetected_share(alone * sick, seconds)
     } else {
         0.0
     };
     // Where all are sick none is worse than the others, and all that is sent again fails again.
-    let sick = alone + undetected_share(rate * common * sick, world.noticed);
+    let sick = by_itself + undetected_share(rate * common * sick, world.noticed);
     let shut = Shut::by_hang(question, candidate, timing, &hanging);
     let loss = loss(question, candidate);
     let others = candidate.tasks - 1;
     // Who was cut off is sent again at once, to whoever is left.
     let budget = candidate.route.budget.as_ref();
     let had = 1.0 / f64::from(candidate.tasks);
-    let again = 1.0 - lost(question, candidate.tries_again(), budget, had, world.latency);
+    let saved = 1.0 - lost(question, candidate.tries_again(), budget, had, world.latency);
+    let again = saved * candidate.answered_again(question);
     let answered = if spare { 1.0 } else { loss.answered_at_first(others) };
-    let cut =
-        (1.0 - again * answered) * undetected_share(rate * (1.0 - hangs) + places, world.latency);
+    let cut = (1.0 - again * answered) * undetected_share(dies, world.latency);
     let detection = mean(timing.detection);
-    let late = unhedged(question, candidate, &hanging, detection) * hanging.by(detection);
+    let patience = candidate.patience(question);
+    let late = unhedged(question, candidate, &hanging, detection, patience) * hanging.by(detection);
     let detection = if spare {
-        undetected_share(rate * hangs, late + shut.seconds(candidate.tasks))
+        undetected_share(alone * hangs, late + shut.seconds(candidate.tasks))
     } else {
         let all = f64::from(candidate.tasks);
         // What it holds is no backlog of the others.
         let holds = loss.late(others).map_or(0.0, |_| late);
         let shut = all * loss.answered(others) * (shut.before + shut.after);
-        undetected_share(rate * hangs, holds + shut)
+        undetected_share(alone * hangs, holds + shut)
     };
     Causes { detection, sick, cut, ..causes }
 }
 
-/// The share of what goes to a task that hangs for so many seconds that no hedge saves.
+/// The share of what goes to a task that hangs for so many seconds that no hedge answers `within` so many.
 pub(super) fn unhedged(
     question: &Question<'_>,
     candidate: &Candidate,
     hanging: &Chosen,
     seconds: f64,
+    within: f64,
 ) -> f64 {
     let budget = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
     // Those who are too few without it are late as well, and ask for hedges in vain.
     let all = candidate.tasks <= question.needed();
     let share = if all { 1.0 } else { hanging.share(seconds) };
-    lost(question, candidate.hedges(), budget, share, seconds)
+    lost(question, candidate.hedged(question, within).is_some(), budget, share, seconds)
 }
 
 /// Of requests that are such a `share` of all and fail, or are late, for so many seconds, the share that is not saved

@@ -37,14 +37,14 @@ pub(super) fn loss(question: &Question<'_>, candidate: &Candidate) -> Loss {
     Loss::Excess { demand, room, waiting: waiting(question, candidate), late }
 }
 
-/// Whether calls reach their deadline while tasks still have them to do, if so many seconds of work are under way: then nothing
+/// Whether calls reach their deadline, or their clients go, while tasks still have them to do, if so many seconds of work are under way: then nothing
 /// bounds what tasks have, for others come in their place. Who has waited in a queue has little time left.
 fn outlived(question: &Question<'_>, candidate: &Candidate, wait: f64) -> bool {
-    let timeout = candidate.route.guard.timeout.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
+    let (held, _) = candidate.holds(question);
     let is_queued =
         candidate.queue.is_some() && question.service.balancing.most_in_flight.is_some();
     let queued = candidate.patience(question) + question.world.latency;
-    timeout < if is_queued { wait.min(queued) } else { wait }
+    held < if is_queued { wait.min(queued) } else { wait }
 }
 
 /// What gathers, in seconds of one task's work, until a breaker opens for what is late: the first to fail by its
@@ -52,8 +52,9 @@ fn outlived(question: &Question<'_>, candidate: &Candidate, wait: f64) -> bool {
 /// opens.
 fn until_open(question: &Question<'_>, candidate: &Candidate, demand: f64, up: f64) -> f64 {
     let guard::Config { timeout, breaker, .. } = &candidate.route.guard;
-    // Other routes' requests go on to come.
-    let known = timeout.zip(breaker.as_ref()).filter(|_| !question.is_part());
+    // Other routes' requests go on to come, and of whose client has gone it is not told.
+    let (_, is_overdue) = candidate.holds(question);
+    let known = timeout.zip(breaker.as_ref()).filter(|_| is_overdue && !question.is_part());
     let Some((timeout, breaker)) = known else { return f64::INFINITY };
     let (late, seconds) = (timeout.as_secs_f64(), Timing::new(question, candidate).window().1);
     let opens = opens(breaker, question.by_route(), &Bad { share: 1.0, late, seconds });

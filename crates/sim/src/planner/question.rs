@@ -4,6 +4,7 @@ use std::iter;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{ConfigError, Service};
 
@@ -76,6 +77,8 @@ const LEAST_SHARE: f64 = 0.000_1;
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
 pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
+/// A share below this is one of rounding.
+const ROUNDED: f64 = 1e-12;
 /// Beyond that nobody counts the digits.
 const FEW_DIGITS: RangeInclusive<f64> = 1e-9..=1e15;
 /// No service has more tasks.
@@ -210,12 +213,26 @@ impl<'a> Question<'a> {
 
     /// What comes, in what one task can bear; none if that is not known.
     pub fn demand(&self) -> Option<f64> {
-        Some(self.load? / self.bears()?)
+        // Rounding makes no task more of a whole number.
+        let demand = self.load? / self.bears()?;
+        let whole = demand.round();
+        Some(if (demand - whole).abs() <= demand * ROUNDED { whole } else { demand })
     }
 
     /// Requests per second that one task can bear, as given, and gets, by what it may have in flight.
     pub fn bears(&self) -> Option<f64> {
         [self.capacity, self.in_flight()].into_iter().flatten().min_by(f64::total_cmp)
+    }
+
+    /// Whether the balancer looks at what tasks do before it chooses one: else a bad task gets its even share.
+    pub fn state_matters(&self) -> bool {
+        let balancing = &self.service.balancing;
+        match balancing.algorithm {
+            Algorithm::RoundRobin | Algorithm::WeightedRandom | Algorithm::ConsistentHash => {
+                balancing.most_in_flight.is_some()
+            }
+            Algorithm::LeastOutstandingRequests | Algorithm::LatencyAware => true,
+        }
     }
 
     /// Requests per second of which a task has as many in flight as it may (Little), if there is a most.
@@ -247,8 +264,11 @@ impl<'a> Question<'a> {
 
     /// How long a task's own start takes: as measured, or as taken for granted.
     pub(super) fn start(&self) -> Span {
-        let measured = self.evidence.as_ref().and_then(|evidence| evidence.starts().span());
-        measured.unwrap_or(self.world.start)
+        self.measured_start().unwrap_or(self.world.start)
+    }
+
+    pub(super) fn measured_start(&self) -> Option<Span> {
+        self.evidence.as_ref()?.starts().span()
     }
 }
 
@@ -277,6 +297,12 @@ impl World {
         for (key, value) in failing.chain(given) {
             if !(SHORTEST..=LONGEST).contains(&value) {
                 let problem = format!("{value} s is out of range; allowed is 1us to 1000years");
+                return Err(ConfigError::new(key, problem));
+            }
+        }
+        for (key, value) in [("--patience", patience), ("--start", start.1)] {
+            if value > LONGEST {
+                let problem = format!("{value} s is out of range; allowed is up to 1000years");
                 return Err(ConfigError::new(key, problem));
             }
         }

@@ -36,7 +36,13 @@ fn load(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let Candidate { tasks, .. } = candidate;
     (*tasks < question.needed()).then(|| {
         let all = rounded(f64::from(*tasks) * bears);
-        format!("{tasks} x {} requests a second are {all}, and {load} come", rounded(bears))
+        let scaled = question.service.cluster.autoscaling.as_ref();
+        let most = scaled.filter(|scaled| scaled.maximum < question.needed());
+        let most = most.map_or(String::new(), |scaled| {
+            let (needed, most) = (question.needed(), scaled.maximum);
+            format!(": {needed} are needed, and autoscaling.maximum is {most}")
+        });
+        format!("{tasks} x {} requests a second are {all}, and {load} come{most}", rounded(bears))
     })
 }
 
@@ -50,8 +56,9 @@ fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
         let allowed = if least <= most {
             format!("start_timeout = \"{least}s\" or more")
         } else {
+            let given = if question.measured_start().is_some() { "" } else { " (--start)" };
             format!(
-                "start_timeout = \"{most}s\" with a start of less than {}s (--start)",
+                "start_timeout = \"{most}s\" with a start of less than {}s{given}",
                 rounded(most - candidate.health.fast_interval.as_secs_f64())
             )
         };

@@ -169,10 +169,10 @@ impl Rehearsed {
 }
 
 /// By which share of all requests that are asked for the simulation of all that was `rehearsed` is beyond the closed
-/// form.
+/// form, if it is: what few runs were spared is no reason to hope.
 pub(super) fn beyond(question: &Question<'_>, rehearsed: &[Rehearsed]) -> f64 {
     let requests = question.asked_for().unwrap_or(SLOWEST) * MONTH;
-    rehearsed.iter().map(Rehearsed::beyond).sum::<f64>() / requests
+    rehearsed.iter().map(Rehearsed::beyond).sum::<f64>().max(0.0) / requests
 }
 
 #[cfg(test)]

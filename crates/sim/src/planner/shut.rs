@@ -91,9 +91,14 @@ impl Shut {
 impl Bad {
     /// One of all tasks hangs, and nobody waits for it longer than the timeout; but for those that a hedge saves.
     fn hangs(question: &Question<'_>, candidate: &Candidate, hanging: &Chosen, found: f64) -> Self {
-        let timeout = candidate.route.guard.timeout;
-        let late = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
-        let share = unhedged(question, candidate, hanging, found) * hanging.share(found);
+        let (held, is_overdue) = candidate.holds(question);
+        let breaker = candidate.route.guard.breaker.as_ref();
+        let slow =
+            breaker.and_then(|breaker| breaker.slow).map(|slow| slow.threshold.as_secs_f64());
+        // Whose client has gone is told as slow, or not at all.
+        let is_told = is_overdue || slow.is_some_and(|slow| slow < held);
+        let late = if is_told { held } else { f64::INFINITY };
+        let share = unhedged(question, candidate, hanging, found, held) * hanging.share(found);
         Self { share, late, seconds: found }
     }
 
@@ -266,12 +271,15 @@ fn by_bulkhead(
     let retired = (cluster.deregistration_delay + cluster.stop_timeout).as_secs_f64();
     let replaced = if candidate.has_room(question) { mean(timing.replacement) } else { 0.0 };
     let killed = mean(timing.verdict) + replaced + retired;
-    let Bad { share, late, seconds: found } = *bad;
-    let held = late.max(outlasts.as_secs_f64()).min(killed);
+    let Bad { share, seconds: found, .. } = *bad;
+    let (within, _) = candidate.holds(question);
+    let held = within.max(outlasts.as_secs_f64()).min(killed);
     let spare = f64::from(bulkhead.largest()) - load * question.world.latency;
     // Those that hedges save give theirs back at once.
-    let lost = unhedged(question, candidate, hanging, found);
-    let Some(fills) = hanging.when(spare / lost).filter(|fills| *fills < found.min(held)) else {
+    let lost = unhedged(question, candidate, hanging, found, within);
+    // Of what it gets a part comes by this route.
+    let taken = hanging.when(spare / (lost * question.percent() / 100.0));
+    let Some(fills) = taken.filter(|fills| *fills < found.min(held)) else {
         return Shut::default();
     };
     let times = ((found - fills) / held).ceil();

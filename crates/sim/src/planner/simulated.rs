@@ -34,16 +34,21 @@ impl Simulated {
         self.0.borrow().iter().position(|(other, _)| other == parts)
     }
 
-    /// Whether it would be the one after so many.
+    /// Whether it would be the one after so many with as many tasks.
     pub(super) fn is_beyond(&self, most: usize, parts: &Parts) -> bool {
-        self.0.borrow().len() >= most && self.position(parts).is_none()
+        let tasks = |parts: &Parts| parts[0].1.tasks;
+        let known = self.0.borrow();
+        let alike = known.iter().filter(|(other, _)| tasks(other) == tasks(parts)).count();
+        alike >= most && self.position(parts).is_none()
     }
 }
 
 fn simulate(question: &Question<'_>, parts: &Parts) -> Option<Interval> {
     let until = Until::HalfWidth { share: 0.05, most: 100_000 };
     let simulated = parts.iter().map(|(part, model)| {
-        let down = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+        let of_causes = model.causes.iter().map(|cause| cause.rate * cause.repair.mean());
+        let alone = f64::from(model.tasks) * model.failure_rate * model.repair.mean();
+        let down = alone + of_causes.sum::<f64>();
         let simulated = || model.estimate(Method::Biased, question.seed, until).unavailability;
         (down <= MOST_DOWN).then(simulated).map(|known| known.part(*part))
     });

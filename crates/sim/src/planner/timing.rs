@@ -140,10 +140,13 @@ fn retired(question: &Question<'_>, candidate: &Candidate) -> f64 {
         return 0.0;
     }
     let cluster = candidate.cluster(question.service);
+    let stops = cluster.stop_timeout.as_secs_f64();
+    if candidate.tasks == 1 {
+        // Who stops it does not drain it before.
+        return (question.world.noticed - mean(verdict(question, candidate))).max(0.0) + stops;
+    }
     let (holds, _) = candidate.holds(question);
-    let looked = if candidate.tasks == 1 { question.world.noticed } else { 0.0 };
-    let drained = holds.min(cluster.deregistration_delay.as_secs_f64());
-    looked + drained + cluster.stop_timeout.as_secs_f64()
+    holds.min(cluster.deregistration_delay.as_secs_f64()) + stops
 }
 
 fn as_measured(
@@ -183,19 +186,19 @@ fn by_checks(health: &health::Config) -> Span {
 fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
     let rules = candidate.health.passive.filter(|rules| candidate.may_eject(rules))?;
     let spacing = 1.0 / candidate.each(question)?;
-    let (answer, timeout) = (question.world.latency, candidate.route.guard.timeout);
-    let first = match (candidate.hedges(), timeout) {
-        (true, _) => {
+    // A hedge is sent as long as its call goes on, whoever waits for it.
+    let hedged = candidate.hedged(question, candidate.holds(question).0);
+    let first = match (hedged, candidate.route.guard.timeout) {
+        (Some(answered), _) => {
             let safe = 1.0 - question.world.writes_percent / 100.0;
             let often = f64::from(rules.minimum_requests) * spacing / safe;
-            // It is sent once more when others have been answered, and that one is answered as well.
-            2.0 * answer + rules.latency_for.as_secs_f64().max(often)
+            answered + rules.latency_for.as_secs_f64().max(often)
         }
-        (false, Some(timeout)) => {
+        (None, Some(timeout)) => {
             timeout.as_secs_f64()
                 + (candidate.failures_that_tell(question, &rules)? - 1.0) * spacing
         }
-        (false, None) => return None,
+        (None, None) => return None,
     };
     Some((first, first + spacing))
 }

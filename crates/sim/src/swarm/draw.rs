@@ -49,6 +49,7 @@ fn physics(dice: &mut Dice, calm: bool) -> Physics {
     let stalls = dice.chance(0.1).then(|| Stalls {
         every: Duration::from_secs(dice.between(2, 10).into()),
         length: Duration::from_millis(dice.one_of(&[10, 100, 500])),
+        spread: 0.0,
     });
     let link = Network { latency, loss };
     Physics { hop: micros(hop), link, stalls, ..Physics::default() }

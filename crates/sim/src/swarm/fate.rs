@@ -134,7 +134,11 @@ impl<'a> Fate<'a> {
                 .any(|other| std::mem::discriminant(other) == std::mem::discriminant(what))
         };
         match what {
-            Lasting::Disturbed(tasks) => tasks.iter().for_each(|task| world.mend(*task, id)),
+            Lasting::Disturbed(tasks) => {
+                for task in tasks {
+                    world.mend(*task, id);
+                }
+            }
             Lasting::Way(place) => {
                 let met = world.mend_link(*place, id);
                 self.reached.add_if(met > 0, Sometimes::WayDisturbed);

@@ -167,6 +167,10 @@ impl Scenario {
     pub(super) fn fleet(&self) -> Result<Fleet, ConfigError> {
         let raw: RawFleet = toml::from_str(&self.text())
             .map_err(|error| ConfigError::new("fleet", error.message()))?;
+        if raw.service.len() != self.services.len() {
+            let problem = "begin another service; allowed are keys of the service that they are of";
+            return Err(ConfigError::new("settings", problem));
+        }
         raw.try_into()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seaworthy_core::experiment::model::Distribution;
+use seaworthy_core::experiment::model::{Distribution, Leak};
 use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::fleet::ConfigError;
 
@@ -19,6 +19,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// As in a drill.
 const SHORTEST: Duration = Duration::from_millis(1);
 const MOST_TIMES: u32 = 100;
+const MOST_ATTEMPTS: u32 = 100;
 const MOST_TASKS: u32 = 100;
 
 impl Scenario {
@@ -51,9 +52,15 @@ impl Scenario {
         check_times("physics.write", write)?;
         check_times("physics.spawn", spawn)?;
         ensure((0.0..=MOST_CROWDED).contains(&crowd), "physics.crowd", "is from 0 to 100")?;
-        let rests = |stalls: Stalls| (Duration::ZERO..stalls.every).contains(&stalls.length);
+        let rests = |stalls: Stalls| {
+            stalls.spread.abs() <= 0.0 && (Duration::ZERO..stalls.every).contains(&stalls.length)
+        };
         let known = self.physics.stalls.is_none_or(rests);
-        ensure(known, "physics.stalls", "have a `length` shorter than `every`")?;
+        ensure(
+            known,
+            "physics.stalls",
+            "have a `length` shorter than `every`, each time the same",
+        )?;
         for (n, member) in self.services.iter().enumerate() {
             member.check(&format!("services[{n}]"))?;
         }
@@ -134,9 +141,22 @@ impl Member {
         let known = self.rate > 0.0 && self.rate <= HIGHEST_RATE;
         ensure(known, &format!("{key}.rate"), "is above 0 and at most 10000")?;
         ensure(is_share(self.posts), &format!("{key}.posts"), "is from 0 to 1")?;
-        let asks = |clients: Insistence| clients.attempts > 0 && !clients.wait.is_zero();
+        let asks = |clients: Insistence| {
+            (1..=MOST_ATTEMPTS).contains(&clients.attempts) && clients.wait >= SHORTEST
+        };
         let known = self.insistence.is_none_or(asks);
-        ensure(known, &format!("{key}.insistence"), "waits, and asks at least once")?;
+        ensure(
+            known,
+            &format!("{key}.insistence"),
+            "waits for 1ms or more, and asks 1 to 100 times",
+        )?;
+        let leaks = |leak: Leak| leak.bytes_per_second > 0 && leak.limit > 0;
+        let known = self.program.leak.is_none_or(leaks);
+        ensure(
+            known,
+            &format!("{key}.program.leak"),
+            "has 1 or more of bytes_per_second, and of limit",
+        )?;
         let works = self.program.concurrency > 0;
         ensure(works, &format!("{key}.program.concurrency"), "is at least 1")?;
         check_times(&format!("{key}.program.start"), self.program.start)?;

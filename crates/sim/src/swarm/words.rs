@@ -75,7 +75,7 @@ fn program_in_words(program: &Program) -> String {
 
 fn network_in_words(physics: &Physics) -> String {
     let Physics { hop, link, late, write, spawn, crowd, stalls } = *physics;
-    let stall = |Stalls { every, length }| {
+    let stall = |Stalls { every, length, .. }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
     let mut words = format!(

@@ -81,11 +81,12 @@ impl World {
         }
     }
 
-    /// What was done to a task is over.
-    pub fn mend(&mut self, task: TaskId, id: u32) {
+    /// What was done to a task is over. Whether a request has met it: of a task that has ended meanwhile nobody knows,
+    /// and one that hung did so whoever came.
+    pub fn mend(&mut self, task: TaskId, id: u32) -> bool {
         let place = self.place(task);
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-        process.faults.retain(|(other, _)| *other != id);
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return true };
+        let has_met = process.is_over(id);
         if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
             let unheard = process.unheard();
             for job in process.go_on() {
@@ -96,6 +97,7 @@ impl World {
             }
             self.work(place, task);
         }
+        has_met
     }
 
     /// The agent ends, and its tasks go on; nobody hears what happens to them.

@@ -41,9 +41,12 @@ pub struct Stalls {
     /// Once in each such time, from a random moment of it on as soon as something is due,
     #[serde(with = "as_written")]
     pub every: Duration,
-    /// for so long, which is less.
+    /// for so long, which is less,
     #[serde(with = "as_written")]
     pub length: Duration,
+    /// or, if they differ, half of the times longer: the deviation of their logarithms.
+    #[serde(default)]
+    pub spread: f64,
 }
 
 /// A network on which messages are late or lost.

@@ -56,6 +56,8 @@ pub(crate) struct Process {
     told_to_go: bool,
     /// What is on its way, each with an id, the earliest first.
     pub(crate) faults: Vec<(u32, TaskFault)>,
+    /// The ids of those that a request has met.
+    met: Vec<u32>,
     /// Taken and not yet begun.
     waiting: VecDeque<Job>,
     working: Vec<Job>,
@@ -119,6 +121,7 @@ impl Process {
             hangs: false,
             told_to_go: false,
             faults: Vec::new(),
+            met: Vec::new(),
             waiting: VecDeque::new(),
             working: Vec::new(),
             held: Vec::new(),
@@ -284,6 +287,23 @@ impl Process {
                 self.working.is_empty() && self.waiting.is_empty()
             }
         }
+    }
+
+    /// A request comes to it, and meets all that is on its way.
+    pub(crate) fn meet(&mut self) {
+        for (id, _) in &self.faults {
+            if !self.met.contains(id) {
+                self.met.push(*id);
+            }
+        }
+    }
+
+    /// What was on its way under this id is not any more; whether a request has met it, or it was to hang.
+    pub(crate) fn is_over(&mut self, id: u32) -> bool {
+        let hung = self.faults.contains(&(id, TaskFault::Hang));
+        self.faults.retain(|(other, _)| *other != id);
+        let met = self.met.iter().position(|other| *other == id);
+        hung || met.map(|met| self.met.swap_remove(met)).is_some()
     }
 
     /// It goes on; what had come to its end meanwhile.

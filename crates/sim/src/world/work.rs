@@ -23,6 +23,9 @@ impl World {
         if !process.listens() {
             return self.after(hop, place, Local::Reply(task, job, data::refused()));
         }
+        if job.check().is_none() {
+            process.meet();
+        }
         let at_once = process.faults.iter().find_map(|(_, fault)| match fault {
             TaskFault::Fail => Some(Reply::Whole(500, None)),
             TaskFault::Reset => Some(data::closed()),

@@ -1,8 +1,7 @@
 //! What an answer stands on, in plain words.
 
-use seaworthy_core::balance::Algorithm;
 use seaworthy_core::cluster::PERSISTENT;
-use seaworthy_sim::planner::{Answer, Question, World, rounded};
+use seaworthy_sim::planner::{Answer, Evidence, Question, World, rounded};
 
 use super::amounts::{many, seconds, share, span};
 use super::words::{others, shares};
@@ -43,6 +42,13 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
              or for all with --share NAME=PERCENT",
             question.route.name,
             question.percent()
+        ));
+    }
+    if let Some(scaled) = &question.service.cluster.autoscaling {
+        all.push(format!(
+            "desired_count is where autoscaling begins, and no candidate leaves its {} to {} tasks: reckoned, and priced, as if \
+             they stayed as many",
+            scaled.minimum, scaled.maximum
         ));
     }
     if question.load.is_some() {
@@ -87,8 +93,8 @@ fn places(question: &Question<'_>) -> Vec<String> {
 }
 
 fn share_of_a_bad_one(question: &Question<'_>) -> String {
-    let gets = match (question.load, question.service.balancing.algorithm) {
-        (Some(_), Algorithm::LatencyAware | Algorithm::LeastOutstandingRequests) => {
+    let gets = match question.load {
+        Some(_) if question.state_matters() => {
             "what its balancer gives it, request by request, among tasks that all answer as quickly as ever,"
         }
         _ => "its even share of the requests",
@@ -121,7 +127,23 @@ fn start(question: &Question<'_>) -> String {
 }
 
 fn detection(question: &Question<'_>) -> String {
-    let found = question.evidence.as_ref().and_then(|evidence| evidence.detections().span());
+    let evidence = question.evidence.as_ref();
+    let found = evidence.and_then(|evidence| evidence.detections().span());
+    let count = |of: fn(&Evidence) -> usize| evidence.map(of).filter(|count| *count > 0);
+    let never = count(Evidence::never_found).map(|never| {
+        format!(
+            "; in {} it got them as long as it hung, which is not reckoned with",
+            many(never, "drill")
+        )
+    });
+    let left_out = count(Evidence::left_out).map(|count| {
+        format!(
+            "; left out: {} of drills that are faster than life, as requests may have told (health.passive), in times that are \
+             as ever; allowed is --scale 1",
+            many(count, "hang")
+        )
+    });
+    let but: String = never.into_iter().chain(left_out).collect();
     let found = found.map(|found| {
         let replaced = match question.service.health.passive {
             None => "replaced from then on",
@@ -129,13 +151,13 @@ fn detection(question: &Question<'_>) -> String {
         };
         format!(
             "a task that hangs got requests for {}, and is {replaced}: measured with the settings of the file; with \
-             others as much longer or shorter as arithmetic has it",
+             others as much longer or shorter as arithmetic has it{but}",
             span(found)
         )
     });
-    found.unwrap_or(
-        "how long a task that hangs gets requests is reckoned: nothing was measured".to_owned(),
-    )
+    found.unwrap_or(format!(
+        "how long a task that hangs gets requests is reckoned: nothing was measured{but}"
+    ))
 }
 
 fn needed(question: &Question<'_>) -> String {

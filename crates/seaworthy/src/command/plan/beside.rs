@@ -35,7 +35,12 @@ pub(super) fn beside(question: &Question<'_>, answer: &Answer) -> String {
     row("a process is ready", None, evidence.starts());
     let replaced = (timing.soonest, timing.replacement.1);
     row("one that ended is replaced", Some(replaced), evidence.windows());
-    row("a hang is found by checks", Some(timing.checks), evidence.detections());
+    let (hang, soonest) = match question.service.health.passive {
+        None => ("a hang is found by checks", timing.checks.0),
+        // Requests may tell sooner, and how soon depends on how many came.
+        Some(_) => ("a hang is found, by checks at the latest", 0.0),
+    };
+    row(hang, Some((soonest, timing.checks.1)), evidence.detections());
     format!("\nBESIDE THE DRILLS\n{}", table.render())
 }
 

@@ -12,8 +12,16 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
     match (&answer.cheapest, &answer.nearest) {
         (Some(cheapest), _) => {
             let cheaper = answer.only_closed.as_ref().map(|one| {
-                let less =
-                    if one.price < cheapest.price { "Cheaper" } else { "With fewer changes" };
+                let changes = |one: &Assessed| one.candidate.changes.len();
+                let less = if one.price < cheapest.price {
+                    "Cheaper"
+                } else if one.candidate.tasks < cheapest.candidate.tasks {
+                    "With fewer tasks"
+                } else if changes(one) < changes(cheapest) {
+                    "With fewer changes"
+                } else {
+                    "No worse in closed form"
+                };
                 let succeed = success(answer.as_simulated(question, one));
                 format!("{less}, but as simulated only {succeed} succeed: {}\n", describe(one))
             });
@@ -24,10 +32,11 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
                 )
             });
             format!(
-                "\nThe cheapest that meets {target} %, all times at their longest: {}{}\n{}",
+                "\nThe cheapest that meets {target} %, all times at their longest: {}{}\n{}{}",
                 describe(cheapest),
                 simulated.unwrap_or_default(),
-                cheaper.unwrap_or_default()
+                cheaper.unwrap_or_default(),
+                skipped(question, answer)
             )
         }
         (None, Some(nearest)) => match &answer.only_closed {
@@ -52,6 +61,19 @@ fn describe(one: &Assessed) -> String {
         success(failed),
         seconds(failed * MONTH),
         say_changes(one)
+    )
+}
+
+/// What was not looked at as the others were.
+fn skipped(question: &Question<'_>, answer: &Answer) -> String {
+    let Answer { skipped, .. } = answer;
+    if skipped.is_empty() {
+        return String::new();
+    }
+    format!(
+        "Passed over, as enough with as many tasks had missed {} % in a simulation: {}, no dearer.\n",
+        question.target,
+        many(skipped.len(), "other candidate")
     )
 }
 
@@ -103,13 +125,14 @@ fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Str
     let would =
         if would.is_empty() { "nothing that is known".to_owned() } else { would.join(", or ") };
     format!(
-        "\nNone of {} candidates meets {} %. In closed form some do, the cheapest of which: {}. But the simulations know \
+        "\nNone of {} candidates that was simulated meets {} %. In closed form some do, the cheapest of which: {}. But the simulations know \
          what fails beside what, and what comes of it: only {} of its requests succeed.\n\
-         What would do: {would}\n",
+         {}What would do: {would}\n",
         answer.candidates,
         question.target,
         describe(one),
         success(failed),
+        skipped(question, answer),
     )
 }
 

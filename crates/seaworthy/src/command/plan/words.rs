@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
 use seaworthy_core::call::Route;
 use seaworthy_sim::availability::{Interval, MONTH, Place};
 use seaworthy_sim::planner::{Answer, Assessed, Causes, Question};
@@ -138,7 +139,7 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         if let Some(known) = simulated.filter(|known| differs(failed, known)) {
             beyond.push(format!("{failed:.2e} and {known}"));
         }
-        let good = if one.meets(question) { GOOD } else { BAD };
+        let good = style(answer.meets(question, one));
         table.row([
             cell(PLAIN, one.candidate.tasks),
             cell(PLAIN, money(one.price)),
@@ -159,6 +160,11 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         )
     });
     width.prose(title) + &table.render() + &width.prose(&(left_out + &notes(question, &beyond)))
+}
+
+/// Of what meets the target, or does not, if that is known.
+fn style(meets: Option<bool>) -> Style {
+    meets.map_or(PLAIN, |meets| if meets { GOOD } else { BAD })
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -238,7 +244,7 @@ fn steps(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         let own = one.candidate.changes.iter().filter(|change| !known.contains(change));
         let own = own.map(String::as_str).collect::<Vec<_>>().join(", ");
         let is_step = !own.is_empty();
-        let style = if one.meets(question) { GOOD } else { BAD };
+        let style = style(answer.meets(question, one));
         let of_step = |text: String| cell(PLAIN, if is_step { text } else { String::new() });
         table.row([
             cell(style, success(failed)),

@@ -157,7 +157,7 @@ impl Found {
             })
         });
         json!({
-            "file": file,
+            "file": file.display().to_string(),
             "title": self.search.drill().title,
             "trigger": trigger.kind.to_string(),
             "unit": if trigger.lasts.is_zero() { "tasks" } else { "seconds" },

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use seaworthy_sim::swarm::{self, Scenario};
 
-use super::super::say::say;
+use super::super::say::{even_if_unread, say};
 
 /// Lets one scenario happen again that `sim swarm` has written down, or somebody else
 ///
@@ -29,18 +29,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = args.file.display();
     let text = std::fs::read_to_string(&args.file).with_context(|| format!("{file}"))?;
     let scenario = Scenario::read(&text).with_context(|| format!("{file}"))?;
-    let outcome = if args.trace {
+    let (outcome, told) = if args.trace {
         let (outcome, trace) = swarm::traced(&scenario);
-        say(trace.trim_end())?;
-        outcome
+        (outcome, say(trace.trim_end()))
     } else {
-        say(format_args!("{scenario}\n"))?;
-        swarm::run(&scenario)
+        let told = say(format_args!("{scenario}\n"));
+        (swarm::run(&scenario), told)
     };
-    let Some(violation) = outcome.violation else {
-        say(format_args!("{} requests, every rule held", outcome.requests))?;
-        return Ok(ExitCode::SUCCESS);
+    let (code, told) = match outcome.violation {
+        None => {
+            let held = format_args!("{} requests, every rule held", outcome.requests);
+            (ExitCode::SUCCESS, told.and_then(|()| say(held)))
+        }
+        Some(violation) => (ExitCode::from(1), told.and_then(|()| say(violation))),
     };
-    say(violation)?;
-    Ok(ExitCode::from(1))
+    even_if_unread(told)?;
+    Ok(code)
 }

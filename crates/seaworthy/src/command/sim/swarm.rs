@@ -15,7 +15,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use seaworthy_sim::swarm::{self, Outcome, Planted, Scenario, Tally, Violation};
 
 use super::super::number::whole;
-use super::super::say::{note, say};
+use super::super::say::{even_if_unread, note, say};
 use super::super::table::{BAD, PLAIN, Table, cell};
 
 /// Lets random things happen to random fleets, and says what did not hold
@@ -82,16 +82,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let last = args.from + u64::from(args.seeds) - 1;
     ensure!(last <= LAST_SEED, "--from, --seeds: the last seed is at most {LAST_SEED}");
+    if let Some(directory) = &args.save {
+        std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
+    }
     let tally = args.run()?;
     let took = begun.elapsed();
     let shrunk: Vec<Shrunk> =
         tally.violations.iter().take(SHRUNK).map(|(seed, how)| args.shrink(*seed, how)).collect();
+    let told =
+        if args.json { say(args.json(&tally, &shrunk)) } else { args.tell(&tally, &shrunk, took) };
+    even_if_unread(told)?;
     args.save(&shrunk)?;
-    if args.json {
-        say(args.json(&tally, &shrunk))?;
-    } else {
-        args.tell(&tally, &shrunk, took)?;
-    }
     Ok(if tally.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -151,7 +152,6 @@ impl Args {
 
     fn save(&self, all: &[Shrunk]) -> anyhow::Result<()> {
         let Some(directory) = &self.save else { return Ok(()) };
-        std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
         for shrunk in all {
             let file = directory.join(format!("seed-{}.toml", shrunk.seed));
             std::fs::write(&file, shrunk.script())

@@ -4,7 +4,7 @@ use seaworthy_core::call::Route;
 use seaworthy_core::fleet::Fleet;
 
 use crate::planner::example::{self, CHECKS, MTTF, PLAIN, causes, close, question};
-use crate::planner::{Candidate, Evidence, Question, World, ask};
+use crate::planner::{Candidate, Causes, Evidence, Question, World, ask};
 
 fn fleet(settings: &str) -> Fleet {
     example::fleet(&format!("provisioning = \"60s..65s\"\n{settings}"))
@@ -26,6 +26,42 @@ fn found_after(took_ms: f64, scale: f64) -> Evidence {
     let mut evidence = Evidence::default();
     evidence.add(&toml::from_str(&report).unwrap()).unwrap();
     evidence
+}
+
+/// A hedge waits until it is known what is usual, which takes twenty answers in ten seconds.
+#[test]
+fn of_few_requests_none_is_hedged() {
+    let late = |load| {
+        let fleet = fleet(&format!(
+            "desired_count = 2\n{CHECKS}call = {{ tries = 2, hedge.enabled = true }}\n"
+        ));
+        let question = question(&fleet);
+        let world = World { hangs_percent: 100.0, writes_percent: 0.0, ..question.world };
+        causes(&Question { world, load: Some(load), ..question }).detection * MTTF
+    };
+    close(late(1.9), 9.5);
+    assert!(late(2.0) == 0.0);
+}
+
+/// A task answers after 100 ms, and its hedge is sent after as long, or after what the file says.
+#[test]
+fn another_try_is_of_use_to_who_still_waits() {
+    let of_two = |call: &str, patience, hangs_percent| {
+        let fleet = fleet(&format!("desired_count = 2\n{CHECKS}call = {{ tries = 2, {call} }}\n"));
+        let question = question(&fleet);
+        let world = World { patience, hangs_percent, writes_percent: 0.0, ..question.world };
+        let Causes { detection, cut, .. } = causes(&Question { world, ..question });
+        (detection * MTTF, cut * MTTF)
+    };
+    // 9.5 s until it is found.
+    let hedge = |at_least: &str| format!("hedge = {{ enabled = true, at_least = \"{at_least}\" }}");
+    let late = |at_least, patience| of_two(&hedge(at_least), patience, 100.0).0;
+    assert!(late("5ms", 2.0) == 0.0 && late("1s", 1.2) == 0.0);
+    close(late("5ms", 0.15), 9.5);
+    close(late("1s", 1.05), 9.5);
+    // One that dies has half of those whom it would have answered in the last 50 ms.
+    assert!(of_two("hedge.enabled = false", 0.2, 0.0).1 == 0.0);
+    close(of_two("hedge.enabled = false", 0.15, 0.0).1, 0.05);
 }
 
 #[test]

@@ -7,11 +7,13 @@ use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Service;
+use seaworthy_core::health::Check;
 use seaworthy_core::machine::soonest;
+use seaworthy_core::policy::bulkhead;
 use seaworthy_core::random::{Stream, draw};
 use seaworthy_core::time::Instant;
 
-use super::{Event, Outcome, REQUESTS, RUNS, SLOWEST};
+use super::{Event, ONE_AT_ONCE, Outcome, REQUESTS, RUNS, SLOWEST};
 use crate::availability::MONTH;
 use crate::distribution::{Dice, Distribution};
 use crate::planner::{Candidate, Question};
@@ -43,6 +45,8 @@ struct Sent {
 
 /// Nobody looks at more of one run.
 const MOST_REQUESTS: usize = 600_000;
+/// Nor for longer, once nobody has to notice anything.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// If not all tasks are in rotation by then, nothing is known.
 const FILLED_BY: Duration = Duration::from_secs(24 * 3600);
 /// Before something happens, load has come for so long, or so many requests have, beside a slow start; but not more.
@@ -56,6 +60,8 @@ const SOME: f64 = 0.01;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and if all tasks have been there for so long, it will not get well.
 const FOREVER: Duration = Duration::from_secs(600);
+/// An adaptive bulkhead has permits for so many times what is under way when all is calm.
+const GROWN: f64 = 3.0;
 /// The revision after the first.
 const DEPLOYED: u32 = 2;
 
@@ -93,7 +99,7 @@ impl<'a> Run<'a> {
             return Outcome::Over((self.failed.len() - failed) as f64 / took * MONTH);
         }
         let bad = self.inflict(event);
-        let mut noticed = bad.map(|task| (at + self.noticed(), task));
+        let mut noticed = self.until_noticed(event).zip(bad).map(|(time, task)| (at + time, task));
         let mut whole: Option<Instant> = None;
         loop {
             self.pass(self.world.now() + LOOK_EVERY);
@@ -110,7 +116,8 @@ impl<'a> Run<'a> {
             if whole.is_some_and(|whole| now >= whole + FOREVER) {
                 return Outcome::Lasting;
             }
-            if self.sent.len() > MOST_REQUESTS {
+            let is_late = now >= at + LONGEST && noticed.is_none();
+            if self.sent.len() > MOST_REQUESTS || is_late {
                 return Outcome::Unfinished(more);
             }
         }
@@ -145,8 +152,12 @@ impl<'a> Run<'a> {
         self.pass(self.world.now() + warm + some);
     }
 
-    fn noticed(&self) -> Duration {
-        Duration::from_secs_f64(self.question.world.noticed)
+    /// After how long somebody stops a task that is bad: one that passes its checks, or whose checks nobody believes as
+    /// there is no other.
+    fn until_noticed(&self, event: Event) -> Option<Duration> {
+        let is_only = self.candidate.tasks == 1 && !self.candidate.has_room(self.question);
+        let is_left = event == Event::Sick || is_only;
+        is_left.then(|| Duration::from_secs_f64(self.question.world.noticed))
     }
 
     /// Lets it happen. The task that goes on and is bad, if one is.
@@ -247,7 +258,8 @@ impl<'a> Run<'a> {
             |route: &Route| self.question.shares().any(|(one, _)| one.name == route.name);
         let place = match name {
             Some(name) => routes.iter().position(|route| route.name == *name),
-            None => routes.iter().position(|route| !is_asked(route)),
+            // The last one is for what no other is for.
+            None => routes.iter().rposition(|route| !is_asked(route)),
         };
         let writes = 100.0 * self.kinds.unit() < self.question.world.writes_percent;
         let arrival = Arrival {
@@ -279,6 +291,11 @@ fn service(question: &Question<'_>, candidate: &Candidate) -> Service {
         let matches = Match { path: PathMatch::Exact(path(place)), ..Match::ANY };
         *route =
             Route { matches, fallback: None, ..candidate.by_route(question.route, route).route };
+        if let Some(bulkhead::Config::Adaptive(adaptive)) = &mut route.guard.bulkhead {
+            // Nobody waits until it has grown, as it had before: with room for what comes, several times.
+            let room = GROWN * question.load.unwrap_or(SLOWEST) * question.world.latency;
+            adaptive.initial = adaptive.initial.max(room.ceil() as u32).min(adaptive.largest);
+        }
     }
     service
 }
@@ -292,17 +309,24 @@ fn program(question: &Question<'_>) -> Program {
     let latency = question.world.latency;
     let (concurrency, work) = match question.bears() {
         None => (u32::MAX, latency),
-        // Of a fraction more than a whole number of requests at once each takes a little less.
+        // Of a fraction more than a whole number of requests at once each takes less.
         Some(bears) => {
-            let at_once = (bears * latency).round();
+            let at_once = (bears * latency + 1.0 - ONE_AT_ONCE).floor();
             (at_once as u32, at_once / bears)
         }
     };
+    // A good task passes its checks, whatever they ask for.
+    let check_status = match &question.service.health.check {
+        Check::Http { matcher, .. } => (100..600).find(|status| matcher.matches(*status)),
+        Check::Tcp => None,
+    };
+    let usual = Program::default();
     let [shortest, longest] = [question.start().0, question.start().1].map(Duration::from_secs_f64);
     Program {
         start: Distribution::Uniform(shortest, longest),
         work: Distribution::Constant(Duration::from_secs_f64(work)),
         concurrency,
-        ..Program::default()
+        check_status: check_status.unwrap_or(usual.check_status),
+        ..usual
     }
 }

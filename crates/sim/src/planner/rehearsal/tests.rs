@@ -54,6 +54,26 @@ fn what_does_not_come_back_is_not_chosen() {
     assert_eq!(chosen.candidate.changes, ["bulkhead.size = 50"]);
 }
 
+/// Only when checks find a bad task matters, and not what they ask for; and an adaptive bulkhead has grown before.
+#[test]
+fn a_good_task_passes_its_checks_and_is_let_do_what_comes() {
+    let of = |settings: &str| {
+        let fleet = fleet(&format!("desired_count = 8\n{settings}"));
+        let question = Question { load: Some(400.0), ..asked(&fleet, |world| world) };
+        let all = rehearse(&question, &Candidate::of(&question));
+        let Rehearsed { runs, .. } = only(&all, Event::Nothing);
+        runs.clone()
+    };
+    for settings in [
+        &format!("health = {{ matcher = \"204\", passive.enabled = false }}\n{ONCE}"),
+        &format!("bulkhead.adaptive = {{}}\nhealth.passive.enabled = false\n{ONCE}"),
+    ] {
+        let runs = of(settings);
+        let holds = |run: &Outcome| matches!(run, Outcome::Over(failed) if *failed < 1e-9);
+        assert!(runs.iter().all(holds), "{settings}: {runs:?}");
+    }
+}
+
 /// By two routes, of which one is asked for.
 #[test]
 fn only_what_is_asked_for_counts() {
