@@ -279,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn of_two_repetitions_the_median_is_between() {
+        let of = |values: [f64; 2], text: &str| {
+            let claim = Claim::read(text, &places).unwrap();
+            claim.judge(2, &|_, repetition| Some(values[repetition]))
+        };
+        let judged = of([1.0, 3.0], "{1.a.gap} <= 2s").unwrap();
+        assert_eq!((judged.holds, judged.left.as_str()), (true, "2s"));
+        assert_eq!(of([1.0, f64::INFINITY], "{1.a.gap} <= 2s").unwrap().left, "never");
+        let both_never = of([f64::INFINITY; 2], "|{1.a.gap} - {2.a.gap}| <= 1s");
+        assert_eq!(both_never, None, "nobody knows how far apart they are");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         let rows = [
             ("{1.a.gap} <= 5", "a duration on the left and a number on the right"),

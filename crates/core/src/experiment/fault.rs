@@ -168,7 +168,7 @@ impl Fault {
         // What lasts to the end of the load still does, whatever is cut off by dividing.
         let end = self.end() / scale;
         self.at /= scale;
-        self.lasts = end - self.at;
+        self.lasts = end.saturating_sub(self.at);
         match &mut self.kind {
             FaultKind::Link { fault: LinkFault::Latency(latency), .. }
             | FaultKind::Task { fault: TaskFault::Slow(latency), .. } => *latency /= scale,

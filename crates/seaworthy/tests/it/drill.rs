@@ -1,6 +1,10 @@
 //! `seaworthy drill`: verdicts, exit codes, messages; and that nothing is left running.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -50,7 +54,7 @@ fn one_of_two_tasks_is_stopped_and_users_notice_nothing() {
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("stop of 1 task: task-1"), "{words}");
 
-    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let text = fs::read_to_string(world.path("out.json")).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["schema"], 1);
     let cell = &report["cells"][0];
@@ -120,7 +124,7 @@ fn a_drill_that_is_ended_keeps_the_figures_so_far() {
     let arguments = ["drill", "drill.toml", "--repeat", "3", "--json", "out.json"];
     let started = world.start(&arguments, "[2/3]");
     assert_eq!(started.signal(Signal::INT), Some(130));
-    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let text = fs::read_to_string(world.path("out.json")).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&report["runs_done"], &report["runs_planned"]), (&1.into(), &3.into()));
     assert_eq!(report["verdict"], Value::Null);
@@ -255,6 +259,44 @@ fn a_simulated_drill_starts_nothing_and_says_the_same_twice() {
 }
 
 #[test]
+fn figures_go_where_they_are_asked_for() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "1s", kill = "all" }"#, "down"));
+    let run = |out| world.run(&["drill", "drill.toml", "--sim", "--json", out]);
+    let assert_report = |text: &[u8]| {
+        let report: Value = serde_json::from_slice(text).unwrap();
+        assert_eq!(report["verdict"], "as_expected");
+    };
+    // Whoever reads a pipe reads until everybody has closed it.
+    let pipe = world.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = thread::spawn(move || fs::read(pipe).unwrap());
+    assert_eq!(run("pipe").status.code(), Some(0));
+    assert_report(&reader.join().unwrap());
+    // A link goes on to be one.
+    world.write("last.json", "");
+    symlink("last.json", world.path("link.json")).unwrap();
+    assert_eq!(run("link.json").status.code(), Some(0));
+    assert!(fs::symlink_metadata(world.path("link.json")).unwrap().is_symlink());
+    assert_report(&fs::read(world.path("last.json")).unwrap());
+    assert_report(&run("/dev/stdout").stdout);
+    let (code, words) = code_and_words(&run("new/"));
+    assert_eq!(code, Some(2));
+    assert!(words.contains("--json new/: cannot be written: is a directory"), "{words}");
+}
+
+#[test]
+fn a_verdict_that_nobody_reads_is_the_same() {
+    let world = World::new();
+    world.write("drill.toml", &file(r#"{ at = "1s", kill = "all" }"#, "up"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = world.seaworthy(&["drill", "drill.toml", "--sim"]);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!(code_and_words(&output), (Some(1), String::new()));
+}
+
+#[test]
 fn what_cannot_be_simulated_is_refused() {
     let world = World::new();
     let exec = r#"{ at = "1s", exec = ["true"], proof = ["true"] }"#;
@@ -298,7 +340,7 @@ fn what_is_measured_is_held_against_what_was_predicted() {
     world.write("drill.toml", &file(r#"{ at = "1s", stop = 1 }"#, "up"));
     let compare = ["--compare", "--calibrate", "3", "--predict", "39", "--json", "out.json"];
     let (code, words) = code_and_words(&world.judged("drill.toml", &compare));
-    let text = std::fs::read_to_string(world.path("out.json")).unwrap();
+    let text = fs::read_to_string(world.path("out.json")).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["calibration"]["runs"], 3, "{text}");
     assert_eq!(words.matches("[calibration ").count(), 3, "{words}");

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use seaworthy_core::experiment::model::Leak;
 use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::fleet::written::Share;
 
@@ -59,22 +60,31 @@ fn a_script_stands_for_its_scenario() {
         let scenario = Scenario { planted: Some(Planted::NoFloor), ..scenario(seed) };
         assert_eq!(Scenario::read(&scenario.script()).as_ref(), Ok(&scenario));
     }
-    let broken = |change: fn(&mut Scenario)| {
+    let broken = |change: &dyn Fn(&mut Scenario)| {
         let mut scenario = scenario(1);
         change(&mut scenario);
         Scenario::read(&scenario.script()).expect_err("it makes no sense").key
     };
-    assert_eq!(broken(|s| s.services.clear()), "services");
-    assert_eq!(broken(|s| s.services[0].rate = 0.0), "services[0].rate");
+    assert_eq!(broken(&|s| s.services.clear()), "services");
+    assert_eq!(broken(&|s| s.services[0].rate = 0.0), "services[0].rate");
     assert_eq!(
-        broken(|s| s.services[0].program.concurrency = 0),
+        broken(&|s| s.services[0].program.concurrency = 0),
         "services[0].program.concurrency"
     );
     assert_eq!(
-        broken(|s| s.happenings.insert(0, (s.length, Happening::CrashGateway))),
+        broken(&|s| s.happenings.insert(0, (s.length, Happening::CrashGateway))),
         "happenings"
     );
-    assert_eq!(broken(|s| s.services[0].settings.push("health = 1".to_owned())), "fleet");
+    assert_eq!(broken(&|s| s.services[0].settings.push("health = 1".to_owned())), "fleet");
+    let another = |s: &mut Scenario| {
+        s.services[0].settings.extend(["[service.z]", "command = ['z']"].map(str::to_owned));
+    };
+    assert_eq!(broken(&another), "settings");
+    let wait = Duration::from_nanos(1);
+    let asks = |s: &mut Scenario| s.services[0].insistence = Some(Insistence { wait, attempts: 2 });
+    assert_eq!(broken(&asks), "services[0].insistence");
+    let leak = Leak { bytes_per_second: 0, limit: 1, slows: Duration::ZERO };
+    assert_eq!(broken(&|s| s.services[0].program.leak = Some(leak)), "services[0].program.leak");
     let (second, year) = (Duration::from_secs(1), Duration::from_secs(1 << 25));
     for (place, what) in [
         (9, ToService::Rollback),

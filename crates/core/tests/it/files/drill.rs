@@ -256,6 +256,7 @@ fn faults_and_claims_that_can_prove_nothing_are_refused() {
         target = "http://localhost:1"                                    | target: is allowed in place of [fleet], and one of them must be there
         claims = ["1 >= 1"]                                              | claims[1]: speaks of no figure; allowed is at least one, in braces
         claims = ["{1.one.calls} >= 1"]                                  | claims[1]: speaks of calls in the schedule `one`, which disturbs the way to no service
+        claims = ["{1.one.kept} >= 1"]                                   | claims[1]: speaks of a deployment in the schedule `one`, which has none
         claims = ["{1.one.gap} >= 1"]                                    | claims[1]: a duration on the left and a number on the right; allowed is one unit
     "#]]);
 }
@@ -349,6 +350,31 @@ fn a_reading_speaks_of_cells_that_there_are() {
         reading = ["Down {1.one.duration}."]                 | reading[1]: {1.one.duration} is no figure of a cell; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, unanswered, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout, back, kept
         reading = ["Down {1.one.gap"]                        | reading[1]: `{1.one.gap` is not closed; allowed is {CONFIGURATION.SCHEDULE.FIGURE} with a configuration counted from 1, a schedule of one and a figure of gap, range, silence, failed, failed_share, unanswered, degraded, degraded_share, oldest, requests, below, recovery, whole, p50, p99, calls, first_call, gone, window, fewest, most, rollout, back, kept
     "#]]);
+}
+
+/// What never begins would keep every promise.
+#[test]
+fn a_flow_begins_before_all_is_over() {
+    let flow = r#"load.flow = [{ name = "late", rate = 1, paths = ["/"], from = "30s" }]"#;
+    let late = file("").replace("load.rate = 100", flow).replace("load.paths = [\"/\"]", "");
+    let error = super::read::<RawDrill, Drill>(&late).unwrap_err();
+    let expected = "load.flow[1].from: 30s is not before the end of any schedule, the longest of which takes 30s";
+    assert_eq!(error, expected);
+    assert!(
+        super::read::<RawDrill, Drill>(&late.replace("from = \"30s\"", "from = \"29s\"")).is_ok()
+    );
+}
+
+/// A third of 1 s and of 29 s are a nanosecond less than a third of 30 s.
+#[test]
+fn what_lasts_to_the_end_does_so_at_any_scale() {
+    let step = "schedule: faults = [{ at = \"1s\", hang = 1 }]";
+    let drill = super::read::<RawDrill, Drill>(&file(step)).unwrap();
+    for scale in 1..=10 {
+        let schedule = &drill.clone().faster(scale).schedules[0];
+        assert_eq!(schedule.faults[0].end(), schedule.duration, "{scale}");
+        assert_eq!(schedule.last_fault(), Some(schedule.faults[0].at), "{scale}");
+    }
 }
 
 #[test]
