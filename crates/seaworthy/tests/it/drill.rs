@@ -288,7 +288,7 @@ fn figures_go_where_they_are_asked_for() {
 #[test]
 fn a_verdict_that_nobody_reads_is_the_same() {
     let world = World::new();
-    world.write("drill.toml", &file(r#"{ at = "1s", kill = "all" }"#, "up"));
+    world.write("drill.toml", &file(r#"{ at = "500ms", stop = 1 }"#, "down"));
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = world.seaworthy(&["drill", "drill.toml", "--sim"]);

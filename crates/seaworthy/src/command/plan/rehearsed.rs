@@ -6,14 +6,15 @@ use super::amounts::{count, many};
 use super::prose::Width;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
-/// Of the file, of what is chosen or else the nearest, and of what is good enough in closed form alone. Nothing if it
-/// cannot be rehearsed.
+/// Of the file, of what is chosen or else the nearest, and of what is good enough in closed form alone. Nothing if none of
+/// them is there, or it cannot be rehearsed.
 pub(super) fn rehearsed(question: &Question<'_>, answer: &Answer, width: Width) -> String {
-    if !question.can_be_rehearsed() {
+    let told = told(answer);
+    if told.is_empty() || !question.can_be_rehearsed() {
         return String::new();
     }
     let mut table = Table::new(&["OF", "EVENT", "A MONTH", "RECKONED", "SIMULATED", "RUNS", ""]);
-    for (name, one) in told(answer) {
+    for (name, one) in told {
         for event in answer.rehearse(question, one).iter() {
             table.row(row(question, name, event));
         }
