@@ -94,10 +94,10 @@ impl Claim {
     ) -> Option<Judged> {
         let median = |sum: &Sum| {
             let value = |n| evaluate(sum, &|place| figure(place, n));
-            // What never happened is not so much later than something else that never did.
-            let known = |value: Option<f64>| value.filter(|value| !value.is_nan());
-            let values = (0..repetitions).map(value).map(known);
-            middle(values.collect::<Option<Vec<f64>>>()?)
+            // By how much two differ that both never happened is not known: it may be most of all.
+            let known = |value: f64| if value.is_nan() { f64::NAN } else { value };
+            let values = (0..repetitions).map(|n| value(n).map(known));
+            middle(values.collect::<Option<Vec<f64>>>()?).filter(|median| !median.is_nan())
         };
         let (left, right, unit) = (median(&self.left)?, median(&self.right)?, unit(&self.left));
         let holds = if self.at_most { left <= right } else { left >= right };
@@ -289,6 +289,12 @@ mod tests {
         assert_eq!(of([1.0, f64::INFINITY], "{1.a.gap} <= 2s").unwrap().left, "never");
         let both_never = of([f64::INFINITY; 2], "|{1.a.gap} - {2.a.gap}| <= 1s");
         assert_eq!(both_never, None, "nobody knows how far apart they are");
+        // One of three that nobody knows is no reason to say nothing.
+        let claim = Claim::read("|{1.a.gap} - {2.a.gap}| <= 1s", &places).unwrap();
+        let of = |place: Place, n: usize| {
+            Some(if n == 0 { f64::INFINITY } else { 10.0 * place.cell.configuration as f64 })
+        };
+        assert_eq!(claim.judge(3, &of).map(|judged| judged.holds), Some(false));
     }
 
     #[test]

@@ -128,9 +128,11 @@ impl Findings {
 }
 
 impl Findings {
-    /// Whether a task that was to be replaced was not, as far as it was looked.
-    pub fn lacks_one(&self) -> bool {
-        self.replacements.iter().any(|replacement| replacement.window().is_none())
+    /// Whether tasks were to be replaced and none was, as long as it was looked. That one of several was not may be as it
+    /// went shortly before the end.
+    pub fn replaced_none(&self) -> bool {
+        let mut windows = self.replacements.iter().map(Replacement::window);
+        !self.replacements.is_empty() && windows.all(|window| window.is_none())
     }
 
     /// A figure of the whole load or of one of its flows, as measured: its least and its most, in

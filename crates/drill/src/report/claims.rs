@@ -15,8 +15,8 @@ pub(super) fn judge<'a>(figures: &Figures<'a>) -> Vec<(&'a Claim, Option<Judged>
         let figure = |place: Place, repetition: usize| {
             let runs =
                 figures.runs(place.cell).filter(|runs| runs.verdict() != Verdict::Invalid)?;
-            // Who was not replaced is not replaced within any time.
-            let never = place.figure == Figure::Window && runs.all.get(repetition)?.lacks_one();
+            // Where nobody was replaced, nobody was within any time.
+            let never = place.figure == Figure::Window && runs.all.get(repetition)?.replaced_none();
             if never { Some(f64::INFINITY) } else { runs.one(repetition, &place) }
         };
         let runs = claim.places().into_iter().filter_map(|place| figures.runs(place.cell));
@@ -49,7 +49,8 @@ pub(super) fn render(figures: &Figures, width: usize) -> String {
             None => (
                 FAINT,
                 "open ",
-                "a cell of it was not run, is INVALID or has no such figure".to_owned(),
+                "a cell of it was not run, is INVALID or has no such figure, or what it compares never happened"
+                    .to_owned(),
             ),
         };
         let lines = wrap(&format!("{claim}  ({told})"), width.saturating_sub(7));

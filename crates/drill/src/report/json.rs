@@ -71,7 +71,7 @@ struct CalibrationReport {
 #[derive(Serialize)]
 struct ClaimReport<'a> {
     claim: &'a str,
-    /// None if a cell of it was not run, is INVALID or has no such figure.
+    /// None if a cell of it was not run, is INVALID or has no such figure, or what it compares never happened.
     holds: Option<bool>,
     left: Option<String>,
     right: Option<String>,
@@ -184,8 +184,13 @@ struct DetectionReport {
 
 /// Names of standard output,
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-/// and where others are that were opened by somebody else.
-const DESCRIPTORS: [&str; 3] = ["/dev/stderr", "/dev/fd", "/proc"];
+/// and of others that were opened by somebody else.
+fn is_descriptor(path: &Path) -> bool {
+    let of_a_process = || path.parent().is_some_and(|parent| parent.ends_with("fd"));
+    path == Path::new("/dev/stderr")
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc") && of_a_process()
+}
 
 /// Where the figures go.
 pub(crate) enum Target {
@@ -358,7 +363,7 @@ impl Target {
             Err(_) => true,
         };
         // What is behind a descriptor is not to be replaced.
-        if !is_file || DESCRIPTORS.iter().any(|of| path.starts_with(of)) {
+        if !is_file || is_descriptor(path) {
             return Ok(Self::Other(File::options().append(true).open(path)?));
         }
         // Nor is a link: what it leads to is.
@@ -374,19 +379,19 @@ impl Target {
 
     /// Writes all of it, or nothing.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
-        match self {
-            Self::Stdout => match io::stdout().write_all(text.as_bytes()) {
-                // Whoever read it has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                written => written,
-            },
+        let written = match self {
+            Self::Stdout => io::stdout().write_all(text.as_bytes()),
             Self::Other(file) => (&*file).write_all(text.as_bytes()),
             Self::File(path) => {
                 let mut file = beside(path)?;
                 file.write_all(text.as_bytes())?;
-                file.persist(path).map_err(|error| error.error)?;
-                Ok(())
+                file.persist(path).map(drop).map_err(|error| error.error)
             }
+        };
+        match written {
+            // Whoever read it has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
         }
     }
 }

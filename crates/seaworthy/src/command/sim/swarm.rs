@@ -91,8 +91,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         tally.violations.iter().take(SHRUNK).map(|(seed, how)| args.shrink(*seed, how)).collect();
     let told =
         if args.json { say(args.json(&tally, &shrunk)) } else { args.tell(&tally, &shrunk, took) };
-    even_if_unread(told)?;
     args.save(&shrunk)?;
+    even_if_unread(told)?;
     Ok(if tally.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

@@ -101,11 +101,13 @@ impl<'a> Run<'a> {
         let bad = self.inflict(event);
         let mut noticed = self.until_noticed(event).zip(bad).map(|(time, task)| (at + time, task));
         let mut whole: Option<Instant> = None;
+        let mut begun = at;
         loop {
             self.pass(self.world.now() + LOOK_EVERY);
             let now = self.world.now();
             if let Some((_, task)) = noticed.take_if(|(at, _)| *at <= now) {
                 self.world.tell(0, reconciler::Event::Stop(task));
+                begun = now;
             }
             whole = if self.is_whole(event, bad) { whole.or(Some(now)) } else { None };
             let since = (self.asked - asked) as f64;
@@ -116,7 +118,7 @@ impl<'a> Run<'a> {
             if whole.is_some_and(|whole| now >= whole + FOREVER) {
                 return Outcome::Lasting;
             }
-            let is_late = now >= at + LONGEST && noticed.is_none();
+            let is_late = now >= begun + LONGEST && noticed.is_none();
             if self.sent.len() > MOST_REQUESTS || is_late {
                 return Outcome::Unfinished(more);
             }
