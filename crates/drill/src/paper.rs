@@ -18,6 +18,14 @@ pub enum Paper {
     Error,
 }
 
+/// What was written, or was not as whoever read it has seen enough.
+pub(crate) fn even_if_unread(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 // === impl Paper ===
 
 impl Paper {
@@ -54,17 +62,13 @@ impl Paper {
 
     /// Prints text and whatever controls are in it. That nobody reads it any more ends no drill.
     pub(crate) fn print_raw(self, text: &str) -> io::Result<()> {
-        let printed = match self {
+        even_if_unread(match self {
             Self::Out => {
                 let mut out = io::stdout();
                 out.write_all(text.as_bytes()).and_then(|()| out.flush())
             }
             Self::Error => io::stderr().write_all(text.as_bytes()),
-        };
-        match printed {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            printed => printed,
-        }
+        })
     }
 
     /// Columns and rows of the terminal, if it is one that knows.

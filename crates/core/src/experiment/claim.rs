@@ -105,8 +105,8 @@ impl Claim {
     }
 }
 
-/// The value in the middle, or what is between the two.
-fn middle(mut values: Vec<f64>) -> Option<f64> {
+/// The value in the middle, or what is between the two; none of none.
+pub fn middle(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
     let lower = values[(values.len() - 1) / 2];
@@ -276,6 +276,14 @@ mod tests {
         let judged = claim.judge(3, &figure).unwrap();
         assert_eq!((judged.left.as_str(), judged.right.as_str()), ("1s", "4s"));
         assert_eq!(claim.judge(4, &|place, n| (n < 3).then(|| figure(place, n)).flatten()), None);
+    }
+
+    #[test]
+    fn in_the_middle_is_one_or_what_is_between_two() {
+        let infinity = f64::INFINITY;
+        let all = [&[][..], &[3.0], &[4.0, 1.0], &[infinity, 1.0, 2.0], &[infinity; 2]];
+        let middle = all.map(|values| middle(values.to_vec()));
+        assert_eq!(middle, [None, Some(3.0), Some(2.5), Some(2.0), Some(infinity)]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use seaworthy_core::experiment::claim::middle;
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::reading::{Figure, Place, Unit};
 use seaworthy_core::experiment::{Cell, Findings};
@@ -10,7 +11,7 @@ use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
 use super::figures::{Figures, Runs};
-use super::interval::{WITHIN, beyond, interval, is_narrow, middle, of_medians};
+use super::interval::{WITHIN, beyond, interval, is_narrow, of_medians};
 use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
@@ -245,7 +246,7 @@ impl Median {
         known: Option<usize>,
     ) -> Option<Self> {
         let predicted @ [low, high] = of_medians(values, pairs, measured.len(), known)?;
-        let measured = middle(measured)?;
+        let measured = middle(measured.to_vec())?;
         let inside = (low..=high).contains(&measured);
         Some(Self { predicted, measured, inside, narrow: is_narrow(predicted) })
     }

@@ -47,15 +47,6 @@ pub(super) fn is_narrow([low, high]: [f64; 2]) -> bool {
     low.is_infinite() || high.is_finite() && high - low <= f64::midpoint(low, high) * WIDEST
 }
 
-/// The value in the middle, or what is between the two; none of none.
-pub(super) fn middle(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let upper = *sorted.get(sorted.len() / 2)?;
-    let lower = sorted[(sorted.len() - 1) / 2];
-    Some(if lower < upper { f64::midpoint(lower, upper) } else { upper })
-}
-
 /// So many of `count` values lie below where one more does with this probability at most.
 fn below(probability: f64, count: usize) -> usize {
     (((count + 1) as f64 * probability + 1e-9) as usize).saturating_sub(1)
@@ -156,12 +147,5 @@ mod tests {
         assert_eq!(few, Some([44.0, 157.0]));
         let of = |runs| of_medians(numbers(200), &[], runs, None).unwrap()[0];
         assert!(of(10) < 44.0 && 44.0 < of(11));
-    }
-
-    #[test]
-    fn in_the_middle_is_one_or_what_is_between_two() {
-        let infinity = f64::INFINITY;
-        let all = [&[][..], &[3.0], &[4.0, 1.0], &[infinity, 1.0, 2.0], &[infinity; 2]];
-        assert_eq!(all.map(middle), [None, Some(3.0), Some(2.5), Some(2.0), Some(infinity)]);
     }
 }

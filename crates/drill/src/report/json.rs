@@ -18,6 +18,7 @@ use super::comparison::{Compared, compare, figures};
 use super::figures::Figures;
 use super::{Results, Row};
 use crate::job::{Job, Mode};
+use crate::paper::even_if_unread;
 use crate::recorded::Run;
 
 /// Changes when a key changes its meaning or goes away.
@@ -379,7 +380,7 @@ impl Target {
 
     /// Writes all of it, or nothing.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
-        let written = match self {
+        even_if_unread(match self {
             Self::Stdout => io::stdout().write_all(text.as_bytes()),
             Self::Other(file) => (&*file).write_all(text.as_bytes()),
             Self::File(path) => {
@@ -387,12 +388,7 @@ impl Target {
                 file.write_all(text.as_bytes())?;
                 file.persist(path).map(drop).map_err(|error| error.error)
             }
-        };
-        match written {
-            // Whoever read it has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What fails while fewer tasks are up than the load needs.
 
-use seaworthy_core::policy::{bulkhead, guard};
+use seaworthy_core::policy::bulkhead;
 
 use super::shut::{Bad, opens};
 use super::timing::Timing;
@@ -51,12 +51,12 @@ fn outlived(question: &Question<'_>, candidate: &Candidate, wait: f64) -> bool {
 /// timeout comes when so much waits, and who comes until enough have failed is let in. Without end if it never
 /// opens.
 fn until_open(question: &Question<'_>, candidate: &Candidate, demand: f64, up: f64) -> f64 {
-    let guard::Config { timeout, breaker, .. } = &candidate.route.guard;
     // Other routes' requests go on to come, and of whose client has gone it is not told.
-    let (_, is_overdue) = candidate.holds(question);
-    let known = timeout.zip(breaker.as_ref()).filter(|_| is_overdue && !question.is_part());
-    let Some((timeout, breaker)) = known else { return f64::INFINITY };
-    let (late, seconds) = (timeout.as_secs_f64(), Timing::new(question, candidate).window().1);
+    let (late, is_overdue) = candidate.holds(question);
+    let breaker = candidate.route.guard.breaker.as_ref();
+    let told = breaker.filter(|_| is_overdue && !question.is_part());
+    let Some(breaker) = told else { return f64::INFINITY };
+    let seconds = Timing::new(question, candidate).window().1;
     let opens = opens(breaker, question.by_route(), &Bad { share: 1.0, late, seconds });
     opens.map_or(f64::INFINITY, |opens| late * up + (demand - up) * opens)
 }

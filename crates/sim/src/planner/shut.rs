@@ -89,7 +89,8 @@ impl Shut {
 // === impl Bad ===
 
 impl Bad {
-    /// One of all tasks hangs, and nobody waits for it longer than the timeout; but for those that a hedge saves.
+    /// One of all tasks hangs, and has its requests until they are overdue or their clients have gone; but for those that a
+    /// hedge saves.
     fn hangs(question: &Question<'_>, candidate: &Candidate, hanging: &Chosen, found: f64) -> Self {
         let (held, is_overdue) = candidate.holds(question);
         let breaker = candidate.route.guard.breaker.as_ref();
@@ -278,8 +279,8 @@ fn by_bulkhead(
     // Those that hedges save give theirs back at once.
     let lost = unhedged(question, candidate, hanging, found, within);
     // Of what it gets a part comes by this route.
-    let taken = hanging.when(spare / (lost * question.percent() / 100.0));
-    let Some(fills) = taken.filter(|fills| *fills < found.min(held)) else {
+    let full = hanging.when(spare / (lost * question.percent() / 100.0));
+    let Some(fills) = full.filter(|fills| *fills < found.min(held)) else {
         return Shut::default();
     };
     let times = ((found - fills) / held).ceil();
