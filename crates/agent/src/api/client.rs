@@ -173,7 +173,7 @@ impl Client {
     }
 
     /// The head of the response, if it does not refuse. An agent that is ending has done nothing, one that
-    /// ended was only asked something, and another one may follow.
+    /// ended has not read it or was only asked something, and another one may follow.
     async fn send(
         &self,
         method: Method,
@@ -181,14 +181,19 @@ impl Client {
         body: Option<&impl Serialize>,
     ) -> Result<Response<Incoming>, ClientError> {
         let begin = Instant::now();
+        let mut patience = Duration::ZERO;
         loop {
             let sent = self.send_once(method.clone(), path, body).await;
-            let patience = match &sent {
+            let reason = match &sent {
                 Err(ClientError::Refused(refusal)) if refusal.is_ending() => FOLLOWED_WITHIN,
                 Err(ClientError::Refused(refusal)) if refusal.lacks_keeper() => BACK_WITHIN,
-                Err(ClientError::Broke { .. }) if method == Method::GET => BACK_WITHIN,
+                Err(error) if method == Method::GET && error.is_broken() => BACK_WITHIN,
+                Err(error) if error.was_unread() => BACK_WITHIN,
+                // To connect has its own patience; who ended may have said that another one follows.
+                Err(error) if error.is_passing() => Duration::ZERO,
                 _ => return sent,
             };
+            patience = patience.max(reason);
             if begin.elapsed() >= patience {
                 return sent;
             }
@@ -242,7 +247,8 @@ impl Client {
         let directory = self.directory.clone();
         let nobody = match source.kind() {
             io::ErrorKind::NotFound => ClientError::Nothing,
-            io::ErrorKind::ConnectionRefused => ClientError::Stale,
+            // Or somebody listened, and ended before he took the connection.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ClientError::Stale,
             _ => return ClientError::Connect { directory, source },
         };
         let known = Directory::that_was_at(&directory).ok();

@@ -1,9 +1,11 @@
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use seaworthy_agent::api::client::{Client, ClientError};
 use seaworthy_agent::api::types::{Deploy, EventsQuery, LogsQuery, RevisionState};
 use seaworthy_agent::api::{ApiError, document, socket};
@@ -270,4 +272,52 @@ async fn an_agent_that_comes_back_is_waited_for() {
         fake::start(directory.path(), RevisionState::Completed)
     });
     assert!(fleet.is_ok());
+}
+
+/// Comes back with `socket` as soon as there is something to be taken from it, and leaves it there.
+async fn asked<T: AsFd + Send + 'static>(socket: T) -> T {
+    let wait = move || {
+        let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
+        let ready = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&patience));
+        assert_eq!(ready, Ok(1), "nobody asks");
+        socket
+    };
+    tokio::task::spawn_blocking(wait).await.unwrap()
+}
+
+/// Nothing was done, so the next agent is told all of it, also what must not be done twice.
+#[tokio::test]
+async fn what_an_agent_did_not_read_is_for_the_next_one() {
+    for takes in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let first = socket::listen_in(directory.path(), socket::NAME).unwrap();
+        let client = Client::new(directory.path());
+        let scaled = tokio::spawn(async move { client.scale("store", 5).await });
+        let first = asked(first.into_std().unwrap()).await;
+        if takes {
+            let (taken, _) = first.accept().unwrap();
+            asked(taken).await;
+        }
+        drop(first);
+        let _fleet = fake::start(directory.path(), RevisionState::Completed);
+        assert_eq!(soon(scaled).await.unwrap().unwrap().value.desired, 5, "taken: {takes}");
+    }
+}
+
+/// It may have been done.
+#[tokio::test]
+async fn what_an_agent_read_and_did_not_answer_is_not_asked_of_the_next_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = socket::listen_in(directory.path(), socket::NAME).unwrap();
+    let client = Client::new(directory.path());
+    let scaled = tokio::spawn(async move { client.scale("store", 5).await });
+    let (mut taken, _) = first.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(br#"{"count":5}"#) {
+        assert_ne!(soon(taken.read_buf(&mut request)).await.unwrap(), 0);
+    }
+    drop((taken, first));
+    let _fleet = fake::start(directory.path(), RevisionState::Completed);
+    let error = soon(scaled).await.unwrap().unwrap_err();
+    assert!(error.is_broken() && !error.was_unread(), "{error}");
 }

@@ -1,5 +1,6 @@
 //! Why a call came to nothing.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -68,10 +69,27 @@ impl ClientError {
         matches!(self, Self::Nothing(_))
     }
 
+    /// Whether the conversation ended in the middle.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broke { .. })
+    }
+
+    /// Whether nothing was done, since nobody read the whole of the request: he who closes a Unix socket with
+    /// something unread in it, or not yet taken, resets it; who had read it all just ends it.
+    pub fn was_unread(&self) -> bool {
+        let Self::Broke { source, .. } = self else { return false };
+        let system = source.source().and_then(|error| error.downcast_ref::<io::Error>());
+        let kind = system.map(io::Error::kind);
+        source.is_canceled()
+            || matches!(kind, Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+    }
+
     /// Whether the same call may well succeed a moment later: the agent is being started again.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Stale(_) | Self::Unheard { .. } | Self::Broke { .. } => true,
+            // So many wait at the socket that there is no room for another one.
+            Self::Connect { source, .. } => source.kind() == io::ErrorKind::WouldBlock,
             Self::Refused(refusal) => refusal.is_ending() || refusal.lacks_keeper(),
             _ => false,
         }
