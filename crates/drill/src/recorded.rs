@@ -106,7 +106,7 @@ impl Recorded {
         recorded.check_cells(job).map_err(error)?;
         if recorded.digest.as_ref().is_some_and(|digest| *digest != job.digest) {
             let told = format!(
-                "{} has changed since, and this was measured by what it was; allowed is to change comments, `scale`, `model`, `expect`, `claims`, `reading`, and titles of its parts",
+                "{} has changed since, and this was measured by what it was; allowed is to change comments, `model`, `expect`, `claims`, `reading`, and titles of its parts",
                 job.file
             );
             return Err(error(told));
@@ -282,7 +282,7 @@ mod tests {
             this is of another drill: "kill-one", 1 times faster than life, and not "one of three tasks killed under load", 1 times
             this is of another drill: "one of three tasks killed under load", 7 times faster than life, and not "one of three tasks killed under load", 1 times
             this was simulated, and not measured
-            drills/kill-one.toml (built in) has changed since, and this was measured by what it was; allowed is to change comments, `scale`, `model`, `expect`, `claims`, `reading`, and titles of its parts
+            drills/kill-one.toml (built in) has changed since, and this was measured by what it was; allowed is to change comments, `model`, `expect`, `claims`, `reading`, and titles of its parts
             1/kill was not measured; this has no run
             1/killed was measured, which drills/kill-one.toml (built in) does not have; it has 1/kill
             0/kill was measured, which drills/kill-one.toml (built in) does not have; it has 1/kill

@@ -20,8 +20,9 @@ use crate::style::{BAD, FAINT, GOOD, HEAD, PLAIN, paint};
 use crate::words::{exact, percent, span, wrap};
 
 /// What is compared of a cell, in words.
-const OF_A_CELL: [(&str, Figure); 16] = [
+const OF_A_CELL: [(&str, Figure); 19] = [
     ("failed share", Figure::FailedShare),
+    ("degraded share", Figure::DegradedShare),
     ("unanswered", Figure::Unanswered),
     ("below target", Figure::Below),
     ("longest gap", Figure::Gap),
@@ -37,11 +38,14 @@ const OF_A_CELL: [(&str, Figure); 16] = [
     ("all new", Figure::Rollout),
     ("back", Figure::Back),
     ("old ones kept", Figure::Kept),
+    ("calls", Figure::Calls),
+    ("first call", Figure::FirstCall),
 ];
 
 /// What is compared of each flow, if there are several.
-const OF_A_FLOW: [(&str, Figure); 4] = [
+const OF_A_FLOW: [(&str, Figure); 5] = [
     ("failed share", Figure::FailedShare),
+    ("degraded share", Figure::DegradedShare),
     ("longest gap", Figure::Gap),
     ("latency, p50", Figure::P50),
     ("latency, p99", Figure::P99),

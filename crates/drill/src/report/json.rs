@@ -38,7 +38,7 @@ struct Report<'a> {
     /// the same.
     runs_planned: usize,
     runs_done: usize,
-    /// The worst of all; none before the report is complete.
+    /// The worst of all; none before the report is complete, which takes what it is to be compared with, too.
     verdict: Option<Verdict>,
     claims: Vec<ClaimReport<'a>>,
     /// What is known of the machine; none if nothing was asked of it.
@@ -133,8 +133,8 @@ struct CellReport<'a> {
     latency_p99_ms: Option<f64>,
     flows: Vec<FlowReport<'a>>,
     calls: Vec<CallsReport<'a>>,
-    replacements: Vec<ReplacementReport>,
-    detections: Vec<DetectionReport>,
+    replacements: Vec<ReplacementReport<'a>>,
+    detections: Vec<DetectionReport<'a>>,
     /// The fewest tasks in rotation at any time of the load, of the service by which users come in,
     fewest_in_rotation: u32,
     /// and the most at once.
@@ -163,7 +163,8 @@ struct RolloutReport {
 
 /// Times are from the first moment of the load.
 #[derive(Serialize)]
-struct ReplacementReport {
+struct ReplacementReport<'a> {
+    service: &'a str,
     task: TaskId,
     by: TaskId,
     out_ms: f64,
@@ -176,7 +177,8 @@ struct ReplacementReport {
 
 /// A task that was made to go on badly.
 #[derive(Serialize)]
-struct DetectionReport {
+struct DetectionReport<'a> {
+    service: &'a str,
     task: TaskId,
     fault: String,
     /// From the fault until it was out of rotation; none if it never was while the fault lasted.
@@ -211,6 +213,8 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
     let cells: Vec<RunReport> = measured.chain(recorded.map(RunReport::Recorded)).collect();
     let runs_planned = results.recorded.as_ref().map_or(job.turns().count(), |it| it.runs_planned);
     let runs_done = cells.len();
+    let is_compared = !matches!(job.mode, Mode::Compared { .. }) || !results.predicted.is_empty();
+    let is_complete = runs_done == runs_planned && is_compared;
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
@@ -220,7 +224,7 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
         seed: job.seed,
         runs_planned,
         runs_done,
-        verdict: (runs_done == runs_planned).then(|| super::verdict(job, results)),
+        verdict: is_complete.then(|| super::verdict(job, results)),
         claims: claims(job, rows),
         calibration: results.calibration.as_ref().map(|known| {
             let [median, p99] = known.slowness().map(|spread| spread.middle());
@@ -262,8 +266,12 @@ fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
         latency_p99_ms: numbers.latency_p99.map(millis),
         flows: (0..job.drill.load.flows.len()).map(|n| flow(job, findings, n)).collect(),
         calls: findings.calls.iter().map(|calls| calls_of(configuration, calls)).collect(),
-        replacements: findings.replacements.iter().map(replacement).collect(),
-        detections: findings.detections.iter().map(detection).collect(),
+        replacements: findings
+            .replacements
+            .iter()
+            .map(|it| replacement(configuration, it))
+            .collect(),
+        detections: findings.detections.iter().map(|it| detection(configuration, it)).collect(),
         fewest_in_rotation: findings.fewest,
         most_tasks: findings.most,
         rollouts: findings.rollouts.iter().map(rollout).collect(),
@@ -311,8 +319,12 @@ fn calls_of<'a>(configuration: &'a Configuration, calls: &Calls) -> CallsReport<
     }
 }
 
-fn replacement(replacement: &Replacement) -> ReplacementReport {
+fn replacement<'a>(
+    configuration: &'a Configuration,
+    replacement: &Replacement,
+) -> ReplacementReport<'a> {
     ReplacementReport {
+        service: &configuration.services()[replacement.service].name,
         task: replacement.task,
         by: replacement.by,
         out_ms: millis(replacement.out),
@@ -324,8 +336,9 @@ fn replacement(replacement: &Replacement) -> ReplacementReport {
     }
 }
 
-fn detection(detection: &Detection) -> DetectionReport {
+fn detection<'a>(configuration: &'a Configuration, detection: &Detection) -> DetectionReport<'a> {
     DetectionReport {
+        service: &configuration.services()[detection.service].name,
         task: detection.task,
         fault: detection.fault.to_string(),
         took_ms: detection.took.map(millis),

@@ -24,6 +24,7 @@ fn row(job: &Job, cell: Cell, repeat: u32, gap: Option<u64>) -> Row {
     let requests = schedule.duration.as_secs() * u64::from(job.drill.load.rate());
     let starts = Starts { all: MS(61)..=MS(84), alone: None };
     let replacement = Replacement {
+        service: 0,
         task: TaskId(1),
         by: TaskId(count + 1),
         out: MS(1501),

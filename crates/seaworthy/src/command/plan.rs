@@ -257,9 +257,10 @@ fn evidence(directory: &Path, service: &Service) -> anyhow::Result<Evidence> {
     }
     if evidence.is_empty() {
         bail!(
-            "--drills {place}: none of {} tells of a task that was replaced or hung; allowed are *.json files \
+            "--drills {place}: none of {} tells of a task of `{}` that was replaced or hung; allowed are *.json files \
              that `seaworthy drill --json` wrote, of drills that stop, kill or hang tasks",
-            amounts::many(files.len(), "report")
+            amounts::many(files.len(), "report"),
+            service.name,
         );
     }
     Ok(evidence)

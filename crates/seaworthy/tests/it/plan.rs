@@ -16,6 +16,9 @@ health = { interval = "5s", fast_interval = "5s", timeout = "2s", unhealthy_thre
 call = { tries = 1, hedge = { enabled = false } }
 "#;
 
+/// What a live drill wrote.
+const DRILLED: &str = include_str!("../../../drill/golden/report.json");
+
 const ROUTE: &str =
     "[[service.store.route]]\nname = \"search\"\npath = \"/search\"\nbulkhead.size = 5\n";
 
@@ -243,9 +246,10 @@ fn starts_come_from_drills() {
             "drills/notes.txt",
             "not looked at",
             2,
-            "none of 0 reports tells of a task that was replaced or hung",
+            "none of 0 reports tells of a task of `store` that was replaced or hung",
         ),
-        ("drills/a.json", report, 0, "a process takes 61 ms to be ready: measured 1 time"),
+        ("drills/c.json", DRILLED, 0, "a process takes 61 ms to be ready: measured 2 times"),
+        ("drills/a.json", report, 0, "a process takes 61 ms to be ready: measured 3 times"),
         (
             "drills/a.json",
             report,

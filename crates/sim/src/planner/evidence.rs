@@ -2,7 +2,6 @@
 
 use seaworthy_core::fleet::Service;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::availability::Span;
 
@@ -12,14 +11,11 @@ pub struct Report {
     schema: u32,
     simulated: bool,
     cells: Vec<Cell>,
-    /// What was predicted beside what was measured, if that was asked for.
-    #[serde(default)]
-    comparison: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Cell {
-    /// Those of a comparison have neither this nor times.
+    /// Those of a comparison that was judged again have neither this nor times.
     scale: Option<f64>,
     verdict: String,
     #[serde(default)]
@@ -31,12 +27,15 @@ struct Cell {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Replacement {
+    /// Reports of earlier versions name none.
+    service: Option<String>,
     own_start_ms: Option<f64>,
     window_ms: Option<f64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Detection {
+    service: Option<String>,
     fault: String,
     took_ms: Option<f64>,
 }
@@ -44,6 +43,8 @@ struct Detection {
 /// What drills have measured, in seconds, at life size.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
+    /// Of this service.
+    service: String,
     /// From the start of a process to its readiness.
     starts: Vec<f64>,
     /// From the end of a task to its replacement in rotation.
@@ -72,7 +73,8 @@ const HANG: &str = "hang";
 impl Evidence {
     /// Of nothing yet, for this service.
     pub fn of(service: &Service) -> Self {
-        Self { by_requests: service.health.passive.is_some(), ..Self::default() }
+        let by_requests = service.health.passive.is_some();
+        Self { service: service.name.clone(), by_requests, ..Self::default() }
     }
 
     /// Takes in one report. A cell that measured nothing that could be judged counts for nothing.
@@ -84,14 +86,11 @@ impl Evidence {
             let problem = "is of a drill with --sim, which measures nothing; allowed are live ones";
             return Err(problem.to_owned());
         }
-        if report.comparison.is_some() {
-            let problem = "is of a drill with --compare, which keeps no times of starts and detections; allowed are \
-                           live ones without it";
-            return Err(problem.to_owned());
-        }
         for cell in report.cells.iter().filter(|cell| cell.verdict != "invalid") {
             let scale = cell.scale()?;
-            for replacement in &cell.replacements {
+            let of = self.service.clone();
+            let is_own = |service: &Option<String>| service.as_ref().is_none_or(|its| *its == of);
+            for replacement in cell.replacements.iter().filter(|one| is_own(&one.service)) {
                 let Some(start) = replacement.own_start_ms else { continue };
                 self.starts.push(start / 1000.0);
                 // A task's own start is not scaled, and all else is.
@@ -100,7 +99,8 @@ impl Evidence {
             }
             // What requests take to tell is not scaled, and which of them a drill has measured nobody knows.
             let is_known = scale <= 1.0 || !self.by_requests;
-            for hang in cell.detections.iter().filter(|detection| detection.fault == HANG) {
+            let is_hang = |one: &&Detection| one.fault == HANG && is_own(&one.service);
+            for hang in cell.detections.iter().filter(is_hang) {
                 match hang.took_ms {
                     _ if !is_known => self.left_out += 1,
                     Some(took) => self.detections.push(took * scale / 1000.0),
@@ -155,7 +155,9 @@ impl Cell {
         match self.scale {
             Some(scale) if (1.0..=MOST_SCALE).contains(&scale) => Ok(scale),
             Some(scale) => Err(format!("a cell's scale is {scale}; allowed is 1 to {MOST_SCALE}")),
-            None => Err(format!("a cell has no scale; allowed is 1 to {MOST_SCALE}")),
+            None => Err("has cells without scale, as of a comparison that was judged again with --measured, \
+                         which keeps no times; allowed are reports of what was just measured"
+                .to_owned()),
         }
     }
 }
@@ -183,24 +185,28 @@ impl Measured<'_> {
 mod tests {
     use super::*;
 
+    fn detection(fault: &str, took_ms: Option<f64>) -> Detection {
+        Detection { service: None, fault: fault.to_owned(), took_ms }
+    }
+
     fn cell(scale: f64, verdict: &str) -> Cell {
         Cell {
             scale: Some(scale),
             verdict: verdict.to_owned(),
             replacements: vec![
-                Replacement { own_start_ms: Some(61.0), window_ms: Some(8317.0) },
-                Replacement { own_start_ms: None, window_ms: None },
+                Replacement { service: None, own_start_ms: Some(61.0), window_ms: Some(8317.0) },
+                Replacement { service: None, own_start_ms: None, window_ms: None },
             ],
             detections: vec![
-                Detection { fault: HANG.to_owned(), took_ms: Some(900.0) },
-                Detection { fault: HANG.to_owned(), took_ms: None },
-                Detection { fault: "500".to_owned(), took_ms: Some(50.0) },
+                detection(HANG, Some(900.0)),
+                detection(HANG, None),
+                detection("500", Some(50.0)),
             ],
         }
     }
 
     fn add(evidence: &mut Evidence, cells: Vec<Cell>) -> Result<(), String> {
-        evidence.add(&Report { schema: 1, simulated: false, cells, comparison: None })
+        evidence.add(&Report { schema: 1, simulated: false, cells })
     }
 
     #[test]
@@ -214,6 +220,19 @@ mod tests {
         assert!((low - 8.317).abs() < 1e-9 && (high - 82.621).abs() < 1e-9, "{low} to {high}");
         assert_eq!(evidence.detections().span(), Some((0.9, 9.0)));
         assert_eq!(evidence.never_found(), 2);
+    }
+
+    #[test]
+    fn only_what_is_of_the_service_counts() {
+        let mut evidence = Evidence { service: "store".to_owned(), ..Evidence::default() };
+        let mut cells = vec![cell(1.0, "as_expected"), cell(1.0, "as_expected")];
+        for (cell, service) in cells.iter_mut().zip(["store", "orders"]) {
+            let of = || Some(service.to_owned());
+            cell.replacements.iter_mut().for_each(|one| one.service = of());
+            cell.detections.iter_mut().for_each(|one| one.service = of());
+        }
+        add(&mut evidence, cells).unwrap();
+        assert_eq!((evidence.starts().count(), evidence.never_found()), (1, 1));
     }
 
     /// Ten times as fast, requests take as long to tell as ever.
@@ -230,22 +249,13 @@ mod tests {
     #[test]
     fn what_nobody_has_measured_is_refused() {
         let mut evidence = Evidence::default();
-        let wrong =
-            evidence.add(&Report { schema: 2, simulated: false, cells: vec![], comparison: None });
+        let wrong = evidence.add(&Report { schema: 2, simulated: false, cells: vec![] });
         assert_eq!(wrong, Err("its schema is 2; allowed is 1".to_owned()));
-        let simulated =
-            evidence.add(&Report { schema: 1, simulated: true, cells: vec![], comparison: None });
+        let simulated = evidence.add(&Report { schema: 1, simulated: true, cells: vec![] });
         assert!(simulated.unwrap_err().contains("--sim"));
-        let of_comparison = r#"
-            schema = 1
-            simulated = false
-            comparison = []
-            [[cells]]
-            verdict = "as_expected"
-            figures = {}
-        "#;
-        let wrong = evidence.add(&toml::from_str(of_comparison).unwrap());
-        assert!(wrong.unwrap_err().contains("--compare"));
+        let judged_again = "schema = 1\nsimulated = false\n[[cells]]\nverdict = \"as_expected\"";
+        let wrong = evidence.add(&toml::from_str(judged_again).unwrap());
+        assert!(wrong.unwrap_err().contains("--measured"));
         let mut before = cell(1.0, "as_expected");
         before.replacements[0].window_ms = Some(-1.0);
         let wrong = add(&mut evidence, vec![before]);

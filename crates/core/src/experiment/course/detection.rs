@@ -9,6 +9,8 @@ use crate::experiment::{FaultKind, TaskFault};
 /// A task that was made to go on badly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Detection {
+    /// The place of its service.
+    pub service: usize,
     /// Which one.
     pub task: TaskId,
     /// How.
@@ -24,7 +26,7 @@ impl Course {
     pub fn detections(&self) -> Vec<Detection> {
         let mut detections = Vec::new();
         for inflicted in &self.inflicted {
-            let FaultKind::Task { fault, .. } = inflicted.fault.kind else { continue };
+            let FaultKind::Task { service, fault, .. } = inflicted.fault.kind else { continue };
             let took = |task: &TaskId| {
                 let stages = &self.lives.get(task)?.stages;
                 let out = stages.iter().find(|(at, stage)| {
@@ -33,7 +35,7 @@ impl Course {
                 let took = out?.0.since(inflicted.at);
                 (took <= inflicted.fault.lasts).then_some(took)
             };
-            let found = |task| Detection { task, fault, took: took(&task) };
+            let found = |task| Detection { service, task, fault, took: took(&task) };
             detections.extend(inflicted.tasks.iter().copied().map(found));
         }
         detections

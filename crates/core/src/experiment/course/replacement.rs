@@ -12,6 +12,8 @@ use crate::time::Instant;
 /// load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replacement {
+    /// The place of their service.
+    pub service: usize,
     /// The task that went.
     pub task: TaskId,
     /// The task that came.
@@ -58,6 +60,7 @@ impl Course {
             };
             let (by, life) = come.remove(come.iter().position(fits)?);
             Some(Replacement {
+                service: place,
                 task,
                 by,
                 out: out.since(begin),

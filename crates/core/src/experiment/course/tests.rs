@@ -65,6 +65,7 @@ fn course(exit_seen: bool) -> Course {
 fn a_replacement_is_told_with_the_parts_of_its_window() {
     let ms = Duration::from_millis;
     let replacement = Replacement {
+        service: 0,
         task: TaskId(1),
         by: TaskId(3),
         out: ms(1001),
@@ -136,7 +137,7 @@ fn a_hang_is_found_while_it_lasts() {
         course.observe(at(out_at), &views(&[(1, OutOfRotation), (2, InRotation)]), &[]);
         course.detections()
     };
-    let found = |took| Detection { task: TaskId(1), fault: TaskFault::Hang, took };
+    let found = |took| Detection { service: 0, task: TaskId(1), fault: TaskFault::Hang, took };
     assert_eq!(detect(9, 8000), [found(Some(Duration::from_secs(7)))]);
     assert_eq!(detect(5, 8000), [found(None)], "it was over before");
     assert_eq!(course(true).detections(), [], "who is stopped is not found out");
