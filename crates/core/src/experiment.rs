@@ -10,6 +10,7 @@ pub mod expectation;
 mod fault;
 mod filling;
 mod findings;
+mod limits;
 mod link;
 pub mod load;
 pub mod model;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::load::Flow;
 use seaworthy_core::experiment::{Cell, Drill, Fault, FaultKind, Schedule, Which};
+use seaworthy_core::fleet::ConfigError;
 
 use crate::cell::{self, Error};
 
@@ -102,6 +103,15 @@ impl Search {
         self.calm
     }
 
+    /// Whether the load can be made, also with a trigger that lasts for `longest`.
+    pub fn check(&self, longest: Duration) -> Result<(), ConfigError> {
+        let largest = match self.trigger().kind {
+            FaultKind::End { .. } => Size::Nothing,
+            _ => Size::Lasts(longest),
+        };
+        self.with_trigger(largest).check_load()
+    }
+
     /// After a trigger of which size a configuration stays down, for seeds 1 to `seeds`, of which there is at
     /// least one. What lasts does so up to `longest`; tasks are ended up to all that there are.
     pub fn boundary(
@@ -138,23 +148,40 @@ impl Search {
         sizes: &[Size],
         seed: u32,
     ) -> Result<Option<Size>, Error> {
+        // The largest comes first, as most settings bear that; then smaller ones, since one that lasts may be what
+        // ends it: tasks that hang for long are replaced.
+        let halves = std::iter::successors(Some(sizes.len() - 1), |n| (*n > 0).then_some(n / 2));
+        let mut stays = None;
+        for size in halves {
+            if self.stays_down(configuration, sizes[size], seed)? {
+                stays = Some(size);
+                break;
+            }
+        }
+        let Some(mut stays) = stays else { return Ok(None) };
         // Up to the first it recovers, from the second on it does not.
-        let (mut recovers, mut stays) = (0, sizes.len());
+        let mut recovers = 0;
         while recovers < stays {
-            // The largest comes first: most settings bear that.
-            let last = stays == sizes.len();
-            let middle = if last { stays - 1 } else { usize::midpoint(recovers, stays) };
+            let middle = usize::midpoint(recovers, stays);
             if self.stays_down(configuration, sizes[middle], seed)? {
                 stays = middle;
             } else {
                 recovers = middle + 1;
             }
         }
-        Ok(sizes.get(stays).copied())
+        Ok(Some(sizes[stays]))
     }
 
     /// Whether the objective never holds again after a trigger of this size, with this seed.
     pub fn stays_down(&self, configuration: usize, size: Size, seed: u32) -> Result<bool, Error> {
+        let drill = self.with_trigger(size);
+        let cell = Cell { configuration, schedule: self.schedule };
+        let seed = cell.seed(drill.configurations[0].seed(), seed);
+        Ok(cell::run(&drill, cell, seed)?.numbers.recovery.is_none())
+    }
+
+    /// The drill with a trigger of this size. What comes after it comes as long after it as ever.
+    fn with_trigger(&self, size: Size) -> Drill {
         let mut drill = self.drill.clone();
         let schedule = &mut drill.schedules[self.schedule];
         let trigger = &mut schedule.faults[0];
@@ -164,10 +191,16 @@ impl Search {
             (Size::Tasks(count), FaultKind::End { tasks, .. }) => *tasks = Which::Oldest(count),
             (Size::Tasks(_), _) => {}
         }
-        schedule.duration = schedule.faults[0].end() + self.calm;
-        let cell = Cell { configuration, schedule: self.schedule };
-        let seed = cell.seed(drill.configurations[0].seed(), seed);
-        Ok(cell::run(&drill, cell, seed)?.numbers.recovery.is_none())
+        let (before, now) = (self.trigger().end(), trigger.end());
+        schedule.duration = now + self.calm;
+        for flow in &mut drill.load.flows {
+            for at in std::iter::once(&mut flow.from).chain(&mut flow.until) {
+                if let Some(after) = at.checked_sub(before) {
+                    *at = now + after;
+                }
+            }
+        }
+        drill
     }
 }
 

@@ -56,6 +56,16 @@ fn a_spike_is_outlasted_by_what_it_leaves_behind_unless_that_is_bounded() {
     }
 }
 
+/// Whose load ends at some time has as much of it after a longer trigger.
+#[test]
+fn what_comes_after_a_trigger_does_so_after_a_longer_one() {
+    let until = "[[load.flow]]\nname = 'all'\nuntil = '22s'\n";
+    let text = include_str!("../../../drills/metastable.toml").replace("[load]\n", until);
+    let search = Search::new(drill(&text)).unwrap();
+    let size = Size::Lasts(Duration::from_secs(30));
+    assert!(search.stays_down(0, size, 1).expect("it can be simulated"));
+}
+
 /// It needs no trigger for that.
 #[test]
 fn a_service_with_more_load_than_it_can_bear_is_down() {

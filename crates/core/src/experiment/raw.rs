@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::claim::Claim;
+use super::limits::check_spacing;
 use super::load::Load;
 use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
@@ -319,25 +320,12 @@ fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {
 }
 
 fn read_hypothesis(raw: &RawHypothesis, load: &Load) -> Result<Hypothesis, ConfigError> {
-    let longer_than_spacing = |key, written, default| {
-        let value = range::duration(key, written, default)?;
-        if value >= load.widest_spacing() {
-            return Ok(value);
-        }
-        let problem = format!(
-            "{value:?} is less than the {:?} from one request to the next; allowed is that and more",
-            load.widest_spacing()
-        );
-        Err(ConfigError::new(key, problem))
+    let hypothesis = Hypothesis {
+        window: range::duration("window", raw.window, Duration::from_secs(10))?,
+        tolerated_gap: range::duration("tolerated_gap", raw.tolerated_gap, Duration::from_secs(1))?,
     };
-    Ok(Hypothesis {
-        window: longer_than_spacing("window", raw.window, Duration::from_secs(10))?,
-        tolerated_gap: longer_than_spacing(
-            "tolerated_gap",
-            raw.tolerated_gap,
-            Duration::from_secs(1),
-        )?,
-    })
+    check_spacing(&hypothesis, load)?;
+    Ok(hypothesis)
 }
 
 fn read_schedules(

@@ -82,7 +82,9 @@ fn what_cannot_be_meant_is_said() {
         "zone.toml",
         &format!("{drill}faults = [{{ at = \"2s\", kill = {{ zone = \"a\" }} }}]\n"),
     );
-    let cases: [(&[&str], &str); 13] = [
+    let spike = "faults = [{ at = \"2s\", lasts = \"2s\", spike = 2 }]\n";
+    world.write("many.toml", &(drill.replace("rate = 9", "rate = 20000") + spike));
+    let cases: [(&[&str], &str); 14] = [
         (
             &["swarm", "--seeds", "-3"],
             "'-3' for '--seeds <N>': allowed is a whole number from 1 to 4294967295",
@@ -105,6 +107,10 @@ fn what_cannot_be_meant_is_said() {
         (&["replay", "unknown.toml"], "unknown field `surprise`, expected one of `seed`"),
         (&["metastable", "bad-revisions"], "bad-revisions: no schedule has just one fault that"),
         (&["metastable", "zone.toml"], "not of one task by its name nor of a zone or machine"),
+        (
+            &["metastable", "many.toml", "--load", "100,200"],
+            "many.toml: with --load 200 and --longest 10s: schedule[1].faults: the spike",
+        ),
         (&["metastable", "--load", "0"], "allowed is a whole number from 1 to 1000"),
         (&["metastable", "--longest", "0s"], "allowed is a time from 1ms to 1h, such as 10s"),
         (&["metastable", "--longest", "-3s"], "allowed is a time from 1ms to 1h, such as 10s"),

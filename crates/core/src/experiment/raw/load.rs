@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::services::Services;
+use crate::experiment::limits::{HIGHEST_RATE, check_rate};
 use crate::experiment::load::{Arrivals, Flow, Load, Method, ONLY_FLOW};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{self, duration_or_zero, number};
@@ -41,9 +42,6 @@ struct RawFlow {
     from: Option<Written>,
     until: Option<Written>,
 }
-
-/// Requests a second, of all flows together.
-pub(super) const HIGHEST_RATE: u32 = 50_000;
 
 // === impl RawLoad ===
 
@@ -87,13 +85,7 @@ impl RawLoad {
             flows.push(flow);
         }
         let load = Load { flows };
-        if load.rate() > HIGHEST_RATE {
-            let problem = format!(
-                "make {} requests a second together; allowed is 1 to {HIGHEST_RATE}",
-                load.rate()
-            );
-            return Err(ConfigError::new("flow", problem));
-        }
+        check_rate(&load)?;
         Ok(load)
     }
 }

@@ -5,16 +5,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::fault::{self, RawFault};
-use super::load::HIGHEST_RATE;
 use super::services::Services;
 use crate::experiment::expectation::Expectation;
+use crate::experiment::limits::{check_requests, check_spikes};
 use crate::experiment::load::Load;
-use crate::experiment::{Fault, FaultKind, Hypothesis, Schedule};
+use crate::experiment::{Fault, Hypothesis, Schedule};
 use crate::fleet::ConfigError;
 use crate::fleet::range::{SHORTEST, within};
 use crate::fleet::written::{Written, list, tables};
 
-const MOST_REQUESTS: u64 = 10_000_000;
 const LONGEST_LOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// `[[schedule]]`
@@ -85,35 +84,4 @@ fn read_faults(
     }
     faults.sort_by_key(|fault: &Fault| fault.at);
     Ok(faults)
-}
-
-fn check_requests(duration: Duration, rate: u32) -> Result<(), ConfigError> {
-    if duration.as_secs().saturating_mul(rate.into()) <= MOST_REQUESTS {
-        return Ok(());
-    }
-    let problem = format!("makes more than {MOST_REQUESTS} requests at {rate} a second");
-    Err(ConfigError::new("duration", problem))
-}
-
-/// Spikes come one after the other, and are loads that can be made.
-fn check_spikes(faults: &[Fault], duration: Duration, load: &Load) -> Result<(), ConfigError> {
-    let mut over = Duration::ZERO;
-    for fault in faults {
-        let FaultKind::Spike(times) = fault.kind else { continue };
-        let rate = load.rate().saturating_mul(times);
-        if rate > HIGHEST_RATE {
-            let problem = format!(
-                "the {fault} makes {rate} requests a second; allowed is up to {HIGHEST_RATE}"
-            );
-            return Err(ConfigError::new("faults", problem));
-        }
-        check_requests(duration, rate)?;
-        if fault.at < over {
-            let problem =
-                format!("the {fault} begins before the one before it is over, at {over:?}");
-            return Err(ConfigError::new("faults", problem));
-        }
-        over = fault.end();
-    }
-    Ok(())
 }

@@ -102,6 +102,13 @@ fn search(args: &Args, file: &Path) -> anyhow::Result<Found> {
              task by its name nor of a zone or machine"
         )
     })?;
+    for percent in &args.load {
+        let checked = search.with_load(*percent).check(args.longest);
+        checked.with_context(|| {
+            let longest = humantime::format_duration(args.longest);
+            format!("{}: with --load {percent} and --longest {longest}", file.display())
+        })?;
+    }
     let mut rows = Vec::new();
     for percent in &args.load {
         let search = search.with_load(*percent);
