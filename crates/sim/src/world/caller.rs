@@ -9,7 +9,7 @@ mod stack;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use seaworthy_core::call::{Attempt, CallId, Standing};
+use seaworthy_core::call::{Attempt, CallId, Standing, is_idempotent};
 use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
 use seaworthy_core::policy::guard;
 use seaworthy_core::policy::timeout::{Deadline, Timeout};
@@ -277,7 +277,7 @@ impl Calls {
             stack.guard.settle(now, pass, outcome);
         }
         let failed = matches!(outcome, Outcome::Failure | Outcome::Timeout);
-        let again = stack.retry.as_mut().filter(|_| failed && call.arrival.method != "POST");
+        let again = stack.retry.as_mut().filter(|_| failed && is_idempotent(call.arrival.method));
         if let Some(pause) = again.and_then(|retry| retry.again(now, call.tries, call.deadline)) {
             call.state = State::Pausing(now + pause);
             let noted = Noted { to: stack.config.to, status: None };

@@ -12,8 +12,14 @@ use super::caller::Calls;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
+use crate::distribution::Distribution;
 
 impl World {
+    /// How long answers of the service at `place` are on their way beside the hops of the network.
+    pub(crate) fn answers_take(&mut self, place: usize, way_back: Distribution) {
+        self.services[place].way_back = way_back;
+    }
+
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let hop = self.physics.hop;
         let Service { processes, data, caller, seed, .. } = &mut self.services[place];
@@ -115,7 +121,7 @@ impl World {
         mut status: u16,
         degraded: Option<u32>,
     ) {
-        let Service { processes, work, .. } = &mut self.services[place];
+        let Service { processes, work, way_back, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task) else { return };
         if !process.finish(job) {
             return;
@@ -126,21 +132,22 @@ impl World {
         }
         status = process.answer(job, status);
         let mut reply = Reply::Whole(status, degraded);
-        let mut delay = self.physics.hop;
+        let mut held_back = Duration::ZERO;
         for (_, fault) in process.faults.iter().filter(|_| is_call) {
             match fault {
                 // Whoever holds it back wakes up late.
                 TaskFault::Slow(latency) => {
-                    delay += *latency + self.lateness.duration(self.physics.late);
+                    held_back += *latency + self.physics.timer(&mut self.lateness);
                 }
                 TaskFault::HalfAnswer => reply = Reply::Half(status),
                 TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
             }
         }
-        if delay > self.physics.hop && self.planted != Some(Planted::AnsweredByTheDead) {
+        if !held_back.is_zero() && self.planted != Some(Planted::AnsweredByTheDead) {
             process.hold_back(job);
         }
-        self.after(delay, place, Local::Reply(task, job, reply));
+        let way = if is_call { work.duration(*way_back) } else { Duration::ZERO };
+        self.after(self.physics.hop + held_back + way, place, Local::Reply(task, job, reply));
         self.work(place, task);
     }
 
