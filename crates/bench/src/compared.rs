@@ -13,6 +13,9 @@ pub(crate) struct Args {
     /// What `seaworthy drill DRILL --compare --json FILE` wrote
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Name each median that is not where it should be, in seconds, shares or numbers
+    #[arg(long)]
+    outside: bool,
 }
 
 /// What is needed of a drill's figures.
@@ -33,6 +36,9 @@ struct Calibration {
 
 #[derive(Deserialize)]
 struct Compared {
+    #[serde(default)]
+    cell: String,
+    flow: Option<String>,
     figure: String,
     /// Null is never, and none if no run was predicted to have the figure.
     predicted: Option<[Option<f64>; 2]>,
@@ -45,8 +51,11 @@ struct Compared {
     median: Option<Median>,
 }
 
+/// Null is never.
 #[derive(Deserialize)]
 struct Median {
+    predicted: [Option<f64>; 2],
+    measured: Option<f64>,
     inside: bool,
     narrow: bool,
 }
@@ -88,18 +97,24 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "narrow intervals",
     ];
     let mut table = Table::new(&columns, 1);
+    let mut outside = Table::new(&["drill", "cell", "figure", "predicted", "measured"], 3);
     let mut totals = [Sums::default(); 2];
     for file in &args.files {
         let report = Report::read(file)?;
         let [sums, differing] = report.sums();
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        report
+            .comparison
+            .iter()
+            .filter_map(|one| one.outside(&name))
+            .for_each(|row| outside.row(&row));
         table.row(&sums.row([name, report.valid_runs(), report.slowness()]));
         totals = [totals[0].and(sums), totals[1].and(differing)];
     }
     for (name, sums) in ["all", "those that differ from run to run"].into_iter().zip(totals) {
         table.row(&sums.row([name.to_owned(), String::new(), String::new()]));
     }
-    print!("{}", table.into_text());
+    print!("{}", if args.outside { outside } else { table }.into_text());
     Ok(())
 }
 
@@ -140,6 +155,16 @@ impl Report {
 // === impl Compared ===
 
 impl Compared {
+    /// Where its median should be, and where it is, if it is not there.
+    fn outside(&self, drill: &str) -> Option<[String; 5]> {
+        let Median { predicted: [low, high], measured, .. } =
+            self.median.as_ref().filter(|median| !median.inside)?;
+        let cell = [Some(&self.cell), self.flow.as_ref()].into_iter().flatten();
+        let cell: Vec<&str> = cell.map(String::as_str).collect();
+        let predicted = format!("{} to {}", number(*low), number(*high));
+        Some([drill.to_owned(), cell.join(" "), self.figure.clone(), predicted, number(*measured)])
+    }
+
     fn sums(&self) -> Sums {
         let values = Share { of: self.inside, all: self.measured.len() + self.without[1] };
         let one = |is: bool| Share { of: usize::from(is), all: 1 };
@@ -151,6 +176,19 @@ impl Compared {
         let is_latency = self.figure.starts_with("latency");
         let (latencies, others) = if is_latency { (values, none) } else { (none, values) };
         Sums { latencies, others, narrow, medians, narrow_medians }
+    }
+}
+
+/// With five digits, as near intervals differ in the fourth.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value else { return "never".to_owned() };
+    let before_the_point = value.abs().max(1e-9).log10().floor() as i32;
+    let after = usize::try_from(4 - before_the_point).unwrap_or_default();
+    let text = format!("{value:.after$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }
 
@@ -207,7 +245,7 @@ mod tests {
             "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
             "comparison": [
                 { "figure": "recovery", "predicted": [1.0, 1.0], "measured": [1.0, null], "inside": 1, "narrow": true,
-                  "median": { "inside": true, "narrow": false } },
+                  "median": { "predicted": [1.0, 1.25], "measured": 1.1, "inside": true, "narrow": false } },
                 { "figure": "latency, p99", "predicted": [1.0, null], "measured": [1.0], "without": [9, 1], "inside": 2, "narrow": false,
                   "median": null }
             ]
@@ -221,5 +259,22 @@ mod tests {
             "one, 2 of 3, –, 2 of 2, 100.0 %, 100.0 %, –, 0.0 %, 0 of 0, –, –",
         ];
         assert_eq!(report.sums().map(row), told);
+    }
+
+    #[test]
+    fn a_median_that_is_elsewhere_is_named() {
+        let one = |inside, measured| {
+            let text = format!(
+                r#"{{ "cell": "1/kill", "flow": "users", "figure": "recovery", "predicted": [1.0, 2.0], "measured": [3.0],
+                "inside": 0, "narrow": false, "median":
+                {{ "predicted": [0.00123456, 12345.6], "measured": {measured}, "inside": {inside}, "narrow": true }} }}"#
+            );
+            let compared: Compared = serde_json::from_str(&text).unwrap();
+            compared.outside("cart").map(|row| row.join(", "))
+        };
+        let told = "cart, 1/kill users, recovery, 0.0012346 to 12346, ".to_owned();
+        assert_eq!(one(true, "2.0"), None);
+        assert_eq!(one(false, "20.50"), Some(told.clone() + "20.5"));
+        assert_eq!(one(false, "null"), Some(told + "never"));
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use seaworthy_core::experiment::{NotACell, ScaleError};
 use seaworthy_core::fleet::ConfigError;
+use seaworthy_sim::machine::FEWEST_RUNS;
 
 /// An error of a drill. What a drill *finds* is no error.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +134,7 @@ pub enum Error {
     Spawn(#[source] io::Error),
     /// Too little is known of the machine.
     #[error(
-        "{invalid} of the first {done} of {runs} calibrating runs were INVALID, so that the 3 good ones that are needed cannot come together; the last of them: {reason}; end what else the machine does, give a higher --calibrate, or 0 to take the model as it is"
+        "{invalid} of the first {done} of {runs} calibrating runs were INVALID, so that the {FEWEST_RUNS} good ones that are needed cannot come together; the last of them: {reason}; end what else the machine does, give a higher --calibrate, or 0 to take the model as it is"
     )]
     Calibration {
         /// So many measured nothing

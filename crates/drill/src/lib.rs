@@ -38,5 +38,6 @@ pub use job::{Mode, Options, life_size};
 pub use paper::Paper;
 pub use report::FEWEST_PREDICTED;
 pub use run::{Ending, Interrupt, run};
+pub use seaworthy_sim::machine::FEWEST_RUNS as FEWEST_CALIBRATING;
 pub use simulation::MOST_REPEATS;
 pub use words::wrap;

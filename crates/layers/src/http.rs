@@ -17,7 +17,8 @@ mod deadline;
 use std::time::Duration;
 
 use http::header::{HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use seaworthy_core::call::is_idempotent;
 use seaworthy_core::health::Matcher;
 use seaworthy_core::policy::guard::Config;
 use seaworthy_core::policy::{Outcome, Rejection};
@@ -60,9 +61,7 @@ impl<B, E> Classify<Response<B>, E> for Statuses {
 /// A second copy of a request that may be sent twice by its method (RFC 9110, 9.2.2), for
 /// [`retry`](crate::retry()). `None` for POST and PATCH.
 pub fn idempotent<B: Clone>(request: &Request<B>) -> Option<Request<B>> {
-    const METHODS: [Method; 6] =
-        [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE];
-    METHODS.contains(request.method()).then(|| request.clone())
+    is_idempotent(request.method().as_str()).then(|| request.clone())
 }
 
 /// What a server answers instead: 504 past a deadline, 503 for any other rejection, with

@@ -6,16 +6,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use seaworthy_core::experiment::Selection;
 use seaworthy_core::experiment::expectation::Verdict;
-use seaworthy_drill::{Ending, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
+use seaworthy_drill::{Ending, FEWEST_CALIBRATING, FEWEST_PREDICTED, MOST_REPEATS, Mode, Options};
 
 use super::number::whole;
 use super::say::note;
 
 /// More simulations say nothing more.
 const MOST_PREDICTED: u32 = 100_000;
-/// Fewer runs say nothing of how they differ, and more say little more.
-const FEWEST_CALIBRATING: u32 = 3;
-const MOST_CALIBRATING: u32 = 100;
+/// More runs say little more of how they differ.
+const MOST_CALIBRATING: usize = 100;
 
 /// Breaks a fleet under load, and shows what its users would have seen
 ///
@@ -112,10 +111,9 @@ fn scale(written: &str) -> Result<u32, String> {
 }
 
 fn calibrating_runs(written: &str) -> Result<u32, String> {
+    let allowed = FEWEST_CALIBRATING..=MOST_CALIBRATING;
     match written.parse() {
-        Ok(runs) if runs == 0 || (FEWEST_CALIBRATING..=MOST_CALIBRATING).contains(&runs) => {
-            Ok(runs)
-        }
+        Ok(runs) if runs == 0 || allowed.contains(&(runs as usize)) => Ok(runs),
         _ => Err(format!("allowed is 0, or {FEWEST_CALIBRATING} to {MOST_CALIBRATING}")),
     }
 }
