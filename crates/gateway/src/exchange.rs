@@ -74,7 +74,7 @@ enum Tried {
     Gone,
     /// The request's body is malformed; whether the final answer has begun.
     Fault(Fault, bool),
-    /// Core has said something before the try was over.
+    /// Core has said something before the try was over, or knows that all have failed and says what next.
     Told,
 }
 

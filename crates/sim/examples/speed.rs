@@ -52,6 +52,7 @@ fn carry(requests: u64) -> u64 {
         target: "/products/1".to_owned(),
         preferred: None,
         affinity: 0,
+        user: 0,
         fingerprint: 0,
         deadly: false,
         flow: 0,

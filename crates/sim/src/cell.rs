@@ -58,13 +58,26 @@ struct Run<'a> {
     planned: Vec<Planned>,
     /// Who has had enough unless there is a right answer by then, and how often it has asked.
     patience: Agenda<(usize, u32)>,
-    /// How often each request was sent, and until when its client waits after the last time.
-    waiting: Vec<(u32, Duration)>,
-    /// The task of each service, by its place, that a user is used to: flows share what a user was given.
-    used_to: BTreeMap<(usize, u32), TaskId>,
+    /// Who wants the answer to each request.
+    clients: Vec<Client>,
+    /// The task that a user is used to, by the name of the cookie that says so: flows share what a user was given.
+    used_to: BTreeMap<(String, u32), TaskId>,
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
+}
+
+/// Whoever wants the answer to one request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    /// How often it had asked before it did so last,
+    asked: u32,
+    /// and until when it waits after that.
+    until: Duration,
+    /// The task it was used to when it first asked: it says the same each time.
+    preferred: Option<TaskId>,
+    /// It has what it gets: it asks no more.
+    is_done: bool,
 }
 
 /// Runs a cell on a machine that is never late, and just as quick as the model says; its fleet, load and
@@ -100,7 +113,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         doomed: Vec::new(),
         begin: Instant::EPOCH,
         samples: planned.iter().map(unanswered).collect(),
-        waiting: vec![(0, Duration::ZERO); planned.len()],
+        clients: vec![Client::default(); planned.len()],
         planned,
         patience: Agenda::new(),
         used_to: BTreeMap::new(),
@@ -156,7 +169,7 @@ impl Run<'_> {
     fn warm_up(&mut self) {
         let flows = self.drill.load.flows.iter().enumerate();
         for planned in flows.flat_map(|(place, flow)| flow.warm_up(place)) {
-            let arrival = self.arrival(&planned);
+            let arrival = self.arrival(&planned, None);
             self.uncounted += 1;
             self.world.send(self.drill.load.flows[planned.flow].service, NOBODY, &arrival);
         }
@@ -220,7 +233,7 @@ impl Run<'_> {
                 News::Ended(task) if self.doomed.contains(&task) => {
                     self.course.process_ended(self.world.now(), task);
                 }
-                News::Served(..) | News::Ended(_) => {}
+                News::Served(..) | News::Ended(_) | News::GivenUp(_) => {}
             }
         }
         if tasks_changed {
@@ -236,20 +249,31 @@ impl Run<'_> {
         self.observed = self.records.len();
     }
 
-    fn arrival(&self, planned: &Planned) -> Arrival {
+    /// The cookie by which its user is used to a task, and the user, if there is such a thing.
+    fn cookie(&self, planned: &Planned) -> Option<(String, u32)> {
         let flow = &self.drill.load.flows[planned.flow];
-        let service = &self.configuration.services()[flow.service];
-        let sticky = service.sticky_cookie.is_some() && planned.user > 0;
-        let used_to = || self.used_to.get(&(flow.service, planned.user)).copied();
+        let name = self.configuration.services()[flow.service].sticky_cookie.clone();
+        name.zip(Some(planned.user).filter(|user| *user > 0))
+    }
+
+    /// The task it is used to now.
+    fn preferred(&self, planned: &Planned) -> Option<TaskId> {
+        self.used_to.get(&self.cookie(planned)?).copied()
+    }
+
+    fn arrival(&self, planned: &Planned, preferred: Option<TaskId>) -> Arrival {
+        let flow = &self.drill.load.flows[planned.flow];
+        let target = flow.paths[planned.path].replace("{user}", &planned.user.to_string());
         Arrival {
             method: match flow.method {
                 Method::Get => "GET",
                 Method::Put => "PUT",
                 Method::Post => "POST",
             },
-            target: flow.paths[planned.path].replace("{user}", &planned.user.to_string()),
-            preferred: sticky.then(used_to).flatten(),
-            affinity: u64::from(planned.user),
+            preferred,
+            affinity: self.world.affinity(flow.service, &target).unwrap_or_default(),
+            target,
+            user: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
             deadly: false,
             flow: planned.flow,
@@ -263,9 +287,13 @@ impl Run<'_> {
         // Nobody wakes up in the very moment that was meant.
         let late = self.machine.physics().timer(&mut self.lateness);
         let until = self.waits_until(number, asked) + late;
-        self.waiting[number] = (asked, until);
+        let preferred = match asked {
+            0 => self.preferred(&planned),
+            _ => self.clients[number].preferred,
+        };
+        self.clients[number] = Client { asked, until, preferred, is_done: false };
         self.patience.add(self.begin + until + self.hop, (number, asked + 1));
-        let arrival = self.arrival(&planned);
+        let arrival = self.arrival(&planned, preferred);
         self.world.send(flow.service, self.ticket(number, asked), &arrival);
     }
 
@@ -287,6 +315,22 @@ impl Run<'_> {
         self.world.leave(flow.service, self.ticket(number, asked - 1));
         if asked < flow.attempts {
             self.send(number, asked);
+        } else {
+            self.be_done(number);
+        }
+    }
+
+    /// A client asks no more: what its last answer has made its user used to counts from now on.
+    fn be_done(&mut self, number: usize) {
+        if std::mem::replace(&mut self.clients[number].is_done, true) {
+            return;
+        }
+        let preferred = self.clients[number].preferred;
+        // Who comes to whom it is used to is given no cookie.
+        let task = self.samples[number].answer.and_then(|answer| answer.task);
+        let task = task.filter(|task| preferred != Some(*task));
+        if let (Some(cookie), Some(task)) = (self.cookie(&self.planned[number]), task) {
+            self.used_to.insert(cookie, task);
         }
     }
 
@@ -315,15 +359,15 @@ impl Run<'_> {
         let requests = self.planned.len() as u64;
         let (number, asked) = ((ticket % requests) as usize, (ticket / requests) as u32);
         let completed = (self.world.now() + self.hop).since(self.begin);
-        let (last, until) = self.waiting[number];
+        let Client { asked: last, until, .. } = self.clients[number];
         let is_awaited = asked == last && completed <= until;
         if let (Some(status), true) = (status, is_awaited) {
             let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
             let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
-            if let Some(task) = task {
-                let Planned { flow, user, .. } = self.planned[number];
-                self.used_to.insert((self.drill.load.flows[flow].service, user), task);
+            let is_last = asked + 1 == self.drill.load.flows[self.planned[number].flow].attempts;
+            if is_last || self.samples[number].succeeded(&self.drill.objective) {
+                self.be_done(number);
             }
         }
     }

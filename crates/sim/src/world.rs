@@ -20,7 +20,7 @@ mod watch;
 mod way;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId, Failure};
@@ -78,6 +78,8 @@ pub struct World {
     /// What it has not heard yet, for the service at that place, and whether it is to be told the time for it.
     inbox: VecDeque<(usize, reconciler::Event)>,
     inbox_is_due: bool,
+    /// Tasks that have ended before a request met what was done to them.
+    unmet: BTreeSet<(TaskId, u32)>,
     /// How often the gateway was started again.
     gateways: u32,
     /// The agent and the gateway do not hear each other.
@@ -205,6 +207,8 @@ pub enum News {
         /// It says that it lacks something: the age of its oldest piece in whole seconds, as it is said.
         degraded: Option<u32>,
     },
+    /// A request is given up: its client had left, and its task has failed. It has no other outcome.
+    GivenUp(u64),
     /// The agent has decided something of the service at this place.
     Controlled(usize, Record),
     /// The gateway has.
@@ -266,6 +270,7 @@ impl World {
             agent_is_busy_until: Instant::EPOCH,
             inbox: VecDeque::new(),
             inbox_is_due: false,
+            unmet: BTreeSet::new(),
             gateways: 0,
             partitioned: false,
             paces: Vec::new(),
@@ -327,8 +332,8 @@ impl World {
             Event::Sample => {
                 for place in 0..self.services.len() {
                     let control = &mut self.services[place].control;
-                    if let (Some(count), false) = (control.sample(self.now), self.agent_is_down) {
-                        self.control(place, Some(reconciler::Event::Scale(count)));
+                    if let (Some(change), false) = (control.sample(self.now), self.agent_is_down) {
+                        self.control(place, Some(reconciler::Event::Autoscale(change)));
                     }
                 }
                 self.agenda.add(self.now + SAMPLE, Event::Sample);
@@ -352,6 +357,7 @@ impl World {
                     self.happen_at(place, Local::Probed(gateway, probe, reply.of_check()));
                 } else if let Some(input) = self.services[place].data.reply(task, job, reply) {
                     self.data(place, input);
+                    self.give_up_call(place, job.call);
                 }
             }
             Local::Probed(gateway, probe, result) => {
@@ -385,7 +391,7 @@ impl World {
                     self.set_out(place, task);
                 }
             }
-            Local::Crash(task, exit) => self.end(place, task, exit),
+            Local::Crash(task, exit) => self.crash(place, task, exit),
             Local::Call(ticket) => self.arrive(ticket),
             Local::Back(ticket, status) => self.come_back(ticket, status),
             Local::Wake(task, call) => self.hear(place, task, Word::Time(call)),

@@ -5,8 +5,10 @@ mod common;
 
 use std::time::Duration;
 
+use seaworthy_core::endpoints::{Health, TaskId};
+use seaworthy_core::experiment::TaskFault;
 use seaworthy_sim::distribution::Distribution;
-use seaworthy_sim::world::{Arrival, News, Physics, Program};
+use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -24,6 +26,7 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
         target: "/".to_owned(),
         preferred: None,
         affinity: 0,
+        user: 0,
         fingerprint: 0,
         deadly: false,
         flow: 0,
@@ -44,4 +47,46 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
 fn a_busy_task_is_replaced_only_where_its_checks_wait() {
     assert_eq!(under_load(false), (1, 30));
     assert_eq!(under_load(true), (2, 30));
+}
+
+/// A world whose only task is checked in this way.
+fn checked(health: &str) -> World {
+    let fleet = format!(
+        "service.s = {{ command = [\"s\"], desired_count = 1, \
+         health = {{ interval = \"1s\", timeout = \"900ms\", unhealthy_threshold = 1, {health} }} }}"
+    );
+    common::up(&fleet, &[Program::default()], Physics::default(), 1)
+}
+
+/// Lets this time pass, and says whether the only task passes its checks meanwhile.
+fn passes(world: &mut World, time: Duration) -> bool {
+    let (until, mut passes) = (world.now() + time, true);
+    while world.now() < until {
+        world.advance(until);
+        while world.poll_news().is_some() {}
+        passes &= world.sightings(0).tasks[0].health == Health::Healthy;
+    }
+    passes
+}
+
+#[test]
+fn a_task_that_hangs_still_takes_connections() {
+    let mut world = checked("protocol = \"tcp\"");
+    world.disturb(TaskId(1), 1, TaskFault::Hang);
+    assert!(passes(&mut world, MS(10_000)));
+    let mut world = checked("path = \"/\"");
+    world.disturb(TaskId(1), 1, TaskFault::Hang);
+    assert!(!passes(&mut world, MS(10_000)));
+}
+
+#[test]
+fn a_check_that_came_while_its_task_hung_is_answered_when_that_goes_on() {
+    let mut world = checked("path = \"/\"");
+    // A check is sent in one of the two halves of a second.
+    for id in 1..=2 {
+        world.disturb(TaskId(1), id, TaskFault::Hang);
+        assert!(passes(&mut world, MS(500)));
+        assert!(world.mend(TaskId(1), id));
+    }
+    assert!(passes(&mut world, MS(2000)));
 }

@@ -129,7 +129,13 @@ impl<'a> Race<'a, '_> {
             };
             match poll_fn(next).await {
                 Event::Gone => return Err(Tried::Gone),
-                Event::Asked(Err((attempt, failure))) => call.failed(attempt, failure),
+                Event::Asked(Err((attempt, failure))) => {
+                    call.failed(attempt, failure);
+                    // It may have to wait for a task, and whoever waits and has stopped sending counts as gone.
+                    if first.is_none() && beside.is_empty() && kept.is_none() {
+                        return Err(Tried::Told);
+                    }
+                }
                 Event::Asked(Ok(answer)) => {
                     let Response { status, withdraws, .. } = answer.head;
                     let attempt = answer.download.to.attempt;

@@ -116,8 +116,9 @@ fn overhear(fleet: &Fleet) -> Vec<Overheard> {
 fn arrival(millis: u64) -> Arrival {
     let method = if millis.is_multiple_of(3) { "POST" } else { "GET" };
     let target = String::new();
-    let (preferred, affinity) = (None, 0);
-    Arrival { method, target, preferred, affinity, fingerprint: millis, deadly: false, flow: 0 }
+    let (preferred, affinity, user) = (None, 0, 0);
+    let (fingerprint, deadly, flow) = (millis, false, 0);
+    Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow }
 }
 
 /// Parts what was overheard: what was said to core, and by it.

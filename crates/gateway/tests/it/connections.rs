@@ -60,6 +60,26 @@ fn a_client_that_has_stopped_sending_gets_its_answer() {
     assert_eq!(client.rest(), (String::new(), End::Closed));
 }
 
+/// It waits from then on, and for whoever waits nothing has been done.
+#[test]
+fn a_client_that_has_stopped_sending_is_gone_once_no_task_has_its_request() {
+    for request in [
+        "GET /gone HTTP/1.1\r\nHost: test\r\n\r\n",
+        "PUT /gone HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let (mut silent, next) = (Task::new(1, |_, _| {}), Task::good(2));
+        let gateway = Gateway::with(&json!({ "queue": {} }), &[&silent]);
+        let mut client = gateway.client();
+        client.send(request).half_close();
+        silent.until_requests(1);
+        silent.stop();
+        assert_eq!(client.rest().0, "", "{request}");
+        gateway.register(&[&next]);
+        assert_eq!(gateway.get("/").text(), "task-2");
+        assert_eq!(next.targets(), ["/"], "{request}");
+    }
+}
+
 /// Where a setting says so: most who stop sending have closed, and nobody reads what they get.
 #[test]
 fn a_client_that_has_stopped_sending_can_count_as_gone() {

@@ -126,9 +126,10 @@ impl Run<'_> {
                 self.course.inflict(now, fault, Vec::new());
                 let arrival = Arrival {
                     method: "GET",
+                    affinity: self.world.affinity(service, &path).unwrap_or_default(),
                     target: path,
                     preferred: None,
-                    affinity: 0,
+                    user: 0,
                     fingerprint: u64::MAX,
                     deadly: true,
                     flow: 0,
@@ -143,7 +144,11 @@ impl Run<'_> {
             }
             FaultKind::Ask { service, tasks, model: Some(program), .. } => {
                 let met = self.course.meant(&tasks, service);
-                let program = self.on_machine(service, program);
+                // What the service's own program leaks goes on, and does not begin once more.
+                let leak = program
+                    .leak
+                    .filter(|_| program.leak != self.configuration.models[service].leak);
+                let program = self.on_machine(service, Program { leak, ..program });
                 for task in &met {
                     self.world.become_like(*task, program, Strain::default());
                 }

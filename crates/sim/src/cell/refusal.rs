@@ -50,20 +50,31 @@ pub fn check(drill: &Drill, cell: Cell) -> Result<&Fleet, Error> {
     let name = || cell.name(drill);
     let fleet = drill.configurations[cell.configuration].fleet.as_ref();
     let fleet = fleet.ok_or_else(|| Error::Target { cell: name() })?;
-    let scales_by_cpu = |service: &&Service| {
-        let targets = service.cluster.autoscaling.iter().flat_map(|config| &config.targets);
-        targets.into_iter().any(|target| matches!(target, Target::Cpu(_)))
-    };
-    if let Some(service) = fleet.services.iter().find(scales_by_cpu) {
-        let (service, key) = (service.name.clone(), "autoscaling.cpu_percent");
-        let why = "nobody says how much processor time a request takes";
-        return Err(Error::Setting { cell: name(), service, key, why });
+    for service in &fleet.services {
+        if let Err((key, why)) = check_settings(service) {
+            return Err(Error::Setting { cell: name(), service: service.name.clone(), key, why });
+        }
     }
     for fault in &drill.schedules[cell.schedule].faults {
         let refusal = |why| Error::Fault { cell: name(), fault: fault.to_string(), why };
         check_fault(drill, cell, fault).map_err(refusal)?;
     }
     Ok(fleet)
+}
+
+/// Whether a service asks only for what a simulation knows; if not, which setting does not, and what is missing.
+fn check_settings(service: &Service) -> Result<(), (&'static str, &'static str)> {
+    let mut targets = service.cluster.autoscaling.iter().flat_map(|config| &config.targets);
+    if targets.any(|target| matches!(target, Target::Cpu(_))) {
+        let why = "nobody says how much processor time a request takes";
+        return Err(("autoscaling.cpu_percent", why));
+    }
+    if service.call.routes.iter().any(|route| route.fallback.is_some()) {
+        let why =
+            "it needs answers that were kept, and a simulated answer is its status and no more";
+        return Err(("fallback", why));
+    }
+    Ok(())
 }
 
 /// Whether a fault is one of physics; if not, why.

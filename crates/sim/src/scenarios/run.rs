@@ -124,6 +124,7 @@ impl Run<'_> {
             target: path.to_owned(),
             preferred: None,
             affinity: u64::from(thing),
+            user: u64::from(thing),
             fingerprint: u64::from(thing),
             deadly: false,
             flow: 0,

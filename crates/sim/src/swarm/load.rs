@@ -66,5 +66,6 @@ pub(super) fn request(method: &'static str, thing: u64, user: u64, deadly: bool)
     let is_order = (ORDERS.into()..=THINGS.into()).contains(&thing);
     let target = format!("/{}/{thing}", if is_order { "orders" } else { "things" });
     let (preferred, flow) = (None, 0);
-    Arrival { method, target, preferred, affinity: user, fingerprint: thing, deadly, flow }
+    let (affinity, fingerprint) = (user, thing);
+    Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow }
 }

@@ -316,6 +316,10 @@ impl Run<'_> {
                 self.watches[self.world.place(*task)].ended(self.world.now(), *task);
                 Ok(())
             }
+            News::GivenUp(ticket) => {
+                self.clients.left(*ticket);
+                Ok(())
+            }
             News::Tasks(_) | News::Listens(_) => Ok(()),
         }
     }

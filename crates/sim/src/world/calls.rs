@@ -141,7 +141,9 @@ impl World {
     /// It reaches the gateway.
     pub(super) fn arrive(&mut self, ticket: u64) {
         let Some(call) = self.between.outgoing.get(&ticket) else { return };
-        let (to, arrival) = (call.to, call.arrival.clone());
+        let (to, mut arrival) = (call.to, Arrival::clone(&call.arrival));
+        // What the request was hashed by counts where it came in.
+        arrival.affinity = self.affinity(to, &arrival.target).unwrap_or(arrival.affinity);
         // As the header says it.
         let left = |until: Instant| Duration::from_millis(to_millis(until.since(self.now)));
         let deadline = call.deadline.map(|until| self.now + left(until));

@@ -1,6 +1,6 @@
 //! The way of control of one service: the agent, without its processes and files.
 
-use seaworthy_core::cluster::autoscaler::{Autoscaler, Observation};
+use seaworthy_core::cluster::autoscaler::{Autoscaler, Change, Observation};
 use seaworthy_core::cluster::reconciler::{Action, Event, Reconciler, Snapshot};
 use seaworthy_core::cluster::{self, Numbers, View};
 use seaworthy_core::endpoints::{Sightings, TaskId, Traffic};
@@ -62,9 +62,14 @@ impl Control {
         }
         self.reconciler =
             Reconciler::restore(config, self.seed, self.numbers, snapshot, running, now);
-        self.autoscaler = self.config.autoscaling.clone().map(Autoscaler::new);
+        self.renew();
         (self.traffic, self.told) = (None, None);
         self.needs_port = true;
+    }
+
+    /// The service is meant otherwise: its autoscaler has seen nothing of it yet.
+    pub(super) fn renew(&mut self) {
+        self.autoscaler = self.config.autoscaling.clone().map(Autoscaler::new);
     }
 
     /// Tells core, and returns what it wants. The next task always has a port.
@@ -75,6 +80,7 @@ impl Control {
         }
         if let Some(Event::Deploy(config, _)) = &event {
             self.config.clone_from(config);
+            self.renew();
         }
         let mut actions = Vec::new();
         drive(&mut self.reconciler, now, event, |action| actions.push(action));
@@ -100,8 +106,8 @@ impl Control {
         std::mem::replace(&mut self.stored, snapshot) != self.stored
     }
 
-    /// How many tasks there should be, if that changes.
-    pub(super) fn sample(&mut self, now: Instant) -> Option<u32> {
+    /// What becomes of the number of tasks that there should be, if anything does.
+    pub(super) fn sample(&mut self, now: Instant) -> Option<Change> {
         let autoscaler = self.autoscaler.as_mut()?;
         // A gateway that is silent tells nothing.
         let traffic = self.traffic.take()?;
@@ -113,6 +119,6 @@ impl Control {
             cpu: None,
             deploying: self.reconciler.is_deploying(),
         };
-        autoscaler.observe(now, &seen).map(|change| change.to)
+        autoscaler.observe(now, &seen)
     }
 }

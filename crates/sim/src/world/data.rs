@@ -9,6 +9,7 @@ use seaworthy_core::call::{
 use seaworthy_core::endpoints::{Endpoints, TaskId, Wanted};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::fleet::http::HalfClose;
+use seaworthy_core::health::Check;
 use seaworthy_core::policy::Ask;
 use seaworthy_core::pool::{self, Pool};
 use seaworthy_core::target_group::{self, TargetGroup};
@@ -16,6 +17,9 @@ use seaworthy_core::time::Instant;
 
 use super::Reply;
 use super::task::{Asked, Job};
+
+/// Where all requests come from.
+const SOURCE: &str = "127.0.0.1";
 
 /// The way of data of one service.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ struct Open {
     /// None: it is over.
     call: Option<CallId>,
     ticket: u64,
+    /// Its client has closed its connection.
+    left: bool,
     deadly: bool,
     what: Asked,
     /// It must not be sent again once a task has seen it.
@@ -78,6 +84,8 @@ pub struct Arrival {
     pub preferred: Option<TaskId>,
     /// As in [`Request`].
     pub affinity: u64,
+    /// Whose it is: whoever stores something finds it again.
+    pub user: u64,
     /// As in [`Request`].
     pub fingerprint: u64,
     /// Whoever takes it dies of it.
@@ -85,6 +93,9 @@ pub struct Arrival {
     /// Of which flow of the load it is.
     pub flow: usize,
 }
+
+/// What others may have to be asked for, and until when the answer is waited for.
+pub(super) type Asking = (Arc<Arrival>, Option<Instant>);
 
 /// How often the calls of a service were tried, since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,17 +187,37 @@ impl Data {
     /// The client of the request with this ticket closes its connection; what core is told of it. As live, that
     /// ends a call that waits, and one that is under way only if the service says so.
     pub(super) fn leave(&mut self, ticket: u64) -> Option<target_group::Input> {
-        let is_of = |open: &&Open| open.call.is_some() && open.ticket == ticket;
-        let open = self.open.iter().find(is_of)?;
+        let is_of = |open: &&mut Open| open.call.is_some() && open.ticket == ticket;
+        let open = self.open.iter_mut().find(is_of)?;
+        open.left = true;
         let is_gone = self.settings.http.half_close == HalfClose::Gone || open.tries.is_empty();
         let call = open.call.filter(|_| is_gone)?;
         self.close(call);
         Some(target_group::Input::Call(Input::ClientGone { call }))
     }
 
+    /// Gives up a call that waits again, if its client has left while a task had it: its ticket, and what core is told.
+    pub(super) fn give_up(&mut self, call: CallId) -> Option<(u64, target_group::Input)> {
+        find(&mut self.open, call).filter(|open| open.left && open.tries.is_empty())?;
+        let ticket = self.close(call)?;
+        Some((ticket, target_group::Input::Call(Input::ClientGone { call })))
+    }
+
     /// A try whose connection is to be closed.
     pub(super) fn poll_broken_off(&mut self) -> Option<(TaskId, CallId, Attempt)> {
         self.broken_off.pop()
+    }
+
+    /// Whether a check asks for something on the connection that it opens.
+    pub(super) fn checks_ask(&self) -> bool {
+        self.settings.health.check != Check::Tcp
+    }
+
+    /// By which number a request for this is hashed, if the service says what counts. All come from one address, and
+    /// say nothing of themselves.
+    pub(super) fn affinity(&self, target: &str) -> Option<u64> {
+        let affinity = self.settings.balancing.affinity.as_ref()?;
+        Some(affinity.of(target, SOURCE, |_| None))
     }
 
     pub(super) fn tries(&self) -> Tries {
@@ -201,14 +232,15 @@ impl Data {
     }
 
     /// That, and until when the answer is waited for.
-    pub(super) fn noted(&mut self, call: CallId) -> Option<(Arc<Arrival>, Option<Instant>)> {
+    pub(super) fn noted(&mut self, call: CallId) -> Option<Asking> {
         let open = find(&mut self.open, call)?;
         Some((open.asked.clone()?, open.deadline))
     }
 
     /// A request comes.
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
-        let Arrival { method, target, preferred, affinity, fingerprint, deadly, flow } = arrival;
+        let Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow } =
+            arrival;
         let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
         let (repeatable, reads) = (is_idempotent(method), is_safe(method));
         let ask = Ask { repeatable, deadline: None };
@@ -224,8 +256,9 @@ impl Data {
         let open = &mut self.open[slot];
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
+        open.left = false;
         (open.once, open.seen) = (!repeatable, false);
-        open.what = Asked { what: *fingerprint, by: *affinity, writes: !reads, flow: *flow };
+        open.what = Asked { what: *fingerprint, by: *user, writes: !reads, flow: *flow };
         target_group::Input::Call(Input::Begin { call, request })
     }
 
@@ -243,7 +276,8 @@ impl Data {
                 open.deadline = deadline;
                 let (status, degraded, half) = (None, None, false);
                 open.tries.push(Try { attempt, task, is_hedge, reused, status, degraded, half });
-                let job = Job { call, attempt, deadly: open.deadly, status: 0, asked: open.what };
+                let (deadly, asked) = (open.deadly, open.what);
+                let job = Job { call, attempt, deadly, status: 0, asked, halved: false };
                 Done { send: Some((task, job)), ..Done::default() }
             }
             Action::Pass { call, attempt } => self.pass(now, call, attempt),

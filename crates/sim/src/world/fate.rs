@@ -1,13 +1,18 @@
 //! What people and fate do to a fleet.
 
+use std::time::Duration;
+
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::spread::{Location, Site};
 use seaworthy_core::cluster::{self, reconciler};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::health::Probed;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::{Due, Event, Local, Program, Strain, World};
+use super::task::Missed;
+use super::{Due, Local, Program, Strain, World};
 
 impl World {
     /// The process of a task is killed from outside.
@@ -58,16 +63,31 @@ impl World {
         if self.has(Planted::NoFloor) {
             config.minimum_healthy_percent = 0;
         }
+        let current = self.current_revision(place);
         let programs = &mut self.services[place].programs;
-        programs.push(program.unwrap_or(programs[programs.len() - 1]));
+        programs.push(program.unwrap_or(programs[current as usize - 1]));
         let revision = programs.len() as u32;
         self.control(place, Some(reconciler::Event::Deploy(Box::new(config), revision)));
+    }
+
+    /// That of which the tasks of the service at `place` are to be, once the agent has heard all that it was told: after
+    /// a rollback it is not the latest.
+    fn current_revision(&self, place: usize) -> Revision {
+        let mut deployed = self.inbox.iter().rev().filter_map(|(other, event)| match event {
+            reconciler::Event::Deploy(_, revision) if *other == place => Some(*revision),
+            _ => None,
+        });
+        let heard = || self.services[place].control.reconciler.revision();
+        deployed.next().unwrap_or_else(heard)
     }
 
     /// A task goes on, and badly, until [`mend`](Self::mend) is told the same `id`.
     pub fn disturb(&mut self, task: TaskId, id: u32, fault: TaskFault) {
         let place = self.place(task);
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        let Some(process) = self.services[place].processes.get_mut(&task) else {
+            self.unmet.insert((task, id));
+            return;
+        };
         process.faults.push((id, fault));
         process.hangs |= fault == TaskFault::Hang;
     }
@@ -81,23 +101,39 @@ impl World {
         }
     }
 
-    /// What was done to a task is over. Whether a request has met it: of a task that has ended meanwhile nobody knows,
-    /// and one that hung did so whoever came.
+    /// What was done to a task is over. Whether a request has met it before the task ended; one that hung did so whoever
+    /// came.
     pub fn mend(&mut self, task: TaskId, id: u32) -> bool {
         let place = self.place(task);
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return true };
+        let Some(process) = self.services[place].processes.get_mut(&task) else {
+            return !self.unmet.remove(&(task, id));
+        };
         let has_met = process.is_over(id);
         if process.hangs && !process.faults.iter().any(|(_, fault)| *fault == TaskFault::Hang) {
-            let unheard = process.unheard();
-            for job in process.go_on() {
-                self.agenda.add(self.now, Event::At(place, Local::Finish(task, job)));
-            }
-            for word in unheard {
-                self.hear(place, task, word);
-            }
-            self.work(place, task);
+            let status = process.program.check_status;
+            let missed = process.go_on();
+            self.make_up(place, task, missed, status);
         }
         has_met
+    }
+
+    /// A process does what it could not do while it hung. It answers checks with this status.
+    fn make_up(&mut self, place: usize, task: TaskId, missed: Missed, check_status: u16) {
+        let Missed { held, unread, unheard, check, crash } = missed;
+        let ended = held.into_iter().map(|job| Local::Finish(task, job));
+        for local in ended.chain(crash.map(|exit| Local::Crash(task, exit))) {
+            self.after(Duration::ZERO, place, local);
+        }
+        if let Some(check) = check {
+            self.probed(place, check, Probed::Status(check_status));
+        }
+        for word in unheard {
+            self.hear(place, task, word);
+        }
+        for (job, asking) in unread {
+            self.read(place, task, job, asking);
+        }
+        self.work(place, task);
     }
 
     /// The agent ends, and its tasks go on; nobody hears what happens to them.

@@ -82,7 +82,8 @@ impl World {
             Some(Planted::AffinityIsLost) => ticket,
             Some(Planted::AllKeysMove) => {
                 let tasks = self.sightings(place).tasks;
-                affinity + tasks.iter().map(|one| u64::from(one.in_rotation) << 32).sum::<u64>()
+                let there = tasks.iter().filter(|one| one.in_rotation).count() as u64;
+                affinity.wrapping_add(there << 32)
             }
             _ => affinity,
         }

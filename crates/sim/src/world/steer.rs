@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::{self, Signal};
 use seaworthy_core::endpoints::{TaskId, Wanted};
 use seaworthy_core::machine::Machine;
-use seaworthy_core::record::Exit;
+use seaworthy_core::record::{Cause, Exit};
 
 use super::planted::Planted;
 use super::task::Process;
@@ -181,6 +182,14 @@ impl World {
                 self.pass_on(place, busy, Local::Endpoints(Box::new(endpoints)));
             }
             reconciler::Action::Record(record) => {
+                let service = &mut self.services[place];
+                let program = |revision: Revision| service.programs[revision as usize - 1];
+                // What it was before is meant again.
+                if let Cause::GoneBack { from, to } = record.cause
+                    && program(from) != program(to)
+                {
+                    service.control.renew();
+                }
                 self.news.push_back(News::Controlled(place, record));
             }
         }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler::Signal;
-use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::{Distribution, Program};
+use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::health::ProbeId;
+use seaworthy_core::record::Exit;
 use seaworthy_core::time::Instant;
 
 use super::caller::{Calls, Word};
+use super::data::Asking;
 use super::memory::Memory;
 use super::strain::{Meter, Strain};
 
@@ -24,6 +26,8 @@ pub(crate) struct Job {
     /// That of its answer, as its task decides when it takes it.
     pub(crate) status: u16,
     pub(crate) asked: Asked,
+    /// Half of its answer is lost on the way.
+    pub(crate) halved: bool,
 }
 
 /// No call has this slot: it is that of all checks.
@@ -41,6 +45,9 @@ pub(crate) struct Asked {
     /// Of which flow of the load it is.
     pub(crate) flow: usize,
 }
+
+/// A check, and by which gateway.
+pub(crate) type Check = (u32, ProbeId);
 
 /// A process.
 #[derive(Debug)]
@@ -61,14 +68,26 @@ pub(crate) struct Process {
     /// Taken and not yet begun.
     waiting: VecDeque<Job>,
     working: Vec<Job>,
-    /// Came to their end while it hung.
-    held: Vec<Job>,
     /// Answered, and held back before it: whoever does that ends with it.
     held_back: Vec<Job>,
     /// Its calls to other services, if it makes some.
     pub(crate) calls: Option<Box<Calls>>,
-    /// What it did not hear of them while it hung.
-    unheard: Vec<Word>,
+    pub(crate) missed: Missed,
+}
+
+/// What happens while a process hangs: it learns of that when it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    /// Work on these came to its end.
+    pub(crate) held: Vec<Job>,
+    /// These came. The kernel has taken them, and nobody has read them.
+    pub(crate) unread: Vec<(Job, Option<Asking>)>,
+    /// What there was to be heard of its calls to other services.
+    pub(crate) unheard: Vec<Word>,
+    /// The last check: nobody waits for an earlier one any more.
+    pub(crate) check: Option<Check>,
+    /// It would have ended by itself.
+    pub(crate) crash: Option<Exit>,
 }
 
 /// Where in its life a process is.
@@ -98,11 +117,11 @@ impl Job {
     pub(crate) fn of_check(gateway: u32, ProbeId(probe): ProbeId) -> Self {
         let call = CallId { slot: CHECK, generation: gateway };
         let asked = Asked { what: probe, ..Asked::default() };
-        Self { call, attempt: Attempt(1), deadly: false, status: 0, asked }
+        Self { call, attempt: Attempt(1), deadly: false, status: 0, asked, halved: false }
     }
 
     /// The check that it is, if it is one, and whose.
-    pub(crate) fn check(&self) -> Option<(u32, ProbeId)> {
+    pub(crate) fn check(&self) -> Option<Check> {
         let CallId { slot, generation } = self.call;
         (slot == CHECK).then_some((generation, ProbeId(self.asked.what)))
     }
@@ -124,10 +143,9 @@ impl Process {
             met: Vec::new(),
             waiting: VecDeque::new(),
             working: Vec::new(),
-            held: Vec::new(),
             held_back: Vec::new(),
             calls: None,
-            unheard: Vec::new(),
+            missed: Missed::default(),
         }
     }
 
@@ -148,9 +166,9 @@ impl Process {
             && waiting.is_some_and(|waiting| self.waiting.len() >= waiting as usize)
     }
 
-    /// What it has taken and not begun.
+    /// What has come to it and is not begun.
     pub(crate) fn backlog(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.missed.unread.len()
     }
 
     /// What it will be answered with, if it comes now.
@@ -209,24 +227,17 @@ impl Process {
     /// Something is heard of a call, now or later.
     pub(crate) fn hear(&mut self, now: Instant, word: Word) {
         match &mut self.calls {
-            _ if self.hangs => self.unheard.push(word),
+            _ if self.hangs => self.missed.unheard.push(word),
             Some(calls) => calls.hear(now, word),
             None => {}
         }
-    }
-
-    /// What it did not hear: all that came, and only then that time has passed.
-    pub(crate) fn unheard(&mut self) -> Vec<Word> {
-        let mut unheard = std::mem::take(&mut self.unheard);
-        unheard.sort_by_key(|word| matches!(word, Word::Time(_)));
-        unheard
     }
 
     /// Work on a request has come to its end; whether there is an answer now.
     pub(crate) fn finish(&mut self, job: Job) -> bool {
         let Some(place) = self.working.iter().position(|other| *other == job) else { return false };
         if self.hangs {
-            self.held.push(job);
+            self.missed.held.push(job);
             return false;
         }
         self.working.swap_remove(place);
@@ -289,13 +300,41 @@ impl Process {
         }
     }
 
-    /// A request comes to it, and meets all that is on its way.
-    pub(crate) fn meet(&mut self) {
-        for (id, _) in &self.faults {
-            if !self.met.contains(id) {
-                self.met.push(*id);
+    /// A request comes to it: what it meets on its way, if anything. As in a relay the earliest has it, and checks
+    /// are spared.
+    pub(crate) fn meet(&mut self, job: Job) -> Option<LinkFault> {
+        let on_the_way = |(id, fault): &(u32, TaskFault)| Some((*id, fault.on_the_way()?));
+        let on = self.faults.iter().filter_map(on_the_way);
+        // Each of them is for all requests: nothing is drawn.
+        let (id, fault) = LinkFault::first_to_meet(on, 0, 0).filter(|_| job.check().is_none())?;
+        self.has_met(id);
+        Some(fault)
+    }
+
+    /// An answer leaves it: how long it is held on its way.
+    pub(crate) fn hold(&mut self, job: Job) -> Duration {
+        let mut held = Duration::ZERO;
+        for place in 0..self.faults.len() {
+            if let (id, TaskFault::Slow(latency)) = self.faults[place]
+                && job.check().is_none()
+            {
+                held += latency;
+                self.has_met(id);
             }
         }
+        held
+    }
+
+    fn has_met(&mut self, id: u32) {
+        if !self.met.contains(&id) {
+            self.met.push(id);
+        }
+    }
+
+    /// What is on its way and no request has met, as it ends: whoever made it hang knows that it did.
+    pub(crate) fn unmet(&self) -> impl Iterator<Item = u32> {
+        let on_the_way = self.faults.iter().filter(|(_, fault)| *fault != TaskFault::Hang);
+        on_the_way.map(|(id, _)| *id).filter(|id| !self.met.contains(id))
     }
 
     /// What was on its way under this id is not any more; whether a request has met it, or it was to hang.
@@ -306,18 +345,22 @@ impl Process {
         hung || met.map(|met| self.met.swap_remove(met)).is_some()
     }
 
-    /// It goes on; what had come to its end meanwhile.
-    pub(crate) fn go_on(&mut self) -> Vec<Job> {
+    /// It goes on. Of its calls it hears all that came, and only then that time has passed.
+    pub(crate) fn go_on(&mut self) -> Missed {
         self.hangs = false;
         if self.told_to_go {
             self.state = State::Leaving;
         }
-        std::mem::take(&mut self.held)
+        let mut missed = std::mem::take(&mut self.missed);
+        missed.unheard.sort_by_key(|word| matches!(word, Word::Time(_)));
+        missed
     }
 
     /// What dies with it.
     pub(crate) fn into_jobs(self) -> impl Iterator<Item = Job> {
-        self.working.into_iter().chain(self.waiting).chain(self.held_back)
+        let begun = self.working.into_iter().chain(self.waiting);
+        let unread = self.missed.unread.into_iter().map(|(job, _)| job);
+        begun.chain(self.held_back).chain(unread)
     }
 }
 
@@ -328,7 +371,7 @@ mod tests {
     fn job(slot: u32) -> Job {
         let call = CallId { slot, generation: 0 };
         let asked = Asked::default();
-        Job { call, attempt: Attempt(1), deadly: false, status: 200, asked }
+        Job { call, attempt: Attempt(1), deadly: false, status: 200, asked, halved: false }
     }
 
     fn process(concurrency: u32) -> Process {
@@ -352,7 +395,7 @@ mod tests {
         process.take(job(1));
         process.hangs = true;
         assert_eq!((process.take(job(2)), process.finish(job(1))), (None, false));
-        assert_eq!(process.go_on(), [job(1)]);
+        assert_eq!(process.go_on().held, [job(1)]);
         assert!(process.finish(job(1)));
         assert_eq!(process.next(), Some(Effect::Begin(job(2))));
     }

@@ -66,6 +66,11 @@ impl World {
         self.services[place].data.group.standing(self.now, route)
     }
 
+    /// By which number requests to it for this `target` are hashed, if it says what counts.
+    pub(crate) fn affinity(&self, place: usize, target: &str) -> Option<u64> {
+        self.services[place].data.affinity(target)
+    }
+
     /// How often its calls were tried.
     pub fn tries(&self, place: usize) -> Tries {
         self.services[place].data.tries()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seaworthy_core::call::{self, FailureKind};
+use seaworthy_core::call::{self, CallId, FailureKind};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::{Failing, ProbeId, Probed};
 use seaworthy_core::machine::Machine;
@@ -12,7 +12,7 @@ use seaworthy_core::time::Instant;
 
 use super::data::Done;
 use super::planted::Planted;
-use super::task::Job;
+use super::task::{Check, Job};
 use super::{Arrival, Event, Local, Network, News, Reply, Said, Service, World};
 
 impl World {
@@ -48,11 +48,19 @@ impl World {
     }
 
     /// The client of a request closes its connection. Whether the request is given up: it has no other
-    /// outcome then.
+    /// outcome then. If not, it may be later: see [`News::GivenUp`].
     pub fn leave(&mut self, place: usize, ticket: u64) -> bool {
         let Some(input) = self.services[place].data.leave(ticket) else { return false };
         self.data(place, input);
         true
+    }
+
+    /// Gives up a call that no task has any more, if its client has left.
+    pub(super) fn give_up_call(&mut self, place: usize, call: CallId) {
+        if let Some((ticket, input)) = self.services[place].data.give_up(call) {
+            self.news.push_back(News::GivenUp(ticket));
+            self.data(place, input);
+        }
     }
 
     /// Tells the gateway, and does what it wants.
@@ -81,8 +89,8 @@ impl World {
                 all.push((self.now, place, Said::Wanted(action.clone())));
             }
             match action {
-                target_group::Action::Probe { probe, task, deadline, .. } => {
-                    self.probe(place, probe, task, deadline);
+                target_group::Action::Probe { probe, task, .. } => {
+                    self.probe(place, probe, task);
                 }
                 target_group::Action::Call(action) => {
                     let Done { send, answer, word } = data.carry_out(self.now, action);
@@ -127,24 +135,32 @@ impl World {
         }
     }
 
-    fn probe(&mut self, place: usize, probe: ProbeId, task: TaskId, deadline: Instant) {
+    fn probe(&mut self, place: usize, probe: ProbeId, task: TaskId) {
         let late = self.lateness.duration(self.physics.late);
-        let process = self.services[place].processes.get(&task);
-        if process.is_some_and(|process| process.listens() && process.program.checks_wait) {
+        let Service { data, processes, .. } = &mut self.services[place];
+        let process = processes.get_mut(&task).filter(|process| process.listens());
+        // Where no more is asked the kernel answers, whatever the process does.
+        let asks = data.checks_ask();
+        if process.as_ref().is_some_and(|process| asks && process.program.checks_wait) {
             let job = Job::of_check(self.gateways, probe);
             return self.after(self.physics.hop + late, place, Local::Reach(task, job));
         }
-        let there_and_back = 2 * self.physics.hop;
-        let (delay, result) = match process {
+        let result = match process {
+            None => Probed::Failed(Failing::Refused),
+            Some(_) if !asks => Probed::Opened,
+            // Core knows by itself until when it waits.
             Some(process) if process.hangs => {
-                (deadline.since(self.now), Probed::Failed(Failing::Timeout))
+                return process.missed.check = Some((self.gateways, probe));
             }
-            Some(process) if process.listens() => {
-                (there_and_back, Probed::Status(process.program.check_status))
-            }
-            _ => (there_and_back, Probed::Failed(Failing::Refused)),
+            Some(process) => Probed::Status(process.program.check_status),
         };
-        self.after(delay + late, place, Local::Probed(self.gateways, probe, result));
+        let there_and_back = 2 * self.physics.hop;
+        self.after(there_and_back + late, place, Local::Probed(self.gateways, probe, result));
+    }
+
+    /// What comes of a check that waited reaches the gateway.
+    pub(super) fn probed(&mut self, place: usize, (gateway, probe): Check, result: Probed) {
+        self.after(self.physics.hop, place, Local::Probed(gateway, probe, result));
     }
 
     /// The gateway tells the agent what it sees.

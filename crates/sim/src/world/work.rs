@@ -5,10 +5,12 @@ use std::time::Duration;
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::experiment::TaskFault;
+use seaworthy_core::experiment::LinkFault;
+use seaworthy_core::health::{Failing, Probed};
 use seaworthy_core::record::Exit;
 
 use super::caller::Calls;
+use super::data::Asking;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
@@ -21,29 +23,40 @@ impl World {
     }
 
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
-        let hop = self.physics.hop;
-        let Service { processes, data, caller, seed, .. } = &mut self.services[place];
-        let Some(process) = processes.get_mut(&task) else {
-            return self.after(hop, place, Local::Reply(task, job, data::refused()));
+        let Service { processes, data, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task).filter(|process| process.listens()) else {
+            return self.after(self.physics.hop, place, Local::Reply(task, job, data::refused()));
         };
-        if !process.listens() {
-            return self.after(hop, place, Local::Reply(task, job, data::refused()));
+        let noted = data.noted(job.call);
+        if process.hangs {
+            return process.missed.unread.push((job, noted));
         }
-        if job.check().is_none() {
-            process.meet();
-        }
-        let at_once = process.faults.iter().find_map(|(_, fault)| match fault {
-            TaskFault::Fail => Some(Reply::Whole(500, None)),
-            TaskFault::Reset => Some(data::closed()),
-            TaskFault::Hang | TaskFault::Slow(_) | TaskFault::HalfAnswer => None,
-        });
-        let at_once = at_once.filter(|_| job.check().is_none());
-        let busy = process.is_full().then_some(Reply::Whole(503, None));
-        if let Some(reply) = at_once.or(busy).filter(|_| !process.hangs) {
+        self.read(place, task, job, noted);
+    }
+
+    /// A process reads a request that has come to it, unless something on its way answers that.
+    pub(super) fn read(&mut self, place: usize, task: TaskId, mut job: Job, noted: Option<Asking>) {
+        let hop = self.physics.hop;
+        let Service { processes, caller, seed, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else {
+            return self.after(hop, place, Local::Reply(task, job, data::closed()));
+        };
+        let at_once = match process.meet(job) {
+            Some(LinkFault::Errors { status, .. }) => Some(Reply::Whole(status, None)),
+            Some(LinkFault::Resets { .. }) => Some(data::closed()),
+            met => {
+                job.halved = met == Some(LinkFault::HalfAnswers);
+                None
+            }
+        };
+        if let Some(reply) = at_once {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
-        let job = Job { status: process.status(self.now, job), ..job };
-        if let (Some(config), Some((asked, until))) = (caller, data.noted(job.call)) {
+        if process.is_full() {
+            return self.pass_back(place, task, job, (503, None));
+        }
+        job.status = process.status(self.now, job);
+        if let (Some(config), Some((asked, until))) = (caller, noted) {
             let seed = seed.wrapping_add(task.0.into());
             let tells = self.overheard.is_some();
             let calls = || Box::new(Calls::new(self.now, config, seed, tells));
@@ -63,8 +76,7 @@ impl World {
     pub(super) fn give_up(&mut self, place: usize, task: TaskId, job: Job) {
         let process = self.services[place].processes.get_mut(&task);
         if process.is_some_and(|process| process.drop(job.call, job.attempt)) {
-            let reply = Local::Reply(task, job, Reply::Whole(503, None));
-            self.after(self.physics.hop, place, reply);
+            self.pass_back(place, task, job, (503, None));
             self.work(place, task);
         }
     }
@@ -121,7 +133,7 @@ impl World {
         mut status: u16,
         degraded: Option<u32>,
     ) {
-        let Service { processes, work, way_back, .. } = &mut self.services[place];
+        let Service { processes, work, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task) else { return };
         if !process.finish(job) {
             return;
@@ -131,24 +143,33 @@ impl World {
             status = 500;
         }
         status = process.answer(job, status);
-        let mut reply = Reply::Whole(status, degraded);
-        let mut held_back = Duration::ZERO;
-        for (_, fault) in process.faults.iter().filter(|_| is_call) {
-            match fault {
-                // Whoever holds it back wakes up late.
-                TaskFault::Slow(latency) => {
-                    held_back += *latency + self.physics.timer(&mut self.lateness);
-                }
-                TaskFault::HalfAnswer => reply = Reply::Half(status),
-                TaskFault::Hang | TaskFault::Fail | TaskFault::Reset => {}
-            }
-        }
-        if !held_back.is_zero() && self.planted != Some(Planted::AnsweredByTheDead) {
-            process.hold_back(job);
-        }
-        let way = if is_call { work.duration(*way_back) } else { Duration::ZERO };
-        self.after(self.physics.hop + held_back + way, place, Local::Reply(task, job, reply));
+        self.pass_back(place, task, job, (status, degraded));
         self.work(place, task);
+    }
+
+    /// An answer, with this status and its age if it is degraded, goes back by way of whatever holds or halves it.
+    fn pass_back(
+        &mut self,
+        place: usize,
+        task: TaskId,
+        job: Job,
+        (status, degraded): (u16, Option<u32>),
+    ) {
+        let Service { processes, work, way_back, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else { return };
+        let mut held = process.hold(job);
+        if !held.is_zero() {
+            if self.planted != Some(Planted::AnsweredByTheDead) {
+                process.hold_back(job);
+            }
+            // Whoever holds it back wakes up late.
+            held += self.physics.timer(&mut self.lateness);
+        }
+        if job.check().is_none() {
+            held += work.duration(*way_back);
+        }
+        let reply = if job.halved { Reply::Half(status) } else { Reply::Whole(status, degraded) };
+        self.after(self.physics.hop + held, place, Local::Reply(task, job, reply));
     }
 
     /// A process does whatever it can do next.
@@ -163,11 +184,25 @@ impl World {
         }
     }
 
+    /// A process ends by itself: while it stands still it cannot.
+    pub(super) fn crash(&mut self, place: usize, task: TaskId, exit: Exit) {
+        match self.services[place].processes.get_mut(&task) {
+            Some(process) if process.hangs => {
+                process.missed.crash.get_or_insert(exit);
+            }
+            _ => self.end(place, task, exit),
+        }
+    }
+
     /// A process is no more, and whatever it had in hand.
     pub(super) fn end(&mut self, place: usize, task: TaskId, exit: Exit) {
         let service = &mut self.services[place];
         let Some(process) = service.processes.remove(&task) else { return };
         service.data.disconnect(task);
+        self.unmet.extend(process.unmet().map(|id| (task, id)));
+        if let Some(check) = process.missed.check {
+            self.probed(place, check, Probed::Failed(Failing::Closed));
+        }
         let unsent = self.has(Planted::DeathCountsAsUnsent);
         for job in process.into_jobs() {
             let reply = if unsent { data::refused() } else { data::closed() };

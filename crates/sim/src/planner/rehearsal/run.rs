@@ -158,7 +158,8 @@ impl<'a> Run<'a> {
     /// there is no other.
     fn until_noticed(&self, event: Event) -> Option<Duration> {
         let is_only = self.candidate.tasks == 1 && !self.candidate.has_room(self.question);
-        let is_left = event == Event::Sick || is_only;
+        let passes = event == Event::Sick || self.candidate.health.check == Check::Tcp;
+        let is_left = passes || is_only;
         is_left.then(|| Duration::from_secs_f64(self.question.world.noticed))
     }
 
@@ -269,6 +270,7 @@ impl<'a> Run<'a> {
             target: path(place.unwrap_or_default()),
             preferred: None,
             affinity: self.sent.len() as u64,
+            user: self.sent.len() as u64,
             fingerprint: 0,
             deadly: false,
             flow: 0,

@@ -31,13 +31,15 @@ impl Task {
     fn request(&mut self, method: &'static str) {
         let call = CallId { slot: self.requests, generation: 0 };
         let asked = Asked::default();
-        let job = Job { call, attempt: Attempt(1), deadly: false, status: 200, asked };
+        let (attempt, status) = (Attempt(1), 200);
+        let job = Job { call, attempt, deadly: false, status, asked, halved: false };
         self.requests += 1;
         let arrival = Arrival {
             method,
             target: "/page".to_owned(),
             preferred: None,
             affinity: 0,
+            user: 0,
             fingerprint: 0,
             deadly: false,
             flow: 0,

@@ -1,0 +1,108 @@
+//! Drills in virtual time: what is done to tasks, and what is not simulated.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
+mod common;
+
+use std::time::Duration;
+
+use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::{Drill, RawDrill, TaskFault};
+use seaworthy_sim::cell;
+use seaworthy_sim::world::{Physics, Program, World};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// A drill with these faults, and with this at its end.
+fn drill(faults: &str, more: &str) -> Drill {
+    let text = format!(
+        r#"title = "a shop"
+        load = {{ rate = 50, arrivals = "constant", paths = ["/a"] }}
+        objective = {{ latency = "500ms", success = "99%" }}
+        hypothesis = {{ window = "1s", tolerated_gap = "300ms" }}
+        schedule = [{{ name = "bad", title = "something is bad", duration = "12s", expect = ["any"],
+                      faults = [{faults}] }}]
+        [fleet.service.shop]
+        command = ["shop"]
+        desired_count = 1
+        health.passive.enabled = false
+        {more}"#
+    );
+    let raw: RawDrill = toml::from_str(&text).unwrap();
+    raw.try_into().unwrap()
+}
+
+#[test]
+fn a_fallback_is_not_simulated() {
+    let drill = drill("{ at = '2s', kill = 1 }", "fallback = { stale_if_error = '5m' }");
+    let refused = cell::check(&drill, drill.cells()[0]).unwrap_err().to_string();
+    assert!(refused.contains("service shop: fallback cannot be simulated"), "{refused}");
+    let in_a_route = "route = [{ name = 'a', path = '/a', fallback.stale_if_error = '5m' }]";
+    let drill = self::drill("{ at = '2s', kill = 1 }", in_a_route);
+    assert!(cell::check(&drill, drill.cells()[0]).is_err());
+}
+
+/// What has no effect, if anything: then a run proves nothing.
+fn idle(faults: &str) -> Option<String> {
+    let drill = drill(faults, "");
+    let found = cell::run(&drill, drill.cells()[0], 1).unwrap();
+    (found.verdict == Verdict::Invalid).then(|| found.reasons.join("; "))
+}
+
+#[test]
+fn of_faults_of_one_task_the_earliest_has_a_request_and_what_meets_none_proves_nothing() {
+    let half = "{ at = '2s', lasts = '6s', half_answer = 1 }";
+    let fail = "{ at = '2s', lasts = '6s', fail = 1 }";
+    let hang = "{ at = '2s', lasts = '6s', hang = 1 }";
+    let later = |fault: &str| format!("{{ at = '3s', lasts = '2s', {fault} }}");
+    assert_eq!([half, fail, hang].map(idle), [None, None, None]);
+    let slow = later("slow = '100ms', tasks = 1");
+    assert_eq!([&later("fail = 1"), &slow].map(|fault| idle(fault)), [None, None]);
+    for (earlier, later) in [(half, &later("fail = 1")), (fail, &slow), (hang, &later("fail = 1"))]
+    {
+        let idle = idle(&format!("{earlier}, {later}")).unwrap_or_default();
+        assert!(idle.ends_with("had no effect: no request met it"), "{earlier}, {later}: {idle}");
+    }
+    assert_eq!(idle(&format!("{half}, {slow}")), None, "a half is held as well");
+    let dies = "{ at = '2s', kill = 1 }";
+    assert_eq!(idle(&format!("{fail}, {}", dies.replace("2s", "4s"))), None, "it was met by then");
+    assert!(idle(&format!("{fail}, {dies}")).is_some());
+}
+
+#[test]
+fn a_task_that_stands_still_ends_when_it_goes_on() {
+    let fleet = "service.s = { command = [\"s\"], desired_count = 1 }";
+    let program = Program { crashes_after: Some(MS(1000)), ..Program::default() };
+    let mut world = common::up(fleet, &[program], Physics::default(), 1);
+    let runs = |world: &mut World, time| {
+        let until = world.now() + time;
+        while world.now() < until {
+            world.advance(until);
+            while world.poll_news().is_some() {}
+        }
+        world.running(0).any(|task| task == TaskId(1))
+    };
+    world.disturb(TaskId(1), 1, TaskFault::Hang);
+    assert!(runs(&mut world, MS(2000)));
+    world.mend(TaskId(1), 1);
+    assert!(!runs(&mut world, MS(1)));
+}
+
+#[test]
+fn whoever_is_told_something_else_leaks_no_more_for_it() {
+    // After ten seconds a request takes 100 ms longer, and twice as long if it leaked twice from the first one on.
+    let leak = "leak = { bytes_per_second = 1, limit = 1000, slows = '10s' }";
+    let median = |fault: &str| {
+        let drill = drill(fault, &format!("[model.shop]\nwork = '1ms'\n{leak}"));
+        let found = cell::run(&drill, drill.cells()[0], 1).unwrap();
+        found.numbers.latency_p50.unwrap().as_millis()
+    };
+    let nothing = median("");
+    let asked = median("{ at = '1s', ask = '/', tasks = 1, model = { concurrency = 1000 } }");
+    assert_eq!(asked, nothing);
+    let more = format!(
+        "{{ at = '1s', ask = '/', tasks = 1, model = {{ {} }} }}",
+        leak.replace("'10s'", "'20s'")
+    );
+    assert!(median(&more) > 2 * nothing);
+}
