@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Fleet, Service};
 use crate::call::Route;
+use crate::health::{self, Check};
 use crate::policy::breaker::Window;
 use crate::policy::guard::Severity;
 
@@ -85,9 +86,8 @@ fn start(service: &Service, add: Add<'_>) {
     let noticed = health.interval + again + health.timeout;
     let (shortest, longest) = service.cluster.provisioning;
     let text = format!(
-        "a task that hangs leaves the rotation after up to {}; one that dies is replaced within {} to {} \
-         and its own start: meanwhile {} of {count} tasks serve",
-        say(noticed),
+        "{}; one that dies is replaced within {} to {} and its own start: meanwhile {} of {count} tasks serve",
+        one_that_hangs(health, noticed),
         say(shortest),
         say(longest + health.fast_interval),
         count - 1,
@@ -102,12 +102,24 @@ fn standing(service: &Service, add: Add<'_>) {
     let noticed = health.interval * health.unhealthy_threshold + health.timeout;
     let count = service.targets.len();
     let text = format!(
-        "a task that hangs leaves the rotation after up to {}: until it is back, {} of {count} serve",
-        say(noticed),
+        "{}: until it is back, {} of {count} serve",
+        one_that_hangs(health, noticed),
         count - 1,
     );
     let severity = if count == 1 { Severity::Warning } else { Severity::Note };
     add(".targets", severity, text);
+}
+
+/// When it leaves the rotation, if its checks tell: a connection opens also where nobody answers.
+fn one_that_hangs(health: &health::Config, noticed: Duration) -> String {
+    match health.check {
+        Check::Http { .. } => {
+            format!("a task that hangs leaves the rotation after up to {}", say(noticed))
+        }
+        Check::Tcp => "a task that hangs passes its checks by TCP, and only requests show it \
+                       (health.passive)"
+            .to_owned(),
+    }
 }
 
 /// Verdicts of requests that can never be carried out.

@@ -92,7 +92,7 @@ pub(crate) struct Args {
     /// Of all failures, those in which a task fails its requests and passes its checks
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = percent, allow_hyphen_values = true)]
     sick: f64,
-    /// Until somebody stops such a task, if requests do not show it
+    /// Until somebody stops such a task, or one that hangs and is checked by TCP, if requests do not show it
     #[arg(long, value_name = "TIME", default_value = "15min", value_parser = time, allow_hyphen_values = true)]
     noticed: Duration,
     /// Of all failures of a task, those that take all tasks at once

@@ -121,6 +121,31 @@ fn a_target_that_nobody_meets_shows_the_nearest() {
     }
 }
 
+/// Who waits hardly longer than an answer takes is late as soon as a few more come at once, which no closed form knows, and
+/// which does not come of failures.
+#[test]
+fn what_would_do_does_so_in_the_simulation_as_well() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "most_in_flight = 2\ncommand"));
+    let plan = |more: &[&str]| {
+        let plan = ["plan", "fleet.toml", "--load", "80", "--patience", "110ms", "--target"];
+        code_and_words(&world.run(&[&plan[..], more].concat()))
+    };
+    let (code, words) = plan(&["99.9999999"]);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("\nthe nearest  nothing, for a month"), "{words}");
+    let (_, remedy) = words.split_once("What would do: --target ").expect("it is said");
+    let target = remedy.lines().next().expect("it ends");
+    assert!(!target.contains("as rarely"), "{target}");
+    let (code, words) = plan(&[target]);
+    assert_eq!(code, Some(0), "{words}");
+    let (_, json) = plan(&["99.9999999", "--json"]);
+    let nearest = &serde_json::from_str::<Value>(&json).expect("it is JSON")["nearest"];
+    let longest = nearest["failed_share_range"][1].as_f64();
+    assert!(nearest["failed_share_as_simulated"].as_f64() > longest, "{nearest}");
+    assert!(nearest["events"].as_array().is_some_and(|events| events.len() > 1), "{nearest}");
+}
+
 /// Tasks fail too often for all of them: it says so, and from when on something works.
 #[test]
 fn where_nothing_can_work_the_nearest_that_can_is_shown() {
@@ -385,6 +410,19 @@ fn all_routes_are_asked_for_at_once() {
     }
 }
 
+/// Two machines that die four times a day are down together now and then, whatever else is chosen: all that was passed over is
+/// compared with none.
+#[test]
+fn where_nothing_is_chosen_nothing_is_no_dearer() {
+    let world = World::new();
+    world.write("fleet.toml", &FLEET.replace("command", "machines = [\"a/1\", \"b/1\"]\ncommand"));
+    let plan = ["plan", "fleet.toml", "--target", "99.9995", "--machine-mttf", "6h"];
+    let (code, words) = code_and_words(&world.run(&plan));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("\nPassed over, as enough with as many tasks"), "{words}");
+    assert!(!words.contains("no dearer"), "{words}");
+}
+
 /// What the load needs is more than the file has: it says so, and what would do.
 #[test]
 fn too_few_tasks_for_the_load_are_refused() {
@@ -398,10 +436,18 @@ fn too_few_tasks_for_the_load_are_refused() {
         "The file as it is cannot work: 2 x 120 requests a second are 240, and 300 come",
         "The cheapest that meets 99.99 %, all times at their longest: 3 tasks, $45 a month",
         "with 2 up and 3 needed, 2.0e-1 of the requests fail if a bulkhead",
+        "\nWHAT MAKES REQUESTS FAIL\nCAUSE         THE FILE  A MONTH  CHOSEN",
+        "\nreplicas      -         -        ",
+        "\nall           -         -        ",
     ];
     for told in told {
         assert!(words.contains(told), "`{told}` is not in:\n{words}");
     }
+    world.write("routes.toml", &format!("{FLEET}\n{ROUTE}"));
+    let plan = [&["plan", "routes.toml", "--share", "search=1"], &plan[2..]].concat();
+    let (_, words) = code_and_words(&world.run(&plan));
+    let told = "CHOSEN\ndefault  99 %    -         ";
+    assert!(words.contains(told), "`{told}` is not in:\n{words}");
 }
 
 #[test]

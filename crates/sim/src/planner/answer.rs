@@ -6,7 +6,7 @@ use seaworthy_core::fleet::ConfigError;
 
 use super::expected::{Expected, Known};
 use super::question::LONGEST;
-use super::refusal::{least_mttf, refusal};
+use super::refusal::{Least, least_mttf, refusal};
 use super::rehearsal::{Rehearsals, Rehearsed, beyond};
 use super::simulated::Simulated;
 use super::staircase::staircase;
@@ -89,8 +89,8 @@ pub struct Answer {
     pub refused: Vec<Refused>,
     /// How many candidates there were.
     pub candidates: usize,
-    /// Those that meet the target in closed form, are no dearer than the cheapest, and were not looked at further: enough
-    /// with as many tasks had missed it in a simulation.
+    /// Those that meet the target in closed form, are no dearer than the cheapest, if there is one, and were not looked at
+    /// further: enough with as many tasks had missed it in a simulation.
     pub skipped: Vec<Candidate>,
     simulated: Simulated,
     rehearsals: Rehearsals,
@@ -167,7 +167,8 @@ fn assess(question: &Question<'_>, all: &[Candidate]) -> (Vec<Assessed>, Vec<Ref
 }
 
 /// The first that meets the target, also by the simulations: the closed form does not know all that may come
-/// together, nor all that comes of one thing. And those before it that were not looked at.
+/// together, nor all that comes of one thing. And those before it that were not looked at. The nearest always is, as it is told
+/// of where nothing is chosen.
 fn cheapest(
     question: &Question<'_>,
     sorted: &[Assessed],
@@ -191,7 +192,15 @@ fn cheapest(
         }
         missed.push(tasks);
     }
-    (None, skipped)
+    let nearest = nearest(sorted).filter(|one| {
+        let down = simulated.of(question, &one.expected.parts);
+        skipped.contains(&one.candidate)
+            && !one.misses(question, down, &rehearsals.of(question, &one.candidate))
+    });
+    if let Some(Assessed { candidate, .. }) = &nearest {
+        skipped.retain(|other| other.tasks <= candidate.tasks && other != candidate);
+    }
+    (nearest, skipped)
 }
 
 /// The one with the smallest failed share.
@@ -218,10 +227,13 @@ fn rarer(question: &Question<'_>, all: &[Candidate]) -> Option<Rarer> {
     Some(found)
 }
 
-/// What works with the shortest times to failure with which any of `all` does.
+/// What works with the shortest times to failure with which any of `all` does: those of tasks first.
 fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let least = all.iter().filter_map(|one| least_mttf(question, one));
-    let least = least.min_by(f64::total_cmp).filter(|mttf| *mttf <= LONGEST)?;
+    let task = |least: &Least| least.task.max(question.world.mttf);
+    let least = least
+        .min_by(|a, b| task(a).total_cmp(&task(b)).then(a.place.total_cmp(&b.place)))
+        .filter(|least| least.task <= LONGEST)?;
     let question = question.with_least(least);
     let world = question.world;
     let (assessed, _) = assess(&question, all);
@@ -268,13 +280,15 @@ fn note(refused: &mut Vec<Refused>, candidate: &Candidate, why: String) {
 fn pareto(sorted: &[Assessed], told: &[Option<&Assessed>]) -> Vec<Assessed> {
     let mut best: Vec<Assessed> = Vec::new();
     for one in sorted {
-        let beats = |other: &Assessed| {
-            let in_share = |of: fn(&Assessed) -> f64| of(other) * (1.0 - WORTH) <= of(one);
-            other.candidate.changes.len() <= one.candidate.changes.len()
-                && in_share(Assessed::failed)
-                && in_share(Assessed::on_average)
-        };
-        if is_among(told, one) || !best.iter().any(beats) {
+        if is_among(told, one) || !best.iter().any(|other| other.beats(one)) {
+            // Of one price those with more tasks come later, and so does who is better on average alone.
+            let is_left = |other: &Assessed| {
+                other.price < one.price
+                    || is_among(told, other)
+                    || other.beats(one)
+                    || !one.beats(other)
+            };
+            best.retain(is_left);
             best.push(one.clone());
         }
     }
@@ -369,6 +383,14 @@ impl Assessed {
             (candidate.route.name, question.percent(), expected.causes.total())
         };
         parts.map(one).collect()
+    }
+
+    /// Whether it takes no more changes than another one, which is better in no share by what is worth a change.
+    fn beats(&self, other: &Self) -> bool {
+        let in_share = |of: fn(&Self) -> f64| of(self) * (1.0 - WORTH) <= of(other);
+        self.candidate.changes.len() <= other.candidate.changes.len()
+            && in_share(Self::failed)
+            && in_share(Self::on_average)
     }
 
     fn on_average(&self) -> f64 {

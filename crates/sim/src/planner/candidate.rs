@@ -7,8 +7,10 @@ use seaworthy_core::call::{Match, Queue, Route};
 use seaworthy_core::cluster::{self, autoscaler};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::fleet::http::HalfClose;
+use seaworthy_core::fleet::written::Written;
 use seaworthy_core::health::{self, Matcher, passive};
 use seaworthy_core::policy::{bulkhead, hedge};
+use toml::Value;
 
 use super::Question;
 use super::question::MOST_TASKS;
@@ -28,7 +30,7 @@ pub struct Candidate {
     pub queue: Option<Queue>,
     /// Deadline, tries, breaker and bulkhead of the route.
     pub route: Route,
-    /// What is to be changed in the table of the service, as it is written there.
+    /// What is to be changed in the table of the service, as it is written there. What it switches on has its defaults.
     pub changes: Vec<String>,
 }
 
@@ -258,7 +260,8 @@ fn choices<T: PartialEq>(now: T, others: impl IntoIterator<Item = (T, String)>) 
     all
 }
 
-/// What the file has stays as it is set, and what it has not may be switched on by this key.
+/// What the file has stays as it is set, and what it has not may be switched on by this key: with its defaults, as nobody
+/// knows what else stands beside a key that switches it off.
 fn switch<T: Clone + PartialEq + Default>(now: Option<T>, key: &str) -> Vec<Choice<Option<T>>> {
     let on = now.is_none().then(|| (Some(T::default()), format!("{key} = true")));
     choices(now, on)
@@ -303,7 +306,7 @@ fn checks(now: &health::Config) -> Vec<Choice<health::Config>> {
         let health =
             health::Config { interval, fast_interval, timeout, unhealthy_threshold: 3, ..now.clone() };
         let change = format!(
-            "health = {{ interval = \"{}\", fast_interval = \"{}\", timeout = \"{}\", unhealthy_threshold = 3 }}",
+            "health = {{ interval = {}, fast_interval = {}, timeout = {}, unhealthy_threshold = 3 }}",
             say(interval),
             say(fast_interval),
             say(timeout)
@@ -314,12 +317,11 @@ fn checks(now: &health::Config) -> Vec<Choice<health::Config>> {
 }
 
 fn tries(now: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
-    let on = "call = { tries = 3, hedge.enabled = true }".to_owned();
-    let off = "call = { tries = 1, hedge.enabled = false }".to_owned();
-    let tries = now.tries.max(2);
+    let tries = if now.tries > 1 { now.tries } else { 3 };
     let kept = now.hedge.unwrap_or_default();
-    let on = ((if now.tries > 1 { tries } else { 3 }, Some(kept)), on);
-    choices((now.tries, now.hedge), [on, ((1, None), off)])
+    let on = format!("call = {{ tries = {tries}, hedge.enabled = true }}");
+    let off = "call = { tries = 1, hedge.enabled = false }".to_owned();
+    choices((now.tries, now.hedge), [((tries, Some(kept)), on), ((1, None), off)])
 }
 
 /// Whether what a sick task answers is asked of another one.
@@ -341,10 +343,7 @@ fn timeouts(now: &Route, latency: Duration) -> Vec<Choice<Option<Duration>>> {
     let shorter = TIMEOUTS.into_iter().filter(|other| timeout.is_none_or(|now| *other < now));
     let longer = timeout.filter(|timeout| *timeout <= latency).map(|_| latency * 2);
     let others = shorter.chain(longer);
-    choices(
-        timeout,
-        others.map(|other| (Some(other), format!("call.timeout = \"{}\"", say(other)))),
-    )
+    choices(timeout, others.map(|other| (Some(other), format!("call.timeout = {}", say(other)))))
 }
 
 /// As many as are under way at the load, twice, and room to breathe.
@@ -352,13 +351,25 @@ fn bulkheads(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<bulkhead
     let under_way = |load: f64| (2.0 * load * question.world.latency).ceil() + 10.0;
     let size =
         question.by_route().map_or(100, |load| f64::min(under_way(load), MOST_PERMITS) as u32);
+    // A size alone switches none on that the file has off, and is refused beside what makes one adapt.
+    let sized = match &now.guard.bulkhead {
+        None => format!("bulkhead = {{ enabled = true, size = {size} }}"),
+        Some(bulkhead::Config::Fixed(_)) => format!("bulkhead.size = {size}"),
+        Some(bulkhead::Config::Adaptive(_)) => {
+            format!("bulkhead.size = {size} in place of bulkhead.adaptive")
+        }
+    };
     let others = [
-        (Some(bulkhead::Config::Fixed(size)), format!("bulkhead.size = {size}")),
+        (Some(bulkhead::Config::Fixed(size)), sized),
         (None, "bulkhead.enabled = false".to_owned()),
     ];
     choices(now.guard.bulkhead.clone(), others)
 }
 
+/// As the file has it.
 fn say(duration: Duration) -> String {
-    format!("{duration:?}")
+    Value::try_from(Written(duration)).expect("it is a text").to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,9 +93,11 @@ impl Evidence {
             for replacement in cell.replacements.iter().filter(|one| is_own(&one.service)) {
                 let Some(start) = replacement.own_start_ms else { continue };
                 self.starts.push(start / 1000.0);
+                // One that hangs may end when the next one serves already, and then there was none.
+                let is_one = |window: &f64| *window > 0.0 && *window >= start;
                 // A task's own start is not scaled, and all else is.
                 let window = |window: f64| ((window - start) * scale + start) / 1000.0;
-                self.windows.extend(replacement.window_ms.map(window));
+                self.windows.extend(replacement.window_ms.filter(is_one).map(window));
             }
             // What requests take to tell is not scaled, and which of them a drill has measured nobody knows.
             let is_known = scale <= 1.0 || !self.by_requests;
@@ -233,6 +235,28 @@ mod tests {
         }
         add(&mut evidence, cells).unwrap();
         assert_eq!((evidence.starts().count(), evidence.never_found()), (1, 1));
+    }
+
+    /// It was retired when the one that takes its place had begun, or served.
+    #[test]
+    fn what_ends_after_its_successor_has_begun_leaves_no_window() {
+        let mut evidence = Evidence::default();
+        let replacement = |start: f64, window: f64| Replacement {
+            service: None,
+            own_start_ms: Some(start),
+            window_ms: Some(window),
+        };
+        let replacements = vec![
+            replacement(61.0, 0.0),
+            replacement(0.0, 0.0),
+            replacement(61.0, 60.0),
+            replacement(61.0, 61.0),
+            replacement(61.0, 8317.0),
+        ];
+        add(&mut evidence, vec![Cell { replacements, ..cell(10.0, "as_expected") }]).unwrap();
+        assert_eq!((evidence.starts().count(), evidence.windows().count()), (5, 2));
+        let (low, high) = evidence.windows().span().unwrap();
+        assert!((low - 0.061).abs() < 1e-9 && (high - 82.621).abs() < 1e-9, "{low} to {high}");
     }
 
     /// Ten times as fast, requests take as long to tell as ever.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::{ConfigError, Service};
+use seaworthy_core::health::Check;
 
+use super::refusal::Least;
 use super::{Candidate, Evidence};
 use crate::availability::{DAY, Place, Span};
 
@@ -53,7 +55,8 @@ pub struct World {
     pub hangs_percent: f64,
     /// The percentage of failures in which a task fails its requests and passes its checks.
     pub sick_percent: f64,
-    /// Seconds until somebody stops such a task, if requests do not tell of it.
+    /// Seconds until somebody stops such a task, or one that hangs and [passes them](Question::hangs_pass) too, if requests
+    /// do not tell of it.
     pub noticed: f64,
     /// The percentage of requests that may not be sent twice.
     pub writes_percent: f64,
@@ -197,12 +200,12 @@ impl<'a> Question<'a> {
         Self { world: World { mttf, ..self.world }, ..self.clone() }
     }
 
-    /// The same, if nothing fails more often than once in so many seconds.
-    pub(super) fn with_least(&self, least: f64) -> Self {
+    /// The same, if nothing fails more often than that.
+    pub(super) fn with_least(&self, least: Least) -> Self {
         let World { mttf, zone_mttf, machine_mttf, .. } = self.world;
         let [zone_mttf, machine_mttf] =
-            [zone_mttf, machine_mttf].map(|mttf| mttf.map(|mttf| mttf.max(least)));
-        let world = World { mttf: mttf.max(least), zone_mttf, machine_mttf, ..self.world };
+            [zone_mttf, machine_mttf].map(|mttf| mttf.map(|mttf| mttf.max(least.place)));
+        let world = World { mttf: mttf.max(least.task), zone_mttf, machine_mttf, ..self.world };
         Self { world, ..self.clone() }
     }
 
@@ -233,6 +236,11 @@ impl<'a> Question<'a> {
             }
             Algorithm::LeastOutstandingRequests | Algorithm::LatencyAware => true,
         }
+    }
+
+    /// Whether a task that hangs passes its checks: they only open a connection, which the kernel does for it.
+    pub fn hangs_pass(&self) -> bool {
+        self.service.health.check == Check::Tcp
     }
 
     /// Requests per second of which a task has as many in flight as it may (Little), if there is a most.

@@ -97,10 +97,20 @@ fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
 /// Above a tenth of a task's life, times in which tasks are bad overlap.
 const RARE: f64 = 10.0;
 
-/// The shortest time to failure with which a candidate can be reckoned, if there is one.
-pub(super) fn least_mttf(question: &Question<'_>, candidate: &Candidate) -> Option<f64> {
-    let least = least(question, candidate).max(least_if_sick(question, candidate));
-    never(question, candidate).is_none().then_some(least)
+/// The shortest times to failure with which a candidate can be reckoned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    /// Of a task, which may be sick,
+    pub(super) task: f64,
+    /// and of a zone or a machine, which may not.
+    pub(super) place: f64,
+}
+
+/// If there are any.
+pub(super) fn least_mttf(question: &Question<'_>, candidate: &Candidate) -> Option<Least> {
+    let place = least(question, candidate);
+    let task = place.max(least_if_sick(question, candidate));
+    never(question, candidate).is_none().then_some(Least { task, place })
 }
 
 fn least(question: &Question<'_>, candidate: &Candidate) -> f64 {

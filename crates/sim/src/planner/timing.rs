@@ -10,7 +10,8 @@ use crate::availability::{Repair, Span};
 /// The times of one candidate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
-    /// From the moment at which a task hangs to the verdict of its checks, by arithmetic.
+    /// From the moment at which a task hangs to the verdict of its checks, by arithmetic; or, if it
+    /// [passes them](Question::hangs_pass), until somebody stops it.
     pub checks: Span,
     /// The same, if drills have measured it: only that verdict has it replaced.
     pub(super) verdict: Span,
@@ -47,7 +48,7 @@ impl Timing {
         let at_once = (cluster.ceiling() - cluster.floor()).max(1);
         let waves = f64::from(candidate.tasks.div_ceil(at_once));
         Self {
-            checks: by_checks(&candidate.health),
+            checks: by_checks(question, &candidate.health),
             verdict: verdict(question, candidate),
             retired: retired(question, candidate),
             detection: detection(question, candidate),
@@ -128,8 +129,10 @@ fn detection(question: &Question<'_>, candidate: &Candidate) -> Span {
 /// drill has measured.
 fn verdict(question: &Question<'_>, candidate: &Candidate) -> Span {
     match question.service.health.passive {
-        None => as_measured(question, candidate, |candidate| by_checks(&candidate.health)),
-        Some(_) => by_checks(&candidate.health),
+        None => {
+            as_measured(question, candidate, |candidate| by_checks(question, &candidate.health))
+        }
+        Some(_) => by_checks(question, &candidate.health),
     }
 }
 
@@ -141,7 +144,7 @@ fn retired(question: &Question<'_>, candidate: &Candidate) -> f64 {
     }
     let cluster = candidate.cluster(question.service);
     let stops = cluster.stop_timeout.as_secs_f64();
-    if candidate.tasks == 1 {
+    if candidate.tasks == 1 || question.hangs_pass() {
         // Who stops it does not drain it before.
         return (question.world.noticed - mean(verdict(question, candidate))).max(0.0) + stops;
     }
@@ -161,7 +164,7 @@ fn as_measured(
 }
 
 fn by_arithmetic(question: &Question<'_>, candidate: &Candidate) -> Span {
-    let checks = by_checks(&candidate.health);
+    let checks = by_checks(question, &candidate.health);
     let requests = by_requests(question, candidate).unwrap_or(checks);
     (checks.0.min(requests.0), checks.1.min(requests.1))
 }
@@ -173,8 +176,11 @@ pub(super) fn mean((low, high): Span) -> f64 {
 
 /// A steady task is checked once an interval, and it hangs at any moment of it. Each check then fails
 /// by its timeout, and after the first the next ones come at the fast interval, but none before the
-/// one under way has ended.
-fn by_checks(health: &health::Config) -> Span {
+/// one under way has ended. Where it passes them, somebody has to notice it.
+fn by_checks(question: &Question<'_>, health: &health::Config) -> Span {
+    if question.hangs_pass() {
+        return (question.world.noticed, question.world.noticed);
+    }
     let again = health.fast_interval.max(health.timeout) * (health.unhealthy_threshold - 1);
     let checks: Duration = again + health.timeout;
     (checks.as_secs_f64(), (health.interval + checks).as_secs_f64())

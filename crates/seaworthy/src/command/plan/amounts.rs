@@ -50,19 +50,47 @@ pub(super) fn money(amount: f64) -> String {
 
 /// If nothing fails.
 const ALL: &str = "all";
+/// A part below this is one of rounding.
+const ROUNDED: f64 = 1e-9;
+/// What happens less often is told by its power of ten.
+const RARE: f64 = 0.001;
 
-/// What succeeds if that share fails: with so many digits that it does not look like all.
+/// What succeeds if that share fails, and never more: with two digits beyond the nines, so that what misses a target does not
+/// look as if it met it.
 pub(super) fn success(failed: f64) -> String {
     if failed == 0.0 {
         return ALL.to_owned();
     }
-    let digits = (-failed.log10() - 1.0).ceil().clamp(5.0, 13.0) as usize;
-    format!("{:.digits$} %", 100.0 * (1.0 - failed))
+    let digits = (ROUNDED - failed.log10()).floor().clamp(5.0, 13.0);
+    let parts = 10_f64.powf(digits);
+    let fail = (100.0 * failed * parts * (1.0 - ROUNDED)).ceil() / parts;
+    format!("{:.*} %", digits as usize, 100.0 - fail)
 }
 
-/// How many nines that is.
+/// How many nines that is, and never more.
 pub(super) fn nines(failed: f64) -> String {
-    if failed == 0.0 { ALL.to_owned() } else { format!("{:.1}", 0.0 - failed.log10()) }
+    if failed == 0.0 {
+        return ALL.to_owned();
+    }
+    format!("{:.1}", ((ROUNDED - failed.log10()) * 10.0).floor() / 10.0)
+}
+
+/// So many times at least: those that are few to a hundredth.
+pub(super) fn times(number: f64) -> String {
+    if number < 10.0 {
+        format!("{:.2}", (100.0 * number * (1.0 - ROUNDED)).ceil() / 100.0)
+    } else {
+        format!("{}", number.ceil())
+    }
+}
+
+/// How often something happens: what is rare with its first two digits.
+pub(super) fn often(number: f64) -> String {
+    if number < RARE {
+        return share(number);
+    }
+    let digits = (1.0 - number.log10().floor()).max(2.0) as usize;
+    format!("{number:.digits$}")
 }
 
 /// A percentage that is a little lower, with as many nines and two digits more.
@@ -103,5 +131,31 @@ pub(super) fn seconds(seconds: f64) -> String {
         some if some < 36_000.0 => format!("{:.0} min", some / 60.0),
         many if many < 172_800.0 => format!("{:.1} h", many / 3600.0),
         more => format!("{:.1} days", more / DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_misses_a_target_does_not_look_as_if_it_met_it() {
+        assert_eq!(
+            [1.0004e-6, 1e-6, 0.9996e-6].map(success),
+            ["99.99989 %", "99.999900 %", "99.999900 %"]
+        );
+        assert_eq!([1.000_04e-4, 5.000_01e-4].map(success), ["99.98999 %", "99.94999 %"]);
+        assert_eq!(
+            [1.0, 1e-9, 1e-20].map(success),
+            ["0.00000 %", "99.999999900 %", "99.9999999999999 %"]
+        );
+        assert_eq!([1.0004e-6, 1e-6, 0.0].map(nines), ["5.9", "6.0", "all"]);
+        assert_eq!([1.0, 1.000_4, 9.999, 12.3].map(times), ["1.00", "1.01", "10.00", "13"]);
+    }
+
+    #[test]
+    fn what_is_rare_is_not_told_as_never() {
+        assert_eq!([20.0, 1.81, 0.2, 0.003_38].map(often), ["20.00", "1.81", "0.20", "0.0034"]);
+        assert_eq!([1e-6, 0.0].map(often), ["1.0e-6", "0"]);
     }
 }

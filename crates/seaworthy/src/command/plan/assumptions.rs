@@ -14,7 +14,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
     let mut all = vec![
         format!("each task fails once in {} on average, at any time as likely (--mttf)", seconds(mttf)),
         format!("{common_percent} % of these failures take all tasks at once (--common-cause); else they are independent"),
-        format!("{hangs_percent} % of failures are hangs (--hangs), found by health checks or by requests; that a task has died is known at once"),
+        format!("{hangs_percent} % of failures are hangs (--hangs), found by {}; that a task has died is known at once", who_finds(question)),
         sick(sick_percent, noticed),
         start(question),
         detection(question),
@@ -58,6 +58,19 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
+}
+
+/// Who finds a hang.
+fn who_finds(question: &Question<'_>) -> String {
+    if question.hangs_pass() {
+        format!(
+            "requests, or by somebody who stops the task {} later (--noticed), and not by checks: by TCP a connection \
+             opens also where nobody answers",
+            seconds(question.world.noticed)
+        )
+    } else {
+        "health checks or by requests".to_owned()
+    }
 }
 
 /// How far one of each event is simulated.
@@ -147,6 +160,7 @@ fn detection(question: &Question<'_>) -> String {
     let found = found.map(|found| {
         let replaced = match question.service.health.passive {
             None => "replaced from then on",
+            Some(_) if question.hangs_pass() => "replaced when somebody stops it (--noticed)",
             Some(_) => "replaced when checks find it by arithmetic, as its requests may have told sooner",
         };
         format!(

@@ -35,10 +35,12 @@ pub(super) fn beside(question: &Question<'_>, answer: &Answer) -> String {
     row("a process is ready", None, evidence.starts());
     let replaced = (timing.soonest, timing.replacement.1);
     row("one that ended is replaced", Some(replaced), evidence.windows());
-    let (hang, soonest) = match question.service.health.passive {
-        None => ("a hang is found by checks", timing.checks.0),
+    let (hang, soonest) = match (question.service.health.passive, question.hangs_pass()) {
+        (None, false) => ("a hang is found by checks", timing.checks.0),
+        (None, true) => ("a hang is noticed by somebody", timing.checks.0),
         // Requests may tell sooner, and how soon depends on how many came.
-        Some(_) => ("a hang is found, by checks at the latest", 0.0),
+        (Some(_), false) => ("a hang is found, by checks at the latest", 0.0),
+        (Some(_), true) => ("a hang is found, by somebody at the latest", 0.0),
     };
     row(hang, Some((soonest, timing.checks.1)), evidence.detections());
     format!("\nBESIDE THE DRILLS\n{}", table.render())

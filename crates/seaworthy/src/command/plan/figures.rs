@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 /// All of it. Shares are shares of requests, times are in seconds.
 pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
     let one = |one: &Assessed| assessed(question, answer, one);
+    let rehearsed = |one: &Assessed| with_rehearsal(question, answer, one);
+    // Where nothing is chosen it is in its place.
+    let nearest = |nearest: &Assessed| match answer.cheapest {
+        Some(_) => one(nearest),
+        None => rehearsed(nearest),
+    };
     let refused = |Refused { changes, why, count }: &Refused| json!({ "changes": changes, "why": why, "candidates": count });
     let eased = answer.eased.as_ref();
     json!({
@@ -21,11 +27,11 @@ pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
         "tasks_needed": answer.needed,
         "candidates": answer.candidates,
         "candidates_skipped": answer.skipped.len(),
-        "now": answer.now.as_ref().ok().map(|now| with_rehearsal(question, answer, now)),
+        "now": answer.now.as_ref().ok().map(rehearsed),
         "now_refused": answer.now.as_ref().err(),
-        "cheapest": answer.cheapest.as_ref().map(|chosen| with_rehearsal(question, answer, chosen)),
-        "only_in_closed_form": answer.only_closed.as_ref().map(|one| with_rehearsal(question, answer, one)),
-        "nearest": answer.nearest.as_ref().map(one),
+        "cheapest": answer.cheapest.as_ref().map(rehearsed),
+        "only_in_closed_form": answer.only_closed.as_ref().map(rehearsed),
+        "nearest": answer.nearest.as_ref().map(nearest),
         "failures_to_be_rarer_by": answer.rarer.as_ref().map(|rarer| rarer.mttf / question.world.mttf),
         "changes_if_rarer": answer.rarer.as_ref().map(|rarer| &rarer.one.candidate.changes),
         "works_from_mttf_seconds": eased.map(|eased| eased.world.mttf),

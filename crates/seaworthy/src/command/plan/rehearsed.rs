@@ -2,7 +2,7 @@
 
 use seaworthy_sim::planner::{Answer, Assessed, Question, Rehearsed};
 
-use super::amounts::{count, many};
+use super::amounts::{count, many, often};
 use super::prose::Width;
 use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
 
@@ -61,7 +61,7 @@ fn row(question: &Question<'_>, name: &str, rehearsed: &Rehearsed) -> [Cell; 7] 
     [
         cell(FAINT, name),
         cell(PLAIN, event.name()),
-        cell(PLAIN, format!("{a_month:.2}")),
+        cell(PLAIN, often(*a_month)),
         cell(PLAIN, count(*reckoned)),
         cell(PLAIN, simulated),
         cell(FAINT, runs.len()),

@@ -3,10 +3,10 @@
 use anyhow::{Context, bail};
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::Service;
-use seaworthy_sim::planner::{Answer, Assessed, Question};
+use seaworthy_sim::planner::{Answer, Question};
 
 use super::{Args, amounts, missing, percent};
-use crate::command::table::{FAINT, PLAIN, Table, cell};
+use crate::command::table::{PLAIN, Table, cell, known};
 
 /// What comes by one route.
 #[derive(Clone, Debug)]
@@ -99,21 +99,22 @@ fn is_like(one: &Route, other: &Route) -> bool {
     Route { name, matches, weights, ..one.clone() } == *other
 }
 
-/// What fails of each, if several are asked for.
+/// What fails of each, if several are asked for; nothing where none can work.
 pub(super) fn by_route(question: &Question<'_>, answer: &Answer) -> String {
-    let chosen = answer.chosen();
-    let (Ok(now), false) = (&answer.now, question.along.is_empty()) else { return String::new() };
-    let others = chosen.map(|chosen| chosen.by_route(question));
-    let mut table = Table::new(&["ROUTE", "OF ALL", "THE FILE", "CHOSEN"]);
-    for (n, (name, percent, failed)) in now.by_route(question).into_iter().enumerate() {
-        let other = others
-            .as_ref()
-            .map_or_else(|| cell(FAINT, "-"), |others| cell(PLAIN, amounts::share(others[n].2)));
-        let [name, percent] = [name, format!("{percent} %")].map(|text| cell(PLAIN, text));
-        table.row([name, percent, cell(PLAIN, amounts::share(failed)), other]);
+    let both = [answer.now.as_ref().ok(), answer.chosen()];
+    if question.along.is_empty() || both.iter().all(Option::is_none) {
+        return String::new();
     }
-    let total = |one: &Assessed| amounts::share(one.expected.causes.total());
-    let other = chosen.map_or_else(|| cell(FAINT, "-"), |chosen| cell(PLAIN, total(chosen)));
-    table.row([cell(PLAIN, "all"), cell(PLAIN, "100 %"), cell(PLAIN, total(now)), other]);
+    let mut table = Table::new(&["ROUTE", "OF ALL", "THE FILE", "CHOSEN"]);
+    let mut row = |name: &str, percent: f64, failed: [Option<f64>; 2]| {
+        let [own, other] = failed.map(|failed| known(failed.map(amounts::share)));
+        table.row([cell(PLAIN, name), cell(PLAIN, format!("{percent} %")), own, other]);
+    };
+    let by_route = both.map(|one| one.map(|one| one.by_route(question)));
+    for (n, (route, percent)) in question.shares().enumerate() {
+        let of_route = |one: &Option<Vec<(String, f64, f64)>>| one.as_ref().map(|all| all[n].2);
+        row(&route.name, percent, by_route.each_ref().map(of_route));
+    }
+    row("all", 100.0, both.map(|one| one.map(|one| one.expected.causes.total())));
     format!("\nWHAT FAILS BY ROUTE: of its own requests\n{}", table.render())
 }

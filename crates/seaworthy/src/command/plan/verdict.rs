@@ -70,8 +70,10 @@ fn skipped(question: &Question<'_>, answer: &Answer) -> String {
     if skipped.is_empty() {
         return String::new();
     }
+    // Where none is chosen they are of any price.
+    let price = if answer.cheapest.is_some() { ", no dearer" } else { "" };
     format!(
-        "Passed over, as enough with as many tasks had missed {} % in a simulation: {}, no dearer.\n",
+        "Passed over, as enough with as many tasks had missed {} % in a simulation: {}{price}.\n",
         question.target,
         many(skipped.len(), "other candidate")
     )
@@ -81,47 +83,59 @@ fn skipped(question: &Question<'_>, answer: &Answer) -> String {
 fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> String {
     let slow = &nearest.expected.slow;
     let (_, longest) = nearest.expected.range();
-    let percent = 100.0 * (1.0 - longest);
-    let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
-    let rarer = answer.rarer.as_ref().map(|Rarer { mttf, one }| {
+    let simulated = answer.as_simulated(question, nearest);
+    let rarer = answer.rarer.as_ref().filter(|rarer| helps(question, answer, &rarer.one));
+    let rarer = rarer.map(|Rarer { mttf, one }| {
         let same = one.candidate == nearest.candidate;
         let other = if same { String::new() } else { format!(" with {}", say_changes(one)) };
-        let times = mttf / question.world.mttf;
+        let times = amounts::times(mttf / question.world.mttf);
         format!(
-            "failures that come {times:.1} times as rarely (--mttf {}){other}",
+            "failures that come {times} times as rarely (--mttf {}){other}",
             amounts::mttf(*mttf)
         )
     });
-    let would: Vec<String> = lower.into_iter().chain(rarer).collect();
+    // A target is held against both.
+    let would: Vec<String> = lower(longest.max(simulated)).into_iter().chain(rarer).collect();
     let would = if would.is_empty() {
         "nothing that can be asked for".to_owned()
     } else {
         would.join(", or ")
     };
+    let rehearsed = question.can_be_rehearsed();
+    let simulated = rehearsed.then(|| format!(" and as simulated {} succeed,", success(simulated)));
     format!(
-        "\nNone of {} candidates meets {} %. The nearest: {}; with all times at their longest it meets {}, and \
+        "\nNone of {} candidates meets {} %. The nearest: {}; with all times at their longest it meets {},{} and \
          most of what fails is of {}.\n\
          What would do: {would}\n",
         answer.candidates,
         question.target,
         describe(nearest),
         success(longest),
+        simulated.unwrap_or_default(),
         most_of(&Causes::default(), slow),
     )
+}
+
+/// The target that is met, if somebody can ask for it.
+fn lower(failed: f64) -> Option<String> {
+    let percent = 100.0 * (1.0 - failed);
+    (percent >= 1.0).then(|| format!("--target {}", below(percent)))
+}
+
+/// Whether failures that come more rarely do any good: what fails while nothing happens does so however rarely anything
+/// does.
+fn helps(question: &Question<'_>, answer: &Answer, one: &Assessed) -> bool {
+    let all = answer.rehearse(question, one);
+    let usual = all.iter().find(|one| one.event == Event::Nothing).map_or(0.0, Rehearsed::mean);
+    let asked = question.asked_for().unwrap_or(f64::INFINITY) * MONTH;
+    usual / asked < question.tolerated()
 }
 
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
     let failed = answer.as_simulated(question, one);
-    let percent = 100.0 * (1.0 - failed);
-    let lower = (percent >= 1.0).then(|| format!("--target {}", below(percent)));
-    // What fails while nothing happens does so however rarely anything does.
-    let all = answer.rehearse(question, one);
-    let usual = all.iter().find(|one| one.event == Event::Nothing).map_or(0.0, Rehearsed::mean);
-    let asked = question.asked_for().unwrap_or(f64::INFINITY) * MONTH;
-    let rarer =
-        (usual / asked < question.tolerated()).then(|| "failures that come more rarely".to_owned());
-    let would: Vec<String> = lower.into_iter().chain(rarer).collect();
+    let rarer = helps(question, answer, one).then(|| "failures that come more rarely".to_owned());
+    let would: Vec<String> = lower(failed).into_iter().chain(rarer).collect();
     let would =
         if would.is_empty() { "nothing that is known".to_owned() } else { would.join(", or ") };
     format!(

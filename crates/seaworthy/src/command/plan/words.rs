@@ -15,7 +15,7 @@ use super::prose::Width;
 use super::rehearsed::rehearsed;
 use super::routes::by_route;
 use super::verdict::verdict;
-use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell};
+use crate::command::table::{BAD, Cell, FAINT, GOOD, PLAIN, Table, cell, known};
 
 /// The route that is for everything no other is for.
 const DEFAULT: &str = "default";
@@ -124,6 +124,7 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         "A MONTH",
         "SHORTEST TO LONGEST",
         "SIMULATED",
+        "MEETS",
         "WINDOW",
         "SECOND FAILURE IN IT",
         "CHANGES",
@@ -139,7 +140,8 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         if let Some(known) = simulated.filter(|known| differs(failed, known)) {
             beyond.push(format!("{failed:.2e} and {known}"));
         }
-        let good = style(answer.meets(question, one));
+        let meets = answer.meets(question, one);
+        let good = style(meets);
         table.row([
             cell(PLAIN, one.candidate.tasks),
             cell(PLAIN, money(one.price)),
@@ -147,6 +149,7 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
             cell(good, seconds(failed * MONTH)),
             range(expected.range()),
             cell(PLAIN, simulated.map_or("too crowded".to_owned(), interval)),
+            cell(good, mark(meets)),
             cell(PLAIN, span(expected.window)),
             cell(PLAIN, share(expected.second_failure)),
             changes(one),
@@ -165,6 +168,11 @@ fn pareto(question: &Question<'_>, answer: &Answer, width: Width) -> String {
 /// Of what meets the target, or does not, if that is known.
 fn style(meets: Option<bool>) -> Style {
     meets.map_or(PLAIN, |meets| if meets { GOOD } else { BAD })
+}
+
+/// The same where there are no colours.
+fn mark(meets: Option<bool>) -> &'static str {
+    meets.map_or("?", |meets| if meets { "yes" } else { "no" })
 }
 
 /// Whether a simulation is beyond its interval, and by more than rounding.
@@ -188,7 +196,8 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
         ),
     };
     let mut text = format!(
-        "Changes are keys of [service.{name}]{of_route}; what they do not name stays.\n\
+        "Changes are keys of [service.{name}]{of_route}; what they do not name stays. What they switch on is reckoned with its \
+         defaults: whatever else stands in its table while it is off is to go.\n\
          SHORTEST TO LONGEST is of starts, replacements and detection alone: how often tasks fail, hang, are \
          sick or fail together is as given (--mttf, --hangs, --sick, --common-cause).\n"
     );
@@ -203,32 +212,34 @@ fn notes(question: &Question<'_>, beyond: &[String]) -> String {
     text
 }
 
-/// What is left of each cause.
+/// What is left of each cause; nothing where none can work.
 fn causes(question: &Question<'_>, answer: &Answer) -> String {
-    let Ok(now) = &answer.now else { return String::new() };
-    let chosen = answer.chosen().filter(|chosen| chosen.candidate != now.candidate);
+    let now = answer.now.as_ref().ok();
+    let is_other = |one: &&Assessed| now.is_none_or(|now| now.candidate != one.candidate);
+    let both = [now, answer.chosen().filter(is_other)];
+    let both = both.map(|one| one.map(|one| &one.expected.causes));
+    if both.iter().all(Option::is_none) {
+        return String::new();
+    }
     let mut table = Table::new(&["CAUSE", "THE FILE", "A MONTH", "CHOSEN", "A MONTH"]);
-    let empty = || [cell(FAINT, "-"), cell(FAINT, "-")];
-    let pair = |failed: f64| [cell(PLAIN, share(failed)), cell(PLAIN, seconds(failed * MONTH))];
+    let pair = |failed: Option<f64>| {
+        [known(failed.map(share)), known(failed.map(|failed| seconds(failed * MONTH)))]
+    };
     let failing = question.world.places();
-    let mut row = |name: &str, own: f64, other: Option<f64>| {
+    let mut row = |name: &str, failed: [Option<f64>; 2]| {
         // A nought would say that they do no harm.
         let of_place =
             |(place, word)| name == word && failing.iter().all(|(other, _)| *other != place);
         if [(Place::Zone, "zone"), (Place::Machine, "machine")].into_iter().any(of_place) {
             return;
         }
-        let [a, b] = pair(own);
-        let [c, d] = other.map_or_else(empty, pair);
+        let [[a, b], [c, d]] = failed.map(pair);
         table.row([cell(PLAIN, name), a, b, c, d]);
     };
-    let named = now.expected.causes.named();
-    let others = chosen.map(|chosen| chosen.expected.causes.named());
-    for (n, (name, own)) in named.into_iter().enumerate() {
-        row(name, own, others.map(|others| others[n].1));
+    for (n, (name, _)) in Causes::default().named().into_iter().enumerate() {
+        row(name, both.map(|causes| causes.map(|causes| causes.named()[n].1)));
     }
-    let total = chosen.map(|chosen| chosen.expected.causes.total());
-    row("all", now.expected.causes.total(), total);
+    row("all", both.map(|causes| causes.map(Causes::total)));
     format!("\nWHAT MAKES REQUESTS FAIL\n{}", table.render())
 }
 
@@ -236,7 +247,7 @@ fn causes(question: &Question<'_>, answer: &Answer) -> String {
 fn steps(question: &Question<'_>, answer: &Answer, width: Width) -> String {
     let Some(first) = answer.steps.first() else { return String::new() };
     let mut table =
-        Table::new(&["SUCCEED", "NINES", "BUYS", "FOR", "PRICE", "MOSTLY OF", "CHANGE"]);
+        Table::new(&["SUCCEED", "NINES", "MEETS", "BUYS", "FOR", "PRICE", "MOSTLY OF", "CHANGE"]);
     let mut before = first;
     for one in &answer.steps {
         let failed = one.expected.causes.total();
@@ -244,11 +255,13 @@ fn steps(question: &Question<'_>, answer: &Answer, width: Width) -> String {
         let own = one.candidate.changes.iter().filter(|change| !known.contains(change));
         let own = own.map(String::as_str).collect::<Vec<_>>().join(", ");
         let is_step = !own.is_empty();
-        let style = style(answer.meets(question, one));
+        let meets = answer.meets(question, one);
+        let style = style(meets);
         let of_step = |text: String| cell(PLAIN, if is_step { text } else { String::new() });
         table.row([
             cell(style, success(failed)),
             cell(style, nines(failed)),
+            cell(style, mark(meets)),
             of_step(change(failed - before.expected.causes.total())),
             of_step(more(one.price - before.price)),
             cell(PLAIN, money(one.price)),

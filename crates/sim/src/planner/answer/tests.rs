@@ -137,15 +137,7 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     let question = question(&fleet);
     let answer = ask(&question).unwrap();
     assert!(answer.candidates > 300, "{}", answer.candidates);
-    for one in &answer.pareto {
-        let better = |other: &&Assessed| {
-            other.price <= one.price
-                && other.candidate.changes.len() <= one.candidate.changes.len()
-                && other.failed() < one.failed() * (1.0 - SAME)
-                && other.on_average() <= one.on_average()
-        };
-        assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
-    }
+    assert_none_is_beaten(&answer);
     assert!(answer.buys.iter().all(|one| one.candidate.changes.len() == 1));
     let total = |one: &Assessed| one.expected.causes.total();
     assert!(answer.steps.windows(2).all(|two| total(&two[1]) < total(&two[0])));
@@ -157,6 +149,27 @@ fn no_worth_is_beaten_and_nothing_is_gained_for_nothing() {
     for one in &answer.buys {
         assert_eq!(one.expected, Expected::new(&question, &one.candidate, &mut Known::default()));
     }
+}
+
+fn assert_none_is_beaten(answer: &Answer) {
+    for one in answer.pareto.iter().filter(|one| !answer.is_told(one)) {
+        let better = |other: &&Assessed| {
+            other.price <= one.price
+                && other.candidate.changes.len() <= one.candidate.changes.len()
+                && other.failed() < one.failed() * (1.0 - SAME)
+                && other.on_average() <= one.on_average()
+        };
+        assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
+    }
+}
+
+/// Then one with fewer tasks comes first although another one is better in all.
+#[test]
+fn no_worth_is_beaten_where_tasks_cost_nothing() {
+    let fleet = fleet("");
+    let answer = ask(&Question { price: 0.0, ..question(&fleet) }).unwrap();
+    assert!(answer.pareto.iter().any(|one| one.candidate.changes.is_empty()), "the file");
+    assert_none_is_beaten(&answer);
 }
 
 /// By less than anybody would tell apart.
@@ -333,6 +346,23 @@ fn what_is_suggested_works_and_nothing_nearer_does() {
     assert!(ask(&question).unwrap().rarer.is_none());
 }
 
+/// A day until somebody notices bounds how often tasks may be sick, and not how often a zone fails.
+#[test]
+fn no_zone_is_sick() {
+    let fleet = fleet("machines = ['a/1', 'b/1']\n");
+    let of = |mttf, noticed| {
+        let zone_mttf = Some(1.0);
+        let world =
+            World { mttf, zone_mttf, sick_percent: 10.0, noticed, ..question(&fleet).world };
+        let eased = ask(&Question { world, ..question(&fleet) }).unwrap().eased.unwrap();
+        (eased.world.mttf, eased.world.zone_mttf)
+    };
+    let (mttf, zone) = of(DAY, 900.0);
+    assert!(mttf >= DAY && zone.is_some_and(|zone| zone > 600.0 && zone < 1200.0), "{zone:?}");
+    assert_eq!(of(1.0, DAY), (DAY, zone));
+    assert_eq!(of(30.0 * DAY, DAY), (30.0 * DAY, zone));
+}
+
 /// Two machines that die four times a day are down together now and then, which the closed form does not know.
 #[test]
 fn what_only_the_closed_form_says_is_no_answer() {
@@ -340,10 +370,17 @@ fn what_only_the_closed_form_says_is_no_answer() {
     let mut question = question(&fleet);
     (question.target, question.world.machine_mttf) = (99.999, Some(DAY / 4.0));
     let answer = ask(&question).unwrap();
-    assert!(answer.cheapest.is_none() && answer.rarer.is_none());
+    let simulated =
+        |one: &Assessed| one.expected.simulated(answer.simulate(&question, one).unwrap());
     let one = answer.only_closed.as_ref().unwrap();
-    let simulated = one.expected.simulated(answer.simulate(&question, one).unwrap());
-    assert!(one.meets(&question) && simulated.value > 1.5e-5, "{simulated}");
+    assert!(one.meets(&question) && simulated(one).value > 1.5e-5, "{}", simulated(one));
+    // Of the others the nearest is looked at, and then nobody else has it either.
+    let nearest = answer.nearest.as_ref().unwrap();
+    let least = simulated(nearest).value - simulated(nearest).half_width.unwrap();
+    question.target = 100.0 * (1.0 - f64::midpoint(nearest.failed(), least));
+    let answer = ask(&question).unwrap();
+    assert!(answer.cheapest.is_none() && answer.rarer.is_none());
+    assert!(answer.only_closed.is_some_and(|one| one.meets(&question)));
     question.target = 99.9;
     assert!(ask(&question).unwrap().cheapest.is_some());
 }
@@ -418,7 +455,7 @@ fn every_setting_is_tried() {
         "call = { tries = 3, hedge.enabled = true }",
         "call.timeout = \"2s\"",
         "breaker.enabled = true",
-        "bulkhead.size = 20",
+        "bulkhead = { enabled = true, size = 20 }",
     ] {
         let is_told = |changes: &&[String]| changes.iter().any(|one| one.starts_with(setting));
         assert!(told.iter().any(is_told), "{setting} is not in {told:?}");

@@ -4,7 +4,7 @@ use seaworthy_core::call::Route;
 use seaworthy_core::fleet::Fleet;
 
 use crate::planner::example::{self, CHECKS, MTTF, PLAIN, causes, close, question};
-use crate::planner::{Candidate, Causes, Evidence, Question, World, ask};
+use crate::planner::{Candidate, Causes, Evidence, Question, Timing, World, ask};
 
 fn fleet(settings: &str) -> Fleet {
     example::fleet(&format!("provisioning = \"60s..65s\"\n{settings}"))
@@ -168,6 +168,29 @@ fn requests_find_a_hang_sooner_than_slow_checks() {
     let hedged = 0.2 + 1.0 + 0.5 / 2000.0;
     let covered = (100.0 + 41.0 * hedged) / (1800.0 * hedged * 0.98);
     close(detection(&passive, "", Some(4000.0)), (1.0 - 0.9 * covered) * hedged);
+}
+
+/// The kernel takes connections for it: it has half of the requests until somebody stops it, or until they tell. Another one
+/// is there 60 to 65 s after it was stopped.
+#[test]
+fn checks_by_tcp_find_no_hang() {
+    let of = |passive: bool| {
+        let health = CHECKS.replace("health = {", "health = { protocol = \"tcp\",");
+        let health = health.replace("enabled = false", &format!("enabled = {passive}"));
+        let timeout = "call = { timeout = \"2s\", tries = 1, hedge.enabled = false }\n";
+        let fleet = fleet(&format!("desired_count = 2\n{health}{timeout}"));
+        let world = World { hangs_percent: 10.0, ..question(&fleet).world };
+        let question = Question { load: Some(100.0), world, ..question(&fleet) };
+        let window = Timing::new(&question, &Candidate::of(&question)).window();
+        (causes(&question).detection * MTTF / 0.1, window)
+    };
+    let (seconds, window) = of(false);
+    close(seconds, 900.0);
+    assert_eq!(window, (60.0, 965.0));
+    // As of any task that is judged by its requests.
+    let (seconds, window) = of(true);
+    close(seconds, 2.0 + 15.5 / 50.0);
+    assert_eq!(window, (60.0, 965.0));
 }
 
 /// 20 permits are to spare, and the task that hangs for 9.5 s gets 50 requests a second.

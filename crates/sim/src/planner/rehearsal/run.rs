@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
     /// there is no other.
     fn until_noticed(&self, event: Event) -> Option<Duration> {
         let is_only = self.candidate.tasks == 1 && !self.candidate.has_room(self.question);
-        let passes = event == Event::Sick || self.candidate.health.check == Check::Tcp;
+        let passes = event == Event::Sick || event == Event::Hangs && self.question.hangs_pass();
         let is_left = passes || is_only;
         is_left.then(|| Duration::from_secs_f64(self.question.world.noticed))
     }

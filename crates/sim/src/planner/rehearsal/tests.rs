@@ -51,7 +51,7 @@ fn what_does_not_come_back_is_not_chosen() {
     assert!(answer.now.as_ref().unwrap().meets(&question), "in closed form");
     // A bulkhead turns away what would be late.
     let chosen = answer.cheapest.as_ref().unwrap();
-    assert_eq!(chosen.candidate.changes, ["bulkhead.size = 50"]);
+    assert_eq!(chosen.candidate.changes, ["bulkhead = { enabled = true, size = 50 }"]);
 }
 
 /// Only when checks find a bad task matters, and not what they ask for; and an adaptive bulkhead has grown before.
