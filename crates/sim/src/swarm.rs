@@ -8,15 +8,22 @@
 //! Source of the two phases: the VOPR of `TigerBeetle`; of the states that must be reached: `CODE_PROBE`
 //! of `FoundationDB`.
 
+mod bounds;
+mod breakers;
+mod bulkheads;
 mod calling;
 mod clients;
+mod counts;
 mod draw;
 mod ends;
 mod fair;
 mod fate;
 mod gates;
+mod leavings;
 mod ledger;
 mod load;
+mod outcomes;
+mod panics;
 mod purse;
 mod rule;
 mod run;
@@ -38,7 +45,7 @@ mod zones;
 pub use draw::scenario;
 pub use rule::{Rule, Violation};
 pub use run::{Outcome, run, traced};
-pub use scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
+pub use scenario::{Flaw, Happening, Insistence, Member, Scenario, Settings, ToService, ToTask};
 pub use shrink::shrink;
 pub use sometimes::{Reached, Sometimes};
 pub use tally::Tally;

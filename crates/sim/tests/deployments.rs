@@ -12,7 +12,7 @@ use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
 
 /// Lets time pass until the deployment under way is over, but not for more than a minute, and how it ended.
 fn end(world: &mut World) -> (u32, State) {
-    let until = world.now() + Duration::from_mins(1);
+    let until = world.now() + Duration::from_secs(60);
     while world.deployment(0).state.is_under_way() && world.now() < until {
         world.advance(until);
         while world.poll_news().is_some() {}
@@ -26,7 +26,8 @@ fn after_a_rollback_a_deployment_is_of_what_runs() {
                          deployment.settle = \"1s\" }";
     let cluster = common::fleet(FLEET).services[0].cluster.clone();
     let mut world = common::up(FLEET, &[Program::default()], Physics::default(), 2);
-    let never = Distribution::Constant(Duration::from_mins(10));
+    assert_eq!(end(&mut world), (1, State::Completed));
+    let never = Distribution::Constant(Duration::from_secs(600));
     let bad = Program { start: never, ..Program::default() };
     world.deploy(0, cluster.clone(), Some(bad));
     assert_eq!(end(&mut world), (1, State::Completed), "it is rolled back");
@@ -79,6 +80,7 @@ fn a_deployment_and_a_rollback_begin_with_a_new_autoscaler_and_records_say_that_
     world.deploy(0, cluster.clone(), None);
     serve(&mut world, seconds(60), 45);
     assert_eq!(world.desired_count(0), 5);
+    assert_eq!(end(&mut world), (1, State::Completed));
     let never = Distribution::Constant(seconds(3600));
     world.deploy(0, cluster, Some(Program { start: never, ..Program::default() }));
     serve(&mut world, seconds(45), 65);

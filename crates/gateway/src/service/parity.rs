@@ -88,7 +88,7 @@ fn happen(world: &mut World, fleet: &Fleet, millis: u64) {
             }
         }
         30_000 => drop(world.kill(running[0])),
-        42_000 => world.deploy(0, fleet.services[0].cluster.clone(), None),
+        42_000 => _ = world.deploy(0, fleet.services[0].cluster.clone(), None),
         _ => {}
     }
 }

@@ -21,7 +21,7 @@ use crate::world::{Noted, World};
 pub(super) struct Calling {
     place: usize,
     config: Caller,
-    /// By a cookie or a hash a task may get no request, and what nobody tries stays open.
+    /// By a cookie or a hash a task may get no request, and what nobody tries stays half-open.
     all_are_asked: bool,
     /// What retries of calls are paid from, by task and by the place of the service that is called.
     purses: BTreeMap<(TaskId, usize), Purse>,
@@ -88,14 +88,17 @@ impl Calling {
         Ok(())
     }
 
-    /// Whether its breakers let everything pass, of those that are tried.
+    /// Whether its breakers let everything pass, or would if they were tried.
     pub(super) fn flows(&self, world: &mut World) -> bool {
         let now = world.now();
-        let closed = |standing: Standing| standing.breaker.is_none_or(|is| is == State::Closed);
-        !self.all_are_asked
-            || world
-                .calls(self.place)
-                .all(|(_, calls)| calls.standing(now).all(|(_, one)| closed(one)))
+        let tried = self.all_are_asked;
+        let flows = |standing: Standing| match standing.breaker {
+            None | Some(State::Closed) => true,
+            Some(State::HalfOpen) => !tried,
+            Some(_) => false,
+        };
+        let mut all = world.calls(self.place);
+        all.all(|(_, calls)| calls.standing(now).all(|(_, one)| flows(one)))
     }
 
     /// What was held is given back.

@@ -1,6 +1,7 @@
 //! Draws scenarios.
 
 mod further;
+mod more;
 mod settings;
 
 use std::ops::Range;
@@ -32,7 +33,7 @@ pub fn scenario(seed: u64) -> Scenario {
             if calm { scenario.is_calm(meaning) } else { scenario.is_fair(meaning) }
         };
         if let Some(meaning) = scenario.meaning().ok().filter(is_fair) {
-            return further::draw(scenario, &meaning, calm);
+            return more::draw(further::draw(scenario, &meaning, calm), calm);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use seaworthy_core::call::Route;
+use seaworthy_core::cluster;
 use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
 use seaworthy_core::fleet::{ConfigError, Fleet, Service};
 use seaworthy_core::policy::{bulkhead, guard};
@@ -40,6 +41,7 @@ impl Scenario {
         let fleet = self.fleet()?;
         let callers = self.callers(&fleet)?;
         self.check_zones(&fleet)?;
+        self.check_settings(&fleet)?;
         Ok(Meaning { fleet, callers })
     }
 
@@ -48,13 +50,27 @@ impl Scenario {
     pub(super) fn is_calm(&self, meaning: &Meaning) -> bool {
         let Meaning { fleet, callers } = meaning;
         self.is_fair(meaning)
-            && fleet.services.iter().all(|service| service.cluster.minimum_healthy_percent > 0)
+            && (0..fleet.services.len()).all(|place| self.keeps_tasks(place, fleet))
             && !fleet.services.iter().any(sheds_bursts)
             && !callers.iter().any(calls_of_bursts_are_shed)
             && self.happenings.iter().all(|(_, happening)| happening.is_planned())
             && self.services.iter().all(|member| member.program.concurrency >= BURST)
             && self.rates(callers, |member| member.rate).iter().all(|rate| *rate <= CALM_RATE)
             && self.physics.link.loss == 0.0
+    }
+
+    /// Whatever is deployed, some tasks of this service stay.
+    fn keeps_tasks(&self, place: usize, fleet: &Fleet) -> bool {
+        self.clusters(place, fleet).all(|cluster| cluster.minimum_healthy_percent > 0)
+    }
+
+    /// The settings of a service, and those with which it is deployed.
+    fn clusters(&self, place: usize, fleet: &Fleet) -> impl Iterator<Item = cluster::Config> {
+        let file = &fleet.services[place].cluster;
+        let deploys =
+            self.happenings.iter().filter_map(move |(_, what)| what.to_service(place)?.deploys());
+        let deployed: Vec<_> = deploys.map(|(_, settings)| settings.of(file)).collect();
+        deployed.into_iter().chain([file.clone()])
     }
 
     /// Once all is mended, its programs are quick enough for all that waits for them, and have room.
@@ -75,8 +91,10 @@ impl Scenario {
                     _ => None,
                 });
             let highest = service.cluster.autoscaling.as_ref().map(|scales| scales.maximum);
-            let counts = by_hand.chain(highest).chain([service.cluster.desired_count]);
-            counts.map(|count| service.cluster.ceiling_of(count)).max().unwrap_or_default()
+            let clusters: Vec<_> = self.clusters(place, fleet).collect();
+            let desired = clusters.iter().map(|cluster| cluster.desired_count);
+            let most = by_hand.chain(highest).chain(desired).max().unwrap_or_default();
+            clusters.iter().map(|cluster| cluster.ceiling_of(most)).max().unwrap_or_default()
         };
         let all: u32 = fleet.services.iter().enumerate().map(most).sum();
         let longer = 1.0 + self.physics.crowd * f64::from(all.saturating_sub(1));

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::spread::Site;
-use seaworthy_core::cluster::{View, reconciler};
+use seaworthy_core::cluster::{self, View, reconciler};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Fleet;
@@ -12,7 +13,7 @@ use seaworthy_core::time::Instant;
 
 use super::scenario::{Flaw, Happening, Scenario, ToService, ToTask};
 use super::sometimes::{Reached, Sometimes};
-use crate::world::{Strain, World};
+use crate::world::{Program, Strain, World};
 
 /// So many new tasks never fail.
 const NEVER: u32 = 1000;
@@ -29,6 +30,8 @@ pub(super) struct Fate<'a> {
     begun: u32,
     /// Who die at one moment, and when: one after the other, so that each death is judged by who is left.
     dying: (Instant, VecDeque<TaskId>),
+    /// Where something was deployed since this was last taken out, which revision, and with which settings.
+    pub(super) deployed: Vec<(usize, Revision, cluster::Config)>,
     pub(super) reached: Reached,
 }
 
@@ -68,6 +71,7 @@ impl<'a> Fate<'a> {
             lasting: BTreeMap::new(),
             begun: 0,
             dying: (begin, VecDeque::new()),
+            deployed: Vec::new(),
             reached: Reached::default(),
         }
     }
@@ -99,8 +103,9 @@ impl<'a> Fate<'a> {
     }
 
     /// All is mended, and where something was deployed, a good revision is, without an alarm, which would
-    /// ring for what goes on before the cure works, nor a breaker: a query of death may still be under way.
-    pub(super) fn mend(&mut self, world: &mut World) {
+    /// ring for what goes on before the cure works, nor a breaker or a canary: a query of death may still be under
+    /// way. Those revisions, by the place of their service.
+    pub(super) fn mend(&mut self, world: &mut World) -> BTreeMap<usize, Revision> {
         self.dying.1.drain(..).for_each(|task| {
             world.kill(task);
         });
@@ -108,17 +113,21 @@ impl<'a> Fate<'a> {
             self.end(world, id, &what);
         }
         self.happened = self.scenario.happenings.len();
+        let mut cures = BTreeMap::new();
         for place in 0..self.fleet.services.len() {
             let to_service = |(_, what): &(_, Happening)| what.to_service(place);
             let mut happenings = self.scenario.happenings.iter().filter_map(to_service);
-            if happenings.any(|what| matches!(what, ToService::Deploy(_))) {
+            if happenings.any(|what| what.deploys().is_some()) {
                 let mut config = self.fleet.services[place].cluster.clone();
                 config.deployment.alarm = None;
+                config.deployment.canary = None;
                 config.deployment.breaker.minimum = NEVER;
                 config.deployment.breaker.maximum = NEVER;
-                world.deploy(place, config, Some(self.scenario.services[place].program));
+                let program = self.scenario.services[place].program;
+                cures.insert(place, self.deploy(world, place, config, program));
             }
         }
+        cures
     }
 
     fn last(&mut self, until: Instant, what: Lasting) -> u32 {
@@ -209,10 +218,12 @@ impl<'a> Fate<'a> {
             ToService::Burst(times, lasts) => {
                 return Some(ToLoad::Burst { place, times, until: world.now() + lasts });
             }
-            ToService::Deploy(flaw) => {
+            ToService::Deploy(flaw) | ToService::DeployWith(flaw, _) => {
+                let (_, settings) = what.deploys()?;
                 let good = self.scenario.services[place].program;
                 let program = flaw.map_or(good, |flaw| flaw.of(good));
-                world.deploy(place, self.fleet.services[place].cluster.clone(), Some(program));
+                let config = settings.of(&self.fleet.services[place].cluster);
+                self.deploy(world, place, config, program);
             }
             ToService::Rollback => world.tell(place, reconciler::Event::Rollback),
             ToService::Scale(count) => world.tell(place, reconciler::Event::Scale(count)),
@@ -228,6 +239,18 @@ impl<'a> Fate<'a> {
             }
         }
         None
+    }
+
+    fn deploy(
+        &mut self,
+        world: &mut World,
+        place: usize,
+        config: cluster::Config,
+        program: Program,
+    ) -> Revision {
+        let revision = world.deploy(place, config.clone(), Some(program));
+        self.deployed.push((place, revision, config));
+        revision
     }
 
     /// That of the machine whose turn it is.

@@ -6,10 +6,11 @@ use seaworthy_core::call::{Action, CallId, Input, Queue, Reason, RouteId, Standi
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
 use seaworthy_core::policy::breaker::State;
-use seaworthy_core::policy::bulkhead;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
+use super::breakers::Breakers;
+use super::bulkheads::Bulkhead;
 use super::ledger::{Ledger, Overdrawn};
 use super::rule::Rule;
 use super::shares::Shares;
@@ -21,10 +22,11 @@ use crate::world::{Arrival, Said, Tries, World};
 pub(super) struct Gates {
     place: usize,
     queue: Option<Queue>,
-    /// By route: the size of its bulkhead, if that stays.
-    bulkheads: Vec<Option<u32>>,
+    /// By route.
+    bulkheads: Vec<Option<Bulkhead>>,
     /// A task has so many in flight at most: it may be too busy for who is used to it.
     most_in_flight: Option<u32>,
+    breakers: Breakers,
     ledger: Ledger,
     shares: Shares,
     expected: Option<Expected>,
@@ -50,15 +52,12 @@ struct Expected {
 impl Gates {
     pub(super) fn new(place: usize, service: &Service) -> Self {
         let routes = &service.call.routes;
-        let size = |bulkhead: &bulkhead::Config| match bulkhead {
-            bulkhead::Config::Fixed(size) => Some(*size),
-            bulkhead::Config::Adaptive(_) => None,
-        };
         Self {
             place,
             queue: service.call.queue,
-            bulkheads: routes.iter().map(|r| r.guard.bulkhead.as_ref().and_then(size)).collect(),
+            bulkheads: routes.iter().map(|r| r.guard.bulkhead.clone().map(Bulkhead::new)).collect(),
             most_in_flight: service.balancing.most_in_flight,
+            breakers: Breakers::new(routes),
             ledger: Ledger::new(routes),
             shares: Shares::new(service),
             expected: None,
@@ -68,6 +67,8 @@ impl Gates {
 
     /// Another gateway is there, which knows nothing.
     pub(super) fn begin_anew(&mut self) {
+        self.breakers.begin_anew();
+        self.bulkheads.iter_mut().flatten().for_each(Bulkhead::begin_anew);
         self.ledger.begin_anew();
         self.shares.begin_anew();
     }
@@ -87,6 +88,7 @@ impl Gates {
     /// Core and the gateway have said this at that moment.
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
         self.shares.hear(said);
+        self.breakers.hear(at, said);
         self.check_choice(said)?;
         let overdrawn = |Overdrawn(what)| (Rule::Budget, format!("a {what} was not to be had"));
         self.ledger.hear(at, said).map_err(overdrawn)
@@ -126,6 +128,7 @@ impl Gates {
     /// What has a bound keeps it.
     pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
         self.expected = None;
+        self.breakers.check()?;
         let queued = world.queued(self.place);
         let most = self.queue.map_or(0, |queue| queue.most_calls);
         self.reached.add_if(queued > 0, Sometimes::Waited);
@@ -138,7 +141,7 @@ impl Gates {
             let standing = world.standing(self.place, RouteId(route));
             open |= matches!(standing.breaker, Some(State::Open { .. }));
             closed |= standing.breaker == Some(State::Closed);
-            self.check_bulkhead(&standing, self.bulkheads[route])?;
+            self.check_bulkhead(&standing, route)?;
             self.check_budgets(world.now(), &standing, route)?;
         }
         self.reached.add_if(open && closed, Sometimes::RoutesApart);
@@ -155,20 +158,10 @@ impl Gates {
         })
     }
 
-    fn check_bulkhead(
-        &mut self,
-        standing: &Standing,
-        size: Option<u32>,
-    ) -> Result<(), (Rule, String)> {
+    fn check_bulkhead(&mut self, standing: &Standing, route: usize) -> Result<(), (Rule, String)> {
         self.reached.add_if(Some(standing.running) == standing.limit, Sometimes::BulkheadFull);
         self.reached.add_if(standing.abandoned > 0, Sometimes::Abandoned);
-        match size.filter(|size| standing.running > *size) {
-            None => Ok(()),
-            Some(size) => {
-                let what = format!("{} calls run, allowed are {size}", standing.running);
-                Err((Rule::Bulkhead, what))
-            }
-        }
+        self.bulkheads[route].as_mut().map_or(Ok(()), |bulkhead| bulkhead.check(standing))
     }
 
     /// They hold what they must, neither less nor more.

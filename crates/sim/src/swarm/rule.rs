@@ -10,22 +10,26 @@ in_words! {
     /// Something that must hold.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     Rule {
+        Panics: "nothing panics",
         ComesUp: "a fleet of good programs comes up",
         OneOutcome: "a request has one outcome",
         SomeOutcome: "every request has an outcome in the end",
         PlannedIsHarmless: "no request fails of what people do on purpose",
         Floor: "our own retirements keep the floor",
         Ceiling: "our own starts keep the ceiling",
+        Count: "as many tasks are desired as was decided last, and the autoscaler keeps to its bounds",
         Spread: "when a fleet has come up, no zone has two tasks more than another one",
         Power: "where the power is off no task starts, and for longer than checks take none runs and none gets requests",
         OneTask: "a number names one task",
         Drained: "a task that is told to go as drained has nothing in flight and gets nothing",
+        Patience: "a task that is to go has the whole delay for its requests, and the whole timeout to end",
         FirstCheck: "no task answers before a check of it has passed",
         NoneAnswersLater: "no task answers that has ended",
         Ejection: "a verdict of requests leaves as many tasks as it must, and a trial comes as late as it may",
         Trial: "a trial is decided by what was sent in it, and waited for as long as that goes on; and who was failed is no trial",
         Overload: "in an overload nobody is ejected for being slow",
         Queue: "a queue holds no more calls than it may",
+        Breaker: "a breaker lets nothing pass while it is open, so many trials while it is half-open, and waits for none longer than its lease",
         Bulkhead: "a bulkhead lets no more calls run than it may",
         Budget: "the budgets of retries and hedges hold what they must",
         Pool: "a pool has no more calls than it may",
@@ -54,6 +58,14 @@ pub struct Violation {
 }
 
 // === impl Violation ===
+
+impl Violation {
+    /// Whether it is about the same as that one. Not every panic is.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let at_one_place = || self.what.lines().next() == other.what.lines().next();
+        self.rule == other.rule && (self.rule != Rule::Panics || at_one_place())
+    }
+}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

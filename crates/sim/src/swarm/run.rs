@@ -1,10 +1,13 @@
 //! One scenario from its beginning to its end.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use seaworthy_core::call::RouteId;
 use seaworthy_core::cluster::View;
+use seaworthy_core::cluster::deployment::State;
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::random::{Stream, draw};
 use seaworthy_core::time::Instant;
@@ -12,6 +15,7 @@ use seaworthy_core::time::Instant;
 use super::clients::{Clients, Deed, Ticket};
 use super::fair::Meaning;
 use super::fate::{Fate, ToLoad};
+use super::panics::caught;
 use super::rule::{Rule, Violation};
 use super::scenario::{Scenario, name};
 use super::sometimes::{Reached, Sometimes};
@@ -48,6 +52,8 @@ struct Run<'a> {
     watches: Vec<Watch>,
     clients: Clients,
     reached: Reached,
+    /// What was deployed when all was mended, by the place of its service.
+    cures: BTreeMap<usize, Revision>,
     trace: Option<String>,
 }
 
@@ -92,9 +98,13 @@ fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<Str
         watches: fleet.services.iter().enumerate().map(watch).collect(),
         clients: Clients::new(scenario, sticks),
         reached: Reached::default(),
+        cures: BTreeMap::new(),
         trace,
     };
-    let violation = run.all(&meaning).err();
+    let violation = match caught(|| run.all(&meaning)) {
+        Ok(done) => done.err(),
+        Err(what) => Some(Violation { rule: Rule::Panics, at: run.world.now(), what }),
+    };
     let reached = run.reached.and(run.clients.reached);
     let reached = run.watches.iter().map(Watch::reached).fold(reached, Reached::and);
     let requests = run.clients.count();
@@ -109,7 +119,8 @@ impl Run<'_> {
         let mut fate = Fate::new(self.scenario, &meaning.fleet, self.world.now());
         self.clients.must = self.scenario.is_calm(meaning).then_some(Rule::PlannedIsHarmless);
         self.safety(&mut fate)?;
-        fate.mend(&mut self.world);
+        self.cures = fate.mend(&mut self.world);
+        self.learn(&mut fate);
         self.reached = self.reached.and(fate.reached);
         self.liveness()
     }
@@ -135,7 +146,9 @@ impl Run<'_> {
             let due = fate.next().map_or(until, |at| at.min(until));
             self.serve(due)?;
             while fate.next().is_some_and(|at| at <= self.world.now()) {
-                if let Some(what) = fate.act(&mut self.world) {
+                let to_load = fate.act(&mut self.world);
+                self.learn(fate);
+                if let Some(what) = to_load {
                     self.happen_to_load(what)?;
                 }
                 self.take_note()?;
@@ -189,14 +202,20 @@ impl Run<'_> {
 
     fn is_as_desired(&mut self) -> bool {
         // Tasks still work off what came when there was too much.
-        let done = |place| {
-            !self.world.deployment(place).state.is_under_way() && self.world.backlog(place) == 0
-        };
+        let done = |place| self.is_deployed(place) && self.world.backlog(place) == 0;
         self.all_serve()
             // What it was told last may wait.
             && !self.world.agent_is_busy()
             && self.places().all(done)
             && self.watches.iter().all(|watch| watch.flows(&mut self.world))
+    }
+
+    /// The cure is, if there is one; else what was deployed last may have been given up.
+    fn is_deployed(&self, place: usize) -> bool {
+        let deployment = self.world.deployment(place);
+        self.cures.get(&place).map_or(!deployment.state.is_under_way(), |cure| {
+            (deployment.revision, deployment.state) == (*cure, State::Completed)
+        })
     }
 
     /// How all of them stand, one on each line.
@@ -218,8 +237,11 @@ impl Run<'_> {
             count(View::is_leaving)
         );
         let revision = format!("revision {} is {}", deployment.revision, deployment.state);
+        let cure = self.cures.get(&place);
+        let cure = cure.map(|cure| format!("revision {cure} is to be completed"));
         let backlog = format!("{} requests wait in tasks", world.backlog(place));
-        let all = [tasks, revision, backlog].into_iter().chain(breaker).chain(world.explain(place));
+        let more = cure.into_iter().chain(breaker);
+        let all = [tasks, revision, backlog].into_iter().chain(more).chain(world.explain(place));
         format!("`{}`: {}", name(place), all.collect::<Vec<_>>().join("; "))
     }
 
@@ -276,6 +298,13 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// With which settings was deployed what the agent hears of, now or later.
+    fn learn(&mut self, fate: &mut Fate<'_>) {
+        for (place, revision, config) in fate.deployed.drain(..) {
+            self.watches[place].deployed(revision, config);
+        }
     }
 
     fn pass(&mut self, until: Instant) -> Result<(), Violation> {

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use seaworthy_core::cluster;
+use seaworthy_core::cluster::deployment::Canary;
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::experiment::model::Leak;
 use seaworthy_core::experiment::{LinkFault, RawCaller, TaskFault};
@@ -116,6 +118,8 @@ pub enum ToService {
     Burst(u32, #[serde(with = "as_written")] Duration),
     /// A new revision, perhaps a bad one.
     Deploy(#[serde(with = "flaw")] Option<Flaw>),
+    /// The same with other settings.
+    DeployWith(#[serde(with = "flaw")] Option<Flaw>, Settings),
     /// Back to the one before.
     Rollback,
     /// Another number of tasks.
@@ -125,6 +129,28 @@ pub enum ToService {
     /// There is no power in that zone for so long.
     PowerOff(u32, #[serde(with = "as_written")] Duration),
 }
+
+/// What the file of a new revision says of how many tasks there are and how they come and go; what it leaves out is as
+/// before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// As in the fleet file,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<u32>,
+    /// likewise,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_healthy_percent: Option<u32>,
+    /// and likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_percent: Option<u32>,
+    /// The share of its canary; without one: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_percent: Option<u32>,
+}
+
+/// A canary that was not in the fleet file bakes for so long.
+const BAKE: Duration = Duration::from_secs(1);
 
 /// What is wrong with a new program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +216,24 @@ impl Scenario {
         self.services.iter().enumerate().map(read).collect()
     }
 
+    /// Whether what is deployed with other settings can move, as it is asked of a fleet file.
+    pub(super) fn check_settings(&self, fleet: &Fleet) -> Result<(), ConfigError> {
+        for (n, (_, what)) in self.happenings.iter().enumerate() {
+            let Happening::ToService(place, what) = *what else { continue };
+            let Some((_, settings)) = what.deploys() else { continue };
+            let config = settings.of(&fleet.services[place].cluster);
+            let (count, floor, ceiling) = (config.desired_count, config.floor(), config.ceiling());
+            if count > 0 && floor >= count && ceiling <= count {
+                let problem = format!(
+                    "keeps {floor} of {count} tasks and allows {ceiling}, so nothing can move; allowed is a lower \
+                     `minimum_healthy_percent` or a higher `maximum_percent`"
+                );
+                return Err(ConfigError::new(format!("happenings[{n}]"), problem));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether what happens to a zone happens where there are zones.
     pub(super) fn check_zones(&self, fleet: &Fleet) -> Result<(), ConfigError> {
         for (n, (_, what)) in self.happenings.iter().enumerate() {
@@ -245,8 +289,12 @@ impl Happening {
     /// Whether a task of this service dies of a leak.
     pub(super) fn makes_leak(&self, place: usize) -> bool {
         match *self {
-            Self::ToTask(of, _, ToTask::Leak(_))
-            | Self::ToService(of, ToService::Deploy(Some(Flaw::Leaks(_)))) => of == place,
+            Self::ToTask(of, _, ToTask::Leak(_)) => of == place,
+            Self::ToService(of, what) => {
+                let leaks =
+                    what.deploys().is_some_and(|(flaw, _)| matches!(flaw, Some(Flaw::Leaks(_))));
+                of == place && leaks
+            }
             _ => false,
         }
     }
@@ -257,13 +305,53 @@ impl Happening {
         match self {
             Self::ToTask(_, _, what) => *what == ToTask::Drain,
             Self::ToService(_, what) => match what {
-                ToService::Deploy(flaw) => flaw.is_none_or(|flaw| flaw == Flaw::Stubborn),
+                ToService::Deploy(flaw) | ToService::DeployWith(flaw, _) => {
+                    flaw.is_none_or(|flaw| flaw == Flaw::Stubborn)
+                }
                 ToService::Rollback | ToService::Scale(_) => true,
                 _ => false,
             },
             Self::CrashAgent(_) | Self::Partition(_) => true,
             Self::CrashGateway => false,
         }
+    }
+}
+
+// === impl ToService ===
+
+impl ToService {
+    /// What is wrong with the revision that it deploys, if it does, and with which settings that comes.
+    pub(super) fn deploys(self) -> Option<(Option<Flaw>, Settings)> {
+        match self {
+            Self::Deploy(flaw) => Some((flaw, Settings::default())),
+            Self::DeployWith(flaw, settings) => Some((flaw, settings)),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody wants another number of tasks.
+    pub(super) fn scales(self) -> bool {
+        let count = self.deploys().and_then(|(_, settings)| settings.desired_count);
+        count.is_some() || matches!(self, Self::Scale(_))
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// What is meant where these are in place of those in the fleet file.
+    pub(super) fn of(self, file: &cluster::Config) -> cluster::Config {
+        let mut config = file.clone();
+        let Self { desired_count, minimum_healthy_percent, maximum_percent, canary_percent } = self;
+        config.desired_count = desired_count.unwrap_or(config.desired_count);
+        config.minimum_healthy_percent =
+            minimum_healthy_percent.unwrap_or(config.minimum_healthy_percent);
+        config.maximum_percent = maximum_percent.unwrap_or(config.maximum_percent);
+        if let Some(percent) = canary_percent {
+            let bake = config.deployment.canary.map_or(BAKE, |canary| canary.bake);
+            config.deployment.canary = (percent > 0).then_some(Canary { percent, bake });
+        }
+        config
     }
 }
 

@@ -6,12 +6,13 @@ use seaworthy_core::experiment::model::{Distribution, Leak};
 use seaworthy_core::experiment::{LinkFault, TaskFault};
 use seaworthy_core::fleet::ConfigError;
 
-use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask};
+use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, Settings, ToService, ToTask};
 use crate::world::{Physics, Stalls};
 
 /// As many as have names.
 pub(super) const MOST_SERVICES: usize = 4;
 /// Requests a second.
+const LOWEST_RATE: f64 = 1e-9;
 const HIGHEST_RATE: f64 = 10_000.0;
 /// So many times as long a process may start for each other one.
 const MOST_CROWDED: f64 = 100.0;
@@ -46,20 +47,23 @@ impl Scenario {
         ensure((1..=MOST_SERVICES).contains(&places), "services", "there are 1 to 4")?;
         ensure(self.length <= LONGEST, "length", "is at most 1h")?;
         ensure(is_share(self.physics.link.loss), "physics.link.loss", "is from 0 to 1")?;
-        let Physics { link, late, write, spawn, crowd, .. } = self.physics;
+        let Physics { hop, link, late, write, spawn, crowd, .. } = self.physics;
+        ensure(hop <= LONGEST, "physics.hop", "is at most 1h")?;
         check_times("physics.link.latency", link.latency)?;
         check_times("physics.late", late)?;
         check_times("physics.write", write)?;
         check_times("physics.spawn", spawn)?;
         ensure((0.0..=MOST_CROWDED).contains(&crowd), "physics.crowd", "is from 0 to 100")?;
         let rests = |stalls: Stalls| {
-            stalls.spread.abs() <= 0.0 && (Duration::ZERO..stalls.every).contains(&stalls.length)
+            stalls.spread.abs() <= 0.0
+                && stalls.every <= LONGEST
+                && (Duration::ZERO..stalls.every).contains(&stalls.length)
         };
         let known = self.physics.stalls.is_none_or(rests);
         ensure(
             known,
             "physics.stalls",
-            "have a `length` shorter than `every`, each time the same",
+            "have a `length` shorter than `every`, which is at most 1h, each time the same",
         )?;
         for (n, member) in self.services.iter().enumerate() {
             member.check(&format!("services[{n}]"))?;
@@ -111,10 +115,11 @@ impl ToService {
             Self::Disturb(fault, _) => check_task_fault(key, *fault),
             Self::DisturbWay(fault, _) => check_link_fault(key, *fault),
             Self::Scale(tasks) => ensure(*tasks <= MOST_TASKS, key, "scales to 0 to 100 tasks"),
-            Self::Deploy(Some(Flaw::FailsSome(percent))) => {
-                ensure(*percent <= 100, key, "fails 0 to 100 of 100 requests")
-            }
-            _ => Ok(()),
+            _ => self.deploys().map_or(Ok(()), |(flaw, settings)| {
+                let fails = |flaw| matches!(flaw, Flaw::FailsSome(101..));
+                ensure(!flaw.is_some_and(fails), key, "fails 0 to 100 of 100 requests")?;
+                settings.check(key)
+            }),
         }
     }
 
@@ -123,23 +128,35 @@ impl ToService {
             Self::Disturb(_, lasts)
             | Self::DisturbWay(_, lasts)
             | Self::Burst(_, lasts)
-            | Self::PowerOff(_, lasts)
-            | Self::Deploy(Some(Flaw::Crashes(lasts) | Flaw::Slow(lasts) | Flaw::Leaks(lasts))) => {
-                *lasts
+            | Self::PowerOff(_, lasts) => *lasts,
+            Self::Deploy(flaw) | Self::DeployWith(flaw, _) => match flaw {
+                Some(Flaw::Crashes(lasts) | Flaw::Slow(lasts) | Flaw::Leaks(lasts)) => *lasts,
+                _ => Duration::ZERO,
+            },
+            Self::QueryOfDeath | Self::Rollback | Self::Scale(_) | Self::LoseZone(_) => {
+                Duration::ZERO
             }
-            Self::QueryOfDeath
-            | Self::Deploy(_)
-            | Self::Rollback
-            | Self::Scale(_)
-            | Self::LoseZone(_) => Duration::ZERO,
         }
+    }
+}
+
+impl Settings {
+    fn check(&self, key: &str) -> Result<(), ConfigError> {
+        let count = self.desired_count.is_none_or(|count| count <= MOST_TASKS);
+        ensure(count, key, "desires 0 to 100 tasks")?;
+        let floor = self.minimum_healthy_percent.is_none_or(|percent| percent <= 100);
+        ensure(floor, key, "has a `minimum_healthy_percent` of 0 to 100")?;
+        let ceiling = self.maximum_percent.is_none_or(|percent| (100..=1000).contains(&percent));
+        ensure(ceiling, key, "has a `maximum_percent` of 100 to 1000")?;
+        let canary = self.canary_percent.is_none_or(|percent| percent < 100);
+        ensure(canary, key, "has a `canary_percent` of 0 to 99")
     }
 }
 
 impl Member {
     fn check(&self, key: &str) -> Result<(), ConfigError> {
-        let known = self.rate > 0.0 && self.rate <= HIGHEST_RATE;
-        ensure(known, &format!("{key}.rate"), "is above 0 and at most 10000")?;
+        let known = (LOWEST_RATE..=HIGHEST_RATE).contains(&self.rate);
+        ensure(known, &format!("{key}.rate"), "is from 0.000000001 to 10000")?;
         ensure(is_share(self.posts), &format!("{key}.posts"), "is from 0 to 1")?;
         let asks = |clients: Insistence| {
             (1..=MOST_ATTEMPTS).contains(&clients.attempts) && clients.wait >= SHORTEST
@@ -150,12 +167,13 @@ impl Member {
             &format!("{key}.insistence"),
             "waits for 1ms or more, and asks 1 to 100 times",
         )?;
-        let leaks = |leak: Leak| leak.bytes_per_second > 0 && leak.limit > 0;
+        let leaks =
+            |leak: Leak| leak.bytes_per_second > 0 && leak.limit > 0 && leak.slows <= LONGEST;
         let known = self.program.leak.is_none_or(leaks);
         ensure(
             known,
             &format!("{key}.program.leak"),
-            "has 1 or more of bytes_per_second, and of limit",
+            "has 1 or more of bytes_per_second, and of limit, and slows by at most 1h",
         )?;
         let works = self.program.concurrency > 0;
         ensure(works, &format!("{key}.program.concurrency"), "is at least 1")?;

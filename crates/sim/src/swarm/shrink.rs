@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rule::{Rule, Violation};
+use super::rule::Violation;
 use super::run::run;
 use super::scenario::{Happening, Scenario, name};
 use super::script::MOST_SERVICES;
@@ -17,22 +17,22 @@ pub fn shrink(scenario: &Scenario) -> Option<(Scenario, Violation)> {
     let violation = run(scenario).violation?;
     let mut best = (scenario.clone(), violation);
     let mut left = TRIES;
-    while let Some(smaller) = first_smaller(&best.0, best.1.rule, &mut left) {
+    while let Some(smaller) = first_smaller(&best.0, &best.1, &mut left) {
         best = smaller;
     }
     Some(best)
 }
 
-/// The first smaller one that breaks the rule.
+/// The first smaller one that breaks the rule, too.
 fn first_smaller(
     scenario: &Scenario,
-    rule: Rule,
+    before: &Violation,
     left: &mut usize,
 ) -> Option<(Scenario, Violation)> {
     let breaks = |smaller: Scenario| {
         smaller.meaning().ok()?;
         *left = left.checked_sub(1)?;
-        let violation = run(&smaller).violation.filter(|violation| violation.rule == rule)?;
+        let violation = run(&smaller).violation.filter(|violation| violation.is_like(before))?;
         Some((smaller, violation))
     };
     candidates(scenario).into_iter().find_map(breaks)

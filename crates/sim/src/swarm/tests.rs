@@ -66,7 +66,9 @@ fn a_script_stands_for_its_scenario() {
         Scenario::read(&scenario.script()).expect_err("it makes no sense").key
     };
     assert_eq!(broken(&|s| s.services.clear()), "services");
-    assert_eq!(broken(&|s| s.services[0].rate = 0.0), "services[0].rate");
+    for rate in [0.0, 1e-20, 10_001.0] {
+        assert_eq!(broken(&|s| s.services[0].rate = rate), "services[0].rate");
+    }
     assert_eq!(
         broken(&|s| s.services[0].program.concurrency = 0),
         "services[0].program.concurrency"
@@ -83,9 +85,18 @@ fn a_script_stands_for_its_scenario() {
     let wait = Duration::from_nanos(1);
     let asks = |s: &mut Scenario| s.services[0].insistence = Some(Insistence { wait, attempts: 2 });
     assert_eq!(broken(&asks), "services[0].insistence");
-    let leak = Leak { bytes_per_second: 0, limit: 1, slows: Duration::ZERO };
-    assert_eq!(broken(&|s| s.services[0].program.leak = Some(leak)), "services[0].program.leak");
     let (second, year) = (Duration::from_secs(1), Duration::from_secs(1 << 25));
+    assert_eq!(broken(&|s| s.physics.hop = year), "physics.hop");
+    for (bytes_per_second, slows) in [(0, second), (1, year)] {
+        let leak = Leak { bytes_per_second, limit: 1, slows };
+        let leaks = |s: &mut Scenario| s.services[0].program.leak = Some(leak);
+        assert_eq!(broken(&leaks), "services[0].program.leak");
+    }
+    let stuck = Settings {
+        minimum_healthy_percent: Some(100),
+        maximum_percent: Some(100),
+        ..Settings::default()
+    };
     for (place, what) in [
         (9, ToService::Rollback),
         (0, ToService::Burst(0, second)),
@@ -93,6 +104,8 @@ fn a_script_stands_for_its_scenario() {
         (0, ToService::Scale(2000)),
         (0, ToService::Deploy(Some(Flaw::FailsSome(200)))),
         (0, ToService::Deploy(Some(Flaw::Slow(year)))),
+        (0, ToService::DeployWith(Some(Flaw::FailsSome(200)), Settings::default())),
+        (0, ToService::DeployWith(None, stuck)),
         (0, ToService::Disturb(TaskFault::Slow(year), second)),
         (0, ToService::DisturbWay(LinkFault::Errors { status: 200, share: Share::WHOLE }, second)),
         (0, ToService::DisturbWay(LinkFault::Stalls { share: Share::percent(0) }, second)),
@@ -137,6 +150,24 @@ fn no_answer_comes_from_who_is_dead() {
     assert_eq!(run(&scenario).violation, None);
 }
 
+/// And it is made small as anything else that does not hold, if it is the same one.
+#[test]
+fn what_panics_does_not_hold() {
+    let script = r#"
+        seed = 1
+        planted = "gateway_panics"
+        length = "6s"
+        happenings = [["1s", { partition = "1s" }], ["2s", "crash_gateway"]]
+        services = [{ settings = ["desired_count = 2"], rate = 20.0, posts = 0.0 }]
+    "#;
+    let scenario = Scenario::read(script).expect("a scenario");
+    let (small, how) = shrink(&scenario).expect("it panics");
+    assert_eq!((how.rule, small.happenings.len()), (Rule::Panics, 1), "{how}");
+    assert!(how.what.contains("fate.rs:") && how.what.contains("panics"), "{how}");
+    let elsewhere = Violation { what: how.what.replace("fate.rs:", "data.rs:"), ..how.clone() };
+    assert!(how.is_like(&how) && !how.is_like(&elsewhere));
+}
+
 /// Services, things that happen, settings and time go; what is left tells the same again.
 #[test]
 fn what_breaks_a_rule_is_made_small() {
@@ -161,8 +192,17 @@ fn every_planted_bug_is_found() {
     });
     let missed: Vec<_> = found.iter().filter(|(_, rule)| rule.is_none()).collect();
     assert!(missed.is_empty(), "{missed:?}");
-    // Nothing but the rule for it shows how requests are divided, and who is out for what they show.
+    // Nothing but the rule for it shows it.
     for (bug, rule) in [
+        (Planted::ActionTwice, Rule::OneOutcome),
+        (Planted::DeployIsLost, Rule::Converges),
+        (Planted::HigherMaximum, Rule::Count),
+        (Planted::ScaleIsUntold, Rule::Count),
+        (Planted::DrainIsShort, Rule::Patience),
+        (Planted::KilledSoon, Rule::Patience),
+        (Planted::OpenLetsPass, Rule::Breaker),
+        (Planted::MoreTrials, Rule::Breaker),
+        (Planted::TrialsAreForgotten, Rule::Breaker),
         (Planted::WeightsAreForgotten, Rule::Weights),
         (Planted::ByLot, Rule::Turns),
         (Planted::AffinityIsLost, Rule::Hash),

@@ -1,8 +1,9 @@
 //! Whether the rules hold for one service.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seaworthy_core::call::Route;
+use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::{self, View};
 use seaworthy_core::endpoints::{Health, Sighting, TaskId};
 use seaworthy_core::experiment::caller::Caller;
@@ -10,9 +11,13 @@ use seaworthy_core::fleet::Service;
 use seaworthy_core::record::{Cause, Decision, Record};
 use seaworthy_core::time::Instant;
 
+use super::bounds::Bounds;
 use super::calling::Calling;
+use super::counts::Counts;
 use super::ends::Ends;
 use super::gates::Gates;
+use super::leavings::Leavings;
+use super::outcomes::Outcomes;
 use super::rule::Rule;
 use super::scenario::{Happening, Scenario, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
@@ -24,8 +29,13 @@ use crate::world::{Said, World};
 #[derive(Debug)]
 pub(super) struct Watch {
     place: usize,
-    /// By the fleet file, not by what the agent says of it.
+    /// By the fleet file and what was deployed, not by what the agent says of it.
     cluster: cluster::Config,
+    /// The settings of revisions of which the agent may hear later.
+    deployed: BTreeMap<Revision, cluster::Config>,
+    counts: Counts,
+    bounds: Bounds,
+    leavings: Leavings,
     pub(super) gates: Gates,
     /// The calls of its tasks, if they make some.
     calling: Option<Calling>,
@@ -34,6 +44,7 @@ pub(super) struct Watch {
     /// Tasks that have been let in by some gateway.
     let_in: BTreeSet<TaskId>,
     ends: Ends,
+    outcomes: Outcomes,
     died_of_requests: u32,
     /// So many may die of one.
     most_deaths: u32,
@@ -60,22 +71,27 @@ impl Watch {
     ) -> Self {
         let happenings = &scenario.happenings;
         let deaths = |route: &Route| route.hedge.map_or(2, |_| route.tries.max(2));
-        let is_scaled =
-            |what: &Happening| matches!(what.to_service(place), Some(ToService::Scale(_)));
+        let is_scaled = |what: &Happening| what.to_service(place).is_some_and(ToService::scales);
         let any = |of: &dyn Fn(&Happening) -> bool| happenings.iter().any(|(_, what)| of(what));
         let calls = !caller.dependencies.is_empty();
+        let by_hand = any(&is_scaled);
         Self {
             place,
             cluster: service.cluster.clone(),
+            deployed: BTreeMap::new(),
+            counts: Counts::new(&service.cluster, by_hand),
+            bounds: Bounds::default(),
+            leavings: Leavings::new(&service.cluster),
             gates: Gates::new(place, service),
             calling: calls.then(|| Calling::new(place, caller.clone(), service)),
             numbers: BTreeSet::new(),
             let_in: BTreeSet::new(),
             ends: Ends::new(&scenario.physics),
+            outcomes: Outcomes::default(),
             died_of_requests: 0,
             most_deaths: service.call.routes.iter().map(deaths).max().unwrap_or_default(),
             leaks: any(&|what| what.makes_leak(place)),
-            by_hand: any(&is_scaled),
+            by_hand,
             deploys: false,
             zones: Zones::new(&service.health),
             verdicts: Verdicts::new(service.health.passive),
@@ -84,10 +100,16 @@ impl Watch {
         }
     }
 
+    /// This was deployed.
+    pub(super) fn deployed(&mut self, revision: Revision, config: cluster::Config) {
+        self.deployed.insert(revision, config);
+    }
+
     /// Another gateway knows nothing.
     pub(super) fn begin_anew(&mut self) {
         self.gates.begin_anew();
         self.ends.begin_anew();
+        self.outcomes.begin_anew();
         self.verdicts.begin_anew();
         self.zones.begin_anew();
     }
@@ -102,6 +124,7 @@ impl Watch {
 
     /// This was said at that moment.
     pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+        self.outcomes.hear(said)?;
         self.ends.hear(at, said)?;
         self.verdicts.hear(at, said)?;
         match (said, &mut self.calling) {
@@ -134,11 +157,13 @@ impl Watch {
         record: &Record,
     ) -> Result<(), (Rule, String)> {
         self.reached.note(record);
+        self.counts.hear(record)?;
+        self.leavings.hear(record)?;
         let views = world.views(self.place);
         let serving = views.iter().filter(|view| view.is_in_rotation()).count() as u32;
         self.reached.add_if(self.zones.is_lost(record, &views), Sometimes::ZoneLost);
         if matches!(record.cause, Cause::Died { .. }) {
-            let missing = world.desired_count(self.place).saturating_sub(serving);
+            let missing = self.counts.desired().saturating_sub(serving);
             self.reached.add_if(missing > 1, Sometimes::SecondFailure);
         }
         if let Cause::Scaled { from, to, .. } = record.cause
@@ -149,6 +174,11 @@ impl Watch {
         }
         match record.decision {
             Decision::Deploy => {
+                if let Cause::NewRevision { revision, .. } = record.cause
+                    && let Some(config) = self.deployed.remove(&revision)
+                {
+                    self.cluster = config;
+                }
                 self.reached
                     .add_if(std::mem::replace(&mut self.deploys, true), Sometimes::Superseded);
             }
@@ -169,7 +199,7 @@ impl Watch {
         match (record.decision, &record.cause) {
             (Decision::Start, cause) => {
                 self.came(world, task, cause)?;
-                self.started(world, task, &views)
+                self.started(task, &views)
             }
             (Decision::Retire, cause) => self.retired(world, task, cause, &views),
             (Decision::Terminate, Cause::Drained) => self.drained(world, task),
@@ -190,27 +220,18 @@ impl Watch {
         Ok(())
     }
 
-    fn started(
-        &mut self,
-        world: &World,
-        task: TaskId,
-        views: &[View],
-    ) -> Result<(), (Rule, String)> {
+    fn started(&mut self, task: TaskId, views: &[View]) -> Result<(), (Rule, String)> {
         if !self.numbers.insert(task) {
             return Err((Rule::OneTask, format!("{task} is started twice")));
         }
-        let ceiling = self.cluster.ceiling_of(world.desired_count(self.place));
-        let tasks = views.len() as u32;
-        if tasks > ceiling {
-            let what = format!("{tasks} tasks after the start of {task}, allowed are {ceiling}");
-            return Err((Rule::Ceiling, what));
-        }
+        let ceiling = self.cluster.ceiling_of(self.counts.desired());
+        self.bounds.started(task, views.len() as u32, ceiling);
         Ok(())
     }
 
     /// By what the agent knew: a word of the gateway may be late, and tasks die unasked.
     fn retired(
-        &self,
+        &mut self,
         world: &World,
         task: TaskId,
         cause: &Cause,
@@ -233,12 +254,8 @@ impl Watch {
         };
         let left = views.iter().filter(stays);
         let left = left.filter(|view| told.of(view.task).is_some_and(is_known));
-        let desired = world.desired_count(self.place);
-        let (left, floor) = (left.count() as u32, self.cluster.floor_of(desired));
-        if left < floor {
-            let what = format!("{task} is retired ({cause}) and leaves {left} of {floor}");
-            return Err((Rule::Floor, what));
-        }
+        let (left, floor) = (left.count() as u32, self.cluster.floor_of(self.counts.desired()));
+        self.bounds.retired(task, cause.clone(), left, floor);
         Ok(())
     }
 
@@ -257,6 +274,9 @@ impl Watch {
 
     /// Whatever has a bound keeps it.
     pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
+        self.counts.check(world.desired_count(self.place))?;
+        let count = self.counts.desired();
+        self.bounds.check(self.cluster.floor_of(count), self.cluster.ceiling_of(count))?;
         self.gates.check_bounds(world)?;
         self.zones.check_power(self.place, &self.cluster.machines, world)?;
         self.calling.as_mut().map_or(Ok(()), |calling| calling.check_bounds(world))

@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::time::Short;
 
-use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, ToService, ToTask, name};
+use super::scenario::{
+    Flaw, Happening, Insistence, Member, Scenario, Settings, ToService, ToTask, name,
+};
 use crate::world::{Physics, Program, Stalls};
 
 // === impl Scenario ===
@@ -152,6 +154,10 @@ impl fmt::Display for Happening {
                     ToService::Deploy(Some(flaw)) => {
                         write!(f, "is deployed anew, and its program {flaw}")
                     }
+                    ToService::DeployWith(flaw, settings) => {
+                        write!(f, "is deployed anew{settings}")?;
+                        flaw.map_or(Ok(()), |flaw| write!(f, ", and its program {flaw}"))
+                    }
                     ToService::Rollback => write!(f, "is rolled back by hand"),
                     ToService::Scale(count) => write!(f, "is scaled to {count} by hand"),
                     ToService::LoseZone(nth) => {
@@ -173,6 +179,27 @@ impl fmt::Display for Happening {
             }
             Self::CrashGateway => write!(f, "the gateway crashes, and the next one knows nothing"),
         }
+    }
+}
+
+// === impl Settings ===
+
+/// With which values, if there are any.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { desired_count, minimum_healthy_percent, maximum_percent, canary_percent } =
+            *self;
+        for (key, value) in [
+            ("desired_count", desired_count),
+            ("minimum_healthy_percent", minimum_healthy_percent),
+            ("maximum_percent", maximum_percent),
+            ("canary_percent", canary_percent),
+        ] {
+            if let Some(value) = value {
+                write!(f, ", with {key} = {value}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,11 +10,15 @@ use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::health::passive;
+use seaworthy_core::policy::breaker;
 use seaworthy_core::policy::bulkhead::Config::Fixed;
 use serde::{Deserialize, Serialize};
 
 use super::{Physics, Program, World};
 use crate::in_words::in_words;
+
+/// Longer than anything lasts.
+const FOR_EVER: Duration = Duration::from_secs(1 << 32);
 
 in_words! {
     /// A bug.
@@ -23,14 +27,18 @@ in_words! {
     Planted {
         DoneIsLost: "The end of an answer is not told: what was in flight stays so",
         AnsweredTwice: "A client gets two answers",
+        ActionTwice: "Core wants a request to be answered that has its answer",
         NeverAnswered: "A client that is turned away is not told",
         AcknowledgedEarly: "The gateway acknowledges what the agent has only just sent (Kubernetes #43576)",
         InFlightIsHidden: "The gateway says that nothing is in flight",
         DrainingStaysIn: "The gateway still sends requests to what is draining (HAProxy #2894)",
         KilledAtOnce: "A task is killed when it begins to drain (ECS agent #2316)",
+        DrainIsShort: "A deregistration delay is over after a tenth of its time",
+        KilledSoon: "A stop timeout is over after a tenth of its time",
         KillIsLost: "SIGKILL does not come through",
         ExitIsLost: "Nobody notices that a task has died",
         LaunchIsLost: "Nobody hears that a task was started",
+        DeployIsLost: "The agent hears of one deployment of a service, and of no second one",
         NumbersAgain: "The next agent has forgotten which numbers were used",
         DeathCountsAsUnsent: "A lost connection is taken for one on which nothing was sent",
         PostIsRepeated: "POST is taken for something that may be repeated",
@@ -40,7 +48,12 @@ in_words! {
         NoFloor: "Deployments leave nothing",
         OneMachine: "All tasks come to the same machine",
         HigherCeiling: "Starts go beyond the ceiling",
+        HigherMaximum: "The autoscaler goes beyond its maximum",
+        ScaleIsUntold: "That another number of tasks is desired is told nobody",
         LongerQueue: "More calls wait than may",
+        OpenLetsPass: "An open breaker lets calls pass",
+        MoreTrials: "A half-open breaker lets one more trial pass",
+        TrialsAreForgotten: "A trial that brings no result is waited for as long as it goes on",
         LargerBulkhead: "More calls run than may",
         NoRetryBudget: "Retries have no budget (Envoy mobile #811)",
         NoHedgeBudget: "Hedges have no budget",
@@ -59,6 +72,7 @@ in_words! {
         FewerAreLeft: "Verdicts of requests leave one task less than they must",
         SoonForgotten: "An ejection is over after a tenth of its time",
         NothingIsHeld: "After an overload lateness counts again at once",
+        GatewayPanics: "Whoever starts the gateway again panics",
         QuietIsPoor: "The seconds bring no retries: a quiet service has none (Envoy gateway #2769)",
     }
 }
@@ -113,6 +127,15 @@ impl Planted {
         }
     }
 
+    fn change_breaker(self, config: &mut breaker::Config) {
+        match self {
+            Self::OpenLetsPass => config.mode = breaker::Mode::MetricsOnly,
+            Self::MoreTrials => config.trials.calls += 1,
+            Self::TrialsAreForgotten => config.trials.lease = FOR_EVER,
+            _ => {}
+        }
+    }
+
     fn change(self, service: &mut Service) {
         service.health.passive.iter_mut().for_each(|config| self.change_verdicts(config));
         match self {
@@ -124,7 +147,12 @@ impl Planted {
             Self::ByLot if service.balancing.algorithm == Algorithm::RoundRobin => {
                 service.balancing.algorithm = Algorithm::WeightedRandom;
             }
+            Self::DrainIsShort => service.cluster.deregistration_delay /= 10,
+            Self::KilledSoon => service.cluster.stop_timeout /= 10,
             Self::HigherCeiling => service.cluster.maximum_percent += 100,
+            Self::HigherMaximum => {
+                service.cluster.autoscaling.iter_mut().for_each(|scales| scales.maximum += 1);
+            }
             Self::LongerQueue => {
                 service.call.queue.iter_mut().for_each(|queue| queue.most_calls += 1);
             }
@@ -136,6 +164,9 @@ impl Planted {
                     if let Some(Fixed(size)) = &mut route.guard.bulkhead {
                         *size += 1;
                     }
+                }
+                Self::OpenLetsPass | Self::MoreTrials | Self::TrialsAreForgotten => {
+                    route.guard.breaker.iter_mut().for_each(|config| self.change_breaker(config));
                 }
                 Self::WeightsAreForgotten => route.weights.clear(),
                 Self::NoRetryBudget => route.budget = None,

@@ -7,7 +7,7 @@ use seaworthy_core::cluster::plan::Revision;
 use seaworthy_core::cluster::reconciler::{self, Signal};
 use seaworthy_core::endpoints::{TaskId, Wanted};
 use seaworthy_core::machine::Machine;
-use seaworthy_core::record::{Cause, Exit};
+use seaworthy_core::record::{Cause, Decision, Exit};
 
 use super::planted::Planted;
 use super::task::Process;
@@ -181,6 +181,8 @@ impl World {
                 }
                 self.pass_on(place, busy, Local::Endpoints(Box::new(endpoints)));
             }
+            reconciler::Action::Record(record)
+                if record.decision == Decision::Scale && self.has(Planted::ScaleIsUntold) => {}
             reconciler::Action::Record(record) => {
                 let service = &mut self.services[place];
                 let program = |revision: Revision| service.programs[revision as usize - 1];

@@ -1,5 +1,6 @@
 //! The way of data: the gateway is told, and what it wants is done.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ impl World {
 
     pub(super) fn carry_out(&mut self, place: usize) {
         let mut decided = false;
+        let twice = self.has(Planted::ActionTwice);
         loop {
             let data = &mut self.services[place].data;
             let Some(action) = data.group.poll_action() else {
@@ -86,7 +88,10 @@ impl World {
                 continue;
             };
             if let Some(all) = &mut self.overheard {
-                all.push((self.now, place, Said::Wanted(action.clone())));
+                let answers =
+                    matches!(action, target_group::Action::Call(call::Action::Answer { .. }));
+                let times = 1 + usize::from(twice && answers);
+                all.extend(iter::repeat_n((self.now, place, Said::Wanted(action.clone())), times));
             }
             match action {
                 target_group::Action::Probe { probe, task, .. } => {

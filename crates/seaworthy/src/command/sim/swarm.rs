@@ -42,7 +42,8 @@ pub(super) struct Args {
     /// Let each one happen twice, and compare everything that came of it
     #[arg(long)]
     twice: bool,
-    /// Write the scripts of the first violations to this directory, which is made
+    /// Write the script of each violation to this directory, which is made: as soon as it is found, and once more
+    /// if it is made small
     #[arg(long, value_name = "DIRECTORY")]
     save: Option<PathBuf>,
     /// Plant a bug in the simulated Seaworthy, to see that it is found
@@ -60,8 +61,8 @@ const SHRUNK: usize = 5;
 /// The share in percent in which each state is to be reached.
 const ENOUGH: f64 = 1.0;
 
-/// A violation that was made small.
-struct Shrunk {
+/// A violation, and the scenario in which it was found, or a smaller one.
+struct Found {
     seed: u64,
     scenario: Scenario,
     violation: Violation,
@@ -87,11 +88,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let tally = args.run()?;
     let took = begun.elapsed();
-    let shrunk: Vec<Shrunk> =
-        tally.violations.iter().take(SHRUNK).map(|(seed, how)| args.shrink(*seed, how)).collect();
+    let mut shrunk = Vec::new();
+    for (seed, how) in tally.violations.iter().take(SHRUNK) {
+        let small = args.shrink(*seed, how);
+        args.save(&small)?;
+        shrunk.push(small);
+    }
     let told =
         if args.json { say(args.json(&tally, &shrunk)) } else { args.tell(&tally, &shrunk, took) };
-    args.save(&shrunk)?;
     even_if_unread(told)?;
     Ok(if tally.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -132,8 +136,18 @@ impl Args {
         let mut tally = Tally::default();
         let seen = std::io::stderr().is_terminal();
         let mut shown = Instant::now();
+        let clear = || {
+            if seen {
+                let _ = std::io::stderr().write_all(b"\r\x1b[K");
+            }
+        };
         let all = reports.iter().try_for_each(|(seed, outcome)| {
-            tally.add(seed, outcome?);
+            let outcome = outcome?;
+            if let Some(violation) = &outcome.violation {
+                clear();
+                self.found(seed, violation)?;
+            }
+            tally.add(seed, outcome);
             if seen && shown.elapsed() >= Duration::from_millis(200) {
                 shown = Instant::now();
                 let (seeds, found) = (tally.seeds, tally.violations.len());
@@ -142,27 +156,29 @@ impl Args {
             }
             anyhow::Ok(())
         });
-        if seen {
-            let _ = std::io::stderr().write_all(b"\r\x1b[K");
-        }
+        clear();
         all?;
         tally.violations.sort_by_key(|(seed, _)| *seed);
         Ok(tally)
     }
 
-    fn save(&self, all: &[Shrunk]) -> anyhow::Result<()> {
-        let Some(directory) = &self.save else { return Ok(()) };
-        for shrunk in all {
-            let file = directory.join(format!("seed-{}.toml", shrunk.seed));
-            std::fs::write(&file, shrunk.script())
-                .with_context(|| format!("{}", file.display()))?;
-        }
-        Ok(())
+    /// Whoever ends the swarm early, or waits for a seed that never ends, has all that was found until then.
+    fn found(&self, seed: u64, violation: &Violation) -> anyhow::Result<()> {
+        let all = violation.to_string();
+        note(format_args!("seed {seed}: {}", all.lines().next().unwrap_or_default()));
+        let (scenario, violation) = (self.scenario(seed), violation.clone());
+        self.save(&Found { seed, scenario, violation })
     }
 
-    fn tell(&self, tally: &Tally, all: &[Shrunk], took: Duration) -> anyhow::Result<()> {
+    fn save(&self, found: &Found) -> anyhow::Result<()> {
+        let Some(directory) = &self.save else { return Ok(()) };
+        let file = directory.join(format!("seed-{}.toml", found.seed));
+        std::fs::write(&file, found.script()).with_context(|| format!("{}", file.display()))
+    }
+
+    fn tell(&self, tally: &Tally, all: &[Found], took: Duration) -> anyhow::Result<()> {
         for shrunk in all {
-            let Shrunk { seed, scenario, violation } = shrunk;
+            let Found { seed, scenario, violation } = shrunk;
             say(format_args!(
                 "Seed {seed} breaks a rule. Made small:\n\n{scenario}\n{violation}\n"
             ))?;
@@ -189,7 +205,7 @@ impl Args {
         ))
     }
 
-    fn json(&self, tally: &Tally, all: &[Shrunk]) -> serde_json::Value {
+    fn json(&self, tally: &Tally, all: &[Found]) -> serde_json::Value {
         let shares: Vec<_> = tally.shares().collect();
         let reached = shares.iter().map(
             |(what, share)| serde_json::json!({ "state": what.to_string(), "percent": share }),
@@ -199,7 +215,7 @@ impl Args {
                 "seed": seed,
                 "rule": format!("{:?}", violation.rule),
                 "violation": violation.to_string(),
-                "script": all.get(n).map(Shrunk::script),
+                "script": all.get(n).map(Found::script),
             })
         });
         serde_json::json!({
@@ -217,8 +233,8 @@ impl Args {
 
     /// What comes of a seed.
     fn examine(&self, seed: u64) -> anyhow::Result<Outcome> {
-        let scenario = self.scenario(seed);
         let happen = || {
+            let scenario = self.scenario(seed);
             if !self.twice {
                 return Ok(swarm::run(&scenario));
             }
@@ -226,23 +242,24 @@ impl Args {
             ensure!(one == other, "seed {seed} told two stories; that is a bug in the simulation");
             Ok(outcome)
         };
-        let panicked = |_| anyhow!("seed {seed} made the simulation panic; that is a bug");
+        // What panics in a scenario is one of its violations: here is what comes before it.
+        let panicked = |_| anyhow!("no scenario comes of seed {seed}; that is a bug");
         panic::catch_unwind(happen).map_err(panicked)?
     }
 
     /// A small scenario that breaks the same rule, and how.
-    fn shrink(&self, seed: u64, violation: &Violation) -> Shrunk {
+    fn shrink(&self, seed: u64, violation: &Violation) -> Found {
         note(format_args!("seed {seed} breaks a rule; it is made small"));
         let scenario = self.scenario(seed);
         let shrunk = swarm::shrink(&scenario);
         let (scenario, violation) = shrunk.unwrap_or_else(|| (scenario, violation.clone()));
-        Shrunk { seed, scenario, violation }
+        Found { seed, scenario, violation }
     }
 }
 
-// === impl Shrunk ===
+// === impl Found ===
 
-impl Shrunk {
+impl Found {
     /// For `sim replay`.
     fn script(&self) -> String {
         let Self { seed, scenario, violation } = self;

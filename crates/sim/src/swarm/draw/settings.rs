@@ -50,7 +50,7 @@ pub(super) fn draw(dice: &mut Dice, calm: bool) -> Vec<String> {
 }
 
 /// In how many scenarios a key is given, and with which values.
-type Values = &'static [(f64, &'static str, &'static [&'static str])];
+pub(super) type Values = &'static [(f64, &'static str, &'static [&'static str])];
 
 /// How the tasks of the first of these services call the others.
 pub(super) fn calls(dice: &mut Dice, places: Range<usize>, calm: bool) -> Vec<String> {
