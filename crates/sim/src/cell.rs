@@ -106,7 +106,7 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
-        coming: Coming::of(schedule, &physics, &mut lateness),
+        coming: Coming::of(schedule, physics.late, &mut lateness),
         lateness,
         machine,
         lasting: Vec::new(),
@@ -124,9 +124,6 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         run.world.teach(place, caller.clone());
     }
     run.world.paces = machine.paces().to_vec();
-    for (place, model) in configuration.models.iter().enumerate() {
-        run.world.answers_take(place, machine.way_back(model));
-    }
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
         run.world.link(place, seed.wrapping_add(place as u64));
@@ -285,7 +282,7 @@ impl Run<'_> {
         let planned = self.planned[number];
         let flow = &self.drill.load.flows[planned.flow];
         // Nobody wakes up in the very moment that was meant.
-        let late = self.machine.physics().timer(&mut self.lateness);
+        let late = self.lateness.duration(self.machine.physics().late);
         let until = self.waits_until(number, asked) + late;
         let preferred = match asked {
             0 => self.preferred(&planned),

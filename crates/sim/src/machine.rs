@@ -34,9 +34,6 @@ const SHORTEST: Duration = Duration::from_micros(100);
 /// Nothing is slower by a larger factor than e to the power of that: about a million.
 const SLOWEST: f64 = 14.0;
 
-/// No timer of ours is finer: those of tokio, and of the system that it waits with, are of whole milliseconds.
-const TICK: Duration = Duration::from_millis(1);
-
 /// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
 const FINEST: f64 = 0.01;
 
@@ -146,33 +143,11 @@ impl Machine {
         }
     }
 
-    /// By how many seconds answers are later than the model says: the median and the 99th percentile.
-    fn later(&self) -> [f64; 2] {
-        let [median, p99] = self.calm.map(|calm| calm.as_secs_f64());
-        [median * (self.median - 1.0), p99 * (self.p99 - 1.0)]
-    }
-
-    /// How long after its program is done with a request the answer is there, of one that only waits: the program wakes
-    /// up late, as whoever has a timer does, and has room for the next one then. All else is on the way, and
-    /// takes nobody's room.
-    pub(crate) fn way_back(&self, model: &Program) -> Distribution {
-        let [median, p99] = self.later().map(|later| later - TICK.as_secs_f64());
-        if median <= 0.0 || !matches!(model.work, Distribution::Constant(work) if !work.is_zero()) {
-            return Distribution::default();
-        }
-        let [median, p99] = [median, p99.max(median)].map(Duration::from_secs_f64);
-        Distribution::LogNormal { median, p99 }
-    }
-
     /// What waits for so long wakes up late, by as much on a slow machine for a long time as for a short one; and
     /// nothing takes as long each time.
-    fn awake_after(&self, duration: Duration) -> Distribution {
-        let later = self.later();
-        if later[0] > TICK.as_secs_f64() {
-            return Distribution::Uniform(duration, duration + 2 * TICK);
-        }
-        let wakes = |later: f64| (duration.as_secs_f64() + later).max(0.0);
-        let [median, p99] = later.map(wakes).map(Duration::from_secs_f64);
+    fn later(&self, duration: Duration) -> Distribution {
+        let [median, p99] = [(self.median, self.calm[0]), (self.p99, self.calm[1])]
+            .map(|(factor, calm)| (duration + calm.mul_f64(factor)).saturating_sub(calm));
         if p99 <= median || median.is_zero() {
             return Distribution::Constant(median);
         }
@@ -184,7 +159,7 @@ impl Machine {
         let [median, p99] = match work {
             _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
-            Distribution::Constant(duration) => return self.awake_after(duration),
+            Distribution::Constant(duration) => return self.later(duration),
             _ => quantiles(work),
         };
         let median = median.mul_f64(self.median);
@@ -211,7 +186,7 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
-            physics: Physics { late, tick: TICK, write, spawn, crowd, ..Physics::default() },
+            physics: Physics { late, write, spawn, crowd, ..Physics::default() },
             stall: Spread::of(runs.iter().map(Run::stall)),
             every: runs[0].length,
             starts,
@@ -240,18 +215,11 @@ impl Calibration {
         Stalls { every: self.every, length: length.min(self.every / 2), spread: deviation }
     }
 
-    /// The same, with what an earlier report does not say: `entry` is the service by which users come in; and what
-    /// timers are late by, a tick on average, was in part what everybody is late by, half of one.
+    /// The same, where `entry` is the service by which users come in, whose name an earlier report does not say.
     #[must_use]
     pub fn entered_by(mut self, entry: &str) -> Self {
         let start = self.entry_start.take().map(|start| (entry.to_owned(), start));
         self.starts.extend(start);
-        if let Distribution::Exponential(mean) = self.physics.late
-            && self.physics.tick.is_zero()
-        {
-            self.physics.late = Distribution::Exponential(mean.saturating_sub(TICK / 2));
-            self.physics.tick = TICK;
-        }
         self
     }
 
@@ -310,9 +278,11 @@ fn log_normal(times: &[Duration]) -> Distribution {
     Spread::of(times.iter().map(Duration::as_secs_f64)).one_more_in_seconds()
 }
 
-/// Exponential, with this 99th percentile.
+/// Exponential, with this 99th percentile for who waits without pause. Whoever sleeps wakes up at the next whole
+/// millisecond, half of one later on average: no timer of ours is finer.
 fn late(p99: Duration) -> Distribution {
-    Distribution::Exponential(p99.div_f64(libm::log(100.0)))
+    let rounded = Duration::from_micros(500);
+    Distribution::Exponential(p99.div_f64(libm::log(100.0)) + rounded)
 }
 
 // === impl Spread ===
@@ -406,25 +376,6 @@ mod tests {
         let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
         assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
-    }
-
-    /// One and a half, and four milliseconds are lost, of which a timer takes one.
-    #[test]
-    fn what_is_late_on_its_way_takes_no_room() {
-        let millis = Duration::from_millis;
-        let calm = [millis(50), millis(100)];
-        let machine = Machine { median: 1.03, p99: 1.04, calm, ..Machine::default() };
-        let waits = Program { work: Distribution::Constant(millis(50)), ..Program::default() };
-        let program = machine.program("store", waits);
-        assert_eq!(program.work, Distribution::Uniform(millis(50), millis(52)));
-        let [median, p99] = [Duration::from_micros(500), millis(3)];
-        assert_eq!(machine.way_back(&waits), Distribution::LogNormal { median, p99 });
-        let works = Program { work: Distribution::Uniform(millis(1), millis(2)), ..waits };
-        let quick = Machine { median: 1.01, ..machine.clone() };
-        assert_eq!(
-            [machine.way_back(&works), quick.way_back(&waits)],
-            [Distribution::default(); 2]
-        );
     }
 
     #[test]

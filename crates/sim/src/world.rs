@@ -38,7 +38,7 @@ use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::distribution::{Dice, Distribution};
+use crate::distribution::Dice;
 use crate::machine::Pace;
 use caller::Word;
 use calls::Between;
@@ -120,8 +120,6 @@ struct Service {
     /// From which its tasks draw.
     seed: u64,
     starts: Dice,
-    /// How long its answers are on their way beside the network's hops.
-    way_back: Distribution,
     /// Where the power is off for its machines,
     off: Dark,
     /// and where it was when the agent last heard of it.
@@ -247,7 +245,6 @@ impl World {
                 caller: None,
                 seed: own,
                 starts: Dice::new(own, Stream::Start),
-                way_back: Distribution::default(),
                 off: Dark::default(),
                 dark: Vec::new(),
                 work: Dice::new(own, Stream::Service),

@@ -12,8 +12,8 @@ use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
 use super::{NOBODY, Run};
-use crate::distribution::Dice;
-use crate::world::{Arrival, Physics, Strain};
+use crate::distribution::{Dice, Distribution};
+use crate::world::{Arrival, Strain};
 
 /// A fault that is still to come, and how late whoever does it will be.
 pub(super) struct Coming {
@@ -52,8 +52,8 @@ fn effect(met: u64, nobody: &str) -> Result<(), String> {
 
 impl Coming {
     /// All of a schedule.
-    pub(super) fn of(schedule: &Schedule, physics: &Physics, dice: &mut Dice) -> Vec<Self> {
-        let one = |fault: &Fault| Self { fault: fault.clone(), late: physics.timer(dice) };
+    pub(super) fn of(schedule: &Schedule, late: Distribution, dice: &mut Dice) -> Vec<Self> {
+        let one = |fault: &Fault| Self { fault: fault.clone(), late: dice.duration(late) };
         schedule.faults.iter().map(one).collect()
     }
 
@@ -173,7 +173,7 @@ impl Run<'_> {
 
     /// When somebody ends it.
     fn over(&mut self, fault: &Fault) -> Instant {
-        self.begin + fault.end() + self.machine.physics().timer(&mut self.lateness)
+        self.begin + fault.end() + self.lateness.duration(self.machine.physics().late)
     }
 
     /// Ends what lasts until `now` at most.

@@ -48,7 +48,6 @@ impl Calibration {
         within("physics.crowd", physics.crowd, 0.0..=MOST_BESIDE)?;
         distribution("physics.link.latency", physics.link.latency)?;
         distribution("physics.late", physics.late)?;
-        within("physics.tick", physics.tick, Duration::ZERO..=LONGEST)?;
         distribution("physics.write", physics.write)?;
         distribution("physics.spawn", physics.spawn)
     }
@@ -120,7 +119,6 @@ mod tests {
         link = { latency = { constant = "200us" }, loss = 0.0 }
         crowd = 0.4
         late = { exponential = "700us" }
-        tick = "1ms"
         write = { log_normal = { median = "1ms", p99 = "4ms" } }
     "#;
 
@@ -139,8 +137,7 @@ mod tests {
             ("loss = 0.0", "loss = 1.5", "physics.link.loss: 1.5"),
             ("crowd = 0.4", "crowd = -1.0", "physics.crowd: -1.0"),
             ("700us", "1day", "physics.late: 86400s"),
-            ("tick = \"1ms\"", "tick = \"2h\"", "physics.tick: 7200s"),
-            ("\"1ms\", p99", "\"5ms\", p99", "physics.write.log_normal.median: 5ms"),
+            ("1ms", "5ms", "physics.write.log_normal.median: 5ms"),
         ];
         let check =
             |text: &str| toml::from_str::<Calibration>(text).unwrap().check(&["back", "front"]);

@@ -10,6 +10,8 @@ use crate::world::Said;
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     calls: Vec<Option<(CallId, Stage)>>,
+    /// Over by what core was told last: what time had made it want before it heard of that comes after it.
+    just_over: Option<CallId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +42,13 @@ impl Outcomes {
     }
 
     fn told(&mut self, input: &Input) {
+        self.just_over = None;
         match *input {
             Input::Begin { call, .. } => self.enter(call, Stage::Open),
             Input::Done { call, .. } | Input::ClientGone { call } => {
                 if self.stage(call).is_some() {
                     self.enter(call, Stage::Over);
+                    self.just_over = Some(call);
                 }
             }
             Input::Head { .. }
@@ -63,6 +67,9 @@ impl Outcomes {
             Action::Abort { call } => (call, Stage::Passed, Stage::Over),
         };
         let stage = self.stage(call);
+        if self.just_over == Some(call) {
+            return Ok(());
+        }
         if stage == Some(needs) {
             self.enter(call, next);
             return Ok(());

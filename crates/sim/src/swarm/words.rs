@@ -76,7 +76,7 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, late, tick, write, spawn, crowd, stalls } = *physics;
+    let Physics { hop, link, late, write, spawn, crowd, stalls } = *physics;
     let stall = |Stalls { every, length, .. }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
@@ -94,9 +94,6 @@ fn network_in_words(physics: &Physics) -> String {
         if times != Distribution::default() {
             let _ = write!(words, "; {what} {}", in_words(times));
         }
-    }
-    if !tick.is_zero() {
-        let _ = write!(words, "; timers are late by up to {} more", Short(2 * tick));
     }
     if crowd > 0.0 {
         let _ = write!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use seaworthy_core::fleet::written::as_written;
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Dice, Distribution};
+use crate::distribution::Distribution;
 
 /// The networks of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,10 @@ pub struct Physics {
     pub hop: Duration,
     /// The link between agent and gateway.
     pub link: Network,
-    /// How late whoever waits for a message or a moment wakes up: gateway, agent, a process that is to be
+    /// How late whoever waits for a moment or a message wakes up: gateway, agent, a process that is to be
     /// started, and a task whose calls have a timeout.
     #[serde(default)]
     pub late: Distribution,
-    /// Who waits for a moment wakes up later still, by up to two of these: it is rounded up to a whole one, and slept for
-    /// whole ones from wherever the last ended.
-    #[serde(default, with = "as_written", skip_serializing_if = "Duration::is_zero")]
-    pub tick: Duration,
     /// How long it takes until something is on the disk: the agent acts on nothing before.
     #[serde(default)]
     pub write: Distribution,
@@ -63,16 +59,6 @@ pub struct Network {
     pub loss: f64,
 }
 
-// === impl Physics ===
-
-impl Physics {
-    /// How late it is for whoever waited for a moment.
-    pub(crate) fn timer(&self, dice: &mut Dice) -> Duration {
-        let late = dice.duration(self.late);
-        if self.tick.is_zero() { late } else { late + self.tick.mul_f64(dice.unit() + dice.unit()) }
-    }
-}
-
 // === impl Default ===
 
 /// One machine: loopback, and parts that answer at once.
@@ -85,7 +71,6 @@ impl Default for Physics {
                 loss: 0.0,
             },
             late: Distribution::default(),
-            tick: Duration::ZERO,
             write: Distribution::default(),
             spawn: Distribution::default(),
             crowd: 0.0,

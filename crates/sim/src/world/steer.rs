@@ -97,7 +97,7 @@ impl World {
             let service = &mut self.services[place];
             let meant = service.control.reconciler.poll_timeout();
             service.control_due =
-                service.control_due.next(meant, &self.physics, &mut self.lateness);
+                service.control_due.next(meant, self.physics.late, &mut self.lateness);
             self.news.push_back(News::Tasks(place));
         }
     }

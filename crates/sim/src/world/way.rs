@@ -124,7 +124,7 @@ impl World {
         self.break_off(place);
         let service = &mut self.services[place];
         let meant = service.data.group.poll_timeout();
-        service.data_due = service.data_due.next(meant, &self.physics, &mut self.lateness);
+        service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
         if decided {
             self.report(place);
         }

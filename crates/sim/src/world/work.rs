@@ -14,14 +14,8 @@ use super::data::Asking;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
-use crate::distribution::Distribution;
 
 impl World {
-    /// How long answers of the service at `place` are on their way beside the hops of the network.
-    pub(crate) fn answers_take(&mut self, place: usize, way_back: Distribution) {
-        self.services[place].way_back = way_back;
-    }
-
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let Service { processes, data, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task).filter(|process| process.listens()) else {
@@ -155,18 +149,14 @@ impl World {
         job: Job,
         (status, degraded): (u16, Option<u32>),
     ) {
-        let Service { processes, work, way_back, .. } = &mut self.services[place];
-        let Some(process) = processes.get_mut(&task) else { return };
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         let mut held = process.hold(job);
         if !held.is_zero() {
             if self.planted != Some(Planted::AnsweredByTheDead) {
                 process.hold_back(job);
             }
             // Whoever holds it back wakes up late.
-            held += self.physics.timer(&mut self.lateness);
-        }
-        if job.check().is_none() {
-            held += work.duration(*way_back);
+            held += self.lateness.duration(self.physics.late);
         }
         let reply = if job.halved { Reply::Half(status) } else { Reply::Whole(status, degraded) };
         self.after(self.physics.hop + held, place, Local::Reply(task, job, reply));
