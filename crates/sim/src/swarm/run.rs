@@ -161,14 +161,20 @@ impl Run<'_> {
         let begin = self.world.now();
         self.clients.must = None;
         self.clients.calm_down(begin);
-        while !self.is_as_desired() {
-            if self.world.now() >= begin + CONVERGED_BY {
-                let what = self.states();
-                return self.fail(Rule::Converges, what);
+        loop {
+            while !self.is_as_desired() {
+                if self.world.now() >= begin + CONVERGED_BY {
+                    let what = self.states();
+                    return self.fail(Rule::Converges, what);
+                }
+                self.serve(self.world.now() + LOOK_EVERY)?;
             }
-            self.serve(self.world.now() + LOOK_EVERY)?;
+            self.serve(self.world.now() + RAMP)?;
+            // What one that has just closed refuses may open another one.
+            if self.all_flows() {
+                break;
+            }
         }
-        self.serve(self.world.now() + RAMP)?;
         self.clients.must = Some(Rule::Works);
         self.serve(self.world.now() + WORKS_FOR)?;
         let until = self.world.now() + OVER_BY;
@@ -207,7 +213,12 @@ impl Run<'_> {
             // What it was told last may wait.
             && !self.world.agent_is_busy()
             && self.places().all(done)
-            && self.watches.iter().all(|watch| watch.flows(&mut self.world))
+            && self.all_flows()
+    }
+
+    /// Whether all breakers let everything pass.
+    fn all_flows(&mut self) -> bool {
+        self.watches.iter().all(|watch| watch.flows(&mut self.world))
     }
 
     /// The cure is, if there is one; else what was deployed last may have been given up.
