@@ -47,16 +47,7 @@ fn carry(requests: u64) -> u64 {
     let raw: RawFleet = toml::from_str(FLEET).expect("it is a fleet");
     let fleet: Fleet = raw.try_into().expect("it can be meant");
     let mut world = World::new(&fleet, &[Program::default()], Physics::default());
-    let arrival = Arrival {
-        method: "GET",
-        target: "/products/1".to_owned(),
-        preferred: None,
-        affinity: 0,
-        user: 0,
-        fingerprint: 0,
-        deadly: false,
-        flow: 0,
-    };
+    let arrival = Arrival::new("GET", "/products/1".to_owned());
     let (mut at, mut failed) = (Instant::EPOCH + BEGIN, 0);
     for ticket in 0..requests {
         let gap = -libm::log(1.0 - unit(1, Stream::Arrivals, ticket)) / RATE;

@@ -61,7 +61,7 @@ struct Run<'a> {
     /// Who wants the answer to each request.
     clients: Vec<Client>,
     /// The task that a user is used to, by the name of the cookie that says so: flows share what a user was given.
-    used_to: BTreeMap<(String, u32), TaskId>,
+    used_to: BTreeMap<(&'a str, u32), TaskId>,
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
@@ -142,7 +142,7 @@ fn unanswered(planned: &Planned) -> Sample {
 
 // === impl Run ===
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Lets time pass until all tasks are in rotation.
     fn fill(&mut self) -> Result<(), String> {
         let clusters = self.configuration.services().iter().map(|service| &service.cluster);
@@ -247,9 +247,9 @@ impl Run<'_> {
     }
 
     /// The cookie by which its user is used to a task, and the user, if there is such a thing.
-    fn cookie(&self, planned: &Planned) -> Option<(String, u32)> {
+    fn cookie(&self, planned: &Planned) -> Option<(&'a str, u32)> {
         let flow = &self.drill.load.flows[planned.flow];
-        let name = self.configuration.services()[flow.service].sticky_cookie.clone();
+        let name = self.configuration.services()[flow.service].sticky_cookie.as_deref();
         name.zip(Some(planned.user).filter(|user| *user > 0))
     }
 

@@ -21,16 +21,7 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
     let work = Distribution::Constant(MS(100));
     let program = Program { work, concurrency: 1, checks_wait, ..Program::default() };
     let mut world = common::up(fleet, &[program], Physics::default(), 1);
-    let arrival = Arrival {
-        method: "GET",
-        target: "/".to_owned(),
-        preferred: None,
-        affinity: 0,
-        user: 0,
-        fingerprint: 0,
-        deadly: false,
-        flow: 0,
-    };
+    let arrival = Arrival::new("GET", "/".to_owned());
     (1..=30).for_each(|ticket| world.send(0, ticket, &arrival));
     let (mut most, mut answered, end) = (1, 0, world.now() + MS(4000));
     while world.now() < end {

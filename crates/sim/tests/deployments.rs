@@ -37,16 +37,7 @@ fn after_a_rollback_a_deployment_is_of_what_runs() {
 
 /// Lets this time pass, with so many requests a second, and gives what was decided.
 fn serve(world: &mut World, time: Duration, rate: u32) -> Vec<Record> {
-    let arrival = Arrival {
-        method: "GET",
-        target: "/".to_owned(),
-        preferred: None,
-        affinity: 0,
-        user: 0,
-        fingerprint: 0,
-        deadly: false,
-        flow: 0,
-    };
+    let arrival = Arrival::new("GET", "/".to_owned());
     let (mut decided, end) = (Vec::new(), world.now() + time);
     while world.now() < end {
         let next = world.now() + Duration::from_secs(1) / rate;

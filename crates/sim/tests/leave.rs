@@ -12,16 +12,7 @@ use seaworthy_sim::world::{Arrival, News, Physics, Program};
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
 fn arrival(method: &'static str) -> Arrival {
-    Arrival {
-        method,
-        target: "/".to_owned(),
-        preferred: None,
-        affinity: 0,
-        user: 0,
-        fingerprint: 0,
-        deadly: false,
-        flow: 0,
-    }
+    Arrival::new(method, "/".to_owned())
 }
 
 /// Of three requests, which a task takes one after the other, the second one's client leaves soon: which are

@@ -115,10 +115,7 @@ fn overhear(fleet: &Fleet) -> Vec<Overheard> {
 
 fn arrival(millis: u64) -> Arrival {
     let method = if millis.is_multiple_of(3) { "POST" } else { "GET" };
-    let target = String::new();
-    let (preferred, affinity, user) = (None, 0, 0);
-    let (fingerprint, deadly, flow) = (millis, false, 0);
-    Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow }
+    Arrival { fingerprint: millis, ..Arrival::new(method, String::new()) }
 }
 
 /// Parts what was overheard: what was said to core, and by it.

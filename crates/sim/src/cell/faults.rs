@@ -125,14 +125,10 @@ impl Run<'_> {
             FaultKind::QueryOfDeath { service, path } => {
                 self.course.inflict(now, fault, Vec::new());
                 let arrival = Arrival {
-                    method: "GET",
                     affinity: self.world.affinity(service, &path).unwrap_or_default(),
-                    target: path,
-                    preferred: None,
-                    user: 0,
                     fingerprint: u64::MAX,
                     deadly: true,
-                    flow: 0,
+                    ..Arrival::new("GET", path)
                 };
                 self.world.send(service, NOBODY, &arrival);
             }

@@ -88,8 +88,8 @@ impl Evidence {
         }
         for cell in report.cells.iter().filter(|cell| cell.verdict != "invalid") {
             let scale = cell.scale()?;
-            let of = self.service.clone();
-            let is_own = |service: &Option<String>| service.as_ref().is_none_or(|its| *its == of);
+            let own = &self.service;
+            let is_own = |service: &Option<String>| service.as_ref().is_none_or(|its| its == own);
             for replacement in cell.replacements.iter().filter(|one| is_own(&one.service)) {
                 let Some(start) = replacement.own_start_ms else { continue };
                 self.starts.push(start / 1000.0);

@@ -120,14 +120,10 @@ impl Run<'_> {
     fn send(&mut self, thing: u32) {
         let (method, path) = self.scenario.asks[thing as usize - 1];
         let arrival = Arrival {
-            method,
-            target: path.to_owned(),
-            preferred: None,
             affinity: u64::from(thing),
             user: u64::from(thing),
             fingerprint: u64::from(thing),
-            deadly: false,
-            flow: 0,
+            ..Arrival::new(method, path.to_owned())
         };
         let ticket = self.open.len() as u64;
         self.open.push(Some(self.world.now()));

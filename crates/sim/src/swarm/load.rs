@@ -65,7 +65,6 @@ impl Load {
 pub(super) fn request(method: &'static str, thing: u64, user: u64, deadly: bool) -> Arrival {
     let is_order = (ORDERS.into()..=THINGS.into()).contains(&thing);
     let target = format!("/{}/{thing}", if is_order { "orders" } else { "things" });
-    let (preferred, flow) = (None, 0);
     let (affinity, fingerprint) = (user, thing);
-    Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow }
+    Arrival { affinity, user, fingerprint, deadly, ..Arrival::new(method, target) }
 }

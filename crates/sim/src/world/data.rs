@@ -140,6 +140,24 @@ pub(super) enum Word {
     Cut(CallId, Attempt, bool),
 }
 
+// === impl Arrival ===
+
+impl Arrival {
+    /// With nothing special about it, of nobody in particular.
+    pub fn new(method: &'static str, target: String) -> Self {
+        Self {
+            method,
+            target,
+            preferred: None,
+            affinity: 0,
+            user: 0,
+            fingerprint: 0,
+            deadly: false,
+            flow: 0,
+        }
+    }
+}
+
 // === impl Word ===
 
 impl From<Word> for target_group::Input {

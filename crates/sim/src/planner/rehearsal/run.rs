@@ -266,14 +266,9 @@ impl<'a> Run<'a> {
         };
         let writes = 100.0 * self.kinds.unit() < self.question.world.writes_percent;
         let arrival = Arrival {
-            method: if writes { "POST" } else { "GET" },
-            target: path(place.unwrap_or_default()),
-            preferred: None,
             affinity: self.sent.len() as u64,
             user: self.sent.len() as u64,
-            fingerprint: 0,
-            deadly: false,
-            flow: 0,
+            ..Arrival::new(if writes { "POST" } else { "GET" }, path(place.unwrap_or_default()))
         };
         self.world.send(0, self.sent.len() as u64, &arrival);
         self.asked += usize::from(name.is_some());

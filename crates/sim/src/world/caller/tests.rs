@@ -34,16 +34,7 @@ impl Task {
         let (attempt, status) = (Attempt(1), 200);
         let job = Job { call, attempt, deadly: false, status, asked, halved: false };
         self.requests += 1;
-        let arrival = Arrival {
-            method,
-            target: "/page".to_owned(),
-            preferred: None,
-            affinity: 0,
-            user: 0,
-            fingerprint: 0,
-            deadly: false,
-            flow: 0,
-        };
+        let arrival = Arrival::new(method, "/page".to_owned());
         self.calls.take(job, Arc::new(arrival), None);
         assert!(self.calls.begin(self.now, job));
         self.carry_out();
