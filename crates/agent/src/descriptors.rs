@@ -4,13 +4,25 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
+use rustix::process::{Resource, getrlimit};
+
+const ROOM: u64 = 65_536;
 
 /// So many go with one line; Linux allows 253.
 const MOST: usize = 250;
+
+/// Has the kernel make room for as many open files as there may be, up to 65,536, as the gateway does: whoever opens one when
+/// there is none left waits for 10 to 20 ms, with all that it would have done meanwhile.
+pub fn make_room() -> io::Result<()> {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(ROOM).min(ROOM);
+    fcntl_dupfd_cloexec(io::stderr(), files.saturating_sub(1) as i32)?;
+    Ok(())
+}
 
 /// Sends all of `text`, and `descriptors` with its first bytes.
 pub(crate) fn send(to: impl AsFd, text: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {

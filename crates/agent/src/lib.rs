@@ -12,7 +12,7 @@ pub mod api;
 pub mod cgroup;
 mod clients;
 pub mod clock;
-mod descriptors;
+pub mod descriptors;
 pub mod directory;
 pub mod environment;
 mod error;

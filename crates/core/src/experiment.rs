@@ -5,6 +5,7 @@ mod arithmetic;
 pub mod caller;
 mod cell;
 pub mod claim;
+pub mod comparison;
 pub mod course;
 pub mod expectation;
 mod fault;

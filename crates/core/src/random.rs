@@ -46,6 +46,8 @@ pub enum Stream {
     Machines,
     /// For how long a simulated machine stands still each time.
     Standstills,
+    /// How slow several simulated machines are alike.
+    Drift,
 }
 
 /// The `ordinal`-th number of `stream` under `seed`, uniform over all 64-bit numbers.

@@ -101,6 +101,7 @@ pub(crate) async fn run(
     let mut watch = Watch::new(control, health.collect());
     let desired = run.configuration.desired_count();
     run.fill(&mut watch, view, desired, |course| course.in_rotation().len()).await?;
+    let filled = now();
     let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
@@ -110,9 +111,9 @@ pub(crate) async fn run(
     run.settle(&mut watch, &mut faults).await.map_err(lost)?;
     let arrivals = faults.arrivals(begin);
     let found = |watch: &Watch| Findings::of(&job.drill, cell, &samples, &watch.course, &arrivals);
-    let mut findings = found(&watch);
+    let mut findings = Findings { prepared: begin.since(filled), ..found(&watch) };
     if purpose == Purpose::Calibration {
-        run.replace_one_of_each(&mut watch, view).await?;
+        findings.ends = run.replace_one_of_each(&mut watch, view).await?;
         findings.starts = found(&watch).starts;
     }
     Ok(findings)
@@ -204,20 +205,27 @@ impl Run<'_> {
     }
 
     /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the
-    /// next service.
-    async fn replace_one_of_each(&self, watch: &mut Watch, view: &mut View) -> Result<(), Error> {
+    /// next service. Returns how long it took each time until it was known that the task was gone.
+    async fn replace_one_of_each(
+        &self,
+        watch: &mut Watch,
+        view: &mut View,
+    ) -> Result<Vec<Duration>, Error> {
+        let mut ends = Vec::new();
         for place in 0..self.configuration.services().len() {
             tokio::time::sleep(calibration::PAUSE).await;
             let before = watch.course.in_rotation_of(place);
             let Some(task) = before.first().copied() else { continue };
+            let killed = now();
             watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
             let is_new = |task: &TaskId| !before.contains(task);
             let new = |course: &Course| {
                 course.in_rotation_of(place).iter().filter(|task| is_new(task)).count()
             };
             self.fill(watch, view, 1, new).await?;
+            ends.extend(watch.course.left_at(task).map(|left| left.since(killed)));
         }
-        Ok(())
+        Ok(ends)
     }
 
     /// Waits until so many tasks are in rotation, of those that `counted` has.

@@ -14,7 +14,7 @@ use crate::Error;
 use crate::job::Job;
 use crate::report::Results;
 use crate::report::json::SCHEMA;
-use crate::simulation::{self, MOST_REPEATS};
+use crate::simulation::{self, Live, MOST_REPEATS};
 
 /// No figure is larger, in its own unit.
 const MOST: f64 = 1e9;
@@ -28,6 +28,7 @@ pub(crate) struct Recorded {
     pub(crate) digest: Option<String>,
     simulated: bool,
     scale: u32,
+    seed: u64,
     /// How many runs were to be done.
     pub(crate) runs_planned: usize,
     calibration: Option<Known>,
@@ -74,8 +75,9 @@ struct Flow {
 pub(crate) fn judge(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
     let recorded = Recorded::read(path, job)?;
     results.calibration = recorded.calibration(job);
-    results.predicted = simulation::predict(job, runs, results.calibration.as_ref())?;
     results.recorded = Some(recorded);
+    let live = results.live(job);
+    results.predicted = simulation::predict(job, runs, live, results.calibration.as_ref())?;
     Ok(())
 }
 
@@ -113,6 +115,13 @@ impl Recorded {
         }
         recorded.check_runs(job).map_err(error)?;
         Ok(recorded)
+    }
+
+    /// What its runs were.
+    pub(crate) fn live(&self) -> Live {
+        let cells: BTreeSet<String> = self.cells.iter().map(Run::name).collect();
+        let repeats = self.runs_planned.div_ceil(cells.len().max(1));
+        Live { seed: self.seed, repeats: u32::try_from(repeats).unwrap_or(MOST_REPEATS) }
     }
 
     /// There can have been as many as it says.
@@ -213,7 +222,7 @@ mod tests {
     use super::*;
     use crate::job::Mode;
     use crate::job::tests::job;
-    use crate::report::{self, FEWEST_PREDICTED};
+    use crate::{FEWEST_PREDICTED, report};
 
     /// What changes a model has to answer for that.
     #[test]

@@ -5,7 +5,6 @@ mod comparison;
 mod details;
 mod figures;
 mod flows;
-mod interval;
 pub(crate) mod json;
 mod matrix;
 mod reading;
@@ -19,11 +18,10 @@ use seaworthy_sim::machine::Calibration;
 use crate::job::Job;
 use crate::plan::title;
 use crate::recorded::Recorded;
+use crate::simulation::Live;
 use crate::style::{FAINT, HEAD, of, paint};
 use crate::words::{percent, rough};
 use figures::Figures;
-
-pub use interval::FEWEST_PREDICTED;
 
 /// One run of a cell.
 #[derive(Clone, Debug)]
@@ -47,6 +45,16 @@ pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
     /// or what was measured earlier, and is only held against what is predicted.
     pub(crate) recorded: Option<Recorded>,
+}
+
+// === impl Results ===
+
+impl Results {
+    /// The runs that are held against what is predicted.
+    pub(crate) fn live(&self, job: &Job) -> Live {
+        let job = Live { seed: job.seed, repeats: job.repeat };
+        self.recorded.as_ref().map_or(job, Recorded::live)
+    }
 }
 
 /// The worst of all verdicts, of what the claims come to, and of what the comparison does.

@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 use std::path::Path;
 
 use seaworthy_agent::clock::now;
+use seaworthy_agent::descriptors::make_room;
 use seaworthy_agent::processes::{adopt_orphans, end_descendants};
 use seaworthy_core::experiment::Cell;
 use seaworthy_core::experiment::expectation::Verdict;
@@ -109,9 +110,10 @@ async fn predict(job: &Job, view: &mut View, results: &mut Results) -> Result<()
     let cells = job.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
     view.say(&format!("simulates {cells} cell{plural} {predict} times"));
-    let (job, calibration) = (job.clone(), results.calibration.clone());
+    let (job, live) = (job.clone(), results.live(job));
+    let calibration = results.calibration.clone();
     let predicted =
-        spawn_blocking(move || simulation::predict(&job, predict, calibration.as_ref()));
+        spawn_blocking(move || simulation::predict(&job, predict, live, calibration.as_ref()));
     let predicted = predicted.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
     results.predicted = predicted?;
     Ok(())
@@ -126,6 +128,7 @@ fn live(
 ) -> Result<Option<Interrupt>, Error> {
     // First of all, so that whatever loses its parent comes to us.
     adopt_orphans();
+    make_room().map_err(Error::Kernel)?;
     // It outlives the runtime: what is undone at the very end is still written down in it.
     let directory =
         tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
+use seaworthy_core::experiment::comparison::ALIKE;
 use seaworthy_core::experiment::{Cell, Findings};
 use seaworthy_sim::cell::Error::NotUp;
 use seaworthy_sim::machine::{Calibration, Machine};
@@ -21,20 +22,31 @@ const MACHINES: u32 = 10;
 
 /// Runs a cell that draws from `seed`, on a machine that is as the model says.
 pub(crate) fn run(job: &Job, cell: Cell, seed: u64) -> Result<Findings, Error> {
-    run_on(job, cell, seed, &Machine::default())
+    run_on(job, cell, [seed; 2], &Machine::default())
 }
 
-fn run_on(job: &Job, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
-    let found = seaworthy_sim::cell::run_on(&job.drill, cell, seed, machine);
+fn run_on(job: &Job, cell: Cell, seeds: [u64; 2], machine: &Machine) -> Result<Findings, Error> {
+    let found = seaworthy_sim::cell::run_on(&job.drill, cell, seeds, machine);
     found.map_err(|source| Error::Simulation { file: job.file.clone(), source })
 }
 
-/// Runs every cell so often, each time from a seed that no repetition draws from, and every two of them on one of the
-/// machines that this one may be: what both have in common is the machine's. On one on which the fleet does not
+/// What is known of runs with real processes before there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Live {
+    /// From which they draw what they mean to do,
+    pub(crate) seed: u64,
+    /// and how often each cell is run.
+    pub(crate) repeats: u32,
+}
+
+/// Runs every cell so often: each time it means to do what one of the live runs did, one after the other, and what
+/// happens to it draws from a seed that none of them knows. Every two are on one of the
+/// machines that this one may be, which is slow like the next one ([`ALIKE`]). On one on which the fleet does not
 /// come up nothing would be measured, so another one is taken. All cores have a part in it.
 pub(crate) fn predict(
     job: &Job,
     runs: u32,
+    live: Live,
     calibration: Option<&Calibration>,
 ) -> Result<Vec<Row>, Error> {
     let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
@@ -46,11 +58,13 @@ pub(crate) fn predict(
     let row = |(cell, repeat): (Cell, u32)| {
         let mut turn = MOST_REPEATS + repeat;
         loop {
-            let seed = cell.seed(job.seed, turn);
-            let of_both = cell.seed(job.seed, turn - (repeat + 1) % 2);
-            let machine = known.map(|(known, calm)| known.machine(calm, of_both));
+            let seed = cell.seed(live.seed, 1 + (repeat - 1) % live.repeats);
+            let chance = cell.seed(job.seed, turn);
+            let [of_all, of_both] =
+                [ALIKE as u32, 2].map(|alike| cell.seed(job.seed, turn - (repeat - 1) % alike));
+            let machine = known.map(|(known, calm)| known.machine(calm, of_all, of_both));
             let machine = machine.unwrap_or_default();
-            let found = run_on(job, cell, seed, &machine);
+            let found = run_on(job, cell, [seed, chance], &machine);
             if found.as_ref().is_err_and(is_not_up) && turn < MOST_REPEATS + MACHINES * runs {
                 turn += runs;
                 continue;
@@ -139,8 +153,8 @@ mod tests {
     fn tasks_start_as_slowly_as_the_machine_does() {
         let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
         let known = calibrated(&job, |_| took(300..=310, None));
-        let machine = known.machine([Duration::ZERO; 2], 1);
-        let ran = |cell| run_on(&job, cell, 1, &machine).unwrap();
+        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let ran = |cell| run_on(&job, cell, [1; 2], &machine).unwrap();
         let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
         let window = dies.replacements.iter().filter_map(Replacement::window).min();
         assert!(window.is_some_and(|window| window > Duration::from_millis(300)), "{window:?}");
@@ -152,8 +166,8 @@ mod tests {
     fn a_task_starts_sooner_alone_than_beside_others() {
         let job = job(Some("bad-revisions"), &["1/good"]);
         let known = calibrated(&job, |_| took(200..=300, Some(200)));
-        let machine = known.machine([Duration::ZERO; 2], 1);
-        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         let all = &findings.starts.values().next().unwrap().all;
         let nearly = |time: &Duration, millis| {
             let meant = Duration::from_millis(millis);
@@ -168,8 +182,8 @@ mod tests {
         let job = job(Some("dead-dependency"), &[]);
         let millis = |service: &str| if service == "storefront" { 100..=110 } else { 300..=310 };
         let known = calibrated(&job, |service| took(millis(service), None));
-        let machine = known.machine([Duration::ZERO; 2], 1);
-        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         assert_eq!(findings.starts.len(), 4);
         let margin = Duration::from_millis(20);
         for (service, starts) in findings.starts {
@@ -203,8 +217,8 @@ mod tests {
             let orders = &mut measured.flows[1].latency_p50;
             *orders = orders.map(|median| median.mul_f64(1.5));
         });
-        let machine = known.machine([Duration::ZERO; 2], 1);
-        let findings = run_on(&job, job.cells[0], 1, &machine).unwrap();
+        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         let [pages, orders] = [0, 1].map(|flow| {
             median(&findings, flow).as_secs_f64() / median(&simulated, flow).as_secs_f64()
         });
@@ -226,16 +240,38 @@ mod tests {
     }
 
     /// On some machines a task needs longer to start than it may.
+    /// How long provisioning takes is drawn on purpose, and what requests take is not.
+    #[test]
+    fn predicted_runs_mean_to_do_what_live_ones_did() {
+        let job = job(Some("kill-one"), &[]);
+        let live = Live { seed: job.seed, repeats: 3 };
+        let predicted = predict(&job, 6, live, None).unwrap();
+        let meant = |findings: &Findings| findings.replacements[0].provisioning;
+        let of_live = |repeat| run(&job, job.cells[0], job.cells[0].seed(job.seed, repeat));
+        for repeat in 1..=3 {
+            let of_live = of_live(repeat).unwrap();
+            let [one, other] = [repeat, repeat + 3].map(|n| &predicted[n as usize - 1].findings);
+            assert_eq!([meant(one), meant(other)], [meant(&of_live); 2]);
+            assert!(one.numbers.latency_p99 != other.numbers.latency_p99);
+        }
+    }
+
     #[test]
     fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
         let job = job(Some("bad-revisions"), &["1/good"]);
         let calibration = calibrated(&job, |_| took(1000..=6000, None));
         let on_first = |turn: u32| {
             let seed = job.cells[0].seed(job.seed, MOST_REPEATS + turn);
-            run_on(&job, job.cells[0], seed, &calibration.machine([Duration::ZERO; 2], seed))
+            run_on(
+                &job,
+                job.cells[0],
+                [seed; 2],
+                &calibration.machine([Duration::ZERO; 2], seed, seed),
+            )
         };
+        let live = Live { seed: job.seed, repeats: 10 };
         assert!((1..=10).map(on_first).any(|found| found.is_err_and(|error| is_not_up(&error))));
-        assert_eq!(predict(&job, 10, Some(&calibration)).unwrap().len(), 10);
+        assert_eq!(predict(&job, 10, live, Some(&calibration)).unwrap().len(), 10);
     }
 
     /// The same seed, the same report: on any machine.

@@ -21,7 +21,7 @@ use seaworthy_core::time::Instant;
 use crate::agenda::Agenda;
 use crate::distribution::Dice;
 use crate::machine::Machine;
-use crate::world::{Arrival, News, World};
+use crate::world::{Arrival, News, Turns, World};
 
 use faults::{Coming, Lasting};
 pub use refusal::{Error, check};
@@ -65,6 +65,8 @@ struct Run<'a> {
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
+    /// When the generator's timers turn.
+    turns: Turns,
 }
 
 /// Whoever wants the answer to one request.
@@ -83,11 +85,17 @@ struct Client {
 /// Runs a cell on a machine that is never late, and just as quick as the model says; its fleet, load and
 /// physics draw from `seed`. `drill` is as fast as it is to run.
 pub fn run(drill: &Drill, cell: Cell, seed: u64) -> Result<Findings, Error> {
-    run_on(drill, cell, seed, &Machine::default())
+    run_on(drill, cell, [seed; 2], &Machine::default())
 }
 
-/// The same on this machine.
-pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result<Findings, Error> {
+/// The same on this machine, where what happens by itself draws from `chance`: `seed` is then that of a run with real
+/// processes, of which no more is known than what it means to do.
+pub fn run_on(
+    drill: &Drill,
+    cell: Cell,
+    [seed, chance]: [u64; 2],
+    machine: &Machine,
+) -> Result<Findings, Error> {
     let mut fleet = check(drill, cell)?.clone();
     fleet.seed = seed;
     let schedule = &drill.schedules[cell.schedule];
@@ -97,16 +105,17 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
     let programs: Vec<Program> =
         models.map(|(service, model)| machine.program(&service.name, *model)).collect();
     let planned = schedule.requests(&drill.load, seed);
-    let mut lateness = Dice::new(!seed, Stream::Machine);
+    let mut lateness = Dice::new(!chance, Stream::Machine);
     let mut run = Run {
         drill,
         schedule,
         configuration,
-        world: World::new(&fleet, &programs, physics),
+        world: World::of([seed, chance], &fleet.services, &programs, physics),
         course: Course::of(fleet.services.len()),
         records: Vec::new(),
         observed: 0,
-        coming: Coming::of(schedule, physics.late, &mut lateness),
+        coming: Coming::of(schedule, &physics, &mut lateness),
+        turns: Turns::of(&physics, &mut lateness),
         lateness,
         machine,
         lasting: Vec::new(),
@@ -124,13 +133,19 @@ pub fn run_on(drill: &Drill, cell: Cell, seed: u64, machine: &Machine) -> Result
         run.world.teach(place, caller.clone());
     }
     run.world.paces = machine.paces().to_vec();
+    for (place, model) in configuration.models.iter().enumerate() {
+        if let Some(way_back) = machine.way_back(model) {
+            run.world.sleep(place, way_back);
+        }
+    }
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
         run.world.link(place, seed.wrapping_add(place as u64));
     }
     run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
+    let prepared = run.world.now() + machine.prepare();
     run.warm_up();
-    run.load();
+    run.load(prepared);
     run.settle();
     Ok(Findings::of(drill, cell, &run.samples, &run.course, &run.arrivals()))
 }
@@ -177,8 +192,9 @@ impl<'a> Run<'a> {
     }
 
     /// Lets the load and the faults go over the fleet.
-    fn load(&mut self) {
-        self.begin = self.world.now() + NOTICE;
+    /// Begins when this machine is `prepared` for it.
+    fn load(&mut self, prepared: Instant) {
+        self.begin = prepared.max(self.world.now() + NOTICE);
         self.course.begin(self.begin);
         let mut sent = 0;
         let end = self.begin + self.schedule.duration + self.drill.objective.latency;
@@ -281,9 +297,8 @@ impl<'a> Run<'a> {
     fn send(&mut self, number: usize, asked: u32) {
         let planned = self.planned[number];
         let flow = &self.drill.load.flows[planned.flow];
-        // Nobody wakes up in the very moment that was meant.
-        let late = self.lateness.duration(self.machine.physics().late);
-        let until = self.waits_until(number, asked) + late;
+        let meant = self.waits_until(number, asked);
+        let until = meant + self.late(self.begin + meant);
         let preferred = match asked {
             0 => self.preferred(&planned),
             _ => self.clients[number].preferred,
@@ -292,6 +307,14 @@ impl<'a> Run<'a> {
         self.patience.add(self.begin + until + self.hop, (number, asked + 1));
         let arrival = self.arrival(&planned, preferred);
         self.world.send(flow.service, self.ticket(number, asked), &arrival);
+    }
+
+    /// By how much later the generator notices that this moment has come: it looks each time that it sends something, and
+    /// that keeps it from sleeping for whole ticks.
+    fn late(&mut self, at: Instant) -> Duration {
+        let looks = self.machine.physics().tick.min(self.drill.load.spacing() / 2);
+        let slept = if looks.is_zero() { looks } else { looks.mul_f64(self.lateness.unit()) };
+        self.turns.after(at) + slept
     }
 
     /// What is asked for: the same path is the same thing, if it does not speak of another user.

@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seaworthy_core::experiment::Findings;
+use seaworthy_core::experiment::claim::middle;
 use seaworthy_core::experiment::model::{Distribution, Leak, Program};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::{Dice, NINETY_NINE};
-use crate::world::{Physics, Stalls};
+use crate::world::{PAUSE, Physics, Stalls};
 pub(crate) use pace::Pace;
 use pace::paces;
 use starts::starts;
@@ -31,8 +32,14 @@ pub const FEWEST_RUNS: usize = 3;
 /// What is shorter is no matter, and logarithms have no zero.
 const SHORTEST: Duration = Duration::from_micros(100);
 
+/// Nor do fewer say how much of that comes and goes slowly.
+const FEWEST_WITH_DRIFT: usize = 20;
+
 /// Nothing is slower by a larger factor than e to the power of that: about a million.
 const SLOWEST: f64 = 14.0;
+
+/// No timer of ours is finer: those of tokio, and of the system that it waits with, are of whole milliseconds.
+const TICK: Duration = Duration::from_millis(1);
 
 /// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
 const FINEST: f64 = 0.01;
@@ -56,6 +63,8 @@ pub struct Machine {
     starts: BTreeMap<String, Distribution>,
     /// By flow of the load.
     paces: Vec<Pace>,
+    /// From the moment when all tasks are in rotation until the load begins, at least.
+    prepare: Duration,
 }
 
 /// What is known of a machine.
@@ -81,6 +90,9 @@ pub struct Calibration {
     /// How the flows of the load differ, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flows: Vec<Pace>,
+    /// From the moment when all tasks are in rotation until the load begins.
+    #[serde(default, with = "as_written", skip_serializing_if = "Duration::is_zero")]
+    prepare: Duration,
 }
 
 /// Logarithms of factors: how they are spread.
@@ -91,6 +103,10 @@ pub struct Spread {
     mean: f64,
     #[serde(deserialize_with = "with_null_for_none")]
     deviation: f64,
+    /// The same between one and the next, which leaves out what changes slowly (von Neumann's mean square successive
+    /// difference, by half). Not known of few, nor by earlier reports.
+    #[serde(default)]
+    nearby: Option<f64>,
     count: usize,
 }
 
@@ -119,6 +135,7 @@ impl Default for Machine {
             physics: Physics::default(),
             starts: BTreeMap::new(),
             paces: Vec::new(),
+            prepare: Duration::ZERO,
         }
     }
 }
@@ -126,6 +143,10 @@ impl Default for Machine {
 impl Machine {
     pub(crate) fn physics(&self) -> Physics {
         Physics { hop: self.physics.hop.mul_f64(self.median), ..self.physics }
+    }
+
+    pub(crate) fn prepare(&self) -> Duration {
+        self.prepare
     }
 
     pub(crate) fn paces(&self) -> &[Pace] {
@@ -143,11 +164,38 @@ impl Machine {
         }
     }
 
+    /// By how many seconds answers are later than the model says: the median and the 99th percentile.
+    fn later(&self) -> [f64; 2] {
+        let [median, p99] = self.calm.map(|calm| calm.as_secs_f64());
+        [median * (self.median - 1.0), p99 * (self.p99 - 1.0)]
+    }
+
+    /// What one that sleeps on this machine is late for by its timer, half of the times.
+    fn overslept(&self) -> f64 {
+        (self.physics.tick + quantiles(self.physics.late)[0]).as_secs_f64()
+    }
+
+    /// Whether all that a program does for a request is to sleep so long, and wake up late by no less than a timer is.
+    fn sleeps(&self, work: Distribution) -> bool {
+        let only_waits = matches!(work, Distribution::Constant(time) if !time.is_zero());
+        only_waits && self.later()[0] > self.overslept()
+    }
+
+    /// How long after its program has woken up the answer is there, if it only sleeps: all that is late but its timer is
+    /// on the way, and takes no room of the task. None if the program works.
+    pub(crate) fn way_back(&self, model: &Program) -> Option<Distribution> {
+        let on_the_way = self.later().map(|later| later - self.overslept());
+        let [median, p99] = [on_the_way[0], on_the_way[1].max(on_the_way[0])];
+        let seconds = Duration::from_secs_f64;
+        let way = || Distribution::LogNormal { median: seconds(median), p99: seconds(p99) };
+        self.sleeps(model.work).then(way)
+    }
+
     /// What waits for so long wakes up late, by as much on a slow machine for a long time as for a short one; and
     /// nothing takes as long each time.
-    fn later(&self, duration: Duration) -> Distribution {
-        let [median, p99] = [(self.median, self.calm[0]), (self.p99, self.calm[1])]
-            .map(|(factor, calm)| (duration + calm.mul_f64(factor)).saturating_sub(calm));
+    fn awake_after(&self, duration: Duration) -> Distribution {
+        let wakes = |later: f64| (duration.as_secs_f64() + later).max(0.0);
+        let [median, p99] = self.later().map(wakes).map(Duration::from_secs_f64);
         if p99 <= median || median.is_zero() {
             return Distribution::Constant(median);
         }
@@ -159,7 +207,8 @@ impl Machine {
         let [median, p99] = match work {
             _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
-            Distribution::Constant(duration) => return self.later(duration),
+            Distribution::Constant(_) if self.sleeps(work) => return work,
+            Distribution::Constant(duration) => return self.awake_after(duration),
             _ => quantiles(work),
         };
         let median = median.mul_f64(self.median);
@@ -177,6 +226,16 @@ impl Calibration {
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
         let [write, spawn] = [writes, spawns].map(log_normal);
         let before = [write, spawn, late].map(|one| quantiles(one)[0]);
+        // Who ends a process is told of it by two who wait, which is in the model already.
+        let told = 2 * quantiles(late)[0];
+        let ends = runs.iter().flat_map(|run| &run.measured.ends);
+        let ends: Vec<Duration> =
+            ends.map(|took| took.saturating_sub(told).max(SHORTEST)).collect();
+        let end = log_normal(&ends);
+        let first = |Run { measured, .. }: &Run| {
+            Some(measured.first?.saturating_sub(measured.numbers.latency_p50?))
+        };
+        let first = median(runs.iter().filter_map(first));
         let (starts, crowd) = starts(runs, before.iter().sum());
         let spread = |figure: fn(&Findings) -> Option<Duration>| {
             let seconds = |findings: &Findings| figure(findings).unwrap_or_default().as_secs_f64();
@@ -186,26 +245,39 @@ impl Calibration {
         Self {
             median: spread(|findings| findings.numbers.latency_p50),
             p99: spread(|findings| findings.numbers.latency_p99),
-            physics: Physics { late, write, spawn, crowd, ..Physics::default() },
-            stall: Spread::of(runs.iter().map(Run::stall)),
+            physics: Physics {
+                late,
+                tick: TICK,
+                write,
+                spawn,
+                end,
+                first,
+                crowd,
+                ..Physics::default()
+            },
+            stall: Spread::of(runs.iter().map(|run| run.stall(first))),
             every: runs[0].length,
             starts,
             entry_start: None,
             flows: paces(runs),
+            prepare: median(runs.iter().map(|run| run.measured.prepared)),
         }
     }
 
-    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`. `calm`: the
-    /// median and the 99th percentile of answers where nothing happens, as the model has them.
-    pub fn machine(&self, calm: [Duration; 2], seed: u64) -> Machine {
+    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`, and what it has in
+    /// common with others that were it soon before or after from `drift`. `calm`: the median and the 99th percentile
+    /// of answers where nothing happens, as the model has them.
+    pub fn machine(&self, calm: [Duration; 2], drift: u64, seed: u64) -> Machine {
+        let mut drift = Dice::new(drift, Stream::Drift);
         let mut dice = Dice::new(seed, Stream::Machines);
         Machine {
-            median: self.median.one_more(&mut dice),
-            p99: self.p99.one_more(&mut dice),
+            median: self.median.one_more(&mut drift, &mut dice),
+            p99: self.p99.one_more(&mut drift, &mut dice),
             calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             starts: self.starts.clone(),
             paces: self.flows.clone(),
+            prepare: self.prepare,
         }
     }
 
@@ -215,11 +287,18 @@ impl Calibration {
         Stalls { every: self.every, length: length.min(self.every / 2), spread: deviation }
     }
 
-    /// The same, where `entry` is the service by which users come in, whose name an earlier report does not say.
+    /// The same, with what an earlier report does not say: `entry` is the service by which users come in; and what
+    /// timers are late by, a tick on average, was in part what everybody is late by, half of one.
     #[must_use]
     pub fn entered_by(mut self, entry: &str) -> Self {
         let start = self.entry_start.take().map(|start| (entry.to_owned(), start));
         self.starts.extend(start);
+        if let Distribution::Exponential(mean) = self.physics.late
+            && self.physics.tick.is_zero()
+        {
+            self.physics.late = Distribution::Exponential(mean.saturating_sub(TICK / 2));
+            self.physics.tick = TICK;
+        }
         self
     }
 
@@ -239,11 +318,13 @@ impl Calibration {
 impl Run {
     /// For how many seconds an answer was late, of all the longest time, and a moment at least: by so much nobody was
     /// answered for longer than nobody asked; or than what nobody is answered for in any case, as before the first of
-    /// slow answers, if the silence does not stand out of that.
-    fn stall(&self) -> f64 {
-        let (simulated, measured) =
-            (&self.simulated.numbers, self.measured.numbers.longest_silence);
+    /// slow answers, if the silence does not stand out of that. After a pause that is not by as much as the `first`
+    /// request is late for.
+    fn stall(&self, first: Duration) -> f64 {
+        let simulated = &self.simulated.numbers;
         let (unasked, silent) = (simulated.longest_gap, simulated.longest_silence);
+        let first = if silent >= PAUSE { first } else { Duration::ZERO };
+        let measured = self.measured.numbers.longest_silence.saturating_sub(first);
         let longer = measured.saturating_sub(silent);
         let stands_out = longer > silent.saturating_sub(unasked);
         let late = if stands_out { measured.saturating_sub(unasked) } else { longer };
@@ -270,6 +351,12 @@ fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Er
     Option::deserialize(number).map(|number| number.unwrap_or(f64::NAN))
 }
 
+/// Nothing of none.
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let median = middle(times.map(|time| time.as_secs_f64()).collect());
+    Duration::from_secs_f64(median.unwrap_or_default())
+}
+
 /// About as spread as these.
 fn log_normal(times: &[Duration]) -> Distribution {
     if times.iter().all(Duration::is_zero) {
@@ -278,11 +365,9 @@ fn log_normal(times: &[Duration]) -> Distribution {
     Spread::of(times.iter().map(Duration::as_secs_f64)).one_more_in_seconds()
 }
 
-/// Exponential, with this 99th percentile for who waits without pause. Whoever sleeps wakes up at the next whole
-/// millisecond, half of one later on average: no timer of ours is finer.
+/// Exponential, with this 99th percentile.
 fn late(p99: Duration) -> Distribution {
-    let rounded = Duration::from_micros(500);
-    Distribution::Exponential(p99.div_f64(libm::log(100.0)) + rounded)
+    Distribution::Exponential(p99.div_f64(libm::log(100.0)))
 }
 
 // === impl Spread ===
@@ -294,7 +379,11 @@ impl Spread {
         let mean = all.iter().sum::<f64>() / count.max(1) as f64;
         let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
         let deviation = libm::sqrt(squares / count.saturating_sub(1).max(1) as f64);
-        Self { mean, deviation: deviation.max(FINEST), count }
+        let deviation = deviation.max(FINEST);
+        let steps: f64 = all.windows(2).map(|two| (two[1] - two[0]) * (two[1] - two[0])).sum();
+        let nearby = libm::sqrt(steps / 2.0 / count.saturating_sub(1).max(1) as f64);
+        let nearby = (count >= FEWEST_WITH_DRIFT).then(|| nearby.clamp(FINEST, deviation));
+        Self { mean, deviation, nearby, count }
     }
 
     /// The factor in the middle.
@@ -302,9 +391,12 @@ impl Spread {
         libm::exp(self.mean)
     }
 
-    /// How far one more may be from the middle.
-    fn one_more(&self, dice: &mut Dice) -> f64 {
-        self.off((self.drawn(dice) * dice.normal()).clamp(-FURTHEST, FURTHEST))
+    /// How far one more may be from the middle: what changes slowly comes from `drift`.
+    fn one_more(&self, drift: &mut Dice, dice: &mut Dice) -> f64 {
+        let nearby = (self.nearby.unwrap_or(self.deviation) / self.deviation).min(1.0);
+        let slowly = libm::sqrt(1.0 - nearby * nearby);
+        let normal = slowly * drift.normal() + nearby * dice.normal();
+        self.off((self.drawn(drift) * normal).clamp(-FURTHEST, FURTHEST))
     }
 
     /// What so few values may be of: where more of them would lie.
@@ -341,13 +433,34 @@ mod tests {
     fn one_more_run_is_as_far_off_as_few_runs_can_tell() {
         let spread = Spread::of([0.8, 1.0, 1.25].into_iter());
         assert!((spread.middle() - 1.0).abs() < 1e-9, "{spread:?}");
-        let mut dice = Dice::new(7, Stream::Machine);
-        let mut all: Vec<f64> = (0..10_000).map(|_| spread.one_more(&mut dice)).collect();
+        let [mut drift, mut dice] = [Stream::Drift, Stream::Machine].map(|it| Dice::new(7, it));
+        let mut all: Vec<f64> =
+            (0..10_000).map(|_| spread.one_more(&mut drift, &mut dice)).collect();
         all.sort_unstable_by(f64::total_cmp);
         // Student's t with two degrees of freedom: 97.5 % lie below 4.303.
         let end = libm::exp(libm::log(1.25) * 4.303 * libm::sqrt(4.0 / 3.0));
         assert!((all[9_750] / end - 1.0).abs() < 0.1, "{} instead of {end}", all[9_750]);
         assert!((all[250] * end - 1.0).abs() < 0.1, "{} instead of {}", all[250], 1.0 / end);
+    }
+
+    /// Slow for ten runs, quick for ten, and each a little of its own.
+    #[test]
+    fn machines_soon_after_each_other_are_slow_alike() {
+        let run = |n: u32| if n / 10 % 2 == 0 { 1.5 } else { 1.0 } + 0.01 * f64::from(n * 7 % 5);
+        let spread = Spread::of((0..40).map(run));
+        let one = |drift, seed| {
+            let [mut drift, mut dice] =
+                [(drift, Stream::Drift), (seed, Stream::Machines)].map(|(n, it)| Dice::new(n, it));
+            libm::log(spread.one_more(&mut drift, &mut dice))
+        };
+        let apart = |one: f64, other: f64| (one - other).abs();
+        let (mut soon, mut later) = (0.0, 0.0);
+        for n in 0..1000 {
+            soon += apart(one(n, n), one(n, n + 1));
+            later += apart(one(n, n), one(n + 1, n + 1));
+        }
+        assert!(soon < 0.5 * later, "{soon} {later}");
+        assert!(Spread::of((0..19).map(run)).nearby.is_none());
     }
 
     #[test]
@@ -376,6 +489,22 @@ mod tests {
         let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
         assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
+    }
+
+    /// One and a half, and four milliseconds are lost, of which a timer takes one.
+    #[test]
+    fn what_is_late_on_its_way_takes_no_room() {
+        let millis = Duration::from_millis;
+        let calm = [millis(50), millis(100)];
+        let physics = Physics { tick: TICK, ..Physics::default() };
+        let machine = Machine { median: 1.03, p99: 1.04, calm, physics, ..Machine::default() };
+        let waits = Program { work: Distribution::Constant(millis(50)), ..Program::default() };
+        assert_eq!(machine.program("store", waits).work, waits.work);
+        let [median, p99] = [Duration::from_micros(500), millis(3)];
+        assert_eq!(machine.way_back(&waits), Some(Distribution::LogNormal { median, p99 }));
+        let works = Program { work: Distribution::Uniform(millis(1), millis(2)), ..waits };
+        let quick = Machine { median: 1.01, ..machine.clone() };
+        assert_eq!([machine.way_back(&works), quick.way_back(&waits)], [None; 2]);
     }
 
     #[test]

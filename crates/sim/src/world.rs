@@ -38,7 +38,7 @@ use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::distribution::Dice;
+use crate::distribution::{Dice, Distribution};
 use crate::machine::Pace;
 use caller::Word;
 use calls::Between;
@@ -51,6 +51,7 @@ use task::{Job, Process, State};
 pub use caller::Noted;
 pub use data::{Arrival, Tries};
 pub use physics::{Network, Physics, Stalls};
+pub(crate) use physics::{PAUSE, Turns};
 pub use seaworthy_core::experiment::model::Program;
 pub use strain::{Room, Strain};
 
@@ -120,6 +121,9 @@ struct Service {
     /// From which its tasks draw.
     seed: u64,
     starts: Dice,
+    /// How long its answers are on their way beside the network's hops, if all that its program does is to sleep, and
+    /// to wake up late.
+    sleeps: Option<Distribution>,
     /// Where the power is off for its machines,
     off: Dark,
     /// and where it was when the agent last heard of it.
@@ -128,6 +132,8 @@ struct Service {
     /// When the gateway wants to be told the time, and the agent.
     data_due: Due,
     control_due: Due,
+    /// When its gateway last passed a request on.
+    passed_on: Option<Instant>,
     /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
     /// another.
     arrivals: [Instant; 2],
@@ -224,19 +230,20 @@ pub enum News {
 impl World {
     /// A fleet of which nothing runs yet; `programs` are those of its services.
     pub fn new(fleet: &Fleet, programs: &[Program], physics: Physics) -> Self {
-        Self::of(fleet.seed, &fleet.services, programs, physics)
+        Self::of([fleet.seed; 2], &fleet.services, programs, physics)
     }
 
-    /// The same of these services alone, which draw from `seed`.
+    /// The same of these services alone. What is decided draws from `seed`, as live: how long provisioning takes, who is
+    /// asked. What happens to it draws from `chance`.
     pub fn of(
-        seed: u64,
+        [seed, chance]: [u64; 2],
         services: &[fleet::Service],
         programs: &[Program],
         physics: Physics,
     ) -> Self {
         let places = services.len();
         let service = |(place, service): (usize, &fleet::Service)| {
-            let own = draw(seed, Stream::Network, place as u64);
+            let [own, its] = [seed, chance].map(|seed| draw(seed, Stream::Network, place as u64));
             Service {
                 control: Control::new(service, seed, Numbers::of(place, places)),
                 data: Data::new(service, own),
@@ -244,24 +251,26 @@ impl World {
                 programs: vec![programs[place]],
                 caller: None,
                 seed: own,
-                starts: Dice::new(own, Stream::Start),
+                starts: Dice::new(its, Stream::Start),
+                sleeps: None,
                 off: Dark::default(),
                 dark: Vec::new(),
-                work: Dice::new(own, Stream::Service),
+                work: Dice::new(its, Stream::Service),
                 data_due: Due::default(),
                 control_due: Due::default(),
+                passed_on: None,
                 arrivals: [Instant::EPOCH; 2],
             }
         };
         let mut world = Self {
             now: Instant::EPOCH,
-            standstill: Standstill::of(&physics, seed),
+            standstill: Standstill::of(&physics, chance),
             physics,
             agenda: Agenda::new(),
             services: services.iter().enumerate().map(service).collect(),
             news: VecDeque::new(),
-            network: Dice::new(seed, Stream::Network),
-            lateness: Dice::new(seed, Stream::Machine),
+            network: Dice::new(chance, Stream::Network),
+            lateness: Dice::new(chance, Stream::Machine),
             words: VecDeque::new(),
             agent_is_down: false,
             agent_is_busy_until: Instant::EPOCH,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use seaworthy_core::cluster::deployment::State;
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::record::Decision;
+use seaworthy_core::record::{Cause, Decision, Record};
 use seaworthy_core::time::Instant;
 use seaworthy_sim::distribution::Distribution;
 use seaworthy_sim::world::{News, Physics, Program, World};
@@ -35,7 +35,22 @@ fn between(write: Duration) -> Duration {
     for task in [1, 3] {
         world.kill(TaskId(task));
     }
-    let (mut all, end) = (Vec::new(), begin + Duration::from_secs(1));
+    let all = gone(&mut world, begin + Duration::from_secs(1));
+    all[1].since(all[0])
+}
+
+/// How long after the death of a task its agent learns of it.
+fn noticed(physics: Physics) -> Duration {
+    let mut world = common::up(FLEET, &[Program::default(); 2], physics, 2);
+    let begin = world.now() + Duration::from_secs(1);
+    pass(&mut world, begin);
+    world.kill(TaskId(1));
+    gone(&mut world, begin + Duration::from_secs(1)).first().unwrap().since(begin)
+}
+
+/// When tasks are known to be gone, until `end`.
+fn gone(world: &mut World, end: Instant) -> Vec<Instant> {
+    let mut all = Vec::new();
     while world.now() < end {
         world.advance(end);
         while let Some(news) = world.poll_news() {
@@ -46,7 +61,45 @@ fn between(write: Duration) -> Duration {
             }
         }
     }
-    all[1].since(all[0])
+    all
+}
+
+#[test]
+fn an_agent_hears_of_an_end_when_the_keeper_has_looked_for_what_is_left() {
+    let ms = Duration::from_millis;
+    let end = Distribution::Constant(ms(5));
+    assert_eq!(noticed(Physics { end, ..Physics::default() }), ms(5));
+    assert_eq!(noticed(Physics::default()), ms(0));
+}
+
+/// It writes down what it decides, then what is meant again, and what it makes of that.
+#[test]
+fn an_agent_that_goes_back_writes_twice_more() {
+    const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 2, start_timeout = \"2s\", \
+                         deployment.settle = \"1s\" }";
+    let write = Distribution::Constant(Duration::from_millis(100));
+    let physics = Physics { write, ..Physics::default() };
+    let mut world = common::up(FLEET, &[Program::default()], physics, 2);
+    let settled = world.now() + Duration::from_secs(5);
+    pass(&mut world, settled);
+    let start = Distribution::Constant(Duration::from_secs(600));
+    let never = Program { start, ..Program::default() };
+    let cluster = common::fleet(FLEET).services[0].cluster.clone();
+    world.deploy(0, cluster, Some(never));
+    let (mut records, end) = (Vec::new(), world.now() + Duration::from_secs(60));
+    while world.now() < end {
+        world.advance(end);
+        while let Some(news) = world.poll_news() {
+            records.extend(match news {
+                News::Controlled(_, record) => Some(record),
+                _ => None,
+            });
+        }
+    }
+    let back = |record: &Record| matches!(record.cause, Cause::GoneBack { .. });
+    let back = records.iter().find(|record| back(record)).unwrap().at;
+    let next = records.iter().map(|record| record.at).find(|at| *at > back).unwrap();
+    assert_eq!(next.since(back), Duration::from_millis(300));
 }
 
 /// What the gateway said meanwhile is heard late, and says nothing of later.

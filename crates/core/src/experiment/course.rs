@@ -139,6 +139,11 @@ impl Course {
         self.lives.entry(task).or_default().process_ended.get_or_insert(now);
     }
 
+    /// When this task left the rotation for good, if it has.
+    pub fn left_at(&self, task: TaskId) -> Option<Instant> {
+        self.lives.get(&task)?.left.as_ref().map(|(at, _)| *at)
+    }
+
     /// Every task there ever was.
     pub fn lives(&self) -> impl Iterator<Item = (TaskId, &Life)> {
         self.lives.iter().map(|(task, life)| (*task, life))

@@ -39,6 +39,12 @@ pub struct Findings {
     pub most: u32,
     /// How long processes took to start, by the name of their service.
     pub starts: BTreeMap<String, Starts>,
+    /// From the moment when all tasks were in rotation until the load began.
+    pub prepared: Duration,
+    /// How long the first request took from its intended send to its answer, if it was answered.
+    pub first: Option<Duration>,
+    /// From the kill of a task until it was known to be gone, for each that was killed to learn that.
+    pub ends: Vec<Duration>,
     /// What became of the calls to a service while the way to it was disturbed, fault by fault.
     pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
@@ -80,6 +86,8 @@ impl Findings {
         let (entry, duration) = (drill.load.entry(), schedule.duration);
         let last_fault = schedule.last_fault().max(course.last_awaited());
         let flows = flows(drill, schedule, last_fault, samples);
+        let first =
+            samples.first().and_then(|sample| Some(sample.answer?.completed - sample.intended));
         let samples = Samples::new(samples, &drill.objective, Duration::ZERO..duration);
         let numbers = samples.measure(&drill.hypothesis, last_fault);
         let first_fault = schedule.faults.first().map_or(duration, |fault| fault.at);
@@ -117,6 +125,9 @@ impl Findings {
             fewest,
             most,
             starts: starts.collect(),
+            prepared: Duration::ZERO,
+            first,
+            ends: Vec::new(),
             calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
             numbers,

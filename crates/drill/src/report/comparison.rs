@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seaworthy_core::experiment::claim::middle;
+use seaworthy_core::experiment::comparison::{Comparison, Count, Median, Predicting};
 use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::reading::{Figure, Place, Unit};
 use seaworthy_core::experiment::{Cell, Findings};
@@ -11,7 +11,6 @@ use seaworthy_sim::machine::Calibration;
 use serde::Serialize;
 
 use super::figures::{Figures, Runs};
-use super::interval::{WITHIN, beyond, interval, is_narrow, of_medians};
 use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
@@ -62,29 +61,8 @@ pub(super) struct Compared {
     figure: &'static str,
     #[serde(skip)]
     unit: Unit,
-    /// In which 95 % of all runs should be; none if none of them has the figure.
-    predicted: Option<[f64; 2]>,
-    /// Each run that has it.
-    measured: Vec<f64>,
-    /// So many runs do not have it, of those predicted and of those measured.
-    without: [usize; 2],
-    /// How many of those measured are as predicted: a run without it, too, where that is no exception.
-    inside: usize,
-    /// Whether the interval is no wider than a quarter of its middle.
-    narrow: bool,
-    /// What a run comes to on the whole; none if no run has it, of those predicted or of those measured.
-    median: Option<Median>,
-}
-
-/// The median of all runs that have a figure.
-#[derive(Serialize)]
-struct Median {
-    /// In which that of so many runs should be, in 95 of 100 comparisons.
-    predicted: [f64; 2],
-    measured: f64,
-    inside: bool,
-    /// Whether the interval is no wider than a quarter of its middle.
-    narrow: bool,
+    #[serde(flatten)]
+    values: Comparison,
 }
 
 /// Every figure of every cell that was both predicted and measured.
@@ -99,13 +77,16 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
             |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(*what));
         results.recorded.is_none() || measured.iter().any(has)
     };
-    let known = results.calibration.as_ref().map(Calibration::runs);
+    let predicting = Predicting {
+        seeds: results.live(job).repeats as usize,
+        known: results.calibration.as_ref().map(Calibration::runs),
+    };
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
     for (cell, predicted) in predicted.cells() {
         let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
         if !measured.is_empty() {
-            let one = |(what, place)| Compared::of(what, place, predicted, &measured, known);
+            let one = |(what, place)| Compared::of(what, place, predicted, &measured, predicting);
             all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
         }
     }
@@ -130,24 +111,16 @@ fn places(job: &Job, cell: Cell) -> Vec<(&'static str, Place)> {
     OF_A_CELL.into_iter().map(place(None)).chain(of_flows).collect()
 }
 
-/// How many values were measured, and how many of them are where they should be.
-fn count(all: &[Compared]) -> (usize, usize) {
-    let inside = all.iter().map(|one| one.inside).sum();
-    (all.iter().map(Compared::runs).sum(), inside)
+fn count(all: &[Compared]) -> Count {
+    Count::of(all.iter().map(|one| &one.values))
 }
 
-fn is_good((all, inside): (usize, usize)) -> bool {
-    inside as f64 >= all as f64 * WITHIN
-}
-
-/// What a comparison makes of a drill.
+/// What a comparison makes of a drill, if there is one.
 pub(super) fn verdict(job: &Job, results: &Results) -> Verdict {
-    let counted = count(&compare(job, results));
-    match counted {
-        (0, _) if !results.predicted.is_empty() => Verdict::Invalid,
-        _ if is_good(counted) => Verdict::AsExpected,
-        _ => Verdict::Deviates,
+    if results.predicted.is_empty() {
+        return Verdict::AsExpected;
     }
+    count(&compare(job, results)).verdict()
 }
 
 /// The table, and what it comes to; nothing if nothing was predicted.
@@ -192,15 +165,16 @@ fn told(known: Option<&Calibration>) -> String {
 }
 
 fn summary(all: &[Compared]) -> String {
-    let (values, inside) = count(all);
-    if values == 0 {
+    let counted = count(all);
+    if counted.verdict() == Verdict::Invalid {
         return paint(BAD, "Nothing was measured that could be compared");
     }
-    let good = is_good((values, inside));
+    let good = counted.verdict() == Verdict::AsExpected;
+    let Count { all: values, inside } = counted;
     let share = percent(inside as f64 / values as f64);
     let told = format!("{inside} of {values} measured values are inside, {share}");
     let meaning = if good { "" } else { ": the model or the code is wrong" };
-    let narrow = all.iter().filter(|one| one.narrow).count();
+    let narrow = all.iter().filter(|one| one.values.narrow).count();
     let widths =
         format!("{narrow} of {} intervals are no wider than a quarter of their middle", all.len());
     let judged = paint(if good { GOOD } else { BAD }, &(told + meaning));
@@ -208,21 +182,13 @@ fn summary(all: &[Compared]) -> String {
 }
 
 fn of_the_medians(all: &[Compared]) -> String {
-    let medians: Vec<&Median> = all.iter().filter_map(|one| one.median.as_ref()).collect();
+    let medians: Vec<Median> = all.iter().filter_map(|one| one.values.median).collect();
     let inside = medians.iter().filter(|median| median.inside).count();
     let narrow = medians.iter().filter(|median| median.narrow).count();
     let (all, share) = (medians.len(), percent(inside as f64 / medians.len().max(1) as f64));
     format!(
         "{inside} of {all} medians are inside, {share}; {narrow} of their intervals are as narrow"
     )
-}
-
-/// The values of those that have one, and how many have none.
-fn parted(values: impl Iterator<Item = Option<f64>>) -> (Vec<f64>, usize) {
-    let all: Vec<Option<f64>> = values.collect();
-    let values: Vec<f64> = all.iter().copied().flatten().collect();
-    let without = all.len() - values.len();
-    (values, without)
 }
 
 // === impl Reading ===
@@ -239,23 +205,6 @@ impl Reading {
     }
 }
 
-// === impl Median ===
-
-impl Median {
-    /// See [`of_medians`].
-    fn of(
-        values: Vec<f64>,
-        pairs: &[[f64; 2]],
-        measured: &[f64],
-        known: Option<usize>,
-    ) -> Option<Self> {
-        let predicted @ [low, high] = of_medians(values, pairs, measured.len(), known)?;
-        let measured = middle(measured.to_vec())?;
-        let inside = (low..=high).contains(&measured);
-        Some(Self { predicted, measured, inside, narrow: is_narrow(predicted) })
-    }
-}
-
 // === impl Compared ===
 
 impl Compared {
@@ -265,43 +214,20 @@ impl Compared {
         place: Place,
         predicted: Runs,
         measured: &[&Reading],
-        known: Option<usize>,
+        predicting: Predicting,
     ) -> Option<Self> {
         let job = predicted.job;
         let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
-        let (values, never) = parted(predicted.all.iter().map(value));
-        let pair = |two: &[&Findings]| Some([value(two.first()?)?, value(two.get(1)?)?]);
-        let pairs: Vec<[f64; 2]> = predicted.all.chunks(2).filter_map(pair).collect();
         let read = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
-        let (measured, without) = parted(measured.iter().map(read));
-        if values.is_empty() && measured.is_empty() {
-            return None;
-        }
-        // Runs without it are among those that are left out, unless they are too many for that.
-        let left_out = 2 * beyond(predicted.all.len());
-        let is_exception = never <= left_out;
-        let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
-        let predicted = interval(values.clone(), at_each_end);
-        let is_inside =
-            |value: &&f64| predicted.is_some_and(|[low, high]| (low..=high).contains(*value));
-        let as_predicted = if is_exception { 0 } else { without };
+        let predicted: Vec<_> = predicted.all.iter().map(value).collect();
+        let measured: Vec<_> = measured.iter().map(read).collect();
         Some(Self {
             cell: place.cell.name(&job.drill),
             flow: place.flow.map(|flow| job.drill.load.flows[flow].name.clone()),
             figure: what,
             unit: place.figure.unit(),
-            inside: measured.iter().filter(is_inside).count() + as_predicted,
-            narrow: predicted.is_some_and(is_narrow),
-            median: Median::of(values, &pairs, &measured, known),
-            predicted,
-            measured,
-            without: [never, without],
+            values: Comparison::of(&predicted, &measured, predicting)?,
         })
-    }
-
-    /// How many were measured, with and without it.
-    fn runs(&self) -> usize {
-        self.measured.len() + self.without[1]
     }
 
     fn name(&self) -> String {
@@ -323,14 +249,14 @@ impl Compared {
             let without = (without > 0).then(|| format!("{without} without"));
             values.into_iter().chain(without).collect::<Vec<_>>().join(", ")
         };
-        let all = self.runs();
-        let style = if self.inside == all { PLAIN } else { BAD };
-        let inside = format!("{} of {all}", self.inside);
-        let [never, without] = self.without;
-        let predicted = ends(self.predicted.as_ref().map_or(&[][..], |ends| &ends[..]), never);
+        let of = &self.values;
+        let style = if of.inside == of.runs() { PLAIN } else { BAD };
+        let inside = format!("{} of {}", of.inside, of.runs());
+        let [never, without] = of.without;
+        let predicted = ends(of.predicted.as_ref().map_or(&[][..], |ends| &ends[..]), never);
         let words = [name, self.figure.to_owned(), predicted];
-        let judged = [ends(&self.measured, without), inside].map(|word| Entry::styled(style, word));
-        let median = self.median.as_ref().map(|median| {
+        let judged = [ends(&of.measured, without), inside].map(|word| Entry::styled(style, word));
+        let median = of.median.as_ref().map(|median| {
             let ([low, high], told) = (median.predicted, say(median.measured));
             let instead = || format!("{told}, not {}", span(low, high, say));
             if median.inside { Entry::plain(told) } else { Entry::styled(BAD, instead()) }

@@ -12,8 +12,8 @@ use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
 use super::{NOBODY, Run};
-use crate::distribution::{Dice, Distribution};
-use crate::world::{Arrival, Strain};
+use crate::distribution::Dice;
+use crate::world::{Arrival, Physics, Strain};
 
 /// A fault that is still to come, and how late whoever does it will be.
 pub(super) struct Coming {
@@ -52,8 +52,8 @@ fn effect(met: u64, nobody: &str) -> Result<(), String> {
 
 impl Coming {
     /// All of a schedule.
-    pub(super) fn of(schedule: &Schedule, late: Distribution, dice: &mut Dice) -> Vec<Self> {
-        let one = |fault: &Fault| Self { fault: fault.clone(), late: dice.duration(late) };
+    pub(super) fn of(schedule: &Schedule, physics: &Physics, dice: &mut Dice) -> Vec<Self> {
+        let one = |fault: &Fault| Self { fault: fault.clone(), late: physics.timer(dice) };
         schedule.faults.iter().map(one).collect()
     }
 
@@ -169,7 +169,7 @@ impl Run<'_> {
 
     /// When somebody ends it.
     fn over(&mut self, fault: &Fault) -> Instant {
-        self.begin + fault.end() + self.lateness.duration(self.machine.physics().late)
+        self.begin + fault.end() + self.machine.physics().timer(&mut self.lateness)
     }
 
     /// Ends what lasts until `now` at most.

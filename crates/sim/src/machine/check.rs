@@ -30,6 +30,7 @@ impl Calibration {
         self.median.check("median")?;
         self.p99.check("p99")?;
         self.stall.check("stall")?;
+        within("prepare", self.prepare, Duration::ZERO..=LONGEST)?;
         within("every", self.every, Duration::from_millis(1)..=LONGEST)?;
         for (name, start) in &self.starts {
             if !services.contains(&name.as_str()) {
@@ -47,9 +48,12 @@ impl Calibration {
         within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
         within("physics.crowd", physics.crowd, 0.0..=MOST_BESIDE)?;
         distribution("physics.link.latency", physics.link.latency)?;
+        within("physics.first", physics.first, Duration::ZERO..=LONGEST)?;
         distribution("physics.late", physics.late)?;
+        within("physics.tick", physics.tick, Duration::ZERO..=LONGEST)?;
         distribution("physics.write", physics.write)?;
-        distribution("physics.spawn", physics.spawn)
+        distribution("physics.spawn", physics.spawn)?;
+        distribution("physics.end", physics.end)
     }
 }
 
@@ -69,6 +73,8 @@ impl Spread {
     fn check(&self, key: &str) -> Result<(), String> {
         within(format_args!("{key}.mean"), self.mean, -LARGEST..=LARGEST)?;
         within(format_args!("{key}.deviation"), self.deviation, 0.0..=LARGEST)?;
+        let nearby = self.nearby.unwrap_or_default();
+        within(format_args!("{key}.nearby"), nearby, 0.0..=LARGEST)?;
         within(format_args!("{key}.count"), self.count, 1..=MOST_RUNS)
     }
 }
@@ -108,10 +114,11 @@ mod tests {
     use super::*;
 
     const KNOWN: &str = r#"
-        median = { mean = 0.0, deviation = 0.1, count = 5 }
+        median = { mean = 0.0, deviation = 0.1, nearby = 0.05, count = 5 }
         p99 = { mean = 0.2, deviation = 0.3, count = 5 }
         stall = { mean = -6.5, deviation = 1.5, count = 5 }
         every = "10s"
+        prepare = "60ms"
         start = { uniform = ["40ms", "80ms"] }
         starts.back = { uniform = ["50ms", "60ms"] }
         [physics]
@@ -119,6 +126,8 @@ mod tests {
         link = { latency = { constant = "200us" }, loss = 0.0 }
         crowd = 0.4
         late = { exponential = "700us" }
+        tick = "1ms"
+        first = "2ms"
         write = { log_normal = { median = "1ms", p99 = "4ms" } }
     "#;
 
@@ -126,18 +135,22 @@ mod tests {
     fn a_machine_that_cannot_be_is_refused() {
         let cases = [
             ("0.1", "1e6", "median.deviation: 1000000.0"),
+            ("0.05", "-0.05", "median.nearby: -0.05"),
             ("0.3", "-0.3", "p99.deviation: -0.3"),
             ("0.2", "inf", "p99.mean: inf"),
             ("-6.5", "nan", "stall.mean: NaN"),
             ("count = 5", "count = 0", "median.count: 0"),
             ("10s", "0s", "every: 0ns"),
+            ("60ms", "2h", "prepare: 7200s"),
             ("40ms", "90ms", "start.uniform[1]: 90ms"),
             ("80ms", "2h", "start.uniform[2]: 7200s"),
             ("50ms", "61ms", "starts.back.uniform[1]: 61ms"),
             ("loss = 0.0", "loss = 1.5", "physics.link.loss: 1.5"),
             ("crowd = 0.4", "crowd = -1.0", "physics.crowd: -1.0"),
             ("700us", "1day", "physics.late: 86400s"),
-            ("1ms", "5ms", "physics.write.log_normal.median: 5ms"),
+            ("2ms", "2h", "physics.first: 7200s"),
+            ("tick = \"1ms\"", "tick = \"2h\"", "physics.tick: 7200s"),
+            ("\"1ms\", p99", "\"5ms\", p99", "physics.write.log_normal.median: 5ms"),
         ];
         let check =
             |text: &str| toml::from_str::<Calibration>(text).unwrap().check(&["back", "front"]);

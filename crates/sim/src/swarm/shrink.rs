@@ -82,12 +82,15 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     add(changed(&|s| s.length = last + half(s.length.saturating_sub(last))));
     let plain = Physics::default();
     add(changed(&|s| s.physics = plain));
-    let parts: [fn(&mut Physics, Physics); 7] = [
+    let parts: [fn(&mut Physics, Physics); 10] = [
         |physics, plain| physics.hop = plain.hop,
         |physics, plain| physics.link = plain.link,
         |physics, plain| physics.late = plain.late,
         |physics, plain| physics.write = plain.write,
         |physics, plain| physics.spawn = plain.spawn,
+        |physics, plain| physics.end = plain.end,
+        |physics, plain| physics.first = plain.first,
+        |physics, plain| physics.tick = plain.tick,
         |physics, plain| physics.crowd = plain.crowd,
         |physics, plain| physics.stalls = plain.stalls,
     ];

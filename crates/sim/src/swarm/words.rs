@@ -76,7 +76,7 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, late, write, spawn, crowd, stalls } = *physics;
+    let Physics { hop, link, late, tick, write, spawn, end, first, crowd, stalls } = *physics;
     let stall = |Stalls { every, length, .. }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };
@@ -90,10 +90,17 @@ fn network_in_words(physics: &Physics) -> String {
         ("whoever waits is late by", late),
         ("the agent writes for", write),
         ("to start a process takes", spawn),
+        ("to see that one has ended takes", end),
     ] {
         if times != Distribution::default() {
             let _ = write!(words, "; {what} {}", in_words(times));
         }
+    }
+    if !first.is_zero() {
+        let _ = write!(words, "; the first request after a pause takes {} more", Short(first));
+    }
+    if !tick.is_zero() {
+        let _ = write!(words, "; timers are late by up to {} more", Short(2 * tick));
     }
     if crowd > 0.0 {
         let _ = write!(

@@ -105,7 +105,7 @@ impl World {
                     self.ask(Outgoing { place, task, one, to, arrival, deadline, halved });
                 }
                 Want::Wake(at, call) => {
-                    let late = self.lateness.duration(self.physics.late);
+                    let late = self.physics.timer(&mut self.lateness);
                     self.agenda.add(at + late, Event::At(place, Local::Wake(task, call)));
                 }
                 Want::Tell(noted) => {
@@ -160,7 +160,7 @@ impl World {
         let (place, status) = (call.place, status.filter(|_| !call.halved));
         let mut held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
         if !held.is_zero() {
-            held += self.lateness.duration(self.physics.late);
+            held += self.physics.timer(&mut self.lateness);
         }
         self.after(self.physics.hop + held, place, Local::Back(ticket, status));
     }

@@ -7,7 +7,7 @@ use seaworthy_core::random::{Stream, unit};
 use seaworthy_core::time::Instant;
 
 use super::physics::{Physics, Stalls};
-use crate::distribution::{Dice, Distribution};
+use crate::distribution::Dice;
 
 /// When somebody wants to be told the time, and when that is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,11 +41,11 @@ impl Due {
     }
 
     /// It is `meant` now. Whoever waits for the same moment as before does not begin to wait anew.
-    pub(super) fn next(self, meant: Option<Instant>, late: Distribution, dice: &mut Dice) -> Self {
+    pub(super) fn next(self, meant: Option<Instant>, physics: &Physics, dice: &mut Dice) -> Self {
         if meant == self.meant {
             return self;
         }
-        Self { meant, wakes: meant.map(|at| at + dice.duration(late)) }
+        Self { meant, wakes: meant.map(|at| at + physics.timer(dice)) }
     }
 }
 

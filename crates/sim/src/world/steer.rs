@@ -9,6 +9,7 @@ use seaworthy_core::endpoints::{TaskId, Wanted};
 use seaworthy_core::machine::Machine;
 use seaworthy_core::record::{Cause, Decision, Exit};
 
+use super::physics::Turns;
 use super::planted::Planted;
 use super::task::Process;
 use super::{Due, Event, Local, News, Said, Service, World};
@@ -97,7 +98,7 @@ impl World {
             let service = &mut self.services[place];
             let meant = service.control.reconciler.poll_timeout();
             service.control_due =
-                service.control_due.next(meant, self.physics.late, &mut self.lateness);
+                service.control_due.next(meant, &self.physics, &mut self.lateness);
             self.news.push_back(News::Tasks(place));
         }
     }
@@ -157,7 +158,8 @@ impl World {
                 let crowd = self.physics.crowd * self.starting() as f64;
                 let service = &mut self.services[place];
                 let program = service.programs[revision as usize - 1];
-                service.processes.insert(task, Process::new(program));
+                let turns = Turns::of(&self.physics, &mut self.lateness);
+                service.processes.insert(task, Process::new(program, turns));
                 let start = service.starts.duration(program.start).mul_f64(1.0 + crowd);
                 let late = self.lateness.duration(self.physics.late);
                 self.after(busy + late + start, place, Local::Listens(task));
@@ -184,18 +186,26 @@ impl World {
             reconciler::Action::Record(record)
                 if record.decision == Decision::Scale && self.has(Planted::ScaleIsUntold) => {}
             reconciler::Action::Record(record) => {
-                let service = &mut self.services[place];
-                let program = |revision: Revision| service.programs[revision as usize - 1];
-                // What it was before is meant again.
-                if let Cause::GoneBack { from, to } = record.cause
-                    && program(from) != program(to)
-                {
-                    service.control.renew();
+                if let Cause::GoneBack { from, to } = record.cause {
+                    self.bring_settings_back(place, from, to);
                 }
                 self.news.push_back(News::Controlled(place, record));
             }
         }
         None
+    }
+
+    /// What it was before is meant again, if that is another program: both what is meant and what is done about it are
+    /// written down once more.
+    fn bring_settings_back(&mut self, place: usize, from: Revision, to: Revision) {
+        let service = &mut self.services[place];
+        let program = |revision: Revision| service.programs[revision as usize - 1];
+        if program(from) != program(to) {
+            service.control.renew();
+            let write = self.physics.write;
+            let again = [write; 2].map(|one| self.lateness.duration(one));
+            self.agent_is_busy_until = self.agent_is_busy_until + again.into_iter().sum();
+        }
     }
 
     /// What became of a process, after `busy`: the keeper sees it, and then the agent hears of it. None

@@ -14,6 +14,7 @@ use seaworthy_core::time::Instant;
 use super::caller::{Calls, Word};
 use super::data::Asking;
 use super::memory::Memory;
+use super::physics::Turns;
 use super::strain::{Meter, Strain};
 
 /// One try of a call, as its task has it.
@@ -57,6 +58,8 @@ pub(crate) struct Process {
     meter: Meter,
     memory: Memory,
     pub(crate) state: State,
+    /// When the timers of whoever stands before it turn.
+    pub(crate) turns: Turns,
     /// Stopped by SIGSTOP: nothing moves.
     pub(crate) hangs: bool,
     /// It was told to go while it hung, and will be when it goes on.
@@ -130,13 +133,14 @@ impl Job {
 // === impl Process ===
 
 impl Process {
-    pub(crate) fn new(program: Program) -> Self {
+    pub(crate) fn new(program: Program, turns: Turns) -> Self {
         Self {
             program,
             strain: Strain::default(),
             meter: Meter::NONE,
             memory: Memory::default(),
             state: State::Starting,
+            turns,
             hangs: false,
             told_to_go: false,
             faults: Vec::new(),
@@ -376,7 +380,7 @@ mod tests {
 
     fn process(concurrency: u32) -> Process {
         let program = Program { concurrency, ..Program::default() };
-        Process { state: State::Listening, ..Process::new(program) }
+        Process { state: State::Listening, ..Process::new(program, Turns::default()) }
     }
 
     #[test]

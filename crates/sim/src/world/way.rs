@@ -12,6 +12,7 @@ use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use super::data::Done;
+use super::physics::PAUSE;
 use super::planted::Planted;
 use super::task::{Check, Job};
 use super::{Arrival, Event, Local, Network, News, Reply, Said, Service, World};
@@ -112,7 +113,8 @@ impl World {
                         self.words.push_back(word);
                     }
                     if let Some((task, job)) = send {
-                        self.after(self.physics.hop, place, Local::Reach(task, job));
+                        let way = self.physics.hop + self.roused(place);
+                        self.after(way, place, Local::Reach(task, job));
                     }
                 }
                 target_group::Action::Record(record) => {
@@ -124,10 +126,17 @@ impl World {
         self.break_off(place);
         let service = &mut self.services[place];
         let meant = service.data.group.poll_timeout();
-        service.data_due = service.data_due.next(meant, self.physics.late, &mut self.lateness);
+        service.data_due = service.data_due.next(meant, &self.physics, &mut self.lateness);
         if decided {
             self.report(place);
         }
+    }
+
+    /// By how much the way of a request is longer, as a gateway and tasks that have slept are to wake up for it.
+    fn roused(&mut self, place: usize) -> Duration {
+        let before = self.services[place].passed_on.replace(self.now);
+        let has_slept = before.is_none_or(|before| self.now.since(before) >= PAUSE);
+        if has_slept { self.physics.first } else { Duration::ZERO }
     }
 
     /// Closes the connections of tries that nobody waits for any more.

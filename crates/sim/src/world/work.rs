@@ -1,7 +1,5 @@
 //! What tasks do with requests.
 
-use std::time::Duration;
-
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
@@ -14,8 +12,15 @@ use super::data::Asking;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
+use crate::distribution::Distribution;
 
 impl World {
+    /// All that a program of the service at `place` does is to sleep, as long as its work says and as a timer does;
+    /// its answers are on their way for so long beside the hops of the network.
+    pub(crate) fn sleep(&mut self, place: usize, way_back: Distribution) {
+        self.services[place].sleeps = Some(way_back);
+    }
+
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let Service { processes, data, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task).filter(|process| process.listens()) else {
@@ -83,7 +88,10 @@ impl World {
         let process = &service.processes[&task];
         let kind = self.paces.get(job.asked.flow).copied().unwrap_or_default();
         let work = service.work.duration(kind.of(process.work_on(job)));
-        let work = process.stretch(self.now, work);
+        let mut work = process.stretch(self.now, work);
+        if service.sleeps.is_some() && !work.is_zero() {
+            work += self.physics.timer(&mut self.lateness);
+        }
         self.after(work, place, Local::Finish(task, job));
     }
 
@@ -149,14 +157,18 @@ impl World {
         job: Job,
         (status, degraded): (u16, Option<u32>),
     ) {
-        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        let Service { processes, work, sleeps, .. } = &mut self.services[place];
+        let Some(process) = processes.get_mut(&task) else { return };
         let mut held = process.hold(job);
         if !held.is_zero() {
             if self.planted != Some(Planted::AnsweredByTheDead) {
                 process.hold_back(job);
             }
             // Whoever holds it back wakes up late.
-            held += self.lateness.duration(self.physics.late);
+            held += process.turns.after(self.now + held) + self.physics.late(&mut self.lateness);
+        }
+        if let (Some(way_back), None) = (*sleeps, job.check()) {
+            held += work.duration(way_back);
         }
         let reply = if job.halved { Reply::Half(status) } else { Reply::Whole(status, degraded) };
         self.after(self.physics.hop + held, place, Local::Reply(task, job, reply));
@@ -202,8 +214,8 @@ impl World {
             return;
         }
         self.news.push_back(News::Ended(task));
-        let exited =
-            self.by_keeper(place, Duration::ZERO, reconciler::Event::Exited(task, exit.into()));
+        let looking = self.lateness.duration(self.physics.end);
+        let exited = self.by_keeper(place, looking, reconciler::Event::Exited(task, exit.into()));
         if exited.is_some() {
             self.control(place, exited);
         }

@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         Self {
             question,
             candidate,
-            world: World::of(seed, &services, &[program(question)], Physics::default()),
+            world: World::of([seed; 2], &services, &[program(question)], Physics::default()),
             arrivals: Dice::new(seed, Stream::Arrivals),
             kinds: Dice::new(seed, Stream::Requests),
             next: Instant::EPOCH + Duration::MAX,

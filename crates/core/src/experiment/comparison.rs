@@ -1,0 +1,183 @@
+//! What was predicted of a figure, held against what was measured.
+
+mod interval;
+
+use serde::Serialize;
+
+use super::claim::middle;
+use super::expectation::Verdict;
+pub use interval::FEWEST_PREDICTED;
+use interval::{WITHIN, beyond, interval, is_narrow, of_medians};
+
+/// So many predicted runs after each other are on machines that are slow alike, two on each: what runs have in common by
+/// that is the machine's, and not chance.
+pub const ALIKE: usize = 4;
+
+/// What predicted runs are like.
+#[derive(Clone, Copy, Debug)]
+pub struct Predicting {
+    /// They mean to do what so many measured runs did, one after the other, and then the first one again.
+    pub seeds: usize,
+    /// By so many runs it is known what machines there may be; none if they are all as their model says.
+    pub known: Option<usize>,
+}
+
+/// A figure of a cell, or of a flow of it. Of infinite value is what never comes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// In which 95 % of all runs should be; none if none of them has the figure.
+    pub predicted: Option<[f64; 2]>,
+    /// Each run that has it.
+    pub measured: Vec<f64>,
+    /// So many runs do not have it, of those predicted and of those measured.
+    pub without: [usize; 2],
+    /// How many of those measured are as predicted: a run without it, too, where that is no exception.
+    pub inside: usize,
+    /// Whether the interval is no wider than a quarter of its middle.
+    pub narrow: bool,
+    /// What a run comes to on the whole; none if no run has it, of those predicted or of those measured.
+    pub median: Option<Median>,
+}
+
+/// The median of all runs that have a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Median {
+    /// In which that of so many runs should be, in 95 of 100 comparisons.
+    pub predicted: [f64; 2],
+    /// As it was.
+    pub measured: f64,
+    /// Whether it is there.
+    pub inside: bool,
+    /// Whether the interval is no wider than a quarter of its middle.
+    pub narrow: bool,
+}
+
+/// How many values were measured, and how many of them are where they should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// That were measured.
+    pub all: usize,
+    /// That are where 95 % of them should be.
+    pub inside: usize,
+}
+
+// === impl Comparison ===
+
+impl Comparison {
+    /// Of what each run has, if it has it: `predicted` as [`ALIKE`] and `how` say. None if no run has the figure.
+    pub fn of(
+        predicted: &[Option<f64>],
+        measured: &[Option<f64>],
+        how: Predicting,
+    ) -> Option<Self> {
+        let (values, never) = parted(predicted);
+        let (measured, without) = parted(measured);
+        if values.is_empty() && measured.is_empty() {
+            return None;
+        }
+        // Runs without it are among those that are left out, unless they are too many for that.
+        let left_out = 2 * beyond(predicted.len());
+        let is_exception = never <= left_out;
+        let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
+        let ends = interval(values.clone(), at_each_end);
+        let is_inside =
+            |value: &&f64| ends.is_some_and(|[low, high]| (low..=high).contains(*value));
+        let as_predicted = if is_exception { 0 } else { without };
+        Some(Self {
+            inside: measured.iter().filter(is_inside).count() + as_predicted,
+            narrow: ends.is_some_and(is_narrow),
+            median: Median::of(predicted, &measured, how),
+            predicted: ends,
+            measured,
+            without: [never, without],
+        })
+    }
+
+    /// How many were measured, with and without it.
+    pub fn runs(&self) -> usize {
+        self.measured.len() + self.without[1]
+    }
+}
+
+/// The values of those that have one, and how many have none.
+fn parted(all: &[Option<f64>]) -> (Vec<f64>, usize) {
+    let values: Vec<f64> = all.iter().copied().flatten().collect();
+    let without = all.len() - values.len();
+    (values, without)
+}
+
+// === impl Median ===
+
+impl Median {
+    /// See [`of_medians`].
+    fn of(predicted: &[Option<f64>], measured: &[f64], how: Predicting) -> Option<Self> {
+        let predicted @ [low, high] = of_medians(predicted, measured.len(), how)?;
+        let measured = middle(measured.to_vec())?;
+        let inside = (low..=high).contains(&measured);
+        Some(Self { predicted, measured, inside, narrow: is_narrow(predicted) })
+    }
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Of all figures.
+    pub fn of<'a>(all: impl Iterator<Item = &'a Comparison>) -> Self {
+        all.fold(Self::default(), |so_far, one| Self {
+            all: so_far.all + one.runs(),
+            inside: so_far.inside + one.inside,
+        })
+    }
+
+    /// What it makes of a drill: INVALID if nothing was measured.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self { all: 0, .. } => Verdict::Invalid,
+            Self { all, inside } if inside as f64 >= all as f64 * WITHIN => Verdict::AsExpected,
+            Self { .. } => Verdict::Deviates,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOW: Predicting = Predicting { seeds: 1, known: None };
+
+    /// Of forty predicted runs with the values 1 to 40, but for the last few, which have none.
+    fn compared(never: usize, measured: &[Option<f64>]) -> Comparison {
+        let value = |n: usize| (n <= 40 - never).then_some(n as f64);
+        let predicted: Vec<_> = (1..=40).map(value).collect();
+        Comparison::of(&predicted, measured, HOW).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_inside_or_not() {
+        let of = compared(0, &[Some(0.5), Some(1.0), Some(40.0), Some(41.0), None]);
+        assert_eq!((of.predicted, of.inside, of.runs()), (Some([1.0, 40.0]), 2, 5));
+        assert_eq!((of.without, of.narrow), ([0, 1], false));
+        let told = of.median.unwrap();
+        assert_eq!((told.measured, told.inside), (20.5, true));
+    }
+
+    /// As few as are left out of an interval are an exception.
+    #[test]
+    fn to_have_no_figure_is_as_predicted_if_that_is_no_exception() {
+        assert_eq!(compared(0, &[None, None]).inside, 0);
+        assert_eq!(compared(4, &[None, None]).inside, 2);
+        assert_eq!(Comparison::of(&[None; 40], &[None; 20], HOW), None);
+        let never = Comparison::of(&[None; 40], &[Some(1.0), None], HOW).unwrap();
+        assert_eq!((never.predicted, never.inside, never.median), (None, 1, None));
+    }
+
+    #[test]
+    fn a_drill_is_as_expected_if_95_percent_are_inside() {
+        let verdict = |inside, all| Count { all, inside }.verdict();
+        assert_eq!(verdict(19, 20), Verdict::AsExpected);
+        assert_eq!(verdict(18, 20), Verdict::Deviates);
+        assert_eq!(verdict(0, 0), Verdict::Invalid);
+        let all = [compared(0, &[Some(1.0), None]), compared(4, &[Some(1.0), None])];
+        assert_eq!(Count::of(all.iter()), Count { all: 4, inside: 3 });
+    }
+}
