@@ -16,12 +16,11 @@ const ROOM: u64 = 65_536;
 /// So many go with one line; Linux allows 253.
 const MOST: usize = 250;
 
-/// Has the kernel make room for as many open files as there may be, up to 65,536, as the gateway does: whoever opens one when
-/// there is none left waits for 10 to 20 ms, with all that it would have done meanwhile.
-pub fn make_room() -> io::Result<()> {
+/// Has the kernel make room for as many open files as this process may have, up to 65,536, as the gateway does: whoever
+/// opens one when there is none left waits for 10 to 20 ms. If that cannot be, it waits.
+pub fn make_room() {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(ROOM).min(ROOM);
-    fcntl_dupfd_cloexec(io::stderr(), files.saturating_sub(1) as i32)?;
-    Ok(())
+    let _ = fcntl_dupfd_cloexec(io::stderr(), files.saturating_sub(1) as i32);
 }
 
 /// Sends all of `text`, and `descriptors` with its first bytes.

@@ -17,7 +17,7 @@ use seaworthy_core::experiment::load::{Arrivals, Flow, Load};
 use seaworthy_core::fleet::written::Share;
 use seaworthy_core::health::Matcher;
 use seaworthy_core::time::Instant;
-use seaworthy_drill::load::{Destination, Generator, Order, Progress};
+use seaworthy_drill::load::{Destination, Generator, NOTICE, Order, Progress};
 use serde::Serialize;
 
 use crate::Common;
@@ -150,6 +150,7 @@ fn order(address: SocketAddr, scenario: Scenario, lasts: Duration) -> Order {
         flows: vec![Destination { address, host: address.to_string(), flow }],
         planned: load.schedule(1, lasts),
         connections: MOST_CONNECTIONS,
+        notice: NOTICE,
         objective: Objective {
             status: Matcher::only(200),
             latency: scenario.patience(),

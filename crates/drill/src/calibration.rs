@@ -10,7 +10,8 @@ use std::time::Duration;
 use seaworthy_agent::clock::now;
 use seaworthy_core::experiment::expectation::{Expectation, Verdict};
 use seaworthy_core::experiment::model::{Distribution, Program};
-use seaworthy_core::experiment::{Cell, Schedule};
+use seaworthy_core::experiment::{Cell, Configuration, Schedule};
+use seaworthy_core::fleet::Service;
 use seaworthy_sim::machine::{Calibration, FEWEST_RUNS, Run};
 use serde::Serialize;
 use tokio::time::sleep;
@@ -32,6 +33,9 @@ const TIMES: u32 = 3;
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// So long does that take.
 pub(crate) const AFTER: Duration = PAUSE.saturating_mul(2 * TIMES);
+
+/// Who starts in time is there after this, and in rotation after another check.
+const IN_TIME: Duration = Duration::from_secs(1);
 
 /// About as much as an agent writes down.
 #[derive(Serialize)]
@@ -171,6 +175,15 @@ pub(crate) fn latencies(job: &Job) -> Result<[Duration; 2], Error> {
 pub(crate) fn length(job: &Job) -> Duration {
     let cells = job.cells.iter().map(|cell| job.drill.schedules[cell.schedule].duration);
     cells.max().unwrap_or_default().min(LONGEST)
+}
+
+/// How long it takes to replace one task of each service, one after the other, if all start in time: so long the load
+/// goes on after what is measured of it.
+pub(crate) fn replacing(configuration: &Configuration) -> Duration {
+    let longest = |service: &Service| {
+        PAUSE + service.cluster.provisioning.1 + IN_TIME + service.health.fast_interval
+    };
+    configuration.services().iter().map(longest).sum()
 }
 
 /// The same drill, of which just this is run: every configuration, and nothing happens. All ways are as in

@@ -43,8 +43,8 @@ const FILL_MARGIN: Duration = Duration::from_secs(10);
 pub(crate) enum Purpose {
     /// To be judged.
     Judged,
-    /// To see what this machine is like. After the load, which nothing is to disturb, one task of each service is
-    /// replaced, so that it is known how long it takes to start where no other one does.
+    /// To see what this machine is like. After the load that counts, which nothing is to disturb, it goes on while one task
+    /// of each service is replaced, so that it is known how long it takes to start where no other one does.
     Calibration,
 }
 
@@ -102,21 +102,24 @@ pub(crate) async fn run(
     let desired = run.configuration.desired_count();
     run.fill(&mut watch, view, desired, |course| course.in_rotation().len()).await?;
     let filled = now();
-    let generator = Generator::start(run.order(&subject)).map_err(Error::Load)?;
+    let (notice, lasts) = match purpose {
+        Purpose::Judged => (load::NOTICE, schedule.duration),
+        Purpose::Calibration => {
+            (calibration::PAUSE, schedule.duration + calibration::replacing(run.configuration))
+        }
+    };
+    let order = Order { notice, ..run.order(&subject, lasts) };
+    let generator = Generator::start(order).map_err(Error::Load)?;
     let runner = Runner::new(job.program.clone(), directory.join("exec.log"));
     let links = std::mem::take(&mut subject.links);
     let places = run.places(&subject);
     let mut faults = Faults::new(schedule, links, places, runner, directory.to_owned());
+    if purpose == Purpose::Calibration {
+        return run.calm(cell, filled, &mut watch, generator, view).await;
+    }
     let (samples, begin) = run.load(&mut watch, &mut faults, generator, view).await?;
     run.settle(&mut watch, &mut faults).await.map_err(lost)?;
-    let arrivals = faults.arrivals(begin);
-    let found = |watch: &Watch| Findings::of(&job.drill, cell, &samples, &watch.course, &arrivals);
-    let mut findings = Findings { prepared: begin.since(filled), ..found(&watch) };
-    if purpose == Purpose::Calibration {
-        findings.ends = run.replace_one_of_each(&mut watch, view).await?;
-        findings.starts = found(&watch).starts;
-    }
-    Ok(findings)
+    Ok(Findings::of(&job.drill, cell, &samples, &watch.course, &faults.arrivals(begin)))
 }
 
 // === impl Run ===
@@ -188,7 +191,9 @@ impl Run<'_> {
         Ok(Subject { fleet: None, services: vec![address], host, links: BTreeMap::new() })
     }
 
-    fn order(&self, subject: &Subject) -> Order {
+    /// The load `lasts` for longer than what is measured of it, or for as long.
+    fn order(&self, subject: &Subject, lasts: Duration) -> Order {
+        let schedule = Schedule { duration: lasts, ..self.schedule.clone() };
         let Drill { load, objective, .. } = &self.job.drill;
         let destination = |flow: &Flow| Destination {
             address: subject.services[flow.service],
@@ -197,11 +202,38 @@ impl Run<'_> {
         };
         Order {
             flows: load.flows.iter().map(destination).collect(),
-            planned: self.schedule.requests(load, self.seed),
+            planned: schedule.requests(load, self.seed),
             connections: load::CONNECTIONS,
+            notice: load::NOTICE,
             objective: objective.clone(),
             progress: self.progress.clone(),
         }
+    }
+
+    /// Measures while nothing happens, and then how long it takes to replace tasks while the load goes on.
+    async fn calm(
+        &self,
+        cell: Cell,
+        filled: Instant,
+        watch: &mut Watch,
+        mut generator: Generator,
+        view: &mut View,
+    ) -> Result<Findings, Error> {
+        let begin = generator.begin().await.map_err(Error::Load)?;
+        watch.course.begin(begin);
+        while now() < begin + self.schedule.duration {
+            self.follow(watch, view, Some(begin)).await?;
+        }
+        let course = watch.course.clone();
+        let ends = self.replace_one_of_each(watch, view).await?;
+        let mut samples = generator.samples().await.map_err(Error::Load)?;
+        samples.retain(|sample| sample.intended < self.schedule.duration);
+        let found =
+            |course| Findings::of(&self.job.drill, cell, &samples, course, &BTreeMap::new());
+        let starts = found(&watch.course).starts;
+        // As if it had begun after the usual time.
+        let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + load::NOTICE;
+        Ok(Findings { prepared, ends, starts, ..found(&course) })
     }
 
     /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the

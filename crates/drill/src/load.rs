@@ -14,6 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::setpriority_process;
 use seaworthy_core::experiment::Objective;
@@ -28,6 +29,8 @@ pub use progress::Progress;
 
 /// As many connections as a drill's load opens: a process can usually have 1,024 descriptors.
 pub const CONNECTIONS: usize = 900;
+/// Before the first request there is usually so much time.
+pub const NOTICE: Duration = Duration::from_millis(50);
 /// The priority of the generator's thread: the lower the sooner.
 const NICE: i32 = -10;
 
@@ -39,6 +42,8 @@ pub struct Order {
     pub planned: Vec<Planned>,
     /// There are never more connections than this; a request beyond it fails.
     pub connections: usize,
+    /// So long before the first request everybody is told when that will be; nothing happens meanwhile.
+    pub notice: Duration,
     /// What counts as a success.
     pub objective: Objective,
     /// Told of every outcome.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::load::ONLY_FLOW;
 use seaworthy_core::experiment::{Cell, FaultKind, outage};
-use seaworthy_core::fleet::Service;
 
 use crate::calibration;
 use crate::job::{Job, Mode};
@@ -41,12 +40,8 @@ impl Plan {
         let calibrate = match job.mode {
             Mode::Compared { calibrate, .. } => {
                 // One task of each service is replaced as well.
-                let replaced = |service: &Service| {
-                    let (shortest, longest) = service.cluster.provisioning;
-                    calibration::PAUSE + (shortest + longest) / 2 + service.health.fast_interval
-                };
-                let services = job.drill.configurations[0].services().iter();
-                let after = calibration::AFTER + services.map(replaced).sum::<Duration>();
+                let replacing = calibration::replacing(&job.drill.configurations[0]);
+                let after = replacing + calibration::AFTER;
                 (calibration::length(job) + fill(0) + after + AROUND_A_CELL) * calibrate
             }
             Mode::Live | Mode::Simulated => Duration::ZERO,

@@ -117,11 +117,11 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// What its runs were.
+    /// What its runs were: the first rounds, as many as were begun.
     pub(crate) fn live(&self) -> Live {
-        let cells: BTreeSet<String> = self.cells.iter().map(Run::name).collect();
-        let repeats = self.runs_planned.div_ceil(cells.len().max(1));
-        Live { seed: self.seed, repeats: u32::try_from(repeats).unwrap_or(MOST_REPEATS) }
+        let mut rounds = BTreeMap::new();
+        self.cells.iter().for_each(|run| *rounds.entry(run.name()).or_default() += 1);
+        Live { seed: self.seed, repeats: rounds.into_values().max().unwrap_or(1) }
     }
 
     /// There can have been as many as it says.
@@ -174,7 +174,7 @@ impl Recorded {
     fn calibration(&self, job: &Job) -> Option<Calibration> {
         let entry = &job.drill.configurations[0].services()[job.drill.load.entry()];
         let known = self.calibration.as_ref()?;
-        Some(known.machine.clone().entered_by(&entry.name))
+        Some(known.machine.clone().brought_up_to_date(&entry.name))
     }
 
     /// Every run of a cell of this job that measured something.

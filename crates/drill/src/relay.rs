@@ -19,7 +19,6 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::rc::Rc;
 use std::time::Duration;
 
-use seaworthy_agent::descriptors::make_room;
 use seaworthy_agent::processes::RUN;
 use seaworthy_core::experiment::TaskFault;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -58,7 +57,6 @@ pub fn run(command: &[OsString]) -> io::Result<ExitCode> {
     let variable = |name: &str| env::var_os(name).ok_or(io::ErrorKind::NotFound);
     let port = variable("PORT")?.to_str().and_then(|port| port.parse().ok());
     let port = port.ok_or(io::ErrorKind::InvalidInput)?;
-    make_room()?;
     let link = Rc::new(Link::start(port, 0)?);
     let theirs = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     link.forward_to(theirs);

@@ -128,7 +128,7 @@ fn live(
 ) -> Result<Option<Interrupt>, Error> {
     // First of all, so that whatever loses its parent comes to us.
     adopt_orphans();
-    make_room().map_err(Error::Kernel)?;
+    make_room();
     // It outlives the runtime: what is undone at the very end is still written down in it.
     let directory =
         tempfile::Builder::new().prefix("seaworthy-").tempdir().map_err(Error::Directory)?;

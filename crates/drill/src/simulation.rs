@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
-use seaworthy_core::experiment::comparison::ALIKE;
+use seaworthy_core::experiment::comparison::Role;
 use seaworthy_core::experiment::{Cell, Findings};
 use seaworthy_sim::cell::Error::NotUp;
 use seaworthy_sim::machine::{Calibration, Machine};
@@ -40,9 +40,9 @@ pub(crate) struct Live {
 }
 
 /// Runs every cell so often: each time it means to do what one of the live runs did, one after the other, and what
-/// happens to it draws from a seed that none of them knows. Every two are on one of the
-/// machines that this one may be, which is slow like the next one ([`ALIKE`]). On one on which the fleet does not
-/// come up nothing would be measured, so another one is taken. All cores have a part in it.
+/// happens to it draws from a seed that none of them knows, on one of the machines that this one may be ([`Role`]). On
+/// one on which the fleet does not come up nothing would be measured, so another one is taken. All cores have a part
+/// in it.
 pub(crate) fn predict(
     job: &Job,
     runs: u32,
@@ -56,17 +56,18 @@ pub(crate) fn predict(
         None => None,
     };
     let row = |(cell, repeat): (Cell, u32)| {
-        let mut turn = MOST_REPEATS + repeat;
+        let mut again = MOST_REPEATS;
         loop {
-            let seed = cell.seed(live.seed, 1 + (repeat - 1) % live.repeats);
-            let chance = cell.seed(job.seed, turn);
-            let [of_all, of_both] =
-                [ALIKE as u32, 2].map(|alike| cell.seed(job.seed, turn - (repeat - 1) % alike));
-            let machine = known.map(|(known, calm)| known.machine(calm, of_all, of_both));
+            let role = Role::of(repeat as usize - 1, live.repeats as usize);
+            let seed = cell.seed(live.seed, 1 + role.meant as u32);
+            let seeds = [role.drift as u32, role.machine as u32, repeat];
+            let [drift, of_both, chance] = seeds.map(|n| cell.seed(job.seed, again + n));
+            let machine =
+                known.map(|(known, calm)| known.machine(calm, drift, role.machine % 2, of_both));
             let machine = machine.unwrap_or_default();
             let found = run_on(job, cell, [seed, chance], &machine);
-            if found.as_ref().is_err_and(is_not_up) && turn < MOST_REPEATS + MACHINES * runs {
-                turn += runs;
+            if found.as_ref().is_err_and(is_not_up) && again < MOST_REPEATS + MACHINES * runs {
+                again += runs;
                 continue;
             }
             return Ok(Row { cell, repeat, findings: found? });
@@ -153,7 +154,7 @@ mod tests {
     fn tasks_start_as_slowly_as_the_machine_does() {
         let job = job(Some("bad-revisions"), &["2/never", "2/dies"]);
         let known = calibrated(&job, |_| took(300..=310, None));
-        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let machine = known.machine([Duration::ZERO; 2], 1, 0, 1);
         let ran = |cell| run_on(&job, cell, [1; 2], &machine).unwrap();
         let [never, dies] = [job.cells[0], job.cells[1]].map(ran);
         let window = dies.replacements.iter().filter_map(Replacement::window).min();
@@ -166,7 +167,7 @@ mod tests {
     fn a_task_starts_sooner_alone_than_beside_others() {
         let job = job(Some("bad-revisions"), &["1/good"]);
         let known = calibrated(&job, |_| took(200..=300, Some(200)));
-        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let machine = known.machine([Duration::ZERO; 2], 1, 0, 1);
         let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         let all = &findings.starts.values().next().unwrap().all;
         let nearly = |time: &Duration, millis| {
@@ -182,7 +183,7 @@ mod tests {
         let job = job(Some("dead-dependency"), &[]);
         let millis = |service: &str| if service == "storefront" { 100..=110 } else { 300..=310 };
         let known = calibrated(&job, |service| took(millis(service), None));
-        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let machine = known.machine([Duration::ZERO; 2], 1, 0, 1);
         let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         assert_eq!(findings.starts.len(), 4);
         let margin = Duration::from_millis(20);
@@ -217,7 +218,7 @@ mod tests {
             let orders = &mut measured.flows[1].latency_p50;
             *orders = orders.map(|median| median.mul_f64(1.5));
         });
-        let machine = known.machine([Duration::ZERO; 2], 1, 1);
+        let machine = known.machine([Duration::ZERO; 2], 1, 0, 1);
         let findings = run_on(&job, job.cells[0], [1; 2], &machine).unwrap();
         let [pages, orders] = [0, 1].map(|flow| {
             median(&findings, flow).as_secs_f64() / median(&simulated, flow).as_secs_f64()
@@ -239,7 +240,6 @@ mod tests {
         assert!(stall(1000) > 1.0, "{}", stall(1000));
     }
 
-    /// On some machines a task needs longer to start than it may.
     /// How long provisioning takes is drawn on purpose, and what requests take is not.
     #[test]
     fn predicted_runs_mean_to_do_what_live_ones_did() {
@@ -256,6 +256,7 @@ mod tests {
         }
     }
 
+    /// On some machines a task needs longer to start than it may.
     #[test]
     fn where_the_fleet_does_not_come_up_nothing_is_predicted() {
         let job = job(Some("bad-revisions"), &["1/good"]);
@@ -266,7 +267,7 @@ mod tests {
                 &job,
                 job.cells[0],
                 [seed; 2],
-                &calibration.machine([Duration::ZERO; 2], seed, seed),
+                &calibration.machine([Duration::ZERO; 2], seed, 0, seed),
             )
         };
         let live = Live { seed: job.seed, repeats: 10 };

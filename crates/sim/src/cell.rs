@@ -133,11 +133,7 @@ pub fn run_on(
         run.world.teach(place, caller.clone());
     }
     run.world.paces = machine.paces().to_vec();
-    for (place, model) in configuration.models.iter().enumerate() {
-        if let Some(way_back) = machine.way_back(model) {
-            run.world.sleep(place, way_back);
-        }
-    }
+    run.world.sleepers = machine.way_back();
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
         run.world.link(place, seed.wrapping_add(place as u64));

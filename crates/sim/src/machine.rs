@@ -17,7 +17,7 @@ use seaworthy_core::experiment::Findings;
 use seaworthy_core::experiment::claim::middle;
 use seaworthy_core::experiment::model::{Distribution, Leak, Program};
 use seaworthy_core::fleet::written::as_written;
-use seaworthy_core::random::Stream;
+use seaworthy_core::random::{Stream, unit};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::distribution::{Dice, NINETY_NINE};
@@ -55,6 +55,8 @@ pub struct Machine {
     median: f64,
     /// and one in a hundred takes so many times as long.
     p99: f64,
+    /// The first of these where nothing is slower or quicker than it usually is.
+    usual: f64,
     /// What was called slow by that: the median and the 99th percentile of answers, as the model has them.
     calm: [Duration; 2],
     /// All the rest; its hops are slowed like the work.
@@ -75,6 +77,9 @@ pub struct Calibration {
     /// nobody measures by itself, so that the work of all is slow by the same factors.
     median: Spread,
     p99: Spread,
+    /// The logarithms of both factors of each run, in their order; earlier reports do not say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    each: Vec<[f64; 2]>,
     /// But for its standstills, which differ from run to run.
     physics: Physics,
     /// Seconds for which it stands still at most, once in each
@@ -103,10 +108,6 @@ pub struct Spread {
     mean: f64,
     #[serde(deserialize_with = "with_null_for_none")]
     deviation: f64,
-    /// The same between one and the next, which leaves out what changes slowly (von Neumann's mean square successive
-    /// difference, by half). Not known of few, nor by earlier reports.
-    #[serde(default)]
-    nearby: Option<f64>,
     count: usize,
 }
 
@@ -131,6 +132,7 @@ impl Default for Machine {
         Self {
             median: 1.0,
             p99: 1.0,
+            usual: 1.0,
             calm: [Duration::ZERO; 2],
             physics: Physics::default(),
             starts: BTreeMap::new(),
@@ -171,24 +173,19 @@ impl Machine {
     }
 
     /// What one that sleeps on this machine is late for by its timer, half of the times.
-    fn overslept(&self) -> f64 {
-        (self.physics.tick + quantiles(self.physics.late)[0]).as_secs_f64()
+    fn overslept(&self) -> Duration {
+        self.physics.tick + quantiles(self.physics.late)[0]
     }
 
-    /// Whether all that a program does for a request is to sleep so long, and wake up late by no less than a timer is.
-    fn sleeps(&self, work: Distribution) -> bool {
-        let only_waits = matches!(work, Distribution::Constant(time) if !time.is_zero());
-        only_waits && self.later()[0] > self.overslept()
-    }
-
-    /// How long after its program has woken up the answer is there, if it only sleeps: all that is late but its timer is
-    /// on the way, and takes no room of the task. None if the program works.
-    pub(crate) fn way_back(&self, model: &Program) -> Option<Distribution> {
-        let on_the_way = self.later().map(|later| later - self.overslept());
+    /// How long after a program that only sleeps has woken up its answer is there: all that is late but its timer is on the
+    /// way, and takes no room of the task. None if programs are late by less than a timer on such machines.
+    pub(crate) fn way_back(&self) -> Option<Distribution> {
+        let overslept = self.overslept().as_secs_f64();
+        let usual = self.calm[0].as_secs_f64() * (self.usual - 1.0);
+        let on_the_way = self.later().map(|later| (later - overslept).max(SHORTEST.as_secs_f64()));
         let [median, p99] = [on_the_way[0], on_the_way[1].max(on_the_way[0])];
-        let seconds = Duration::from_secs_f64;
-        let way = || Distribution::LogNormal { median: seconds(median), p99: seconds(p99) };
-        self.sleeps(model.work).then(way)
+        let [median, p99] = [median, p99].map(Duration::from_secs_f64);
+        (usual > overslept).then_some(Distribution::LogNormal { median, p99 })
     }
 
     /// What waits for so long wakes up late, by as much on a slow machine for a long time as for a short one; and
@@ -207,7 +204,7 @@ impl Machine {
         let [median, p99] = match work {
             _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
-            Distribution::Constant(_) if self.sleeps(work) => return work,
+            Distribution::Constant(_) if self.way_back().is_some() => return work,
             Distribution::Constant(duration) => return self.awake_after(duration),
             _ => quantiles(work),
         };
@@ -226,7 +223,7 @@ impl Calibration {
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
         let [write, spawn] = [writes, spawns].map(log_normal);
         let before = [write, spawn, late].map(|one| quantiles(one)[0]);
-        // Who ends a process is told of it by two who wait, which is in the model already.
+        // Two who wait tell of it, which is in the model already.
         let told = 2 * quantiles(late)[0];
         let ends = runs.iter().flat_map(|run| &run.measured.ends);
         let ends: Vec<Duration> =
@@ -237,14 +234,19 @@ impl Calibration {
         };
         let first = median(runs.iter().filter_map(first));
         let (starts, crowd) = starts(runs, before.iter().sum());
-        let spread = |figure: fn(&Findings) -> Option<Duration>| {
-            let seconds = |findings: &Findings| figure(findings).unwrap_or_default().as_secs_f64();
-            let factor = |run: &Run| seconds(&run.measured) / seconds(&run.simulated);
-            Spread::of(runs.iter().map(factor))
+        let figures: [fn(&Findings) -> Option<Duration>; 2] =
+            [|findings| findings.numbers.latency_p50, |findings| findings.numbers.latency_p99];
+        let factors = |Run { measured, simulated, .. }: &Run| {
+            let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
+            figures.map(|figure| seconds(figure(measured)) / seconds(figure(simulated)))
         };
+        let factors: Vec<[f64; 2]> = runs.iter().map(factors).collect();
+        let each = factors.iter().map(|both| both.map(libm::log));
+        let each = each.filter(|both| both.iter().all(|log| log.is_finite())).collect();
         Self {
-            median: spread(|findings| findings.numbers.latency_p50),
-            p99: spread(|findings| findings.numbers.latency_p99),
+            median: Spread::of(factors.iter().map(|both| both[0])),
+            p99: Spread::of(factors.iter().map(|both| both[1])),
+            each,
             physics: Physics {
                 late,
                 tick: TICK,
@@ -264,21 +266,34 @@ impl Calibration {
         }
     }
 
-    /// One machine of those that this one may be when a run comes; which one is drawn from `seed`, and what it has in
-    /// common with others that were it soon before or after from `drift`. `calm`: the median and the 99th percentile
-    /// of answers where nothing happens, as the model has them.
-    pub fn machine(&self, calm: [Duration; 2], drift: u64, seed: u64) -> Machine {
-        let mut drift = Dice::new(drift, Stream::Drift);
+    /// One machine of those that this one may be when a run comes, drawn from `seed`: the `nth` of those that it is one after
+    /// the other, the first of which is drawn from `drift`. `calm`: the median and the 99th percentile of answers where
+    /// nothing happens, as the model has them.
+    pub fn machine(&self, calm: [Duration; 2], drift: u64, nth: usize, seed: u64) -> Machine {
         let mut dice = Dice::new(seed, Stream::Machines);
+        let [median, p99] = match self.one_of_each(drift, nth) {
+            Some(known) => {
+                let off = [self.median, self.p99].map(|spread| spread.of_the_middle(&mut dice));
+                [0, 1].map(|n| libm::exp((known[n] + off[n]).min(SLOWEST)))
+            }
+            None => [self.median, self.p99].map(|spread| spread.one_more(&mut dice)),
+        };
         Machine {
-            median: self.median.one_more(&mut drift, &mut dice),
-            p99: self.p99.one_more(&mut drift, &mut dice),
+            median,
+            p99,
+            usual: self.median.middle(),
             calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             starts: self.starts.clone(),
             paces: self.flows.clone(),
             prepare: self.prepare,
         }
+    }
+
+    /// The `nth` run after one drawn from `drift`, if they are enough to be all that there is.
+    fn one_of_each(&self, drift: u64, nth: usize) -> Option<[f64; 2]> {
+        let first = unit(drift, Stream::Drift, 0) * self.each.len() as f64;
+        self.drifts().then(|| self.each[(first as usize + nth) % self.each.len()])
     }
 
     fn stalls(&self, dice: &mut Dice) -> Stalls {
@@ -290,7 +305,7 @@ impl Calibration {
     /// The same, with what an earlier report does not say: `entry` is the service by which users come in; and what
     /// timers are late by, a tick on average, was in part what everybody is late by, half of one.
     #[must_use]
-    pub fn entered_by(mut self, entry: &str) -> Self {
+    pub fn brought_up_to_date(mut self, entry: &str) -> Self {
         let start = self.entry_start.take().map(|start| (entry.to_owned(), start));
         self.starts.extend(start);
         if let Distribution::Exponential(mean) = self.physics.late
@@ -305,6 +320,11 @@ impl Calibration {
     /// By so many runs.
     pub fn runs(&self) -> usize {
         self.median.count
+    }
+
+    /// Whether they are enough to tell how much of what differs comes and goes slowly.
+    pub fn drifts(&self) -> bool {
+        self.each.len() >= FEWEST_WITH_DRIFT
     }
 
     /// How slow it is beside its model: of the median and of the 99th percentile of answers.
@@ -379,11 +399,7 @@ impl Spread {
         let mean = all.iter().sum::<f64>() / count.max(1) as f64;
         let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
         let deviation = libm::sqrt(squares / count.saturating_sub(1).max(1) as f64);
-        let deviation = deviation.max(FINEST);
-        let steps: f64 = all.windows(2).map(|two| (two[1] - two[0]) * (two[1] - two[0])).sum();
-        let nearby = libm::sqrt(steps / 2.0 / count.saturating_sub(1).max(1) as f64);
-        let nearby = (count >= FEWEST_WITH_DRIFT).then(|| nearby.clamp(FINEST, deviation));
-        Self { mean, deviation, nearby, count }
+        Self { mean, deviation: deviation.max(FINEST), count }
     }
 
     /// The factor in the middle.
@@ -391,19 +407,21 @@ impl Spread {
         libm::exp(self.mean)
     }
 
-    /// How far one more may be from the middle: what changes slowly comes from `drift`.
-    fn one_more(&self, drift: &mut Dice, dice: &mut Dice) -> f64 {
-        let nearby = (self.nearby.unwrap_or(self.deviation) / self.deviation).min(1.0);
-        let slowly = libm::sqrt(1.0 - nearby * nearby);
-        let normal = slowly * drift.normal() + nearby * dice.normal();
-        self.off((self.drawn(drift) * normal).clamp(-FURTHEST, FURTHEST))
+    /// How far one more may be from the middle.
+    fn one_more(&self, dice: &mut Dice) -> f64 {
+        self.off((self.drawn(dice) * dice.normal()).clamp(-FURTHEST, FURTHEST))
+    }
+
+    /// How far the middle itself may be off.
+    fn of_the_middle(&self, dice: &mut Dice) -> f64 {
+        self.deviation * dice.normal() / libm::sqrt(self.count.max(1) as f64)
     }
 
     /// What so few values may be of: where more of them would lie.
     fn one_of_those(&self, dice: &mut Dice) -> Self {
         let deviation = self.deviation * self.drawn(dice).min(FURTHEST);
-        let mean = self.mean + deviation * dice.normal() / libm::sqrt(self.count.max(1) as f64);
-        Self { mean, deviation, ..*self }
+        let spread = Self { deviation, ..*self };
+        Self { mean: self.mean + spread.of_the_middle(dice), ..spread }
     }
 
     /// How many times larger its deviation may be, by so few values.
@@ -426,16 +444,20 @@ impl Spread {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    static KNOWN: LazyLock<Calibration> =
+        LazyLock::new(|| toml::from_str(check::tests::KNOWN).expect("it is one"));
 
     /// One more of few values is where as many of them would be.
     #[test]
     fn one_more_run_is_as_far_off_as_few_runs_can_tell() {
         let spread = Spread::of([0.8, 1.0, 1.25].into_iter());
         assert!((spread.middle() - 1.0).abs() < 1e-9, "{spread:?}");
-        let [mut drift, mut dice] = [Stream::Drift, Stream::Machine].map(|it| Dice::new(7, it));
-        let mut all: Vec<f64> =
-            (0..10_000).map(|_| spread.one_more(&mut drift, &mut dice)).collect();
+        let mut dice = Dice::new(7, Stream::Machine);
+        let mut all: Vec<f64> = (0..10_000).map(|_| spread.one_more(&mut dice)).collect();
         all.sort_unstable_by(f64::total_cmp);
         // Student's t with two degrees of freedom: 97.5 % lie below 4.303.
         let end = libm::exp(libm::log(1.25) * 4.303 * libm::sqrt(4.0 / 3.0));
@@ -445,22 +467,25 @@ mod tests {
 
     /// Slow for ten runs, quick for ten, and each a little of its own.
     #[test]
-    fn machines_soon_after_each_other_are_slow_alike() {
-        let run = |n: u32| if n / 10 % 2 == 0 { 1.5 } else { 1.0 } + 0.01 * f64::from(n * 7 % 5);
-        let spread = Spread::of((0..40).map(run));
-        let one = |drift, seed| {
-            let [mut drift, mut dice] =
-                [(drift, Stream::Drift), (seed, Stream::Machines)].map(|(n, it)| Dice::new(n, it));
-            libm::log(spread.one_more(&mut drift, &mut dice))
+    fn machines_after_each_other_are_slow_alike() {
+        let factor = |n: u32| if (n / 10).is_multiple_of(2) { 1.5 } else { 1.0 } + 0.01 * f64::from(n * 7 % 5);
+        let known = |runs: u32| {
+            let spread = Spread::of((0..runs).map(factor));
+            let each = (0..runs).map(|n| [libm::log(factor(n)); 2]).collect();
+            Calibration { median: spread, p99: spread, each, ..KNOWN.clone() }
+        };
+        let one = |drift, nth, seed| {
+            let machine = known(40).machine([Duration::ZERO; 2], drift, nth, seed);
+            libm::log(machine.median)
         };
         let apart = |one: f64, other: f64| (one - other).abs();
         let (mut soon, mut later) = (0.0, 0.0);
-        for n in 0..1000 {
-            soon += apart(one(n, n), one(n, n + 1));
-            later += apart(one(n, n), one(n + 1, n + 1));
+        for n in 0..200 {
+            soon += apart(one(n, 0, n), one(n, 1, n + 1));
+            later += apart(one(n, 0, n), one(n + 1, 0, n + 1));
         }
-        assert!(soon < 0.5 * later, "{soon} {later}");
-        assert!(Spread::of((0..19).map(run)).nearby.is_none());
+        assert!(soon < 0.6 * later, "{soon} {later}");
+        assert_eq!([19, 20].map(|runs| known(runs).drifts()), [false, true]);
     }
 
     #[test]
@@ -497,14 +522,18 @@ mod tests {
         let millis = Duration::from_millis;
         let calm = [millis(50), millis(100)];
         let physics = Physics { tick: TICK, ..Physics::default() };
-        let machine = Machine { median: 1.03, p99: 1.04, calm, physics, ..Machine::default() };
+        let usual =
+            Machine { median: 1.03, p99: 1.04, usual: 1.03, calm, physics, ..Machine::default() };
         let waits = Program { work: Distribution::Constant(millis(50)), ..Program::default() };
-        assert_eq!(machine.program("store", waits).work, waits.work);
+        assert_eq!(usual.program("store", waits).work, waits.work);
         let [median, p99] = [Duration::from_micros(500), millis(3)];
-        assert_eq!(machine.way_back(&waits), Some(Distribution::LogNormal { median, p99 }));
-        let works = Program { work: Distribution::Uniform(millis(1), millis(2)), ..waits };
-        let quick = Machine { median: 1.01, ..machine.clone() };
-        assert_eq!([machine.way_back(&works), quick.way_back(&waits)], [None; 2]);
+        assert_eq!(usual.way_back(), Some(Distribution::LogNormal { median, p99 }));
+        // Also where it is quicker than usual.
+        let quick = Machine { median: 1.01, ..usual.clone() };
+        assert_eq!(quick.way_back(), Some(Distribution::LogNormal { median: SHORTEST, p99 }));
+        let works = Machine { usual: 1.01, ..usual };
+        assert_eq!(works.way_back(), None);
+        assert!(matches!(works.program("store", waits).work, Distribution::LogNormal { .. }));
     }
 
     #[test]

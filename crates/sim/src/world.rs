@@ -85,6 +85,9 @@ pub struct World {
     gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
+    /// Programs that work for a constant time only sleep, and wake up late: their answers are on their way for so long
+    /// beside the network's hops. None if all of them work.
+    pub(crate) sleepers: Option<Distribution>,
     /// How flows of the load differ, by their place.
     pub(crate) paces: Vec<Pace>,
     planted: Option<Planted>,
@@ -121,9 +124,6 @@ struct Service {
     /// From which its tasks draw.
     seed: u64,
     starts: Dice,
-    /// How long its answers are on their way beside the network's hops, if all that its program does is to sleep, and
-    /// to wake up late.
-    sleeps: Option<Distribution>,
     /// Where the power is off for its machines,
     off: Dark,
     /// and where it was when the agent last heard of it.
@@ -132,8 +132,10 @@ struct Service {
     /// When the gateway wants to be told the time, and the agent.
     data_due: Due,
     control_due: Due,
-    /// When its gateway last passed a request on.
-    passed_on: Option<Instant>,
+    /// When a user's request last came, if one has.
+    asked: Option<Instant>,
+    /// From when on nobody has to be woken up for it.
+    awake: Instant,
     /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
     /// another.
     arrivals: [Instant; 2],
@@ -233,8 +235,8 @@ impl World {
         Self::of([fleet.seed; 2], &fleet.services, programs, physics)
     }
 
-    /// The same of these services alone. What is decided draws from `seed`, as live: how long provisioning takes, who is
-    /// asked. What happens to it draws from `chance`.
+    /// The same of these services alone. What the fleet decides draws from `seed`, as live: how long provisioning takes, who
+    /// is asked. What happens to it draws from `chance`, as do programs, which have a seed of their own.
     pub fn of(
         [seed, chance]: [u64; 2],
         services: &[fleet::Service],
@@ -243,22 +245,22 @@ impl World {
     ) -> Self {
         let places = services.len();
         let service = |(place, service): (usize, &fleet::Service)| {
-            let [own, its] = [seed, chance].map(|seed| draw(seed, Stream::Network, place as u64));
+            let its = draw(chance, Stream::Network, place as u64);
             Service {
                 control: Control::new(service, seed, Numbers::of(place, places)),
-                data: Data::new(service, own),
+                data: Data::new(service, seed),
                 processes: BTreeMap::new(),
                 programs: vec![programs[place]],
                 caller: None,
-                seed: own,
+                seed: its,
                 starts: Dice::new(its, Stream::Start),
-                sleeps: None,
                 off: Dark::default(),
                 dark: Vec::new(),
                 work: Dice::new(its, Stream::Service),
                 data_due: Due::default(),
                 control_due: Due::default(),
-                passed_on: None,
+                asked: None,
+                awake: Instant::EPOCH,
                 arrivals: [Instant::EPOCH; 2],
             }
         };
@@ -279,6 +281,7 @@ impl World {
             unmet: BTreeSet::new(),
             gateways: 0,
             partitioned: false,
+            sleepers: None,
             paces: Vec::new(),
             planted: None,
             overheard: None,

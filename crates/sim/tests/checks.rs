@@ -20,7 +20,7 @@ fn under_load(checks_wait: bool) -> (usize, usize) {
                  healthy_threshold = 1, unhealthy_threshold = 2, passive.enabled = false } }";
     let work = Distribution::Constant(MS(100));
     let program = Program { work, concurrency: 1, checks_wait, ..Program::default() };
-    let mut world = common::up(fleet, &[program], Physics::default(), 1);
+    let mut world = common::up(fleet, &[program], &Physics::default(), 1);
     let arrival = Arrival::new("GET", "/".to_owned());
     (1..=30).for_each(|ticket| world.send(0, ticket, &arrival));
     let (mut most, mut answered, end) = (1, 0, world.now() + MS(4000));
@@ -46,7 +46,7 @@ fn checked(health: &str) -> World {
         "service.s = {{ command = [\"s\"], desired_count = 1, \
          health = {{ interval = \"1s\", timeout = \"900ms\", unhealthy_threshold = 1, {health} }} }}"
     );
-    common::up(&fleet, &[Program::default()], Physics::default(), 1)
+    common::up(&fleet, &[Program::default()], &Physics::default(), 1)
 }
 
 /// Lets this time pass, and says whether the only task passes its checks meanwhile.

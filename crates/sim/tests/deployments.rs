@@ -25,7 +25,7 @@ fn after_a_rollback_a_deployment_is_of_what_runs() {
     const FLEET: &str = "service.s = { command = [\"s\"], desired_count = 2, start_timeout = \"2s\", \
                          deployment.settle = \"1s\" }";
     let cluster = common::fleet(FLEET).services[0].cluster.clone();
-    let mut world = common::up(FLEET, &[Program::default()], Physics::default(), 2);
+    let mut world = common::up(FLEET, &[Program::default()], &Physics::default(), 2);
     assert_eq!(end(&mut world), (1, State::Completed));
     let never = Distribution::Constant(Duration::from_secs(600));
     let bad = Program { start: never, ..Program::default() };
@@ -62,7 +62,7 @@ fn a_deployment_and_a_rollback_begin_with_a_new_autoscaler_and_records_say_that_
                          requests_per_task = 10, scale_out_cooldown = \"10m\" } }";
     let seconds = Duration::from_secs;
     let cluster = common::fleet(FLEET).services[0].cluster.clone();
-    let mut world = common::up(FLEET, &[Program::default()], Physics::default(), 1);
+    let mut world = common::up(FLEET, &[Program::default()], &Physics::default(), 1);
     let decided = serve(&mut world, seconds(60), 25);
     let by_load = |record: &Record| matches!(record.cause, Cause::Scaled { why: Some(_), .. });
     assert_eq!((world.desired_count(0), decided.iter().filter(|one| by_load(one)).count()), (3, 1));

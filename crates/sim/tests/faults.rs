@@ -73,7 +73,7 @@ fn of_faults_of_one_task_the_earliest_has_a_request_and_what_meets_none_proves_n
 fn a_task_that_stands_still_ends_when_it_goes_on() {
     let fleet = "service.s = { command = [\"s\"], desired_count = 1 }";
     let program = Program { crashes_after: Some(MS(1000)), ..Program::default() };
-    let mut world = common::up(fleet, &[program], Physics::default(), 1);
+    let mut world = common::up(fleet, &[program], &Physics::default(), 1);
     let runs = |world: &mut World, time| {
         let until = world.now() + time;
         while world.now() < until {

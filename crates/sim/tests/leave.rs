@@ -24,7 +24,7 @@ fn answered(half_close: &str, notices: bool) -> Vec<(u64, u128)> {
     );
     let work = Distribution::Constant(MS(100));
     let program = Program { work, concurrency: 1, notices, ..Program::default() };
-    let mut world = common::up(&fleet, &[program], Physics::default(), 1);
+    let mut world = common::up(&fleet, &[program], &Physics::default(), 1);
     let begin = world.now();
     (1..=3).for_each(|ticket| world.send(0, ticket, &arrival("GET")));
     let mut all = Vec::new();
@@ -62,7 +62,7 @@ fn whoever_has_left_is_given_up_when_its_task_dies_and_no_other_has_it() {
     let work = Distribution::Constant(MS(100));
     let program = Program { work, ..Program::default() };
     for method in ["GET", "PUT"] {
-        let mut world = common::up(FLEET, &[program], Physics::default(), 1);
+        let mut world = common::up(FLEET, &[program], &Physics::default(), 1);
         (1..=2).for_each(|ticket| world.send(0, ticket, &arrival(method)));
         world.advance(world.now() + MS(10));
         assert!(!world.leave(0, 1), "a task has it");

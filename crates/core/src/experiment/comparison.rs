@@ -9,10 +9,6 @@ use super::expectation::Verdict;
 pub use interval::FEWEST_PREDICTED;
 use interval::{WITHIN, beyond, interval, is_narrow, of_medians};
 
-/// So many predicted runs after each other are on machines that are slow alike, two on each: what runs have in common by
-/// that is the machine's, and not chance.
-pub const ALIKE: usize = 4;
-
 /// What predicted runs are like.
 #[derive(Clone, Copy, Debug)]
 pub struct Predicting {
@@ -20,6 +16,20 @@ pub struct Predicting {
     pub seeds: usize,
     /// By so many runs it is known what machines there may be; none if they are all as their model says.
     pub known: Option<usize>,
+    /// Whether it is known as well how much of what makes them slow comes and goes slowly.
+    pub drifts: bool,
+}
+
+/// What a predicted run has in common with others, by a number of each: of what they have in common it is told how much
+/// is the machine's, and how much is chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Two runs after each other are on one machine.
+    pub machine: usize,
+    /// Two machines after each other are slow alike.
+    pub drift: usize,
+    /// It means to do what this measured run did.
+    pub meant: usize,
 }
 
 /// A figure of a cell, or of a flow of it. Of infinite value is what never comes.
@@ -61,10 +71,19 @@ pub struct Count {
     pub inside: usize,
 }
 
+// === impl Role ===
+
+impl Role {
+    /// Of a run with this number, the first of which is 0, where so many `seeds` are those of measured runs.
+    pub fn of(run: usize, seeds: usize) -> Self {
+        Self { machine: run / 2, drift: run / 4, meant: run % seeds }
+    }
+}
+
 // === impl Comparison ===
 
 impl Comparison {
-    /// Of what each run has, if it has it: `predicted` as [`ALIKE`] and `how` say. None if no run has the figure.
+    /// Of what each run has, if it has it: `predicted` are as `how` says, each with its [`Role`]. None if no run has the figure.
     pub fn of(
         predicted: &[Option<f64>],
         measured: &[Option<f64>],
@@ -143,7 +162,7 @@ impl Count {
 mod tests {
     use super::*;
 
-    const HOW: Predicting = Predicting { seeds: 1, known: None };
+    const HOW: Predicting = Predicting { seeds: 1, known: None, drifts: false };
 
     /// Of forty predicted runs with the values 1 to 40, but for the last few, which have none.
     fn compared(never: usize, measured: &[Option<f64>]) -> Comparison {

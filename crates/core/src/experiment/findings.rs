@@ -41,7 +41,8 @@ pub struct Findings {
     pub starts: BTreeMap<String, Starts>,
     /// From the moment when all tasks were in rotation until the load began.
     pub prepared: Duration,
-    /// How long the first request took from its intended send to its answer, if it was answered.
+    /// How long the first request took from its intended send to its answer, if it was answered: after a pause of a
+    /// second, in a run that is to learn that.
     pub first: Option<Duration>,
     /// From the kill of a task until it was known to be gone, for each that was killed to learn that.
     pub ends: Vec<Duration>,
@@ -86,8 +87,8 @@ impl Findings {
         let (entry, duration) = (drill.load.entry(), schedule.duration);
         let last_fault = schedule.last_fault().max(course.last_awaited());
         let flows = flows(drill, schedule, last_fault, samples);
-        let first =
-            samples.first().and_then(|sample| Some(sample.answer?.completed - sample.intended));
+        let took = |sample: &Sample| Some(sample.answer?.completed.saturating_sub(sample.intended));
+        let first = samples.first().and_then(took);
         let samples = Samples::new(samples, &drill.objective, Duration::ZERO..duration);
         let numbers = samples.measure(&drill.hypothesis, last_fault);
         let first_fault = schedule.faults.first().map_or(duration, |fault| fault.at);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use seaworthy_agent::descriptors::make_room;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 
@@ -29,6 +30,7 @@ pub(super) fn most_connections() -> io::Result<usize> {
     if current != maximum {
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     }
+    make_room();
     Ok(most(maximum))
 }
 

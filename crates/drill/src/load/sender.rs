@@ -21,9 +21,6 @@ use super::pool::{Connection, Lane, Pool, Reply, exchange};
 use super::users::Users;
 use super::{Destination, Order};
 
-/// From the word that the load begins to its first moment.
-const NOTICE: Duration = Duration::from_millis(50);
-
 /// Sends what was ordered.
 pub(super) struct Sender {
     order: Order,
@@ -96,7 +93,7 @@ impl Sender {
         tell: oneshot::Sender<Instant>,
     ) -> io::Result<Vec<Sample>> {
         self.warm_up().await;
-        self.begin = now() + NOTICE;
+        self.begin = now() + self.order.notice;
         // Whoever waited for it may be gone; then this ends soon.
         let _ = tell.send(self.begin);
         let mut next = 0;

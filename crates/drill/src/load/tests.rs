@@ -40,6 +40,7 @@ fn order(address: SocketAddr, paths: &[&str]) -> Order {
         flows: vec![Destination { address, host: address.to_string(), flow }],
         planned: (0..paths.len()).map(planned).collect(),
         connections: CONNECTIONS,
+        notice: NOTICE,
         objective: Objective {
             status: Matcher::only(200),
             latency: LATENCY,

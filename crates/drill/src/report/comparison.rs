@@ -80,6 +80,7 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
     let predicting = Predicting {
         seeds: results.live(job).repeats as usize,
         known: results.calibration.as_ref().map(Calibration::runs),
+        drifts: results.calibration.as_ref().is_some_and(Calibration::drifts),
     };
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();

@@ -221,7 +221,7 @@ pub(crate) fn render(job: &Job, results: &Results) -> String {
         digest: results.recorded.as_ref().map_or(Some(&job.digest), |it| it.digest.as_deref()),
         simulated: job.mode == Mode::Simulated,
         scale: job.scale,
-        seed: job.seed,
+        seed: results.live(job).seed,
         runs_planned,
         runs_done,
         verdict: is_complete.then(|| super::verdict(job, results)),

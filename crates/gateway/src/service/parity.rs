@@ -16,7 +16,6 @@ use seaworthy_core::call::{Action as Word, Input as Outcome};
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::experiment::model::{Distribution, Program};
 use seaworthy_core::fleet::{Fleet, RawFleet};
-use seaworthy_core::random::{Stream, draw};
 use seaworthy_sim::world::{Arrival, Network, Overheard, Physics, Said, World};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
@@ -224,8 +223,7 @@ async fn serve(service: Rc<Service>, answers: Rc<RefCell<Answers>>) {
 /// Says all of the script to the live one, at its moments.
 async fn play(fleet: &Fleet, script: Script) -> Answers {
     VIRTUAL_SINCE.set(Some(tokio::time::Instant::now()));
-    let seed = draw(fleet.seed, Stream::Network, 0);
-    let service = Rc::new(Service::new(fleet.services[0].clone(), seed));
+    let service = Rc::new(Service::new(fleet.services[0].clone(), fleet.seed));
     let answers = Rc::new(RefCell::default());
     let driver = spawn_local(serve(Rc::clone(&service), Rc::clone(&answers)));
     let (mut exchanges, mut ordinals) = (Vec::new(), Ordinals::new());

@@ -30,6 +30,11 @@ impl Calibration {
         self.median.check("median")?;
         self.p99.check("p99")?;
         self.stall.check("stall")?;
+        for (n, both) in self.each.iter().enumerate() {
+            for (place, log) in both.iter().enumerate() {
+                within(format_args!("each[{n}][{place}]"), *log, -LARGEST..=LARGEST)?;
+            }
+        }
         within("prepare", self.prepare, Duration::ZERO..=LONGEST)?;
         within("every", self.every, Duration::from_millis(1)..=LONGEST)?;
         for (name, start) in &self.starts {
@@ -73,8 +78,6 @@ impl Spread {
     fn check(&self, key: &str) -> Result<(), String> {
         within(format_args!("{key}.mean"), self.mean, -LARGEST..=LARGEST)?;
         within(format_args!("{key}.deviation"), self.deviation, 0.0..=LARGEST)?;
-        let nearby = self.nearby.unwrap_or_default();
-        within(format_args!("{key}.nearby"), nearby, 0.0..=LARGEST)?;
         within(format_args!("{key}.count"), self.count, 1..=MOST_RUNS)
     }
 }
@@ -110,13 +113,14 @@ fn within<T: PartialOrd + Copy + Debug>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const KNOWN: &str = r#"
-        median = { mean = 0.0, deviation = 0.1, nearby = 0.05, count = 5 }
+    pub(crate) const KNOWN: &str = r#"
+        median = { mean = 0.0, deviation = 0.1, count = 5 }
         p99 = { mean = 0.2, deviation = 0.3, count = 5 }
         stall = { mean = -6.5, deviation = 1.5, count = 5 }
+        each = []
         every = "10s"
         prepare = "60ms"
         start = { uniform = ["40ms", "80ms"] }
@@ -135,7 +139,7 @@ mod tests {
     fn a_machine_that_cannot_be_is_refused() {
         let cases = [
             ("0.1", "1e6", "median.deviation: 1000000.0"),
-            ("0.05", "-0.05", "median.nearby: -0.05"),
+            ("each = []", "each = [[0.1, 0.2], [21.0, 0.0]]", "each[1][0]: 21.0"),
             ("0.3", "-0.3", "p99.deviation: -0.3"),
             ("0.2", "inf", "p99.mean: inf"),
             ("-6.5", "nan", "stall.mean: NaN"),

@@ -80,10 +80,9 @@ fn carry_out(scenario: &Scenario, trace: Option<String>) -> (Outcome, Option<Str
     let meaning = scenario.meaning().expect("a scenario means something");
     let Meaning { fleet, callers } = &meaning;
     let programs: Vec<Program> = scenario.services.iter().map(|member| member.program).collect();
-    let physics = scenario.physics;
     let mut world = match scenario.planted {
-        Some(bug) => bug.world(fleet, &programs, physics),
-        None => World::new(fleet, &programs, physics),
+        Some(bug) => bug.world(fleet, &programs, &scenario.physics),
+        None => World::new(fleet, &programs, scenario.physics),
     };
     world.overhear();
     (0..).zip(callers).for_each(|(place, caller)| world.teach(place, caller.clone()));

@@ -108,10 +108,10 @@ impl World {
 
 impl Planted {
     /// A world with it.
-    pub(crate) fn world(self, fleet: &Fleet, programs: &[Program], physics: Physics) -> World {
+    pub(crate) fn world(self, fleet: &Fleet, programs: &[Program], physics: &Physics) -> World {
         let mut fleet = fleet.clone();
         fleet.services.iter_mut().for_each(|service| self.change(service));
-        let mut world = World::new(&fleet, programs, physics);
+        let mut world = World::new(&fleet, programs, *physics);
         world.planted = Some(self);
         world
     }

@@ -88,8 +88,12 @@ impl World {
                 let actions = self.services[place].control.drive(self.now, event);
                 wanted.extend(actions.into_iter().map(|action| (place, action)));
             }
-            let busy = self.spawned(&wanted) + self.written();
+            let goes_back = wanted.iter().any(|(place, action)| self.goes_back(*place, action));
+            let busy = self.spawned(&wanted) + self.written(goes_back);
             for (place, action) in wanted {
+                if self.goes_back(place, &action) {
+                    self.services[place].control.renew();
+                }
                 let follows = self.act(place, action, busy);
                 rounds.extend(follows.map(|event| vec![(place, Some(event))]));
             }
@@ -127,14 +131,26 @@ impl World {
         processes.filter(|process| process.starts()).count()
     }
 
-    /// How long it takes until what the next agent would begin with is on the disk, if that is not what was there: the
-    /// agent does nothing else before.
-    fn written(&mut self) -> Duration {
+    /// How long it takes until what the next agent would begin with is on the disk, if that is not what was there, and
+    /// what is meant, if that is what was meant before: the agent does nothing else before.
+    fn written(&mut self, goes_back: bool) -> Duration {
         let write = self.physics.write;
         let is_news = write != Distribution::default() && self.is_news();
-        let took = if is_news { self.lateness.duration(write) } else { Duration::ZERO };
+        let times = if is_news { 1 + usize::from(goes_back) } else { 0 };
+        let took = (0..times).map(|_| self.lateness.duration(write)).sum();
         self.agent_is_busy_until = self.now + took;
         took
+    }
+
+    /// Whether it says that another program is meant again.
+    fn goes_back(&self, place: usize, action: &reconciler::Action) -> bool {
+        let reconciler::Action::Record(record) = action else { return false };
+        let programs = &self.services[place].programs;
+        let program = |revision: Revision| programs[revision as usize - 1];
+        match record.cause {
+            Cause::GoneBack { from, to } => program(from) != program(to),
+            _ => false,
+        }
     }
 
     /// Of any service: all of them are written down together.
@@ -186,26 +202,10 @@ impl World {
             reconciler::Action::Record(record)
                 if record.decision == Decision::Scale && self.has(Planted::ScaleIsUntold) => {}
             reconciler::Action::Record(record) => {
-                if let Cause::GoneBack { from, to } = record.cause {
-                    self.bring_settings_back(place, from, to);
-                }
                 self.news.push_back(News::Controlled(place, record));
             }
         }
         None
-    }
-
-    /// What it was before is meant again, if that is another program: both what is meant and what is done about it are
-    /// written down once more.
-    fn bring_settings_back(&mut self, place: usize, from: Revision, to: Revision) {
-        let service = &mut self.services[place];
-        let program = |revision: Revision| service.programs[revision as usize - 1];
-        if program(from) != program(to) {
-            service.control.renew();
-            let write = self.physics.write;
-            let again = [write; 2].map(|one| self.lateness.duration(one));
-            self.agent_is_busy_until = self.agent_is_busy_until + again.into_iter().sum();
-        }
     }
 
     /// What became of a process, after `busy`: the keeper sees it, and then the agent hears of it. None

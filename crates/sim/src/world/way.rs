@@ -20,6 +20,7 @@ use super::{Arrival, Event, Local, Network, News, Reply, Said, Service, World};
 impl World {
     /// A request reaches the gateway. Its ticket is below 2^63.
     pub fn send(&mut self, place: usize, ticket: u64, arrival: &Arrival) {
+        self.wake_up(place);
         self.begin(place, ticket, arrival, None);
     }
 
@@ -113,8 +114,7 @@ impl World {
                         self.words.push_back(word);
                     }
                     if let Some((task, job)) = send {
-                        let way = self.physics.hop + self.roused(place);
-                        self.after(way, place, Local::Reach(task, job));
+                        self.after(self.there(place), place, Local::Reach(task, job));
                     }
                 }
                 target_group::Action::Record(record) => {
@@ -132,11 +132,18 @@ impl World {
         }
     }
 
-    /// By how much the way of a request is longer, as a gateway and tasks that have slept are to wake up for it.
-    fn roused(&mut self, place: usize) -> Duration {
-        let before = self.services[place].passed_on.replace(self.now);
-        let has_slept = before.is_none_or(|before| self.now.since(before) >= PAUSE);
-        if has_slept { self.physics.first } else { Duration::ZERO }
+    /// After a pause a gateway and tasks that have slept are to wake up for a request.
+    fn wake_up(&mut self, place: usize) {
+        let service = &mut self.services[place];
+        let before = service.asked.replace(self.now);
+        if before.is_none_or(|before| self.now.since(before) >= PAUSE) {
+            service.awake = self.now + self.physics.hop + self.physics.first;
+        }
+    }
+
+    /// How long it takes from the gateway to a task: nobody is there before who was sent before.
+    fn there(&self, place: usize) -> Duration {
+        self.services[place].awake.since(self.now).max(self.physics.hop)
     }
 
     /// Closes the connections of tries that nobody waits for any more.
@@ -144,7 +151,7 @@ impl World {
         while let Some((task, call, attempt)) = self.services[place].data.poll_broken_off() {
             let process = self.services[place].processes.get(&task);
             if process.is_some_and(|process| process.program.notices) {
-                self.after(self.physics.hop, place, Local::Closed(task, call, attempt));
+                self.after(self.there(place), place, Local::Closed(task, call, attempt));
             }
         }
     }

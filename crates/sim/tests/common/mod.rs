@@ -12,8 +12,8 @@ pub(crate) fn fleet(file: &str) -> Fleet {
 }
 
 /// The same, with so many tasks of its first service in rotation.
-pub(crate) fn up(file: &str, programs: &[Program], physics: Physics, tasks: usize) -> World {
-    let mut world = World::new(&fleet(file), programs, physics);
+pub(crate) fn up(file: &str, programs: &[Program], physics: &Physics, tasks: usize) -> World {
+    let mut world = World::new(&fleet(file), programs, *physics);
     while world.sightings(0).tasks.iter().filter(|task| task.in_rotation).count() < tasks {
         let until = world.now() + Duration::from_millis(10);
         world.advance(until);

@@ -73,11 +73,8 @@ fn keep_busy(scenario: &mut Scenario, dice: &mut Dice) {
     };
     scenario.physics.write = up_to_ten(&[1, 20, 200]);
     scenario.physics.spawn = up_to_ten(&[1, 10, 50]);
-    scenario.physics.end = up_to_ten(&[1, 5, 20]);
     let late = Duration::from_micros(dice.one_of(&[100, 1000, 5000]));
     scenario.physics.late = Distribution::Exponential(late);
-    scenario.physics.tick = Duration::from_millis(dice.one_of(&[0, 1]));
-    scenario.physics.first = Duration::from_millis(dice.one_of(&[0, 1, 20]));
 }
 
 /// As much comes as the tasks of a service can bear, one request at a time each, and one of them goes on badly: while it

@@ -1,10 +1,12 @@
 //! Draws settings that came last, one by one, and leaves out what would not be fair. Drawn apart: all else of a seed
 //! stays as it is.
 
+use std::time::Duration;
+
 use seaworthy_core::random::{Stream, draw as draw_one};
 
 use super::settings::Values;
-use crate::distribution::Dice;
+use crate::distribution::{Dice, Distribution};
 use crate::swarm::scenario::{Happening, Member, Scenario, Settings, ToService};
 
 /// The same with more settings, also of what is deployed later.
@@ -36,6 +38,13 @@ pub(super) fn draw(mut scenario: Scenario, calm: bool) -> Scenario {
             let what = Happening::ToService(place, what);
             changed(&mut scenario, calm, |scenario| scenario.happenings[n].1 = what);
         }
+    }
+    // Where the agent is busy.
+    if scenario.physics.late != Distribution::default() {
+        let median = Duration::from_millis(dice.one_of(&[1, 5, 20]));
+        scenario.physics.end = Distribution::LogNormal { median, p99: 10 * median };
+        scenario.physics.tick = Duration::from_millis(dice.one_of(&[0, 1]));
+        scenario.physics.first = Duration::from_millis(dice.one_of(&[0, 1, 20]));
     }
     scenario
 }
