@@ -133,7 +133,6 @@ pub fn run_on(
         run.world.teach(place, caller.clone());
     }
     run.world.paces = machine.paces().to_vec();
-    run.world.sleepers = machine.way_back();
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
         run.world.link(place, seed.wrapping_add(place as u64));

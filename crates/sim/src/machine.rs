@@ -55,8 +55,6 @@ pub struct Machine {
     median: f64,
     /// and one in a hundred takes so many times as long.
     p99: f64,
-    /// The first of these where nothing is slower or quicker than it usually is.
-    usual: f64,
     /// What was called slow by that: the median and the 99th percentile of answers, as the model has them.
     calm: [Duration; 2],
     /// All the rest; its hops are slowed like the work.
@@ -132,7 +130,6 @@ impl Default for Machine {
         Self {
             median: 1.0,
             p99: 1.0,
-            usual: 1.0,
             calm: [Duration::ZERO; 2],
             physics: Physics::default(),
             starts: BTreeMap::new(),
@@ -166,33 +163,11 @@ impl Machine {
         }
     }
 
-    /// By how many seconds answers are later than the model says: the median and the 99th percentile.
-    fn later(&self) -> [f64; 2] {
-        let [median, p99] = self.calm.map(|calm| calm.as_secs_f64());
-        [median * (self.median - 1.0), p99 * (self.p99 - 1.0)]
-    }
-
-    /// What one that sleeps on this machine is late for by its timer, half of the times.
-    fn overslept(&self) -> Duration {
-        self.physics.tick + quantiles(self.physics.late)[0]
-    }
-
-    /// How long after a program that only sleeps has woken up its answer is there: all that is late but its timer is on the
-    /// way, and takes no room of the task. None if programs are late by less than a timer on such machines.
-    pub(crate) fn way_back(&self) -> Option<Distribution> {
-        let overslept = self.overslept().as_secs_f64();
-        let usual = self.calm[0].as_secs_f64() * (self.usual - 1.0);
-        let on_the_way = self.later().map(|later| (later - overslept).max(SHORTEST.as_secs_f64()));
-        let [median, p99] = [on_the_way[0], on_the_way[1].max(on_the_way[0])];
-        let [median, p99] = [median, p99].map(Duration::from_secs_f64);
-        (usual > overslept).then_some(Distribution::LogNormal { median, p99 })
-    }
-
     /// What waits for so long wakes up late, by as much on a slow machine for a long time as for a short one; and
     /// nothing takes as long each time.
-    fn awake_after(&self, duration: Duration) -> Distribution {
-        let wakes = |later: f64| (duration.as_secs_f64() + later).max(0.0);
-        let [median, p99] = self.later().map(wakes).map(Duration::from_secs_f64);
+    fn later(&self, duration: Duration) -> Distribution {
+        let [median, p99] = [(self.median, self.calm[0]), (self.p99, self.calm[1])]
+            .map(|(factor, calm)| (duration + calm.mul_f64(factor)).saturating_sub(calm));
         if p99 <= median || median.is_zero() {
             return Distribution::Constant(median);
         }
@@ -204,8 +179,7 @@ impl Machine {
         let [median, p99] = match work {
             _ if *self == Self::default() => return work,
             Distribution::Constant(Duration::ZERO) => return work,
-            Distribution::Constant(_) if self.way_back().is_some() => return work,
-            Distribution::Constant(duration) => return self.awake_after(duration),
+            Distribution::Constant(duration) => return self.later(duration),
             _ => quantiles(work),
         };
         let median = median.mul_f64(self.median);
@@ -281,7 +255,6 @@ impl Calibration {
         Machine {
             median,
             p99,
-            usual: self.median.middle(),
             calm,
             physics: Physics { stalls: Some(self.stalls(&mut dice)), ..self.physics },
             starts: self.starts.clone(),
@@ -514,26 +487,6 @@ mod tests {
         let constant = Distribution::LogNormal { median: micros(150), p99: micros(450) };
         assert_eq!(slowed(Distribution::Constant(micros(50))), constant);
         assert_eq!(machine.physics().hop, 2 * Physics::default().hop);
-    }
-
-    /// One and a half, and four milliseconds are lost, of which a timer takes one.
-    #[test]
-    fn what_is_late_on_its_way_takes_no_room() {
-        let millis = Duration::from_millis;
-        let calm = [millis(50), millis(100)];
-        let physics = Physics { tick: TICK, ..Physics::default() };
-        let usual =
-            Machine { median: 1.03, p99: 1.04, usual: 1.03, calm, physics, ..Machine::default() };
-        let waits = Program { work: Distribution::Constant(millis(50)), ..Program::default() };
-        assert_eq!(usual.program("store", waits).work, waits.work);
-        let [median, p99] = [Duration::from_micros(500), millis(3)];
-        assert_eq!(usual.way_back(), Some(Distribution::LogNormal { median, p99 }));
-        // Also where it is quicker than usual.
-        let quick = Machine { median: 1.01, ..usual.clone() };
-        assert_eq!(quick.way_back(), Some(Distribution::LogNormal { median: SHORTEST, p99 }));
-        let works = Machine { usual: 1.01, ..usual };
-        assert_eq!(works.way_back(), None);
-        assert!(matches!(works.program("store", waits).work, Distribution::LogNormal { .. }));
     }
 
     #[test]

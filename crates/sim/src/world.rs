@@ -38,7 +38,7 @@ use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
-use crate::distribution::{Dice, Distribution};
+use crate::distribution::Dice;
 use crate::machine::Pace;
 use caller::Word;
 use calls::Between;
@@ -85,9 +85,6 @@ pub struct World {
     gateways: u32,
     /// The agent and the gateway do not hear each other.
     pub partitioned: bool,
-    /// Programs that work for a constant time only sleep, and wake up late: their answers are on their way for so long
-    /// beside the network's hops. None if all of them work.
-    pub(crate) sleepers: Option<Distribution>,
     /// How flows of the load differ, by their place.
     pub(crate) paces: Vec<Pace>,
     planted: Option<Planted>,
@@ -281,7 +278,6 @@ impl World {
             unmet: BTreeSet::new(),
             gateways: 0,
             partitioned: false,
-            sleepers: None,
             paces: Vec::new(),
             planted: None,
             overheard: None,

@@ -1,7 +1,5 @@
 //! What tasks do with requests.
 
-use std::time::Duration;
-
 use seaworthy_core::call::{Attempt, CallId};
 use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
@@ -14,7 +12,6 @@ use super::data::Asking;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
-use crate::distribution::Distribution;
 
 impl World {
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
@@ -48,7 +45,7 @@ impl World {
             return self.after(hop, place, Local::Reply(task, job, reply));
         }
         if process.is_full() {
-            return self.pass_back(place, task, job, (503, None), Duration::ZERO);
+            return self.pass_back(place, task, job, (503, None));
         }
         job.status = process.status(self.now, job);
         if let (Some(config), Some((asked, until))) = (caller, noted) {
@@ -71,7 +68,7 @@ impl World {
     pub(super) fn give_up(&mut self, place: usize, task: TaskId, job: Job) {
         let process = self.services[place].processes.get_mut(&task);
         if process.is_some_and(|process| process.drop(job.call, job.attempt)) {
-            self.pass_back(place, task, job, (503, None), Duration::ZERO);
+            self.pass_back(place, task, job, (503, None));
             self.work(place, task);
         }
     }
@@ -80,22 +77,12 @@ impl World {
         if job.deadly {
             return self.end(place, task, Exit::Signal(SIGABRT));
         }
-        let model = self.services[place].processes[&task].work_on(job);
-        let only_sleeps = self.only_sleeps(model);
+        let service = &mut self.services[place];
+        let process = &service.processes[&task];
         let kind = self.paces.get(job.asked.flow).copied().unwrap_or_default();
-        let Service { processes, work, .. } = &mut self.services[place];
-        let work = work.duration(if only_sleeps { model } else { kind.of(model) });
-        let mut work = processes[&task].stretch(self.now, work);
-        if only_sleeps {
-            work += self.physics.timer(&mut self.lateness);
-        }
+        let work = service.work.duration(kind.of(process.work_on(job)));
+        let work = process.stretch(self.now, work);
         self.after(work, place, Local::Finish(task, job));
-    }
-
-    /// Whether it takes no more than time.
-    fn only_sleeps(&self, work: Distribution) -> bool {
-        let is_constant = matches!(work, Distribution::Constant(time) if !time.is_zero());
-        is_constant && self.sleepers.is_some()
     }
 
     /// A program notices that nobody waits for its answer.
@@ -148,22 +135,17 @@ impl World {
             status = 500;
         }
         status = process.answer(job, status);
-        let model = process.work_on(job);
-        let on_the_way = self.sleepers.filter(|_| self.only_sleeps(model)).unwrap_or_default();
-        let later = self.services[place].work.duration(on_the_way);
-        self.pass_back(place, task, job, (status, degraded), later);
+        self.pass_back(place, task, job, (status, degraded));
         self.work(place, task);
     }
 
-    /// An answer, with this status and its age if it is degraded, goes back by way of whatever holds or halves it, and is
-    /// there so much later.
+    /// An answer, with this status and its age if it is degraded, goes back by way of whatever holds or halves it.
     fn pass_back(
         &mut self,
         place: usize,
         task: TaskId,
         job: Job,
         (status, degraded): (u16, Option<u32>),
-        later: Duration,
     ) {
         let Some(process) = self.services[place].processes.get_mut(&task) else { return };
         let mut held = process.hold(job);
@@ -175,7 +157,7 @@ impl World {
             held += process.turns.after(self.now + held) + self.physics.late(&mut self.lateness);
         }
         let reply = if job.halved { Reply::Half(status) } else { Reply::Whole(status, degraded) };
-        self.after(self.physics.hop + held + later, place, Local::Reply(task, job, reply));
+        self.after(self.physics.hop + held, place, Local::Reply(task, job, reply));
     }
 
     /// A process does whatever it can do next.
