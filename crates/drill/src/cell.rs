@@ -114,6 +114,7 @@ pub(crate) async fn run(
     let links = std::mem::take(&mut subject.links);
     let places = run.places(&subject);
     let mut faults = Faults::new(schedule, links, places, runner, directory.to_owned());
+    // The faults hold the links, of which nothing is disturbed here.
     if purpose == Purpose::Calibration {
         return run.calm(cell, filled, &mut watch, generator, view).await;
     }
@@ -225,36 +226,53 @@ impl Run<'_> {
             self.follow(watch, view, Some(begin)).await?;
         }
         let course = watch.course.clone();
-        let ends = self.replace_one_of_each(watch, view).await?;
-        let mut samples = generator.samples().await.map_err(Error::Load)?;
+        let ends = self.replace_one_of_each(begin, watch, view).await?;
+        let mut samples = loop {
+            tokio::select! {
+                samples = generator.samples() => break samples.map_err(Error::Load)?,
+                followed = self.follow(watch, view, Some(begin)) => followed?,
+            }
+        };
         samples.retain(|sample| sample.intended < self.schedule.duration);
-        let found =
-            |course| Findings::of(&self.job.drill, cell, &samples, course, &BTreeMap::new());
-        let starts = found(&watch.course).starts;
+        let found = Findings::of(&self.job.drill, cell, &samples, &course, &BTreeMap::new());
+        let services = self.configuration.services().iter().enumerate();
+        let starts =
+            services.filter_map(|(n, it)| Some((it.name.clone(), watch.course.starts(n)?)));
         // As if it had begun after the usual time.
         let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + load::NOTICE;
-        Ok(Findings { prepared, ends, starts, ..found(&course) })
+        Ok(Findings { prepared, ends, starts: starts.collect(), ..found })
     }
 
     /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the
-    /// next service. Returns how long it took each time until it was known that the task was gone.
+    /// next service. Returns how long it took each time until it was known that the task was gone. If none comes back
+    /// under this load that is known of fewer.
     async fn replace_one_of_each(
         &self,
+        begin: Instant,
         watch: &mut Watch,
         view: &mut View,
     ) -> Result<Vec<Duration>, Error> {
         let mut ends = Vec::new();
         for place in 0..self.configuration.services().len() {
-            tokio::time::sleep(calibration::PAUSE).await;
+            let quiet = now() + calibration::PAUSE;
+            while now() < quiet {
+                self.follow(watch, view, Some(begin)).await?;
+            }
             let before = watch.course.in_rotation_of(place);
             let Some(task) = before.first().copied() else { continue };
             let killed = now();
-            watch.end(Ending::Kill, vec![task]).await.map_err(|error| self.lost(&error))?;
+            let met = watch.end(Ending::Kill, vec![task]).await;
+            if met.map_err(|error| self.lost(&error))?.is_empty() {
+                continue;
+            }
             let is_new = |task: &TaskId| !before.contains(task);
             let new = |course: &Course| {
                 course.in_rotation_of(place).iter().filter(|task| is_new(task)).count()
             };
-            self.fill(watch, view, 1, new).await?;
+            match self.fill(watch, view, 1, new).await {
+                Err(Error::NotUp { .. }) => break,
+                filled => filled?,
+            }
             ends.extend(watch.course.left_at(task).map(|left| left.since(killed)));
         }
         Ok(ends)

@@ -41,7 +41,7 @@ impl Plan {
             Mode::Compared { calibrate, .. } => {
                 // One task of each service is replaced as well.
                 let replacing = calibration::replacing(&job.drill.configurations[0]);
-                let after = replacing + calibration::AFTER;
+                let after = calibration::PAUSE + replacing + calibration::AFTER;
                 (calibration::length(job) + fill(0) + after + AROUND_A_CELL) * calibrate
             }
             Mode::Live | Mode::Simulated => Duration::ZERO,

@@ -299,7 +299,7 @@ mod tests {
             this is nothing that `drill --compare --json` wrote: recovery: -1 is out of range; allowed is 0 to 1000000000, or null for never
             runs_planned: 19 is out of range; allowed is 20, as many as there are, to 1000
             runs_planned: 1000000 is out of range; allowed is 20, as many as there are, to 1000
-            calibration.runs: 3 is not what its machine is known by; allowed is 20
+            calibration.runs: 3 is not what its machine is known by; allowed is 40
             calibration.machine.median.deviation: 1000000.0 is out of range; allowed is 0.0 to 20.0
             calibration.machine.stall.mean: NaN is out of range; allowed is -20.0 to 20.0
             calibration.machine.starts.store.uniform[1]: 80ms is out of range; allowed is 0ns to 40ms

@@ -104,7 +104,8 @@ fn simulate(job: &Job, paper: Paper, results: &mut Results) -> Result<(), Error>
     Ok(())
 }
 
-/// What is predicted knows nothing of what it is held against: only what the machine is like.
+/// What is predicted knows nothing of what came of the runs that it is held against: only from which seeds they drew, and
+/// what the machine is like.
 async fn predict(job: &Job, view: &mut View, results: &mut Results) -> Result<(), Error> {
     let Mode::Compared { predict, .. } = job.mode else { return Ok(()) };
     let cells = job.cells.len();

@@ -186,8 +186,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets the load and the faults go over the fleet.
-    /// Begins when this machine is `prepared` for it.
+    /// Lets the load and the faults go over the fleet, from when this machine is `prepared` for it on.
     fn load(&mut self, prepared: Instant) {
         self.begin = prepared.max(self.world.now() + NOTICE);
         self.course.begin(self.begin);

@@ -2,8 +2,9 @@
 //! does it as quickly as another one, or as it did yesterday.
 //!
 //! Runs in which nothing happens show it ([`Calibration::of`]). Simulated runs are then on machines of their own
-//! ([`Calibration::machine`]), two on each: as far from the mean of those runs as one more of them would be, which is what
-//! Student's t tells of few runs (the prediction interval for one more normal value; here of logarithms, for what is
+//! ([`Calibration::machine`]), two on each. Of many such runs each is a machine that there may be, and the one after it one that
+//! there is soon after. By few a machine is as far from their mean as one more of them would be, which is what
+//! Student's t tells (the prediction interval for one more normal value; here of logarithms, for what is
 //! slow is so by a factor).
 
 mod check;
@@ -29,11 +30,11 @@ use starts::starts;
 /// So few runs say nothing of how they differ.
 pub const FEWEST_RUNS: usize = 3;
 
+/// Nor do fewer say how much of that comes and goes slowly, and what else there may be.
+const FEWEST_WITH_DRIFT: usize = 20;
+
 /// What is shorter is no matter, and logarithms have no zero.
 const SHORTEST: Duration = Duration::from_micros(100);
-
-/// Nor do fewer say how much of that comes and goes slowly.
-const FEWEST_WITH_DRIFT: usize = 20;
 
 /// Nothing is slower by a larger factor than e to the power of that: about a million.
 const SLOWEST: f64 = 14.0;
@@ -75,7 +76,8 @@ pub struct Calibration {
     /// nobody measures by itself, so that the work of all is slow by the same factors.
     median: Spread,
     p99: Spread,
-    /// The logarithms of both factors of each run, in their order; earlier reports do not say them.
+    /// The logarithms of both factors of each run, in their order, which is that of configurations in turn; earlier
+    /// reports do not say them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     each: Vec<[f64; 2]>,
     /// But for its standstills, which differ from run to run.

@@ -30,6 +30,7 @@ impl Calibration {
         self.median.check("median")?;
         self.p99.check("p99")?;
         self.stall.check("stall")?;
+        within("median.count", self.median.count, self.each.len().max(1)..=MOST_RUNS)?;
         for (n, both) in self.each.iter().enumerate() {
             for (place, log) in both.iter().enumerate() {
                 within(format_args!("each[{n}][{place}]"), *log, -LARGEST..=LARGEST)?;

@@ -14,7 +14,7 @@ const WIDEST: f64 = 0.25;
 /// The variance of a mean of normal values, in that of their median.
 const MEAN_FOR_MEDIAN: f64 = 2.0 / std::f64::consts::PI;
 
-/// The median of more is taken to be known no better: of so many below it one would be too few for a number.
+/// The median of more is taken to be known no better: half of the power of many more is no number any more.
 const MOST_DRAWS: f64 = 1000.0;
 
 /// Machines that are slow alike are those of so many runs before and after.
@@ -35,8 +35,8 @@ pub(super) fn interval(mut values: Vec<f64>, beyond: usize) -> Option<[f64; 2]> 
     Some([*values.get(beyond)?, *values.iter().nth_back(beyond)?])
 }
 
-/// Where the median of so many runs should be: of `runs`, by those that were simulated, on machines that are as far from
-/// the mean of the known ones as one more would be. What chance does to a median grows less with their number; how well
+/// Where the median of so many runs should be: of `runs`, by those that were simulated, on machines that are as
+/// different as the known ones are. What chance does to a median grows less with their number; how well
 /// the machine is known does not, and differs for all of them alike. Two things make no median less certain. What is
 /// slow for a while is so for known runs as well, which lie evenly among those that are measured. And what they meant
 /// to do is known.
@@ -49,7 +49,9 @@ pub(super) fn of_medians(
     let values: Vec<f64> = simulated.iter().copied().flatten().collect();
     let for_now = machine - drift;
     let by_machine = how.known.map_or(0.0, |known| for_now * MEAN_FOR_MEDIAN / known as f64);
-    let by_chance = (1.0 - meant - drift).max(0.0) / runs as f64;
+    // Of runs that are missing it is not known what they meant.
+    let missing = (1.0 - runs as f64 / how.seeds as f64).max(0.0);
+    let by_chance = (1.0 - meant * (1.0 - missing) - drift).max(0.0) / runs as f64;
     let by_simulation = (1.0 + machine + 2.0 * drift) / values.len() as f64;
     let beyond = below(tail(1.0 / (by_chance + by_machine + by_simulation)), values.len());
     interval(values, beyond)
@@ -115,8 +117,10 @@ impl Shares {
     fn of(simulated: &[Option<f64>], how: Predicting) -> Self {
         let ranks = ranks(simulated);
         let role = |run| Role::of(run, how.seeds);
-        let machine = Common::within(&ranks, |run| role(run).machine).share();
         let meant = Common::within(&ranks, |run| role(run).meant).surely();
+        // Two that never mean the same differ by more than two of any others.
+        let apart = if how.seeds > 1 { meant / (how.seeds - 1) as f64 } else { 0.0 };
+        let machine = (Common::within(&ranks, |run| role(run).machine).share() + apart).max(0.0);
         // Not what two have in common as they are on one machine, or mean to do the same.
         let is_other = |[one, other]: &[usize; 2]| {
             let [one, other] = [one, other].map(|run| role(*run));
@@ -126,7 +130,7 @@ impl Shares {
         let near = |run: usize| (run + 1..ranks.len()).take(NEAR).map(move |other| [run, other]);
         let near = (0..ranks.len()).flat_map(near).filter(is_other);
         let drift = if how.drifts { Common::of(&ranks, near).surely() } else { 0.0 };
-        Self { machine, drift: drift.min(machine), meant }
+        Self { machine: machine.min(1.0), drift: drift.min(machine), meant }
     }
 }
 
@@ -165,9 +169,8 @@ impl Common {
         })
     }
 
-    /// None is less than nothing.
     fn share(self) -> f64 {
-        if self.squares > 0.0 { (self.products / self.squares).max(0.0) } else { 0.0 }
+        if self.squares > 0.0 { self.products / self.squares } else { 0.0 }
     }
 
     /// The same, less what chance may make of nothing.
@@ -272,6 +275,10 @@ mod tests {
         let two = simulated(|n| n % 2);
         let shares = Shares::of(&two, Predicting { seeds: 2, ..BY_SEVEN });
         assert!(shares.meant > 0.9 && shares.drift <= 0.0, "{shares:?}");
+        // Half of it is meant, and half the machine's, by the two bits of a number.
+        let both = simulated(|n| n % 2 * 2 + n / 2 * 37 % 100 / 50 * 2);
+        let shares = Shares::of(&both, Predicting { seeds: 2, ..BY_SEVEN });
+        assert!(shares.meant > 0.3 && shares.machine > 0.3, "{shares:?}");
         let width = |how| {
             let [low, high] = of_medians(&meant, 20, how).unwrap();
             high - low
