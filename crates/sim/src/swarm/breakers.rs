@@ -31,6 +31,8 @@ struct Breaker {
     config: Config,
     /// The last of its states.
     phases: Vec<Phase>,
+    /// Whose client has gone last, and when: that is said before what time has made core want by then.
+    gone: Option<(Instant, CallId)>,
 }
 
 /// A state, from then on.
@@ -66,7 +68,8 @@ impl Breakers {
     pub(super) fn new(routes: &[Route]) -> Self {
         let breaker = |route: &Route| {
             let config = route.guard.breaker.clone().filter(|one| one.mode == Mode::Normal)?;
-            Some(Breaker { name: route.name.clone(), config, phases: vec![Phase::first()] })
+            let phases = vec![Phase::first()];
+            Some(Breaker { name: route.name.clone(), config, phases, gone: None })
         };
         let routes = routes.iter().map(breaker).collect();
         Self { routes, calls: Vec::new(), heard: Vec::new() }
@@ -169,6 +172,7 @@ impl Breaker {
             Heard::Passed(call) => return self.passed(at, call),
             Heard::Ended(call) => self.ended(call, |_| false),
             Heard::Left(call) => {
+                self.gone = Some((at, call));
                 let Config { slow, trials, .. } = &self.config;
                 let (slow, lease) = (*slow, trials.lease);
                 // What took too long has failed, whoever waited for it.
@@ -199,8 +203,9 @@ impl Breaker {
         }
         let half = then.iter().rev().find(|n| self.phases[**n].state == State::HalfOpen);
         let Some(half) = half else { return Err(format!("lets a call pass at {at}, and is open")) };
+        let has_gone = self.gone == Some((at, call));
         let trials = &mut self.phases[*half].trials;
-        trials.push(Trial { call, at, is_over: false, is_returned: false });
+        trials.push(Trial { call, at, is_over: has_gone, is_returned: has_gone });
         let (taken, most) = (taken(trials), self.config.trials.calls);
         if taken > most {
             return Err(format!("lets {taken} trials pass until {at}, allowed are {most}"));
@@ -351,6 +356,13 @@ mod tests {
         is_wrong(&[(11, 0, Sent), (12, 1, Sent), (13, 2, Sent)], "lets 3 trials pass");
         is_wrong(&[(11, 0, Sent), (12, 1, Refused)], "1 of 2 trials");
         is_wrong(&[(11, 0, Sent), (12, 1, Sent), (22, 2, Refused)], "all 2 trials are over");
+        // Who left in the very moment in which time had made core send it, and another one has the place.
+        let at_once = [(11, 0, Left), (11, 0, Sent), (11, 1, Sent), (11, 2, Sent)];
+        assert_eq!(wrong(&at_once), None);
+        is_wrong(
+            &[(11, 0, Left), (12, 0, Sent), (12, 1, Sent), (12, 2, Sent)],
+            "lets 3 trials pass",
+        );
         // Whoever leaves gives the place back, in time.
         let gone = [(11, 0, Sent), (12, 1, Sent), (13, 0, Left)];
         assert_eq!(wrong(&[&gone[..], &[(14, 2, Sent), (15, 3, Refused)]].concat()), None);
