@@ -65,8 +65,10 @@ struct Run<'a> {
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
-    /// When the generator's timers turn.
+    /// When the generator's timers turn,
     turns: Turns,
+    /// and for how long it sleeps on at most: each time that it sends something it looks at them.
+    sleeps: Duration,
 }
 
 /// Whoever wants the answer to one request.
@@ -116,6 +118,7 @@ pub fn run_on(
         observed: 0,
         coming: Coming::of(schedule, &physics, &mut lateness),
         turns: Turns::of(&physics, &mut lateness),
+        sleeps: physics.tick.min(drill.load.spacing() / 2),
         lateness,
         machine,
         lasting: Vec::new(),
@@ -303,12 +306,9 @@ impl<'a> Run<'a> {
         self.world.send(flow.service, self.ticket(number, asked), &arrival);
     }
 
-    /// By how much later the generator notices that this moment has come: it looks each time that it sends something, and
-    /// that keeps it from sleeping for whole ticks.
+    /// By how much later the generator notices that this moment has come.
     fn late(&mut self, at: Instant) -> Duration {
-        let looks = self.machine.physics().tick.min(self.drill.load.spacing() / 2);
-        let slept = if looks.is_zero() { looks } else { looks.mul_f64(self.lateness.unit()) };
-        self.turns.after(at) + slept
+        self.turns.after(at) + self.lateness.part_of(self.sleeps)
     }
 
     /// What is asked for: the same path is the same thing, if it does not speak of another user.

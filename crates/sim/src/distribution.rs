@@ -60,6 +60,11 @@ impl Dice {
         unit(self.seed, self.stream, self.next)
     }
 
+    /// Some part of this time. Of none it is none, and nothing is drawn.
+    pub(crate) fn part_of(&mut self, time: Duration) -> Duration {
+        if time.is_zero() { time } else { time.mul_f64(self.unit()) }
+    }
+
     /// Whether something happens that has this chance.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         share > 0.0 && self.unit() < share

@@ -87,16 +87,12 @@ pub(crate) struct Turns {
 impl Physics {
     /// How late it is for whoever waited for a moment: until its timers turn, and then [`Self::late`].
     pub(crate) fn timer(&self, dice: &mut Dice) -> Duration {
-        self.slept(dice) + self.late(dice)
+        dice.part_of(self.tick) + self.late(dice)
     }
 
     /// How late it is for whoever slept until its timers turned: it does so for whole ticks, from wherever it began.
     pub(crate) fn late(&self, dice: &mut Dice) -> Duration {
-        self.slept(dice) + dice.duration(self.late)
-    }
-
-    fn slept(&self, dice: &mut Dice) -> Duration {
-        if self.tick.is_zero() { self.tick } else { self.tick.mul_f64(dice.unit()) }
+        dice.part_of(self.tick) + dice.duration(self.late)
     }
 }
 
@@ -106,8 +102,7 @@ impl Turns {
     /// Those of a program that begins now.
     pub(crate) fn of(physics: &Physics, dice: &mut Dice) -> Self {
         let Physics { tick, .. } = *physics;
-        let phase = if tick.is_zero() { tick } else { tick.mul_f64(dice.unit()) };
-        Self { tick, phase }
+        Self { tick, phase: dice.part_of(tick) }
     }
 
     /// How long after this moment is the next one of them.

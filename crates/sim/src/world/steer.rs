@@ -88,12 +88,13 @@ impl World {
                 let actions = self.services[place].control.drive(self.now, event);
                 wanted.extend(actions.into_iter().map(|action| (place, action)));
             }
-            let goes_back = wanted.iter().any(|(place, action)| self.goes_back(*place, action));
-            let busy = self.spawned(&wanted) + self.written(goes_back);
+            let go_back = wanted.iter().filter(|(place, action)| self.goes_back(*place, action));
+            let go_back: Vec<usize> = go_back.map(|(place, _)| *place).collect();
+            for place in &go_back {
+                self.services[*place].control.renew();
+            }
+            let busy = self.spawned(&wanted) + self.written(!go_back.is_empty());
             for (place, action) in wanted {
-                if self.goes_back(place, &action) {
-                    self.services[place].control.renew();
-                }
                 let follows = self.act(place, action, busy);
                 rounds.extend(follows.map(|event| vec![(place, Some(event))]));
             }
