@@ -21,9 +21,18 @@ pub(crate) struct Args {
 /// What is needed of a drill's figures.
 #[derive(Deserialize)]
 struct Report {
+    comparison: Vec<Compared>,
+    #[serde(flatten)]
+    own: Day,
+    #[serde(default)]
+    others: Vec<Day>,
+}
+
+/// What was measured on one day.
+#[derive(Deserialize)]
+struct Day {
     runs_planned: usize,
     calibration: Option<Calibration>,
-    comparison: Vec<Compared>,
     cells: Vec<Cell>,
 }
 
@@ -142,13 +151,21 @@ impl Report {
 
     /// `118 of 120`: those that are not INVALID, of all that were planned.
     fn valid_runs(&self) -> String {
-        let valid = self.cells.iter().filter(|cell| cell.verdict != "invalid").count();
-        format!("{valid} of {}", self.runs_planned)
+        let is_valid = |cell: &&Cell| cell.verdict != "invalid";
+        let valid = self.days().flat_map(|day| &day.cells).filter(is_valid).count();
+        let planned: usize = self.days().map(|day| day.runs_planned).sum();
+        format!("{valid} of {planned}")
     }
 
+    /// Of each day.
     fn slowness(&self) -> String {
         let told = |known: &Calibration| format!("{:.2}, {:.2}", known.median, known.p99);
-        self.calibration.as_ref().map_or("–".to_owned(), told)
+        let of_a_day = |day: &Day| day.calibration.as_ref().map_or("–".to_owned(), told);
+        self.days().map(of_a_day).collect::<Vec<_>>().join("; ")
+    }
+
+    fn days(&self) -> impl Iterator<Item = &Day> {
+        self.others.iter().chain([&self.own])
     }
 }
 
@@ -241,6 +258,10 @@ mod tests {
     #[test]
     fn a_drill_is_a_row() {
         let text = r#"{
+            "others": [{
+                "runs_planned": 1, "calibration": { "median": 1.0, "p99": 1.25 },
+                "cells": [{ "verdict": "as_expected" }]
+            }],
             "runs_planned": 3, "calibration": null,
             "cells": [{ "verdict": "as_expected" }, { "verdict": "invalid" }, { "verdict": "deviates" }],
             "comparison": [
@@ -255,8 +276,8 @@ mod tests {
             sums.row(["one".to_owned(), report.valid_runs(), report.slowness()]).join(", ")
         };
         let told = [
-            "one, 2 of 3, –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %, 1 of 1, 100.0 %, 0.0 %",
-            "one, 2 of 3, –, 2 of 2, 100.0 %, 100.0 %, –, 0.0 %, 0 of 0, –, –",
+            "one, 3 of 4, 1.00, 1.25; –, 3 of 4, 75.0 %, 100.0 %, 50.0 %, 50.0 %, 1 of 1, 100.0 %, 0.0 %",
+            "one, 3 of 4, 1.00, 1.25; –, 2 of 2, 100.0 %, 100.0 %, –, 0.0 %, 0 of 0, –, –",
         ];
         assert_eq!(report.sums().map(row), told);
     }

@@ -34,8 +34,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Which cells; all if there are none.
     pub cells: Vec<Selection>,
-    /// Figures of an earlier comparison, which are held against what is predicted now; nothing is run then.
-    pub measured: Option<PathBuf>,
+    /// Figures of earlier comparisons, which are held against what is predicted now; nothing is run then.
+    pub measured: Vec<PathBuf>,
     /// Where the figures go as JSON; `-` is standard output.
     pub json: Option<PathBuf>,
     /// Only say what would be done.
@@ -216,7 +216,7 @@ pub(crate) mod tests {
             repeat: 1,
             seed: None,
             cells: cells.iter().map(|cell| cell.parse().unwrap()).collect(),
-            measured: None,
+            measured: Vec::new(),
             json: None,
             dry_run: false,
             program: "/bin/seaworthy".into(),

@@ -1,8 +1,8 @@
-//! What an earlier comparison measured, as its JSON has it. It can be held against what is predicted now without
-//! starting anything, so that a change of a model is judged by all that was ever measured.
+//! What earlier comparisons measured, as their JSON has it. It can be held against what is predicted now without
+//! starting anything, so that a change of a model is judged by all that was ever measured, on whichever day.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use seaworthy_core::experiment::Cell;
 use seaworthy_core::experiment::expectation::Verdict;
@@ -14,20 +14,27 @@ use crate::Error;
 use crate::job::Job;
 use crate::report::Results;
 use crate::report::json::SCHEMA;
-use crate::simulation::{self, Live, MOST_REPEATS};
+use crate::simulation::{self, Day, MOST_REPEATS};
 
 /// No figure is larger, in its own unit.
 const MOST: f64 = 1e9;
 
-/// A report that `--json` wrote.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Recorded {
+/// A report that `--json` wrote, which is one of a day as well.
+#[derive(Debug, Deserialize)]
+struct Report {
     schema: u32,
     title: String,
-    /// Of what the drill file had that was run and measured; earlier reports do not say it.
-    pub(crate) digest: Option<String>,
     simulated: bool,
     scale: u32,
+    #[serde(default)]
+    others: Vec<Recorded>,
+}
+
+/// What was measured on one day.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Recorded {
+    /// Of what the drill file had that was run and measured; earlier reports do not say it.
+    pub(crate) digest: Option<String>,
     seed: u64,
     /// How many runs were to be done.
     pub(crate) runs_planned: usize,
@@ -54,7 +61,7 @@ pub(crate) struct Reading {
 }
 
 /// A run of a cell.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Run {
     configuration: usize,
     schedule: String,
@@ -65,63 +72,113 @@ pub(crate) struct Run {
 }
 
 /// One flow of its load.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Flow {
     #[serde(deserialize_with = "with_null_for_never")]
     figures: BTreeMap<String, f64>,
 }
 
-/// What the report at `path` measured, on the machine that it knew, beside so many runs predicted now.
-pub(crate) fn judge(job: &Job, runs: u32, path: &Path, results: &mut Results) -> Result<(), Error> {
-    let recorded = Recorded::read(path, job)?;
-    results.calibration = recorded.calibration(job);
-    results.recorded = Some(recorded);
-    let live = results.live(job);
-    results.predicted = simulation::predict(job, runs, live, results.calibration.as_ref())?;
+/// What the reports at `paths` measured, on the machines that they knew, beside so many runs predicted now.
+pub(crate) fn judge(
+    job: &Job,
+    runs: u32,
+    paths: &[PathBuf],
+    results: &mut Results,
+) -> Result<(), Error> {
+    let mut days: Vec<Recorded> = Vec::new();
+    for path in paths {
+        let error = |why| Error::Measured { path: path.clone(), why };
+        for day in read(path, job).map_err(error)? {
+            if days.iter().any(|other| other.has_runs_of(&day)) {
+                return Err(error("this has runs that count already".to_owned()));
+            }
+            days.push(day);
+        }
+    }
+    results.recorded = days;
+    results.predicted = simulation::predict(job, runs, &results.days(job))?;
+    Ok(())
+}
+
+/// What the report at `path` has of this drill, of each day on which something was measured, or what is wrong with it.
+fn read(path: &Path, job: &Job) -> Result<Vec<Recorded>, String> {
+    let strange = |error| format!("this is nothing that `drill --compare --json` wrote: {error}");
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let report: Report = serde_json::from_str(&text).map_err(strange)?;
+    let Report { schema, title: its, simulated, scale: as_fast, others: mut days } = report;
+    days.push(serde_json::from_str(&text).map_err(strange)?);
+    if schema != SCHEMA {
+        return Err(format!("schema is {schema}; allowed is {SCHEMA}"));
+    }
+    if simulated {
+        return Err("this was simulated, and not measured".to_owned());
+    }
+    let (title, scale) = (&job.drill.title, job.scale);
+    if (&its, as_fast) != (title, scale) {
+        return Err(format!(
+            "this is of another drill: \"{its}\", {as_fast} times faster than life, and not \"{title}\", {scale} times"
+        ));
+    }
+    check_cells(&days, job)?;
+    days.iter().try_for_each(|day| day.check(job))?;
+    Ok(days)
+}
+
+/// Every cell that was run is one of the drill, and some are asked for.
+fn check_cells(days: &[Recorded], job: &Job) -> Result<(), String> {
+    let names = |cells: &[Cell]| -> Vec<String> {
+        cells.iter().map(|cell| cell.name(&job.drill)).collect()
+    };
+    let (all, asked) = (names(&job.drill.cells()), names(&job.cells));
+    let measured: BTreeSet<String> =
+        days.iter().flat_map(|day| &day.cells).map(Run::name).collect();
+    let strange: Vec<&str> =
+        measured.iter().filter(|name| !all.contains(name)).map(String::as_str).collect();
+    if !strange.is_empty() {
+        let (strange, all, file) = (strange.join(", "), all.join(", "), &job.file);
+        return Err(format!("{strange} was measured, which {file} does not have; it has {all}"));
+    }
+    if !asked.iter().any(|name| measured.contains(name)) {
+        let has = match Vec::from_iter(measured)[..] {
+            [] => "no run".to_owned(),
+            ref measured => measured.join(", "),
+        };
+        return Err(format!("{} was not measured; this has {has}", asked.join(", ")));
+    }
     Ok(())
 }
 
 // === impl Recorded ===
 
 impl Recorded {
-    /// What the report at `path` has of this drill.
-    pub(crate) fn read(path: &Path, job: &Job) -> Result<Self, Error> {
-        let error = |why: String| Error::Measured { path: path.to_owned(), why };
-        let text = std::fs::read_to_string(path).map_err(|source| error(source.to_string()))?;
-        let recorded: Self = serde_json::from_str(&text).map_err(|source| {
-            error(format!("this is nothing that `drill --compare --json` wrote: {source}"))
-        })?;
-        if recorded.schema != SCHEMA {
-            return Err(error(format!("schema is {}; allowed is {SCHEMA}", recorded.schema)));
-        }
-        if recorded.simulated {
-            return Err(error("this was simulated, and not measured".to_owned()));
-        }
-        let (title, scale) = (&job.drill.title, job.scale);
-        if (&recorded.title, recorded.scale) != (title, scale) {
-            let Self { title: its, scale: as_fast, .. } = recorded;
-            let told = format!(
-                "this is of another drill: \"{its}\", {as_fast} times faster than life, and not \"{title}\", {scale} times"
-            );
-            return Err(error(told));
-        }
-        recorded.check_cells(job).map_err(error)?;
-        if recorded.digest.as_ref().is_some_and(|digest| *digest != job.digest) {
-            let told = format!(
+    /// Whether it can be held against what is predicted.
+    fn check(&self, job: &Job) -> Result<(), String> {
+        if self.digest.as_ref().is_some_and(|digest| *digest != job.digest) {
+            return Err(format!(
                 "{} has changed since, and this was measured by what it was; allowed is to change comments, `model`, `expect`, `claims`, `reading`, and titles of its parts",
                 job.file
-            );
-            return Err(error(told));
+            ));
         }
-        recorded.check_runs(job).map_err(error)?;
-        Ok(recorded)
+        self.check_runs(job)
     }
 
-    /// What its runs were: the first rounds, as many as were begun.
-    pub(crate) fn live(&self) -> Live {
-        let mut rounds = BTreeMap::new();
-        self.cells.iter().for_each(|run| *rounds.entry(run.name()).or_default() += 1);
-        Live { seed: self.seed, repeats: rounds.into_values().max().unwrap_or(1) }
+    /// No two runs take as long, to the nanosecond: who has the first one of the other has what the other had by then.
+    fn has_runs_of(&self, other: &Self) -> bool {
+        let is_first = |run| other.cells.first() == Some(run);
+        self.seed == other.seed && self.cells.first().is_some_and(is_first)
+    }
+
+    /// What is known of it but for what came of its runs: they were done in rounds.
+    pub(crate) fn of(&self, job: &Job) -> Day {
+        let mut rounds: BTreeMap<Cell, u32> = BTreeMap::new();
+        let valid = |run: &Run| {
+            let cell = run.cell(job)?;
+            let round = rounds.entry(cell).or_default();
+            *round += 1;
+            (run.verdict != Verdict::Invalid).then_some((cell, *round))
+        };
+        let runs = self.cells.iter().filter_map(valid).collect();
+        Day { seed: self.seed, runs, calibration: self.calibration(job) }
     }
 
     /// There can have been as many as it says.
@@ -145,31 +202,6 @@ impl Recorded {
         }
     }
 
-    /// Every cell that was run is one of the drill, and some are asked for.
-    fn check_cells(&self, job: &Job) -> Result<(), String> {
-        let names = |cells: &[Cell]| -> Vec<String> {
-            cells.iter().map(|cell| cell.name(&job.drill)).collect()
-        };
-        let (all, asked) = (names(&job.drill.cells()), names(&job.cells));
-        let measured: BTreeSet<String> = self.cells.iter().map(Run::name).collect();
-        let strange: Vec<&str> =
-            measured.iter().filter(|name| !all.contains(name)).map(String::as_str).collect();
-        if !strange.is_empty() {
-            let (strange, all, file) = (strange.join(", "), all.join(", "), &job.file);
-            return Err(format!(
-                "{strange} was measured, which {file} does not have; it has {all}"
-            ));
-        }
-        if !asked.iter().any(|name| measured.contains(name)) {
-            let has = match Vec::from_iter(measured)[..] {
-                [] => "no run".to_owned(),
-                ref measured => measured.join(", "),
-            };
-            return Err(format!("{} was not measured; this has {has}", asked.join(", ")));
-        }
-        Ok(())
-    }
-
     /// What the machine was like; none if nothing was asked of it.
     fn calibration(&self, job: &Job) -> Option<Calibration> {
         let entry = &job.drill.configurations[0].services()[job.drill.load.entry()];
@@ -180,7 +212,7 @@ impl Recorded {
     /// Every run of a cell of this job that measured something.
     pub(crate) fn readings(&self, job: &Job) -> Vec<Reading> {
         let reading = |run: &Run| {
-            let cell = *job.cells.iter().find(|cell| cell.name(&job.drill) == run.name())?;
+            let cell = run.cell(job)?;
             let flows = run.flows.iter().map(|flow| flow.figures.clone()).collect();
             let reading = Reading { cell, whole: run.figures.clone(), flows };
             (run.verdict != Verdict::Invalid).then_some(reading)
@@ -192,6 +224,11 @@ impl Recorded {
 // === impl Run ===
 
 impl Run {
+    /// None if it is not one that is asked for.
+    fn cell(&self, job: &Job) -> Option<Cell> {
+        job.cells.iter().copied().find(|cell| cell.name(&job.drill) == self.name())
+    }
+
     /// Of its cell, as people name it.
     fn name(&self) -> String {
         format!("{}/{}", self.configuration, self.schedule)
@@ -231,10 +268,38 @@ mod tests {
             let mut job = job(Some(name), &[]);
             job.mode = Mode::Compared { calibrate: 0, predict: FEWEST_PREDICTED };
             let mut results = Results::default();
-            judge(&job, FEWEST_PREDICTED, &path(name), &mut results).unwrap();
+            judge(&job, FEWEST_PREDICTED, &[path(name)], &mut results).unwrap();
             let said = report::text(&job, &results, 100);
             assert_eq!(report::verdict(&job, &results), Verdict::AsExpected, "{name}: {said}");
         }
+    }
+
+    /// What was written of both is judged as both are, and none of it counts twice.
+    #[test]
+    fn what_was_measured_on_two_days_is_judged_together() {
+        let mut job = job(Some("kill-one"), &[]);
+        job.mode = Mode::Compared { calibrate: 0, predict: FEWEST_PREDICTED };
+        let directory = tempfile::tempdir().unwrap();
+        let [other, both] = ["other", "both"].map(|name| directory.path().join(name));
+        let first = std::fs::read_to_string(path("kill-one")).unwrap();
+        let mut second: Value = serde_json::from_str(&first).unwrap();
+        second["seed"] = json!(2);
+        std::fs::write(&other, second.to_string()).unwrap();
+        let judged = |paths: &[PathBuf]| {
+            let mut results = Results::default();
+            let judged = judge(&job, FEWEST_PREDICTED, paths, &mut results);
+            assert_eq!(judged.is_ok(), !results.recorded.is_empty());
+            judged.map(|()| report::json::render(&job, &results)).map_err(|error| error.to_string())
+        };
+        let text = judged(&[path("kill-one"), other.clone()]).unwrap();
+        std::fs::write(&both, &text).unwrap();
+        assert_eq!(judged(&[both.clone()]).unwrap(), text);
+        let told: Value = serde_json::from_str(&text).unwrap();
+        let runs = [&told["others"][0], &told].map(|day| (&day["runs_done"], &day["seed"]));
+        assert_eq!(runs, [(&json!(20), &json!(job.seed)), (&json!(20), &json!(2))]);
+        assert_eq!(told["comparison"][0]["measured"].as_array().unwrap().len(), 40);
+        let twice = judged(&[both, other]).unwrap_err();
+        assert!(twice.ends_with("other: this has runs that count already"), "{twice}");
     }
 
     /// What was measured by a drill that comes with the program.
@@ -254,12 +319,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
         std::fs::write(&path, report.to_string()).unwrap();
-        match Recorded::read(&path, &own) {
+        match read(&path, &own) {
             Ok(_) => "good".to_owned(),
-            Err(Error::Measured { why, .. }) => {
-                why.split(" at line ").next().unwrap_or_default().to_owned()
-            }
-            Err(error) => panic!("{error}"),
+            Err(why) => why.split(" at line ").next().unwrap_or_default().to_owned(),
         }
     }
 
@@ -315,8 +377,8 @@ mod tests {
         let text = std::fs::read_to_string(path("kill-one")).unwrap();
         let mut report: Value = serde_json::from_str(&text).unwrap();
         change(&mut report["calibration"]["machine"]);
-        let report: Recorded = serde_json::from_value(report).unwrap();
-        report.calibration(&job(Some("kill-one"), &[]))
+        let day: Recorded = serde_json::from_value(report).unwrap();
+        day.calibration(&job(Some("kill-one"), &[]))
     }
 
     #[test]
@@ -331,14 +393,14 @@ mod tests {
     #[test]
     fn cells_that_were_not_measured_are_named() {
         let mut job = job(None, &["2/one"]);
-        let mut recorded = Recorded::read(&path("report"), &job).unwrap();
-        recorded.cells.retain(|run| run.name() != "2/one");
-        let told = recorded.check_cells(&job).unwrap_err();
+        let mut days = read(&path("report"), &job).unwrap();
+        days[0].cells.retain(|run| run.name() != "2/one");
+        let told = check_cells(&days, &job).unwrap_err();
         assert!(
             told.starts_with("2/one was not measured; this has 1/all_at_once, 1/one, "),
             "{told}"
         );
         job.cells = job.drill.cells();
-        assert_eq!(recorded.check_cells(&job), Ok(()));
+        assert_eq!(check_cells(&days, &job), Ok(()));
     }
 }

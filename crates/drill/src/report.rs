@@ -18,7 +18,7 @@ use seaworthy_sim::machine::Calibration;
 use crate::job::Job;
 use crate::plan::title;
 use crate::recorded::Recorded;
-use crate::simulation::Live;
+use crate::simulation::Day;
 use crate::style::{FAINT, HEAD, of, paint};
 use crate::words::{percent, rough};
 use figures::Figures;
@@ -43,17 +43,21 @@ pub(crate) struct Results {
     pub(crate) predicted: Vec<Row>,
     /// What is judged,
     pub(crate) rows: Vec<Row>,
-    /// or what was measured earlier, and is only held against what is predicted.
-    pub(crate) recorded: Option<Recorded>,
+    /// or what was measured on other days, and is only held against what is predicted.
+    pub(crate) recorded: Vec<Recorded>,
 }
 
 // === impl Results ===
 
 impl Results {
-    /// The runs that are held against what is predicted.
-    pub(crate) fn live(&self, job: &Job) -> Live {
-        let job = Live { seed: job.seed, repeats: job.repeat };
-        self.recorded.as_ref().map_or(job, Recorded::live)
+    /// The runs that are held against what is predicted: of other days, or of this one.
+    pub(crate) fn days(&self, job: &Job) -> Vec<Day> {
+        if !self.recorded.is_empty() {
+            return self.recorded.iter().map(|day| day.of(job)).collect();
+        }
+        let valid = self.rows.iter().filter(|row| row.findings.verdict != Verdict::Invalid);
+        let runs = valid.map(|row| (row.cell, row.repeat)).collect();
+        vec![Day { seed: job.seed, runs, calibration: self.calibration.clone() }]
     }
 }
 
@@ -84,7 +88,7 @@ pub(crate) fn line(job: &Job, row: &Row) -> String {
 pub(crate) fn text(job: &Job, results: &Results, width: usize) -> String {
     let figures = Figures::of(job, &results.rows);
     let title = paint(HEAD, &title(job)) + "\n";
-    if results.recorded.is_some() {
+    if !results.recorded.is_empty() {
         return format!("\n{title}{}", comparison::render(job, results, width));
     }
     let mut parts = vec![

@@ -71,17 +71,17 @@ pub fn run(options: &Options) -> Result<Ending, Error> {
         return Ok(Ending::Described);
     }
     let mut results = Results::default();
-    let ended = match (job.mode, &options.measured) {
+    let ended = match (job.mode, &options.measured[..]) {
         (Mode::Simulated, _) => simulate(&job, paper, &mut results).map(|()| None),
-        (Mode::Compared { predict, .. }, Some(path)) => {
-            recorded::judge(&job, predict, path, &mut results).map(|()| None)
+        (Mode::Compared { predict, .. }, [_, ..]) => {
+            recorded::judge(&job, predict, &options.measured, &mut results).map(|()| None)
         }
         (Mode::Live | Mode::Compared { .. }, _) => {
             live(job.clone(), paper, figures.as_ref(), &mut results)
         }
     };
     // However it ended, what was measured is kept.
-    let is_something = !results.rows.is_empty() || results.recorded.is_some();
+    let is_something = !results.rows.is_empty() || !results.recorded.is_empty();
     let kept = figures.filter(|_| is_something).map(|figures| figures.write(&job, &results));
     let interrupt = ended?;
     if interrupt.is_none() {
@@ -111,10 +111,8 @@ async fn predict(job: &Job, view: &mut View, results: &mut Results) -> Result<()
     let cells = job.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
     view.say(&format!("simulates {cells} cell{plural} {predict} times"));
-    let (job, live) = (job.clone(), results.live(job));
-    let calibration = results.calibration.clone();
-    let predicted =
-        spawn_blocking(move || simulation::predict(&job, predict, live, calibration.as_ref()));
+    let (job, days) = (job.clone(), results.days(job));
+    let predicted = spawn_blocking(move || simulation::predict(&job, predict, &days));
     let predicted = predicted.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
     results.predicted = predicted?;
     Ok(())

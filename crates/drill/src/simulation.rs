@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use seaworthy_core::experiment::comparison::Role;
 use seaworthy_core::experiment::{Cell, Findings};
@@ -30,59 +31,79 @@ fn run_on(job: &Job, cell: Cell, seeds: [u64; 2], machine: &Machine) -> Result<F
     found.map_err(|source| Error::Simulation { file: job.file.clone(), source })
 }
 
-/// What is known of runs with real processes before there is one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Live {
-    /// From which they draw what they mean to do,
+/// What is known of runs with real processes, whatever came of them: of those of one day.
+#[derive(Clone, Debug)]
+pub(crate) struct Day {
+    /// From which they drew what they meant to do.
     pub(crate) seed: u64,
-    /// and how often each cell is run.
-    pub(crate) repeats: u32,
+    /// Each run that measured something: of which cell, and the how many-th of it.
+    pub(crate) runs: Vec<(Cell, u32)>,
+    /// What is known of the machine, if anything is.
+    pub(crate) calibration: Option<Calibration>,
 }
 
-/// Runs every cell so often: each time it means to do what one of the live runs did, one after the other, and what
-/// happens to it draws from a seed that none of them knows, on one of the machines that this one may be ([`Role`]). On
-/// one on which the fleet does not come up nothing would be measured, so another one is taken. All cores have a part
-/// in it.
-pub(crate) fn predict(
-    job: &Job,
-    runs: u32,
-    live: Live,
-    calibration: Option<&Calibration>,
-) -> Result<Vec<Row>, Error> {
-    let turns = job.cells.iter().flat_map(|cell| (1..=runs).map(|repeat| (*cell, repeat)));
-    let turns: Vec<(Cell, u32)> = turns.collect();
-    let known = match calibration {
-        Some(known) => Some((known, calibration::latencies(job)?)),
-        None => None,
-    };
-    let row = |(cell, repeat): (Cell, u32)| {
-        let mut again = MOST_REPEATS;
-        loop {
-            let role = Role::of(repeat as usize - 1, live.repeats as usize);
-            let seed = cell.seed(live.seed, 1 + role.meant as u32);
-            let seeds = [role.drift as u32, role.machine as u32, repeat];
-            let [drift, of_both, chance] = seeds.map(|n| cell.seed(job.seed, again + n));
-            let machine =
-                known.map(|(known, calm)| known.machine(calm, drift, role.machine % 2, of_both));
-            let machine = machine.unwrap_or_default();
-            let found = run_on(job, cell, [seed, chance], &machine);
-            if found.as_ref().is_err_and(is_not_up) && again < MOST_REPEATS + MACHINES * runs {
-                again += runs;
-                continue;
-            }
-            return Ok(Row { cell, repeat, findings: found? });
-        }
-    };
+/// A run to be simulated.
+#[derive(Clone, Copy, Debug)]
+struct Turn<'a> {
+    cell: Cell,
+    /// Counts its runs: 1, 2, …
+    repeat: u32,
+    /// The live runs of its cell, and the how many-th each was on its day.
+    live: &'a [(&'a Day, u32)],
+}
+
+/// Runs every cell that measured something so often. All cores have a part in it.
+pub(crate) fn predict(job: &Job, runs: u32, days: &[Day]) -> Result<Vec<Row>, Error> {
+    let is_known = days.iter().any(|day| day.calibration.is_some());
+    let calm = if is_known { calibration::latencies(job)? } else { Default::default() };
+    let live: Vec<_> = job.cells.iter().map(|cell| (*cell, runs_of(*cell, days))).collect();
+    let measured = live.iter().filter(|(_, live)| !live.is_empty());
+    let turns = measured
+        .flat_map(|(cell, live)| (1..=runs).map(|repeat| Turn { cell: *cell, repeat, live }));
+    let turns: Vec<Turn> = turns.collect();
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         let parts = turns.chunks(turns.len().div_ceil(cores).max(1));
-        let part = |part: &'_ [(Cell, u32)]| part.iter().copied().map(row).collect();
+        let part = |part: &'_ [Turn]| part.iter().map(|turn| turn.run(job, runs, calm)).collect();
         let threads: Vec<_> = parts.map(|turns| scope.spawn(move || part(turns))).collect();
         let ended = threads.into_iter().map(ScopedJoinHandle::join);
         let parts = ended.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
         let parts: Result<Vec<Vec<Row>>, Error> = parts.collect();
         Ok(parts?.into_iter().flatten().collect())
     })
+}
+
+/// Each with its day.
+fn runs_of(cell: Cell, days: &[Day]) -> Vec<(&Day, u32)> {
+    let all = days.iter().flat_map(|day| day.runs.iter().map(move |(of, round)| (day, of, *round)));
+    all.filter(|(_, of, _)| **of == cell).map(|(day, _, round)| (day, round)).collect()
+}
+
+// === impl Turn ===
+
+impl Turn<'_> {
+    /// It means to do what one of the live runs did, one after the other, and what happens to it draws from a seed that
+    /// none of them knows, on one of the machines that there may have been on the day of one of them ([`Role`]). On one
+    /// on which the fleet does not come up nothing would be measured, so another one is taken, which none of all `runs` is on.
+    fn run(self, job: &Job, runs: u32, calm: [Duration; 2]) -> Result<Row, Error> {
+        let Self { cell, repeat, live } = self;
+        let role = Role::of(repeat as usize - 1, live.len());
+        let ((Day { seed, .. }, round), (day, _)) = (live[role.meant], live[role.day]);
+        let mut again = MOST_REPEATS;
+        loop {
+            let seeds = [role.drift as u32, role.machine as u32, repeat];
+            let [drift, of_both, chance] = seeds.map(|n| cell.seed(job.seed, again + n));
+            let machine =
+                |known: &Calibration| known.machine(calm, drift, role.machine % 2, of_both);
+            let machine = day.calibration.as_ref().map(machine).unwrap_or_default();
+            let found = run_on(job, cell, [cell.seed(*seed, round), chance], &machine);
+            if found.as_ref().is_err_and(is_not_up) && again < MOST_REPEATS + MACHINES * runs {
+                again += runs;
+                continue;
+            }
+            return Ok(Row { cell, repeat, findings: found? });
+        }
+    }
 }
 
 fn is_not_up(error: &Error) -> bool {
@@ -92,7 +113,6 @@ fn is_not_up(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::ops::RangeInclusive;
-    use std::time::Duration;
 
     use seaworthy_core::experiment::course::{Replacement, Starts};
     use seaworthy_core::experiment::expectation::Verdict;
@@ -240,12 +260,31 @@ mod tests {
         assert!(stall(1000) > 1.0, "{}", stall(1000));
     }
 
+    /// On which its first cell was run so often.
+    fn day(job: &Job, runs: u32, calibration: Option<Calibration>) -> Day {
+        let runs = (1..=runs).map(|round| (job.cells[0], round)).collect();
+        Day { seed: job.seed, runs, calibration }
+    }
+
+    /// Starts took a second on the one on which three of four runs were.
+    #[test]
+    fn each_day_has_its_part_in_what_is_predicted() {
+        let job = job(Some("bad-revisions"), &["1/good"]);
+        let slow = calibrated(&job, |_| took(1000..=1010, None));
+        let days = [day(&job, 10, None), day(&job, 30, Some(slow))];
+        let predicted = predict(&job, 80, &days).unwrap();
+        let is_slow = |row: &&Row| {
+            row.findings.starts.values().all(|starts| *starts.all.end() >= Duration::from_secs(1))
+        };
+        let slow = predicted.iter().filter(is_slow).count();
+        assert!((54..=66).contains(&slow), "{slow} of 80");
+    }
+
     /// How long provisioning takes is drawn on purpose, and what requests take is not.
     #[test]
     fn predicted_runs_mean_to_do_what_live_ones_did() {
         let job = job(Some("kill-one"), &[]);
-        let live = Live { seed: job.seed, repeats: 3 };
-        let predicted = predict(&job, 6, live, None).unwrap();
+        let predicted = predict(&job, 6, &[day(&job, 3, None)]).unwrap();
         let meant = |findings: &Findings| findings.replacements[0].provisioning;
         let of_live = |repeat| run(&job, job.cells[0], job.cells[0].seed(job.seed, repeat));
         for repeat in 1..=3 {
@@ -270,9 +309,9 @@ mod tests {
                 &calibration.machine([Duration::ZERO; 2], seed, 0, seed),
             )
         };
-        let live = Live { seed: job.seed, repeats: 10 };
         assert!((1..=10).map(on_first).any(|found| found.is_err_and(|error| is_not_up(&error))));
-        assert_eq!(predict(&job, 10, live, Some(&calibration)).unwrap().len(), 10);
+        let day = day(&job, 10, Some(calibration));
+        assert_eq!(predict(&job, 10, &[day]).unwrap().len(), 10);
     }
 
     /// The same seed, the same report: on any machine.

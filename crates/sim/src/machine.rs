@@ -298,7 +298,7 @@ impl Calibration {
     }
 
     /// Whether they are enough to tell how much of what differs comes and goes slowly.
-    pub fn drifts(&self) -> bool {
+    fn drifts(&self) -> bool {
         self.each.len() >= FEWEST_WITH_DRIFT
     }
 

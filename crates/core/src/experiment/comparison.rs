@@ -13,11 +13,9 @@ use interval::{WITHIN, beyond, interval, is_narrow, of_medians};
 #[derive(Clone, Copy, Debug)]
 pub struct Predicting {
     /// They mean to do what so many measured runs did, one after the other, and then the first one again.
-    pub seeds: usize,
-    /// By so many runs it is known what machines there may be; none if they are all as their model says.
-    pub known: Option<usize>,
-    /// Whether it is known as well how much of what makes them slow comes and goes slowly.
-    pub drifts: bool,
+    seeds: usize,
+    /// As if it were known by so many runs what machines there may be; none if they are all as their model says.
+    known: Option<f64>,
 }
 
 /// What a predicted run has in common with others, by a number of each: of what they have in common it is told how much
@@ -28,9 +26,15 @@ pub struct Role {
     pub machine: usize,
     /// Two machines after each other are slow alike.
     pub drift: usize,
+    /// They are of the day of this measured run, so that each day has its share of them.
+    pub day: usize,
     /// It means to do what this measured run did.
     pub meant: usize,
 }
+
+/// Multiples of it, without what is before the point, lie evenly between 0 and 1, however many there are: the golden
+/// ratio.
+const EVENLY: f64 = 0.618_033_988_749_895;
 
 /// A figure of a cell, or of a flow of it. Of infinite value is what never comes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,7 +80,26 @@ pub struct Count {
 impl Role {
     /// Of a run with this number, the first of which is 0, where so many `seeds` are those of measured runs.
     pub fn of(run: usize, seeds: usize) -> Self {
-        Self { machine: run / 2, drift: run / 4, meant: run % seeds }
+        let drift = run / 4;
+        let day = (drift as f64 * EVENLY).fract() * seeds as f64;
+        Self { machine: run / 2, drift, day: day as usize, meant: run % seeds }
+    }
+}
+
+// === impl Predicting ===
+
+impl Predicting {
+    /// Of as many runs as were measured on each day, and by how many others it is known what the machine was like then;
+    /// none if it is taken to be as its model says. By how many of one day that would be as well known: each day has its
+    /// part in the mean, and is as uncertain as the mean of those by which it is known.
+    pub fn by(days: &[(usize, Option<usize>)]) -> Self {
+        let seeds: usize = days.iter().map(|(runs, _)| runs).sum();
+        let variance = |(runs, known): &(usize, Option<usize>)| {
+            let share = *runs as f64 / seeds as f64;
+            known.map(|known| share * share / known as f64)
+        };
+        let variance = days.iter().filter_map(variance).reduce(|some, more| some + more);
+        Self { seeds, known: variance.map(f64::recip) }
     }
 }
 
@@ -162,13 +185,31 @@ impl Count {
 mod tests {
     use super::*;
 
-    const HOW: Predicting = Predicting { seeds: 1, known: None, drifts: false };
+    const HOW: Predicting = Predicting { seeds: 1, known: None };
 
     /// Of forty predicted runs with the values 1 to 40, but for the last few, which have none.
     fn compared(never: usize, measured: &[Option<f64>]) -> Comparison {
         let value = |n: usize| (n <= 40 - never).then_some(n as f64);
         let predicted: Vec<_> = (1..=40).map(value).collect();
         Comparison::of(&predicted, measured, HOW).unwrap()
+    }
+
+    /// Two days are known by as many as both together, if each counts for as much as is known of it.
+    #[test]
+    fn a_day_of_which_little_is_known_makes_all_uncertain() {
+        let known = |days: &[_]| Predicting::by(days).known.map(|known| (known * 10.0).round());
+        assert_eq!(known(&[(20, Some(40))]), Some(400.0));
+        assert_eq!(known(&[(20, Some(40)), (10, Some(20))]), Some(600.0));
+        assert_eq!(known(&[(20, Some(40)), (20, Some(3))]), Some(112.0));
+        assert_eq!(known(&[(20, None), (20, None)]), None);
+        assert_eq!(Predicting::by(&[(20, None), (5, Some(9))]).seeds, 25);
+    }
+
+    #[test]
+    fn each_day_has_its_share_of_the_predicted_runs() {
+        let of_the_first = |runs| (0..runs).filter(|run| Role::of(*run, 40).day < 10).count();
+        assert!((90..=110).contains(&of_the_first(400)), "{}", of_the_first(400));
+        assert!((0..400).all(|run| Role::of(run, 40).day == Role::of(run / 4 * 4, 40).day));
     }
 
     #[test]

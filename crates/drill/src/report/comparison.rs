@@ -1,6 +1,6 @@
 //! What was predicted, held against what was measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use seaworthy_core::experiment::comparison::{Comparison, Count, Median, Predicting};
@@ -15,6 +15,7 @@ use super::table::{Entry, Table};
 use super::{Results, Row};
 use crate::job::Job;
 use crate::recorded::Reading;
+use crate::simulation::Day;
 use crate::style::{BAD, FAINT, GOOD, HEAD, PLAIN, paint};
 use crate::words::{exact, percent, span, wrap};
 
@@ -53,6 +54,9 @@ const OF_A_FLOW: [(&str, Figure); 5] = [
 /// Said of a report that does not say what the drill file was.
 const IS_OLDER: &str = " Whether the drill file has changed since, what was measured does not say: it is older than that.";
 
+/// Between what is said of one day and of the next.
+const ON_ANOTHER_DAY: &str = " On another day: ";
+
 /// A figure of a cell. Times are in seconds as measured; null is never.
 #[derive(Serialize)]
 pub(super) struct Compared {
@@ -70,28 +74,32 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
     // What measured nothing is not to be held against anything.
     let valid = |row: &&Row| row.findings.verdict != Verdict::Invalid;
     let mut measured: Vec<Reading> = results.rows.iter().filter(valid).map(Reading::of).collect();
-    measured.extend(results.recorded.iter().flat_map(|recorded| recorded.readings(job)));
+    measured.extend(results.recorded.iter().flat_map(|day| day.readings(job)));
     // What no run of an earlier report has, nobody asked for then.
     let asked = |(what, place): &(&'static str, Place)| {
         let has =
             |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(*what));
-        results.recorded.is_none() || measured.iter().any(has)
+        results.recorded.is_empty() || measured.iter().any(has)
     };
-    let predicting = Predicting {
-        seeds: results.live(job).repeats as usize,
-        known: results.calibration.as_ref().map(Calibration::runs),
-        drifts: results.calibration.as_ref().is_some_and(Calibration::drifts),
-    };
+    let days = results.days(job);
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
     for (cell, predicted) in predicted.cells() {
         let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
-        if !measured.is_empty() {
-            let one = |(what, place)| Compared::of(what, place, predicted, &measured, predicting);
-            all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
-        }
+        let predicting = predicting(cell, &days);
+        let one = |(what, place)| Compared::of(what, place, predicted, &measured, predicting);
+        all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
     }
     all
+}
+
+/// How this cell is predicted.
+fn predicting(cell: Cell, days: &[Day]) -> Predicting {
+    let of_a_day = |day: &Day| {
+        let runs = day.runs.iter().filter(|(of, _)| *of == cell).count();
+        (runs, day.calibration.as_ref().map(Calibration::runs))
+    };
+    Predicting::by(&days.iter().map(of_a_day).collect::<Vec<_>>())
 }
 
 /// What can be compared of a run, or of one flow of it, in the unit of each figure.
@@ -140,21 +148,23 @@ pub(super) fn render(job: &Job, results: &Results, width: usize) -> String {
     }
     let head = ["", "", "predicted", "measured", "inside", "median"];
     let lines = table.lines_below(head.map(|word| Entry::styled(FAINT, word)).into());
-    let runs = results.predicted.len() / job.cells.len();
+    let cells = all.iter().map(|one| &one.cell).collect::<BTreeSet<_>>().len();
+    let runs = results.predicted.len() / cells.max(1);
     let title =
         format!("Predicted by {runs} simulated runs of each cell, 95 % of them, and measured");
     let title = wrap(&title, width).into_iter().map(|line| paint(HEAD, &line));
-    let mut told = told(results.calibration.as_ref());
-    if results.recorded.as_ref().is_some_and(|recorded| recorded.digest.is_none()) {
+    let days = results.days(job);
+    let mut told = days.iter().map(told).collect::<Vec<_>>().join(ON_ANOTHER_DAY);
+    if results.recorded.iter().any(|day| day.digest.is_none()) {
         told += IS_OLDER;
     }
     let told = wrap(&told, width);
     title.chain(told).chain(lines).chain([summary(&all)]).map(|line| line + "\n").collect()
 }
 
-/// What this machine is like.
-fn told(known: Option<&Calibration>) -> String {
-    let Some(known) = known else {
+/// What this machine was like on one day.
+fn told(Day { calibration, .. }: &Day) -> String {
+    let Some(known) = calibration else {
         return "No run has shown what this machine is like: it is taken to be as the model says."
             .to_owned();
     };

@@ -19,7 +19,8 @@ use super::figures::Figures;
 use super::{Results, Row};
 use crate::job::{Job, Mode};
 use crate::paper::even_if_unread;
-use crate::recorded::Run;
+use crate::recorded::{Recorded, Run};
+use crate::simulation::Day;
 
 /// Changes when a key changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
@@ -28,23 +29,33 @@ pub(crate) const SCHEMA: u32 = 1;
 struct Report<'a> {
     schema: u32,
     title: &'a str,
-    /// Of what the drill file had that was run and measured; none if that is not known any more.
-    digest: Option<&'a str>,
     /// In virtual time, and not with real processes.
     simulated: bool,
     scale: u32,
-    seed: u64,
-    /// Runs of cells that are to be done, and those that are. The report is complete when these are
-    /// the same.
-    runs_planned: usize,
-    runs_done: usize,
     /// The worst of all; none before the report is complete, which takes what it is to be compared with, too.
     verdict: Option<Verdict>,
     claims: Vec<ClaimReport<'a>>,
-    /// What is known of the machine; none if nothing was asked of it.
-    calibration: Option<CalibrationReport>,
     /// What was predicted beside what was measured so far; nothing if nothing was predicted.
     comparison: Vec<Compared>,
+    /// What was measured on other days, if the verdict and the comparison are of that, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<DayReport<'a>>,
+    #[serde(flatten)]
+    own: DayReport<'a>,
+}
+
+/// What was measured on one day.
+#[derive(Serialize)]
+struct DayReport<'a> {
+    /// Of what the drill file had that was run and measured; none if that is not known any more.
+    digest: Option<&'a str>,
+    seed: u64,
+    /// Runs of cells that are to be done, and those that are. The report is complete when these are
+    /// the same of each day.
+    runs_planned: usize,
+    runs_done: usize,
+    /// What is known of the machine; none if nothing was asked of it.
+    calibration: Option<CalibrationReport>,
     cells: Vec<RunReport<'a>>,
 }
 
@@ -207,33 +218,38 @@ pub(crate) enum Target {
 
 /// All rows so far as one document, which says whether more are to come.
 pub(crate) fn render(job: &Job, results: &Results) -> String {
-    let rows = &results.rows;
-    let recorded = results.recorded.iter().flat_map(|recorded| &recorded.cells);
-    let measured = rows.iter().map(|row| RunReport::Measured(Box::new(cell(job, row))));
-    let cells: Vec<RunReport> = measured.chain(recorded.map(RunReport::Recorded)).collect();
-    let runs_planned = results.recorded.as_ref().map_or(job.turns().count(), |it| it.runs_planned);
-    let runs_done = cells.len();
+    let mut others = days(job, results);
     let is_compared = !matches!(job.mode, Mode::Compared { .. }) || !results.predicted.is_empty();
-    let is_complete = runs_done == runs_planned && is_compared;
+    let is_complete = is_compared && others.iter().all(|day| day.runs_done == day.runs_planned);
+    let own = others.pop().expect("there is one day at least");
     let report = Report {
         schema: SCHEMA,
         title: &job.drill.title,
-        digest: results.recorded.as_ref().map_or(Some(&job.digest), |it| it.digest.as_deref()),
         simulated: job.mode == Mode::Simulated,
         scale: job.scale,
-        seed: results.live(job).seed,
-        runs_planned,
-        runs_done,
         verdict: is_complete.then(|| super::verdict(job, results)),
-        claims: claims(job, rows),
-        calibration: results.calibration.as_ref().map(|known| {
-            let [median, p99] = known.slowness().map(|spread| spread.middle());
-            CalibrationReport { runs: known.runs(), median, p99, machine: known.clone() }
-        }),
+        claims: claims(job, &results.rows),
         comparison: compare(job, results),
-        cells,
+        others,
+        own,
     };
     serde_json::to_string_pretty(&report).expect("a report is plain data") + "\n"
+}
+
+/// The days on which something was measured: this one, unless what is judged is of others.
+fn days<'a>(job: &'a Job, results: &'a Results) -> Vec<DayReport<'a>> {
+    let days = results.days(job).into_iter();
+    if results.recorded.is_empty() {
+        let measured = |row| RunReport::Measured(Box::new(cell(job, row)));
+        let (digest, planned) = (Some(&*job.digest), job.turns().count());
+        let cells = || results.rows.iter().map(measured).collect();
+        return days.map(|day| DayReport::of(day, digest, planned, cells())).collect();
+    }
+    let recorded = |(day, recorded): (Day, &'a Recorded)| {
+        let cells = recorded.cells.iter().map(RunReport::Recorded).collect();
+        DayReport::of(day, recorded.digest.as_deref(), recorded.runs_planned, cells)
+    };
+    days.zip(&results.recorded).map(recorded).collect()
 }
 
 fn cell<'a>(job: &'a Job, row: &'a Row) -> CellReport<'a> {
@@ -358,6 +374,24 @@ fn rollout(rollout: &Rollout) -> RolloutReport {
 /// Milliseconds with microseconds behind the point.
 fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+// === impl DayReport ===
+
+impl<'a> DayReport<'a> {
+    fn of(
+        Day { seed, calibration, .. }: Day,
+        digest: Option<&'a str>,
+        runs_planned: usize,
+        cells: Vec<RunReport<'a>>,
+    ) -> Self {
+        let known = |machine: Calibration| {
+            let [median, p99] = machine.slowness().map(|spread| spread.middle());
+            CalibrationReport { runs: machine.runs(), median, p99, machine }
+        };
+        let (runs_done, calibration) = (cells.len(), calibration.map(known));
+        Self { digest, seed, runs_planned, runs_done, calibration, cells }
+    }
 }
 
 // === impl Target ===

@@ -46,9 +46,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 5, requires = "compare", conflicts_with = "sim", allow_negative_numbers = true, value_parser = calibrating_runs)]
     calibrate: u32,
     /// With --compare, run nothing: hold what an earlier comparison wrote to FILE with --json against what is
-    /// predicted now
+    /// predicted now; may be repeated, for all of them together
     #[arg(long, value_name = "FILE", requires = "compare", conflicts_with_all = ["sim", "calibrate", "repeat", "dry_run"])]
-    measured: Option<PathBuf>,
+    measured: Vec<PathBuf>,
     /// How many times faster than life, as far as the drill allows; without it, what the file says
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = scale)]
     scale: Option<u32>,
