@@ -163,12 +163,27 @@ impl Config {
     /// The ceiling, were so many tasks desired. The file is refused where rounding lets nothing move;
     /// where it does so only for a count that came later, one more is let in.
     pub fn ceiling_of(&self, count: u32) -> u32 {
-        let ceiling = count * self.maximum_percent / 100;
-        let stuck = count != self.desired_count
-            && count > 0
-            && ceiling <= count
-            && self.floor_of(count) >= count;
-        ceiling + u32::from(stuck)
+        let stuck = count != self.desired_count && self.is_stuck_at(count);
+        self.ceiling_as_written(count) + u32::from(stuck)
+    }
+
+    /// The first of all counts that may be desired with which a deployment never moves, which ECS lets be: no task may
+    /// be stopped, and none started.
+    pub fn stuck_at(&self) -> Option<u32> {
+        let counts = match &self.autoscaling {
+            Some(scaling) => scaling.minimum..=scaling.maximum,
+            None => self.desired_count..=self.desired_count,
+        };
+        counts.into_iter().find(|count| self.is_stuck_at(*count))
+    }
+
+    /// Whether it never moves with so many.
+    pub fn is_stuck_at(&self, count: u32) -> bool {
+        count > 0 && self.ceiling_as_written(count) <= count && self.floor_of(count) >= count
+    }
+
+    fn ceiling_as_written(&self, count: u32) -> u32 {
+        count * self.maximum_percent / 100
     }
 }
 

@@ -115,6 +115,14 @@ pub struct Member {
 // === impl Check ===
 
 impl Check {
+    /// What a program answers of which no more is known than that it passes.
+    pub fn usual_status(&self) -> u16 {
+        match self {
+            Self::Http { matcher, .. } => matcher.usual(),
+            Self::Tcp => 200,
+        }
+    }
+
     /// How a check with this result has failed; none if it has passed.
     pub fn failing(&self, result: Probed) -> Option<Failing> {
         match (result, self) {

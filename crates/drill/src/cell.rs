@@ -14,7 +14,7 @@ use seaworthy_agent::owner::Fleet;
 use seaworthy_core::cluster::spread::Dark;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
-use seaworthy_core::experiment::load::Flow;
+use seaworthy_core::experiment::load::{CONNECTIONS, Flow, NOTICE};
 use seaworthy_core::experiment::numbers::Sample;
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Ending, Filling, Findings, Schedule};
 use seaworthy_core::fleet::Service;
@@ -27,7 +27,7 @@ use crate::exec::Runner;
 use crate::faults::{Faults, Place, links};
 use crate::job::Job;
 use crate::link::Link;
-use crate::load::{self, Destination, Generator, Order, Progress};
+use crate::load::{Destination, Generator, Order, Progress};
 use crate::output::last_lines;
 use crate::relay;
 use crate::view::{Picture, View};
@@ -103,7 +103,7 @@ pub(crate) async fn run(
     run.fill(&mut watch, view, desired, |course| course.in_rotation().len()).await?;
     let filled = now();
     let (notice, lasts) = match purpose {
-        Purpose::Judged => (load::NOTICE, schedule.duration),
+        Purpose::Judged => (NOTICE, schedule.duration),
         Purpose::Calibration => {
             (calibration::PAUSE, schedule.duration + calibration::replacing(run.configuration))
         }
@@ -204,8 +204,8 @@ impl Run<'_> {
         Order {
             flows: load.flows.iter().map(destination).collect(),
             planned: schedule.requests(load, self.seed),
-            connections: load::CONNECTIONS,
-            notice: load::NOTICE,
+            connections: CONNECTIONS,
+            notice: NOTICE,
             objective: objective.clone(),
             progress: self.progress.clone(),
         }
@@ -239,7 +239,7 @@ impl Run<'_> {
         let starts =
             services.filter_map(|(n, it)| Some((it.name.clone(), watch.course.starts(n)?)));
         // As if it had begun after the usual time.
-        let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + load::NOTICE;
+        let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + NOTICE;
         Ok(Findings { prepared, ends, starts: starts.collect(), ..found })
     }
 

@@ -27,10 +27,6 @@ use sender::Sender;
 
 pub use progress::Progress;
 
-/// As many connections as a drill's load opens: a process can usually have 1,024 descriptors.
-pub const CONNECTIONS: usize = 900;
-/// Before the first request there is usually so much time.
-pub const NOTICE: Duration = Duration::from_millis(50);
 /// The priority of the generator's thread: the lower the sooner.
 const NICE: i32 = -10;
 

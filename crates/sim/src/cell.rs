@@ -9,7 +9,7 @@ use std::time::Duration;
 use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
-use seaworthy_core::experiment::load::{Method, Planned};
+use seaworthy_core::experiment::load::{CONNECTIONS, Method, NOTICE, Planned};
 use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
@@ -26,8 +26,6 @@ use crate::world::{Arrival, News, Turns, World};
 use faults::{Coming, Lasting};
 pub use refusal::{Error, check};
 
-/// From the fleet's being whole to the first moment of the load.
-const NOTICE: Duration = Duration::from_millis(50);
 /// Beyond the start timeout.
 const FILL_MARGIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether a fault has shown what it will.
@@ -62,6 +60,8 @@ struct Run<'a> {
     clients: Vec<Client>,
     /// The task that a user is used to, by the name of the cookie that says so: flows share what a user was given.
     used_to: BTreeMap<(&'a str, u32), TaskId>,
+    /// Of each flow so many requests hold a connection, or wait to ask again.
+    under_way: Vec<usize>,
     /// Of what nobody counts, so much is not answered.
     uncounted: usize,
     hop: Duration,
@@ -129,6 +129,7 @@ pub fn run_on(
         planned,
         patience: Agenda::new(),
         used_to: BTreeMap::new(),
+        under_way: vec![0; drill.load.flows.len()],
         uncounted: 0,
         hop: physics.hop,
     };
@@ -296,6 +297,14 @@ impl<'a> Run<'a> {
         let flow = &self.drill.load.flows[planned.flow];
         let meant = self.waits_until(number, asked);
         let until = meant + self.late(self.begin + meant);
+        if asked == 0 {
+            let under_way = &mut self.under_way[planned.flow];
+            if *under_way == CONNECTIONS / self.drill.load.flows.len() {
+                self.clients[number].is_done = true;
+                return;
+            }
+            *under_way += 1;
+        }
         let preferred = match asked {
             0 => self.preferred(&planned),
             _ => self.clients[number].preferred,
@@ -339,6 +348,7 @@ impl<'a> Run<'a> {
         if std::mem::replace(&mut self.clients[number].is_done, true) {
             return;
         }
+        self.under_way[self.planned[number].flow] -= 1;
         let preferred = self.clients[number].preferred;
         // Who comes to whom it is used to is given no cookie.
         let task = self.samples[number].answer.and_then(|answer| answer.task);
@@ -374,15 +384,17 @@ impl<'a> Run<'a> {
         let (number, asked) = ((ticket % requests) as usize, (ticket / requests) as u32);
         let completed = (self.world.now() + self.hop).since(self.begin);
         let Client { asked: last, until, .. } = self.clients[number];
-        let is_awaited = asked == last && completed <= until;
-        if let (Some(status), true) = (status, is_awaited) {
+        if asked != last || completed > until {
+            return;
+        }
+        if let Some(status) = status {
             let old = |age: u32| Degraded { age: Duration::from_secs(age.into()) };
             let answer = Answer { completed, status, task, degraded: degraded.map(old) };
             self.samples[number].answer = Some(answer);
-            let is_last = asked + 1 == self.drill.load.flows[self.planned[number].flow].attempts;
-            if is_last || self.samples[number].succeeded(&self.drill.objective) {
-                self.be_done(number);
-            }
+        }
+        let is_last = asked + 1 == self.drill.load.flows[self.planned[number].flow].attempts;
+        if is_last || self.samples[number].succeeded(&self.drill.objective) {
+            self.be_done(number);
         }
     }
 }

@@ -38,6 +38,6 @@ pub use event::Event;
 pub use evidence::{Evidence, Measured, Report};
 pub use expected::{Causes, Expected};
 pub use places::{Tenants, tenants};
-pub use question::{Question, World, rounded};
+pub use question::{Question, World, check_share, rounded};
 pub use rehearsal::{Outcome, Rehearsed};
 pub use timing::Timing;

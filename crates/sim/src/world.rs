@@ -13,6 +13,7 @@ mod link;
 mod memory;
 mod physics;
 pub(crate) mod planted;
+mod stale;
 mod steer;
 mod strain;
 mod task;

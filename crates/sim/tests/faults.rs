@@ -32,14 +32,55 @@ fn drill(faults: &str, more: &str) -> Drill {
     raw.try_into().unwrap()
 }
 
+/// How many requests of those of twelve seconds failed, and how many got an old answer.
+fn failed_and_degraded(fault: &str, more: &str) -> (u64, u64) {
+    let drill = drill(fault, more);
+    let numbers = cell::run(&drill, drill.cells()[0], 1).unwrap().numbers;
+    (numbers.failed, numbers.degraded)
+}
+
+/// Where no task answers, and where one does with an error; by a route of its own as well.
 #[test]
-fn a_fallback_is_not_simulated() {
-    let drill = drill("{ at = '2s', kill = 1 }", "fallback = { stale_if_error = '5m' }");
-    let refused = cell::check(&drill, drill.cells()[0]).unwrap_err().to_string();
-    assert!(refused.contains("service shop: fallback cannot be simulated"), "{refused}");
-    let in_a_route = "route = [{ name = 'a', path = '/a', fallback.stale_if_error = '5m' }]";
-    let drill = self::drill("{ at = '2s', kill = 1 }", in_a_route);
-    assert!(cell::check(&drill, drill.cells()[0]).is_err());
+fn an_answer_that_was_kept_stands_in_for_an_error() {
+    let (dies, fails) = ("{ at = '2s', kill = 1 }", "{ at = '2s', lasts = '3s', fail = 1 }");
+    let of_all = "fallback = { stale_if_error = '5m' }\n";
+    let of_a_route =
+        "route = [{ name = 'a', host = '127.0.0.1', fallback.stale_if_error = '5m' }]\n";
+    for fault in [dies, fails] {
+        let (failed, none) = failed_and_degraded(fault, "call.timeout = '100ms'");
+        assert!(failed > 5 && none == 0, "{failed} {none}");
+        for fallback in
+            [of_all, of_a_route].map(|keeps| keeps.to_owned() + "call.timeout = '100ms'")
+        {
+            let (left, degraded) = failed_and_degraded(fault, &fallback);
+            assert!(left == 0 && degraded.abs_diff(failed) <= 3, "{left} {degraded} {failed}");
+        }
+    }
+    let short = of_all.replace("5m", "1s") + "call.timeout = '100ms'";
+    let (left, degraded) = failed_and_degraded(fails, &short);
+    assert!(degraded.abs_diff(50) < 3 && left.abs_diff(100) < 3, "{left} {degraded}");
+}
+
+/// Nine hundred at once, each for 600 ms, are 1,500 a second.
+#[test]
+fn what_is_beyond_the_connections_is_never_sent() {
+    let many = |rate: u32| {
+        let text = format!(
+            r#"title = "a crowd"
+            load = {{ rate = {rate}, arrivals = "constant", paths = ["/a"] }}
+            objective = {{ latency = "1s", success = "99%" }}
+            hypothesis = {{ window = "1s", tolerated_gap = "300ms" }}
+            model.shop = {{ work = "600ms", concurrency = 10000 }}
+            schedule = [{{ name = "calm", title = "nothing", duration = "5s", expect = ["any"] }}]
+            fleet.service.shop = {{ command = ["shop"], desired_count = 1 }}"#
+        );
+        let drill: Drill = toml::from_str::<RawDrill>(&text).unwrap().try_into().unwrap();
+        cell::run(&drill, drill.cells()[0], 1).unwrap().numbers
+    };
+    assert_eq!(many(1400).failed, 0);
+    let numbers = many(2000);
+    let share = numbers.failed_share();
+    assert!((0.2..0.3).contains(&share), "{share}");
 }
 
 /// What has no effect, if anything: then a run proves nothing.

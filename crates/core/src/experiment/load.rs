@@ -77,6 +77,13 @@ pub struct Spike {
 /// So many connections of a flow are open before the load begins.
 const CONNECTIONS_AT_FIRST: usize = 16;
 
+/// So many requests of a load are under way at once at most, of each flow an equal part: a process can usually have 1,024
+/// descriptors. What is beyond it is never sent, and fails.
+pub const CONNECTIONS: usize = 900;
+
+/// Before the first request there is so much time at least.
+pub const NOTICE: Duration = Duration::from_millis(50);
+
 /// One request of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {

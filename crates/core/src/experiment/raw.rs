@@ -15,11 +15,12 @@ use serde::Deserialize;
 use super::claim::Claim;
 use super::limits::check_spacing;
 use super::load::Load;
+use super::model::Program;
 use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written, list, statuses, tables};
-use crate::fleet::{ConfigError, Fleet, RawFleet, RawService};
+use crate::fleet::{ConfigError, Fleet, RawFleet, RawService, Service};
 use crate::health::Matcher;
 pub use caller::RawCaller;
 use load::RawLoad;
@@ -102,14 +103,14 @@ impl TryFrom<RawDrill> for Drill {
             range::command(format_args!("prepare[{}]", n + 1), words)?;
         }
         let mut configurations = read_configurations(&raw)?;
+        let objective = read_objective(&raw.objective).map_err(|e| e.below("objective"))?;
         let services = Services::of(&configurations)
             .used_by(raw.load.service())
             .map_err(|error| error.below("load"))?
-            .modelled(&raw.model)
+            .modelled(&raw.model, &usual_programs(configurations.first(), &objective))
             .map_err(|error| error.below("model"))?;
-        read_models(&raw, &services, &mut configurations)?;
+        read_models(&raw, &services, &objective, &mut configurations)?;
         let load = raw.load.clone().read(&services).map_err(|error| error.below("load"))?;
-        let objective = read_objective(raw.objective).map_err(|e| e.below("objective"))?;
         let hypothesis =
             read_hypothesis(&raw.hypothesis, &load).map_err(|error| error.below("hypothesis"))?;
         let count = configurations.len();
@@ -236,10 +237,22 @@ fn read_configurations(raw: &RawDrill) -> Result<Vec<Configuration>, ConfigError
     given.iter().enumerate().map(read).collect()
 }
 
+/// What of programs goes without saying: their answers are right, and so are those to checks.
+fn usual_programs(configuration: Option<&Configuration>, objective: &Objective) -> Vec<Program> {
+    let services = configuration.map(Configuration::services).unwrap_or_default();
+    let usual = |service: &Service| Program {
+        status: objective.status.usual(),
+        check_status: service.health.check.usual_status(),
+        ..Program::default()
+    };
+    services.iter().map(usual).collect()
+}
+
 /// What is known of the programs in each configuration.
 fn read_models(
     raw: &RawDrill,
     services: &Services,
+    objective: &Objective,
     configurations: &mut [Configuration],
 ) -> Result<(), ConfigError> {
     for (n, configuration) in configurations.iter_mut().enumerate() {
@@ -249,8 +262,9 @@ fn read_models(
         }
         let below =
             |error: ConfigError| error.below(format_args!("configuration[{}].model", n + 1));
+        let usual = usual_programs(Some(configuration), objective);
         (configuration.models, configuration.callers) =
-            services.read_models(&models).map_err(below)?;
+            services.read_models(&models, &usual).map_err(below)?;
     }
     Ok(())
 }
@@ -268,7 +282,9 @@ fn check_models(
     };
     for (n, configuration) in configurations.iter().enumerate() {
         for service in schedules.iter().flat_map(|schedule| &schedule.faults).filter_map(changes) {
-            if configuration.models[service] != services.models()[service] {
+            // How a program answers checks may differ as they do.
+            let alike = |program: Program| Program { check_status: 0, ..program };
+            if alike(configuration.models[service]) != alike(services.model(service)) {
                 let name = &configuration.services()[service].name;
                 let key = format_args!("configuration[{}].model.{name}", n + 1);
                 let problem = "stands beside the `model` of a fault; allowed is just one of them";
@@ -311,9 +327,9 @@ fn check_target(target: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new("target", problem))
 }
 
-fn read_objective(raw: RawObjective) -> Result<Objective, ConfigError> {
+fn read_objective(raw: &RawObjective) -> Result<Objective, ConfigError> {
     Ok(Objective {
-        status: raw.status.unwrap_or_else(|| Matcher::only(200)),
+        status: raw.status.clone().unwrap_or_else(|| Matcher::only(200)),
         latency: range::duration("latency", Some(raw.latency), SHORTEST)?,
         success: raw.success,
     })

@@ -26,6 +26,13 @@ impl Matcher {
         Self { ranges: vec![(status, status)] }
     }
 
+    /// What a program answers of which no more is known than that it is right: 200 if that is in the set, and the lowest
+    /// of it otherwise.
+    pub fn usual(&self) -> u16 {
+        let lowest = self.ranges.iter().map(|(low, _)| *low).min();
+        lowest.filter(|_| !self.matches(200)).unwrap_or(200)
+    }
+
     /// Whether `status` is in the set.
     pub fn matches(&self, status: u16) -> bool {
         self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
@@ -83,6 +90,12 @@ impl TryFrom<String> for Matcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_usual_status_is_200_where_that_is_right() {
+        let usual = |text: &str| text.parse::<Matcher>().unwrap().usual();
+        assert_eq!(["200", "100-299", "301,204", "201-299"].map(usual), [200, 200, 204, 201]);
+    }
 
     #[test]
     fn lists_and_ranges_match_as_written() {

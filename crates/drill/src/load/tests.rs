@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
-use seaworthy_core::experiment::load::{Arrivals, Method};
+use seaworthy_core::experiment::load::{Arrivals, CONNECTIONS, Method, NOTICE};
 use seaworthy_core::fleet::written::Share;
 use seaworthy_core::health::Matcher;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

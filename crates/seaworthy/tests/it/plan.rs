@@ -394,11 +394,22 @@ fn all_routes_are_asked_for_at_once() {
         all.contains("- requests come by search 100 %, and none by default (--share)"),
         "{all}"
     );
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
+        (
+            &["--share", "search=-5%"],
+            "--share search: -5 is out of range; allowed is 0.0001 to 100 %",
+        ),
+        (
+            &["--share", "search=120"],
+            "--share search: 120 is out of range; allowed is 0.0001 to 100 %",
+        ),
         (&["--share", "search=20", "--share", "30"], "--share 30%: says not of which route"),
         (&["--share", "cart=20"], "--share `cart` is not there; allowed is one of search, default"),
         (&["--share", "search=20", "--share", "search=3"], "--share search: is given twice"),
-        (&["--share", "search=120"], "--share: these are 120 % in all; allowed is 100 %"),
+        (
+            &["--share", "search=70", "--share", "default=70"],
+            "--share: these are 140 % in all; allowed is 100 %",
+        ),
         (&["--share", "search=20", "--share", "default=20"], "--share: these are 40 % in all"),
         (&["--share", "search=100", "--route", "default"], "--route default: nothing comes by it"),
         (&["--share", "search=x"], "allowed is a percentage"),
@@ -408,6 +419,40 @@ fn all_routes_are_asked_for_at_once() {
         assert_eq!(code, Some(2), "{words}");
         assert!(words.contains(problem), "`{problem}` is not in:\n{words}");
     }
+}
+
+/// At each count that autoscaling may ask for, as the file is read.
+#[test]
+fn what_a_fleet_file_may_not_have_is_not_chosen() {
+    let world = World::new();
+    let more = "desired_count = 4\nminimum_healthy_percent = 50\nmaximum_percent = 125\n\
+                autoscaling = { minimum = 2, maximum = 8, requests_per_task = 50 }\n";
+    world.write("fleet.toml", &FLEET.replace("command", &format!("{more}command")));
+    let plan = ["plan", "fleet.toml", "--target", "99.99%", "--load", "300", "--capacity", "120"];
+    let (_, words) = code_and_words(&world.run(&plan));
+    let refused = "of 2, which autoscaling may ask for, keeps 2, and maximum_percent 125 allows 2 in all: a deployment could never move";
+    assert!(words.contains(refused), "{words}");
+    let output = world.run(&[&plan[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let chosen = if told["cheapest"].is_null() { &told["nearest"] } else { &told["cheapest"] };
+    let [floor, ceiling] =
+        ["minimum_healthy_percent", "maximum_percent"].map(|key| chosen[key].as_u64());
+    assert!(floor <= Some(50) || ceiling >= Some(150), "{floor:?} {ceiling:?}");
+}
+
+#[test]
+fn it_is_said_after_which_time_a_breaker_opens() {
+    let world = World::new();
+    world.write("fleet.toml", &format!("{FLEET}breaker = {{}}\n"));
+    let plan = ["plan", "fleet.toml", "--target", "99", "--capacity", "100", "--load", "20"];
+    let (code, words) = code_and_words(&world.run(&plan));
+    assert_eq!(code, Some(0), "{words}");
+    let told = "- when every request by `default` hangs, its breaker opens after ";
+    assert!(words.contains(told), "{words}");
+    let output = world.run(&[&plan[..], &["--json"]].concat());
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let after = figures["now"]["time_to_trip_seconds"].as_f64().unwrap();
+    assert!((1.0..600.0).contains(&after), "{after}");
 }
 
 /// Two machines that die four times a day are down together now and then, whatever else is chosen: all that was passed over is

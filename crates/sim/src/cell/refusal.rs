@@ -69,11 +69,6 @@ fn check_settings(service: &Service) -> Result<(), (&'static str, &'static str)>
         let why = "nobody says how much processor time a request takes";
         return Err(("autoscaling.cpu_percent", why));
     }
-    if service.call.routes.iter().any(|route| route.fallback.is_some()) {
-        let why =
-            "it needs answers that were kept, and a simulated answer is its status and no more";
-        return Err(("fallback", why));
-    }
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use seaworthy_core::call::{Match, Queue, Route};
 use seaworthy_core::cluster::{self, autoscaler};
-use seaworthy_core::fleet::Service;
 use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::fleet::written::Written;
+use seaworthy_core::fleet::{LONGEST, Service};
 use seaworthy_core::health::{self, Matcher, passive};
 use seaworthy_core::policy::{bulkhead, hedge};
 use toml::Value;
@@ -123,8 +123,8 @@ impl Candidate {
     /// or could not move.
     fn maxima(&self, service: &Service) -> Vec<Choice<u32>> {
         let cluster = self.cluster(service);
-        let moves = cluster.floor() >= self.tasks && cluster.ceiling() > self.tasks;
-        let all = (!moves && self.maximum_percent < ALL_AT_ONCE).then_some(ALL_AT_ONCE);
+        let keeps_all = cluster.floor() >= self.tasks && cluster.stuck_at().is_none();
+        let all = (!keeps_all && self.maximum_percent < ALL_AT_ONCE).then_some(ALL_AT_ONCE);
         choices(self.maximum_percent, all.map(|all| (all, format!("maximum_percent = {all}"))))
     }
 
@@ -341,7 +341,7 @@ fn statuses(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>
 fn timeouts(now: &Route, latency: Duration) -> Vec<Choice<Option<Duration>>> {
     let timeout = now.guard.timeout;
     let shorter = TIMEOUTS.into_iter().filter(|other| timeout.is_none_or(|now| *other < now));
-    let longer = timeout.filter(|timeout| *timeout <= latency).map(|_| latency * 2);
+    let longer = timeout.filter(|timeout| *timeout <= latency).map(|_| LONGEST.min(latency * 2));
     let others = shorter.chain(longer);
     choices(timeout, others.map(|other| (Some(other), format!("call.timeout = {}", say(other)))))
 }

@@ -178,7 +178,7 @@ impl<'a> Course<'a> {
     /// When the bad one gets requests, if so many come a second, for so long. Before that it is good, until all are
     /// known.
     fn times(mut self, load: f64, seconds: f64) -> Vec<f64> {
-        let good = (seconds / KNOWN).max(KNOWN * self.question.world.latency);
+        let good = (seconds / KNOWN).max(KNOWN * self.question.world.latency).min(LIMIT / load);
         let gap = Distribution::Exponential(Duration::from_secs_f64(1.0 / load));
         let (mut time, mut times) = (0.0, Vec::new());
         for n in 0.. {

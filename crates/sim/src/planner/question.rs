@@ -75,7 +75,7 @@ const TARGETS: RangeInclusive<f64> = 1.0..=99.999_999_9;
 /// Requests a second.
 const RATES: RangeInclusive<f64> = 0.000_001..=1_000_000.0;
 /// In percent, of all requests.
-const LEAST_SHARE: f64 = 0.000_1;
+const SHARES: RangeInclusive<f64> = 0.000_1..=100.0;
 /// A microsecond.
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
@@ -140,7 +140,7 @@ impl<'a> Question<'a> {
             value.map_or(Ok(()), |value| within(key, value, RATES, " requests a second"))?;
         }
         for percent in self.shares().map(|(_, percent)| percent) {
-            within("--share", percent, LEAST_SHARE..=100.0, " %")?;
+            check_share("--share", percent)?;
         }
         if self.is_part() && self.service.call.routes.len() == 1 {
             let problem = format!(
@@ -351,6 +351,11 @@ impl World {
 /// To a millionth: three times 0.909 are 2.727.
 pub fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6
+}
+
+/// Whether so many percent of all requests may come by a route; the error names `key`.
+pub fn check_share(key: &str, percent: f64) -> Result<(), ConfigError> {
+    within(key, percent, SHARES, " %")
 }
 
 fn within(

@@ -73,16 +73,13 @@ fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
 }
 
 fn deployment(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
-    let cluster = candidate.cluster(question.service);
-    let Candidate { tasks, minimum_healthy_percent: percent, .. } = *candidate;
-    let (floor, ceiling) = (cluster.floor(), cluster.ceiling());
-    (floor >= tasks && ceiling <= tasks).then(|| {
-        format!(
-            "minimum_healthy_percent {percent} of {tasks} keeps {floor}, and maximum_percent {} allows \
-             {ceiling} in all: a deployment could never move",
-            candidate.maximum_percent
-        )
-    })
+    let count = candidate.cluster(question.service).stuck_at()?;
+    let Candidate { tasks, minimum_healthy_percent, maximum_percent, .. } = *candidate;
+    let by = if count == tasks { "" } else { ", which autoscaling may ask for," };
+    Some(format!(
+        "minimum_healthy_percent {minimum_healthy_percent} of {count}{by} keeps {count}, and maximum_percent \
+         {maximum_percent} allows {count} in all: a deployment could never move"
+    ))
 }
 
 fn times(question: &Question<'_>, candidate: &Candidate) -> Option<String> {

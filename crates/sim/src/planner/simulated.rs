@@ -44,7 +44,7 @@ impl Simulated {
 }
 
 fn simulate(question: &Question<'_>, parts: &Parts) -> Option<Interval> {
-    let until = Until::HalfWidth { share: 0.05, most: 100_000 };
+    let until = Until::HalfWidth { share: 0.05, most: 400_000 };
     let simulated = parts.iter().map(|(part, model)| {
         let of_causes = model.causes.iter().map(|cause| cause.rate * cause.repair.mean());
         let alone = f64::from(model.tasks) * model.failure_rate * model.repair.mean();

@@ -222,10 +222,10 @@ impl Scenario {
             let Happening::ToService(place, what) = *what else { continue };
             let Some((_, settings)) = what.deploys() else { continue };
             let config = settings.of(&fleet.services[place].cluster);
-            let (count, floor, ceiling) = (config.desired_count, config.floor(), config.ceiling());
-            if count > 0 && floor >= count && ceiling <= count {
+            let count = config.desired_count;
+            if config.is_stuck_at(count) {
                 let problem = format!(
-                    "keeps {floor} of {count} tasks and allows {ceiling}, so nothing can move; allowed is a lower \
+                    "keeps {count} of {count} tasks and allows {count}, so nothing can move; allowed is a lower \
                      `minimum_healthy_percent` or a higher `maximum_percent`"
                 );
                 return Err(ConfigError::new(format!("happenings[{n}]"), problem));

@@ -16,6 +16,7 @@ use seaworthy_core::target_group::{self, TargetGroup};
 use seaworthy_core::time::Instant;
 
 use super::Reply;
+use super::stale::{Key, StaleAnswers};
 use super::task::{Asked, Job};
 
 /// Where all requests come from.
@@ -35,6 +36,7 @@ pub(super) struct Data {
     broken_off: Vec<(TaskId, CallId, Attempt)>,
     /// Kept connections: whether a request goes over one matters when that breaks.
     pool: Pool<()>,
+    stale: StaleAnswers,
 }
 
 /// A call that is not over, or the memory of one that was.
@@ -47,6 +49,8 @@ struct Open {
     left: bool,
     deadly: bool,
     what: Asked,
+    /// By what another answer may be found in place of an error.
+    key: Option<Key>,
     /// It must not be sent again once a task has seen it.
     once: bool,
     /// The last try came to an end of which a task has seen something.
@@ -186,6 +190,7 @@ impl Data {
             counts: Tries::default(),
             broken_off: Vec::new(),
             pool: Pool::new(pool::Config::default()),
+            stale: StaleAnswers::new(&service.call),
         }
     }
 
@@ -198,6 +203,7 @@ impl Data {
     pub(super) fn restart(&mut self) -> Vec<Answer> {
         self.group = Self::begin_group(&self.settings, self.seed);
         self.pool = Pool::new(pool::Config::default());
+        self.stale = StaleAnswers::new(&self.settings.call);
         let calls: Vec<CallId> = self.open.iter().filter_map(|open| open.call).collect();
         calls.into_iter().filter_map(|call| self.end(call, None).answer).collect()
     }
@@ -259,7 +265,7 @@ impl Data {
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
         let Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow } =
             arrival;
-        let route: RouteId = self.settings.call.route(method, target, "", |_, _| false);
+        let route: RouteId = self.settings.call.route(method, target, SOURCE, |_, _| false);
         let (repeatable, reads) = (is_idempotent(method), is_safe(method));
         let ask = Ask { repeatable, deadline: None };
         let mut request = Request::new(route, ask);
@@ -275,6 +281,7 @@ impl Data {
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
         open.left = false;
+        open.key = self.stale.key(route, method, target);
         (open.once, open.seen) = (!repeatable, false);
         open.what = Asked { what: *fingerprint, by: *user, writes: !reads, flow: *flow };
         target_group::Input::Call(Input::Begin { call, request })
@@ -299,9 +306,28 @@ impl Data {
                 Done { send: Some((task, job)), ..Done::default() }
             }
             Action::Pass { call, attempt } => self.pass(now, call, attempt),
-            Action::Answer { call, why } => self.end(call, Some(why.status())),
+            Action::Answer { call, why } => match self.instead(now, call) {
+                Some(answer) => Done { answer: Some(answer), ..Done::default() },
+                None => self.end(call, Some(why.status())),
+            },
             Action::Abort { call } => self.end(call, None),
         }
+    }
+
+    /// Whether another answer may stand in for one with this status.
+    fn is_error(&mut self, call: CallId, status: Option<u16>) -> bool {
+        let key = find(&mut self.open, call).and_then(|open| open.key.as_ref());
+        key.zip(status).is_some_and(|(key, status)| {
+            self.settings.call.routes[key.route.0].guard.failure_status.matches(status)
+        })
+    }
+
+    /// A call that would end with an error ends with an answer that was kept, if there is one.
+    fn instead(&mut self, now: Instant, call: CallId) -> Option<Answer> {
+        let key = find(&mut self.open, call)?.key.take()?;
+        let (task, age) = self.stale.instead(now, &key)?;
+        let ticket = self.close(call)?;
+        Some(Answer { ticket, status: Some(200), task: Some(task), degraded: Some(age) })
     }
 
     /// A call ends without the answer of a task.
@@ -349,14 +375,23 @@ impl Data {
         let Some(one) = open.tries.iter().find(|one| one.attempt == attempt).copied() else {
             return nothing;
         };
+        let Try { task, status, degraded, .. } = one;
         self.counts.won += u64::from(one.is_hedge);
+        let word = Some(Word::Whole(call, attempt));
+        if self.is_error(call, status)
+            && let Some(answer) = self.instead(now, call)
+        {
+            return Done { answer: Some(answer), word, send: None };
+        }
         if one.half {
             return Done { word: Some(Word::Cut(call, attempt, one.reused)), ..nothing };
         }
         self.pool.put(now, one.task, None, ());
-        let Try { task, status, degraded, .. } = one;
+        let key = find(&mut self.open, call).and_then(|open| open.key.take());
+        if let (Some(key), Some(status)) = (key, status) {
+            self.stale.keep(now, key, status, task);
+        }
         let answer = |ticket| Answer { ticket, status, task: Some(task), degraded };
-        let word = Some(Word::Whole(call, attempt));
         Done { answer: self.close(call).map(answer), word, send: None }
     }
 

@@ -251,7 +251,7 @@ impl RawFault {
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
-                let model = read_model("model", self.model.as_ref(), services.models()[service])?;
+                let model = read_model("model", self.model.as_ref(), services.model(service))?;
                 Ok(FaultKind::Ask { service, tasks, path: path(&self.ask)?, model })
             }
             "hang" | "fail" | "slow" | "reset" | "half_answer" => {
@@ -263,7 +263,7 @@ impl RawFault {
             }),
             "deploy" => {
                 let service = service()?;
-                let definition = self.read_deploy(services.models()[service])?;
+                let definition = self.read_deploy(services.model(service))?;
                 Ok(FaultKind::Deploy { service, definition })
             }
             "spike" => number("spike", self.spike, 2, 2..=HIGHEST_SPIKE).map(FaultKind::Spike),

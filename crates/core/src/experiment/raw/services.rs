@@ -61,25 +61,27 @@ impl Services {
         Ok(Self { usual, ..self })
     }
 
-    /// What is known of the programs of those that are named.
+    /// What is known of the programs of those that are named, of others what is `usual`.
     pub(super) fn modelled(
         mut self,
         raw: &BTreeMap<String, RawModel>,
+        usual: &[Program],
     ) -> Result<Self, ConfigError> {
-        (self.models, _) = self.read_models(raw)?;
+        (self.models, _) = self.read_models(raw, usual)?;
         Ok(self)
     }
 
-    /// What is known of the program of each, and how it calls others.
+    /// What is known of the program of each, which is as `usual` where nothing is said, and how it calls others.
     pub(super) fn read_models(
         &self,
         raw: &BTreeMap<String, RawModel>,
+        usual: &[Program],
     ) -> Result<(Vec<Program>, Vec<Caller>), ConfigError> {
-        let mut models = vec![Program::default(); self.names.len()];
+        let mut models = usual.to_vec();
         let mut callers = vec![Caller::default(); self.names.len()];
         for (name, raw) in raw {
             let place = self.place(name, Some(name))?;
-            models[place] = raw.read(Program::default()).map_err(|e| e.below(name))?;
+            models[place] = raw.read(models[place]).map_err(|e| e.below(name))?;
             callers[place] = raw.read_caller(self).map_err(|e| e.below(name))?;
         }
         if let Some(circle) = circle(&callers) {
@@ -132,9 +134,9 @@ impl Services {
         Err(ConfigError::new("to", problem))
     }
 
-    /// What is known of the program of each.
-    pub(super) fn models(&self) -> Vec<Program> {
-        self.models.clone()
+    /// What is known of the program of the service at `place`.
+    pub(super) fn model(&self, place: usize) -> Program {
+        self.models[place]
     }
 
     /// The fewest tasks that the service at `place` has.

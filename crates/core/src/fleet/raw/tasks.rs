@@ -49,11 +49,7 @@ pub(super) fn read(raw: &RawService) -> Result<Config, ConfigError> {
         deployment: raw.deployment.read().map_err(|error| error.below("deployment"))?,
         autoscaling: autoscaling.map_err(|error| error.below("autoscaling"))?,
     };
-    let counts = match &config.autoscaling {
-        Some(scaling) => scaling.minimum..=scaling.maximum,
-        None => count..=count,
-    };
-    counts.into_iter().try_for_each(|count| check_movable(&config, count))?;
+    check_movable(&config)?;
     Ok(config)
 }
 
@@ -82,17 +78,12 @@ fn read_machines(names: &[String]) -> Result<Vec<Location>, ConfigError> {
     names.iter().enumerate().map(read).collect()
 }
 
-/// ECS lets a service be made that can never be deployed again.
-fn check_movable(config: &Config, count: u32) -> Result<(), ConfigError> {
-    let scaled = Config { desired_count: count, ..config.clone() };
-    let (floor, ceiling) = (scaled.floor(), scaled.ceiling());
-    if ceiling > count || floor < count || count == 0 {
-        return Ok(());
-    }
+fn check_movable(config: &Config) -> Result<(), ConfigError> {
+    let Some(count) = config.stuck_at() else { return Ok(()) };
     let plural = if count == 1 { "" } else { "s" };
     let by = if count == config.desired_count { "" } else { ", which autoscaling may ask for," };
     let problem = format!(
-        "{} % of {count} task{plural}{by} keeps {floor} healthy while maximum_percent {} % allows {ceiling} \
+        "{} % of {count} task{plural}{by} keeps {count} healthy while maximum_percent {} % allows {count} \
          in all: none may be stopped and none started, so a deployment can never move; lower the \
          first or raise the second",
         config.minimum_healthy_percent, config.maximum_percent,

@@ -1,7 +1,10 @@
 //! What an answer stands on, in plain words.
 
+use std::time::Duration;
+
 use seaworthy_core::cluster::PERSISTENT;
-use seaworthy_sim::planner::{Answer, Evidence, Question, World, rounded};
+use seaworthy_core::policy::guard::time_to_trip;
+use seaworthy_sim::planner::{Answer, Assessed, Candidate, Evidence, Question, World, rounded};
 
 use super::amounts::{many, seconds, share, span};
 use super::words::{others, shares};
@@ -51,6 +54,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
             scaled.minimum, scaled.maximum
         ));
     }
+    all.extend(opens(question, answer));
     if question.load.is_some() {
         all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears".to_owned());
         all.push(rehearsed(question).to_owned());
@@ -58,6 +62,33 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
     }
     all
+}
+
+/// How long the breaker of the route takes to open, if there is one and it is known how many requests come.
+fn opens(question: &Question<'_>, answer: &Answer) -> Option<String> {
+    let load = question.by_route()?;
+    let now = answer.now.as_ref().ok().map(|one| ("as the file has it", one));
+    let both = now.into_iter().chain(answer.chosen().map(|one| ("as chosen", one)));
+    let breakers = both.filter(|(_, one)| one.candidate.route.guard.breaker.is_some());
+    let after = |(whose, one): (&str, &Assessed)| match trips(question, &one.candidate) {
+        Some(after) => format!("after {} {whose}", seconds(after.as_secs_f64())),
+        None => format!("never {whose}"),
+    };
+    let mut all: Vec<String> = breakers.map(after).collect();
+    all.dedup();
+    (!all.is_empty()).then(|| {
+        format!(
+            "when every request by `{}` hangs, its breaker opens {}, at {} requests a second (by arithmetic)",
+            question.route.name,
+            all.join(", "),
+            rounded(load)
+        )
+    })
+}
+
+/// After which time of hanging requests the breaker of this candidate opens; none if it never does, or nobody knows.
+pub(super) fn trips(question: &Question<'_>, candidate: &Candidate) -> Option<Duration> {
+    time_to_trip(&candidate.route.guard, question.by_route()?)
 }
 
 /// Who finds a hang.

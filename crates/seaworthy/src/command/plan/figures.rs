@@ -6,6 +6,8 @@ use seaworthy_sim::planner::{
 };
 use serde_json::{Value, json};
 
+use super::assumptions::trips;
+
 /// All of it. Shares are shares of requests, times are in seconds.
 pub(super) fn figures(question: &Question<'_>, answer: &Answer) -> Value {
     let one = |one: &Assessed| assessed(question, answer, one);
@@ -107,6 +109,7 @@ fn assessed(question: &Question<'_>, answer: &Answer, one: &Assessed) -> Value {
         "failed_seconds_a_month": failed * MONTH,
         "causes": expected.causes,
         "failed_share_by_route": routes.collect::<Value>(),
+        "time_to_trip_seconds": trips(question, &one.candidate).map(|after| after.as_secs_f64()),
         "simulated_failed_share": down.map(|down| expected.simulated(down)),
         "detection_seconds": expected.timing.detection,
         "replacement_seconds": expected.timing.replacement,

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::Service;
-use seaworthy_sim::planner::{Answer, Question};
+use seaworthy_sim::planner::{Answer, Question, check_share};
 
 use super::{Args, amounts, missing, percent};
 use crate::command::table::{PLAIN, Table, cell, known};
@@ -56,6 +56,7 @@ fn several<'a>(
         };
         let route = routes.iter().find(|route| route.name == *name);
         let route = route.with_context(|| missing(args, "--share", Some(name), names()))?;
+        check_share(&format!("--share {name}"), *percent)?;
         if all.iter().any(|(other, _)| other.name == *name) {
             bail!("--share {name}: is given twice; allowed is one for each route");
         }

@@ -7,7 +7,6 @@ use seaworthy_core::cluster::reconciler;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::TaskFault;
 use seaworthy_core::fleet::Service;
-use seaworthy_core::health::Check;
 use seaworthy_core::machine::soonest;
 use seaworthy_core::policy::bulkhead;
 use seaworthy_core::random::{Stream, draw};
@@ -92,6 +91,7 @@ impl<'a> Run<'a> {
         }
         self.warm_up();
         let (asked, failed, at) = (self.asked, self.failed.len(), self.world.now());
+        let before = self.sent.len();
         if event == Event::Nothing {
             let rate = self.question.load.unwrap_or(SLOWEST);
             self.pass(at + Duration::from_secs_f64((REQUESTS / RUNS) as f64 / rate));
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
                 return Outcome::Lasting;
             }
             let is_late = now >= begun + LONGEST && noticed.is_none();
-            if self.sent.len() > MOST_REQUESTS || is_late {
+            if self.sent.len() > before + MOST_REQUESTS || is_late {
                 return Outcome::Unfinished(more);
             }
         }
@@ -148,9 +148,10 @@ impl<'a> Run<'a> {
         let load = self.question.load.unwrap_or(SLOWEST);
         let slow = self.question.service.balancing.slow_start;
         let of = |requests: f64| Duration::from_secs_f64(requests / load);
-        let warm = (slow + WARM.max(of(WARM_REQUESTS))).min(of(MOST_WARM_REQUESTS));
+        let most = of(MOST_WARM_REQUESTS);
+        let warm = (slow + WARM.max(of(WARM_REQUESTS))).min(most);
         self.next = self.world.now();
-        let some = self.candidate.health.interval.mul_f64(self.kinds.unit());
+        let some = self.candidate.health.interval.min(most).mul_f64(self.kinds.unit());
         self.pass(self.world.now() + warm + some);
     }
 
@@ -314,18 +315,14 @@ fn program(question: &Question<'_>) -> Program {
             (at_once as u32, at_once / bears)
         }
     };
-    // A good task passes its checks, whatever they ask for.
-    let check_status = match &question.service.health.check {
-        Check::Http { matcher, .. } => (100..600).find(|status| matcher.matches(*status)),
-        Check::Tcp => None,
-    };
     let usual = Program::default();
     let [shortest, longest] = [question.start().0, question.start().1].map(Duration::from_secs_f64);
     Program {
         start: Distribution::Uniform(shortest, longest),
         work: Distribution::Constant(Duration::from_secs_f64(work)),
         concurrency,
-        check_status: check_status.unwrap_or(usual.check_status),
+        // A good task passes its checks, whatever they ask for.
+        check_status: question.service.health.check.usual_status(),
         ..usual
     }
 }
