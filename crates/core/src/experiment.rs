@@ -159,6 +159,12 @@ impl Configuration {
         self.fleet.as_ref().map_or(1, |fleet| fleet.seed)
     }
 
+    /// Of all its services.
+    pub fn longest_stop_timeout(&self) -> Duration {
+        let all = self.services().iter().map(|service| service.cluster.stop_timeout);
+        all.max().unwrap_or_default()
+    }
+
     /// How many tasks there are in all.
     pub fn desired_count(&self) -> u32 {
         self.services().iter().map(|service| service.cluster.desired_count).sum()

@@ -235,12 +235,10 @@ impl Run<'_> {
         };
         samples.retain(|sample| sample.intended < self.schedule.duration);
         let found = Findings::of(&self.job.drill, cell, &samples, &course, &BTreeMap::new());
-        let services = self.configuration.services().iter().enumerate();
-        let starts =
-            services.filter_map(|(n, it)| Some((it.name.clone(), watch.course.starts(n)?)));
         // As if it had begun after the usual time.
         let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + NOTICE;
-        Ok(Findings { prepared, ends, starts: starts.collect(), ..found })
+        let starts = watch.course.starts_by_name(self.configuration.services());
+        Ok(Findings { prepared, ends, starts, ..found })
     }
 
     /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the
@@ -338,8 +336,7 @@ impl Run<'_> {
         watch: &mut Watch,
         faults: &mut Faults,
     ) -> Result<(), seaworthy_agent::Error> {
-        let stops = self.configuration.services().iter().map(|s| s.cluster.stop_timeout);
-        let stop_timeout = stops.max().unwrap_or_default();
+        let stop_timeout = self.configuration.longest_stop_timeout();
         while !(watch.course.settled(now(), stop_timeout) && faults.are_healed()) {
             tokio::select! {
                 seen = watch.next() => seen?,

@@ -221,9 +221,7 @@ impl<'a> Run<'a> {
 
     /// Waits for what is still to be seen of the faults.
     fn settle(&mut self) {
-        let services = self.configuration.services().iter();
-        let stop_timeout =
-            services.map(|service| service.cluster.stop_timeout).max().unwrap_or_default();
+        let stop_timeout = self.configuration.longest_stop_timeout();
         while !self.course.settled(self.world.now(), stop_timeout) {
             self.pass(self.world.now() + LOOK_EVERY);
         }

@@ -14,6 +14,20 @@ const ALL_BUT_ONE: f64 = 5.997_807_015_007_686;
 /// and the logarithm of a billion, for what is exponential.
 pub(crate) const LN_BILLION: f64 = 20.723_265_836_946_41;
 
+/// The median and the 99th percentile.
+pub(crate) fn quantiles(distribution: Distribution) -> [Duration; 2] {
+    match distribution {
+        Distribution::Constant(duration) => [duration; 2],
+        Distribution::Uniform(low, high) => {
+            [0.5, 0.99].map(|share| low + high.saturating_sub(low).mul_f64(share))
+        }
+        Distribution::Exponential(mean) => {
+            [2.0, 100.0].map(|one_in| mean.mul_f64(libm::log(one_in)))
+        }
+        Distribution::LogNormal { median, p99 } => [median, p99],
+    }
+}
+
 /// More seconds than that are drawn once in a billion times at most.
 pub(crate) fn hardly_ever_above(distribution: Distribution) -> f64 {
     match distribution {

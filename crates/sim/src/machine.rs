@@ -9,6 +9,7 @@
 
 mod check;
 mod pace;
+mod spread;
 mod starts;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,14 @@ use seaworthy_core::experiment::claim::middle;
 use seaworthy_core::experiment::model::{Distribution, Leak, Program};
 use seaworthy_core::fleet::written::as_written;
 use seaworthy_core::random::{Stream, unit};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use crate::distribution::{Dice, NINETY_NINE};
+use crate::distribution::{Dice, quantiles};
 use crate::world::{PAUSE, Physics, Stalls};
 pub(crate) use pace::Pace;
 use pace::paces;
+use spread::SLOWEST;
+pub use spread::Spread;
 use starts::starts;
 
 /// So few runs say nothing of how they differ.
@@ -36,18 +39,8 @@ const FEWEST_WITH_DRIFT: usize = 20;
 /// What is shorter is no matter, and logarithms have no zero.
 const SHORTEST: Duration = Duration::from_micros(100);
 
-/// Nothing is slower by a larger factor than e to the power of that: about a million.
-const SLOWEST: f64 = 14.0;
-
 /// No timer of ours is finer: those of tokio, and of the system that it waits with, are of whole milliseconds.
 const TICK: Duration = Duration::from_millis(1);
-
-/// Few runs may agree by chance: no machine is the same from run to run to less than a hundredth.
-const FINEST: f64 = 0.01;
-
-/// 95 of a hundred are nearer than so many deviations, also with the fewest runs. Further out there is nothing to be
-/// learnt but how slow a simulation can be.
-const FURTHEST: f64 = 5.0;
 
 /// One machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,17 +91,6 @@ pub struct Calibration {
     /// From the moment when all tasks are in rotation until the load begins.
     #[serde(default, with = "as_written", skip_serializing_if = "Duration::is_zero")]
     prepare: Duration,
-}
-
-/// Logarithms of factors: how they are spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spread {
-    #[serde(deserialize_with = "with_null_for_none")]
-    mean: f64,
-    #[serde(deserialize_with = "with_null_for_none")]
-    deviation: f64,
-    count: usize,
 }
 
 /// A run in which nothing happened, live, and the same simulated on a machine that is as its model says.
@@ -197,14 +179,14 @@ impl Calibration {
     pub fn of(runs: &[Run], writes: &[Duration], spawns: &[Duration]) -> Self {
         let lateness = runs.iter().map(|run| run.measured.numbers.lateness_p99);
         let late = late(lateness.sum::<Duration>() / runs.len() as u32);
-        let [write, spawn] = [writes, spawns].map(log_normal);
+        let [write, spawn] = [writes, spawns].map(Spread::of_times);
         let before = [write, spawn, late].map(|one| quantiles(one)[0]);
         // Two who wait tell of it, which is in the model already.
         let told = 2 * quantiles(late)[0];
         let ends = runs.iter().flat_map(|run| &run.measured.ends);
         let ends: Vec<Duration> =
             ends.map(|took| took.saturating_sub(told).max(SHORTEST)).collect();
-        let end = log_normal(&ends);
+        let end = Spread::of_times(&ends);
         let first = |Run { measured, .. }: &Run| {
             Some(measured.first?.saturating_sub(measured.numbers.latency_p50?))
         };
@@ -327,94 +309,15 @@ impl Run {
     }
 }
 
-/// The median and the 99th percentile.
-fn quantiles(distribution: Distribution) -> [Duration; 2] {
-    match distribution {
-        Distribution::Constant(duration) => [duration; 2],
-        Distribution::Uniform(low, high) => {
-            [0.5, 0.99].map(|share| low + high.saturating_sub(low).mul_f64(share))
-        }
-        Distribution::Exponential(mean) => {
-            [2.0, 100.0].map(|one_in| mean.mul_f64(libm::log(one_in)))
-        }
-        Distribution::LogNormal { median, p99 } => [median, p99],
-    }
-}
-
-/// JSON has no word for what is no number.
-fn with_null_for_none<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
-    Option::deserialize(number).map(|number| number.unwrap_or(f64::NAN))
-}
-
 /// Nothing of none.
 fn median(times: impl Iterator<Item = Duration>) -> Duration {
     let median = middle(times.map(|time| time.as_secs_f64()).collect());
     Duration::from_secs_f64(median.unwrap_or_default())
 }
 
-/// About as spread as these.
-fn log_normal(times: &[Duration]) -> Distribution {
-    if times.iter().all(Duration::is_zero) {
-        return Distribution::default();
-    }
-    Spread::of(times.iter().map(Duration::as_secs_f64)).one_more_in_seconds()
-}
-
 /// Exponential, with this 99th percentile.
 fn late(p99: Duration) -> Distribution {
     Distribution::Exponential(p99.div_f64(libm::log(100.0)))
-}
-
-// === impl Spread ===
-
-impl Spread {
-    fn of(factors: impl Iterator<Item = f64>) -> Self {
-        let all: Vec<f64> = factors.map(libm::log).filter(|log| log.is_finite()).collect();
-        let count = all.len();
-        let mean = all.iter().sum::<f64>() / count.max(1) as f64;
-        let squares: f64 = all.iter().map(|log| (log - mean) * (log - mean)).sum();
-        let deviation = libm::sqrt(squares / count.saturating_sub(1).max(1) as f64);
-        Self { mean, deviation: deviation.max(FINEST), count }
-    }
-
-    /// The factor in the middle.
-    pub fn middle(&self) -> f64 {
-        libm::exp(self.mean)
-    }
-
-    /// How far one more may be from the middle.
-    fn one_more(&self, dice: &mut Dice) -> f64 {
-        self.off((self.drawn(dice) * dice.normal()).clamp(-FURTHEST, FURTHEST))
-    }
-
-    /// How far the middle itself may be off.
-    fn of_the_middle(&self, dice: &mut Dice) -> f64 {
-        self.deviation * dice.normal() / libm::sqrt(self.count.max(1) as f64)
-    }
-
-    /// What so few values may be of: where more of them would lie.
-    fn one_of_those(&self, dice: &mut Dice) -> Self {
-        let deviation = self.deviation * self.drawn(dice).min(FURTHEST);
-        let spread = Self { deviation, ..*self };
-        Self { mean: self.mean + spread.of_the_middle(dice), ..spread }
-    }
-
-    /// How many times larger its deviation may be, by so few values.
-    fn drawn(&self, dice: &mut Dice) -> f64 {
-        dice.deviation(self.count.saturating_sub(1).max(1) as u32)
-    }
-
-    /// The same, of seconds, as a distribution.
-    fn one_more_in_seconds(&self) -> Distribution {
-        let [median, p99] = [self.middle(), self.off(NINETY_NINE)].map(Duration::from_secs_f64);
-        Distribution::LogNormal { median, p99 }
-    }
-
-    /// One more that is so many deviations from the middle.
-    fn off(&self, deviations: f64) -> f64 {
-        let wider = libm::sqrt(1.0 + 1.0 / self.count.max(1) as f64);
-        libm::exp((self.mean + self.deviation * wider * deviations).min(SLOWEST))
-    }
 }
 
 #[cfg(test)]
@@ -425,20 +328,6 @@ mod tests {
 
     static KNOWN: LazyLock<Calibration> =
         LazyLock::new(|| toml::from_str(check::tests::KNOWN).expect("it is one"));
-
-    /// One more of few values is where as many of them would be.
-    #[test]
-    fn one_more_run_is_as_far_off_as_few_runs_can_tell() {
-        let spread = Spread::of([0.8, 1.0, 1.25].into_iter());
-        assert!((spread.middle() - 1.0).abs() < 1e-9, "{spread:?}");
-        let mut dice = Dice::new(7, Stream::Machine);
-        let mut all: Vec<f64> = (0..10_000).map(|_| spread.one_more(&mut dice)).collect();
-        all.sort_unstable_by(f64::total_cmp);
-        // Student's t with two degrees of freedom: 97.5 % lie below 4.303.
-        let end = libm::exp(libm::log(1.25) * 4.303 * libm::sqrt(4.0 / 3.0));
-        assert!((all[9_750] / end - 1.0).abs() < 0.1, "{} instead of {end}", all[9_750]);
-        assert!((all[250] * end - 1.0).abs() < 0.1, "{} instead of {}", all[250], 1.0 / end);
-    }
 
     /// Slow for ten runs, quick for ten, and each a little of its own.
     #[test]
@@ -461,18 +350,6 @@ mod tests {
         }
         assert!(soon < 0.6 * later, "{soon} {later}");
         assert_eq!([19, 20].map(|runs| known(runs).drifts()), [false, true]);
-    }
-
-    #[test]
-    fn what_one_start_took_is_not_what_most_take() {
-        let seconds = [0.9, 1.0, 1.1, 0.95, 1.05, 1.0, 2.9];
-        let Distribution::LogNormal { median, p99 } =
-            Spread::of(seconds.into_iter()).one_more_in_seconds()
-        else {
-            panic!("starts are log-normal");
-        };
-        let [median, p99] = [median, p99].map(|time| time.as_secs_f64());
-        assert!((1.0..1.3).contains(&median) && (2.9..4.0).contains(&p99), "{median} {p99}");
     }
 
     #[test]

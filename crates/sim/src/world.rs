@@ -51,8 +51,9 @@ use task::{Job, Process, State};
 
 pub use caller::Noted;
 pub use data::{Arrival, Tries};
+pub use physics::PAUSE;
+pub(crate) use physics::Turns;
 pub use physics::{Network, Physics, Stalls};
-pub(crate) use physics::{PAUSE, Turns};
 pub use seaworthy_core::experiment::model::Program;
 pub use strain::{Room, Strain};
 

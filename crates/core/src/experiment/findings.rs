@@ -91,29 +91,12 @@ impl Findings {
         let first = samples.first().and_then(took);
         let samples = Samples::new(samples, &drill.objective, Duration::ZERO..duration);
         let numbers = samples.measure(&drill.hypothesis, last_fault);
-        let first_fault = schedule.faults.first().map_or(duration, |fault| fault.at);
         let tasks = course.at_the_beginning(entry);
-        let shares_before = samples.shares(&tasks, Duration::ZERO..first_fault);
-        let shares = tasks.into_iter().zip(shares_before.iter().copied()).collect();
-        let own_start = course.starts(entry).map_or(Duration::ZERO..=Duration::ZERO, |it| it.all);
-        let services = configuration.services().iter().enumerate();
-        let starts = services.filter_map(|(n, it)| Some((it.name.clone(), course.starts(n)?)));
-        let clusters = || configuration.services().iter().map(|service| &service.cluster);
-        let stop_timeouts = clusters().map(|cluster| cluster.stop_timeout);
-        let scaled: Vec<usize> = (0..)
-            .zip(clusters())
-            .filter(|(_, c)| c.autoscaling.is_some())
-            .map(|(n, _)| n)
-            .collect();
-        let desired: Vec<u32> = clusters().map(|cluster| cluster.desired_count).collect();
+        let evidence = evidence(drill, cell, course, &samples, &tasks);
+        let shares = tasks.into_iter().zip(evidence.shares_before.iter().copied()).collect();
+        let services = configuration.services();
+        let desired: Vec<u32> = services.iter().map(|one| one.cluster.desired_count).collect();
         let (fewest, most) = course.fewest_and_most(entry);
-        let evidence = Evidence {
-            range: outage(configuration, entry, schedule, &own_start),
-            unproven: course.unproven(&schedule.faults, stop_timeouts.max().unwrap_or_default()),
-            strays: course.strays(&scaled),
-            shares_before,
-            answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
-        };
         let (verdict, reasons) = judge(drill, cell, &numbers, &evidence);
         Self {
             range: evidence.range,
@@ -125,7 +108,7 @@ impl Findings {
             rollouts: course.rollouts(&desired),
             fewest,
             most,
-            starts: starts.collect(),
+            starts: course.starts_by_name(services),
             prepared: Duration::ZERO,
             first,
             ends: Vec::new(),
@@ -188,6 +171,31 @@ impl Findings {
             }
         };
         Some([one; 2])
+    }
+}
+
+/// What the verdict is by, beside the numbers.
+fn evidence(
+    drill: &Drill,
+    cell: Cell,
+    course: &Course,
+    samples: &Samples<'_>,
+    tasks: &[TaskId],
+) -> Evidence {
+    let configuration = &drill.configurations[cell.configuration];
+    let schedule = &drill.schedules[cell.schedule];
+    let entry = drill.load.entry();
+    let first_fault = schedule.faults.first().map_or(schedule.duration, |fault| fault.at);
+    let own_start = course.starts(entry).map_or(Duration::ZERO..=Duration::ZERO, |it| it.all);
+    let services = configuration.services().iter().enumerate();
+    let scaled = services.filter(|(_, service)| service.cluster.autoscaling.is_some());
+    let scaled: Vec<usize> = scaled.map(|(place, _)| place).collect();
+    Evidence {
+        range: outage(configuration, entry, schedule, &own_start),
+        unproven: course.unproven(&schedule.faults, configuration.longest_stop_timeout()),
+        strays: course.strays(&scaled),
+        shares_before: samples.shares(tasks, Duration::ZERO..first_fault),
+        answers_before: samples.answers(Duration::ZERO..first_fault).into_values().sum(),
     }
 }
 

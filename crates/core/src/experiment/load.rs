@@ -36,9 +36,9 @@ pub struct Flow {
     pub users: Option<u32>,
     /// Each request is sent so often at most, until there is a right answer. At least 1.
     pub attempts: u32,
-    /// From when on, and until when; none for the end of the load.
+    /// When it begins, from the first moment of the load on.
     pub from: Duration,
-    /// Until when; none for the end of the load.
+    /// When it ends; none for the end of the load.
     pub until: Option<Duration>,
 }
 

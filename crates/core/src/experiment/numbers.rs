@@ -241,14 +241,14 @@ impl<'a> Samples<'a> {
         last.map_or(Duration::ZERO, |sample| sample.intended.saturating_sub(from))
     }
 
-    fn lateness(&self, quantile: f64) -> Duration {
+    fn lateness(&self, share: f64) -> Duration {
         let late = self.all.iter().map(|s| s.sent.saturating_sub(s.intended));
-        self::quantile(late, quantile).unwrap_or_default()
+        quantile(late, share).unwrap_or_default()
     }
 
-    fn latency(&self, quantile: f64) -> Option<Duration> {
+    fn latency(&self, share: f64) -> Option<Duration> {
         let latency = |s: &Sample| Some(s.answer?.completed.saturating_sub(s.intended));
-        self::quantile(self.successes().filter_map(latency), quantile)
+        quantile(self.successes().filter_map(latency), share)
     }
 }
 

@@ -20,9 +20,10 @@ use crate::style::{BAD, FAINT, GOOD, HEAD, PLAIN, paint};
 use crate::words::{exact, percent, span, wrap};
 
 /// What is compared of a cell, in words.
-const OF_A_CELL: [(&str, Figure); 19] = [
+const OF_A_CELL: [(&str, Figure); 20] = [
     ("failed share", Figure::FailedShare),
     ("degraded share", Figure::DegradedShare),
+    ("oldest", Figure::Oldest),
     ("unanswered", Figure::Unanswered),
     ("below target", Figure::Below),
     ("longest gap", Figure::Gap),
@@ -43,10 +44,13 @@ const OF_A_CELL: [(&str, Figure); 19] = [
 ];
 
 /// What is compared of each flow, if there are several.
-const OF_A_FLOW: [(&str, Figure); 5] = [
+const OF_A_FLOW: [(&str, Figure); 8] = [
     ("failed share", Figure::FailedShare),
     ("degraded share", Figure::DegradedShare),
+    ("oldest", Figure::Oldest),
+    ("unanswered", Figure::Unanswered),
     ("longest gap", Figure::Gap),
+    ("recovery", Figure::Recovery),
     ("latency, p50", Figure::P50),
     ("latency, p99", Figure::P99),
 ];

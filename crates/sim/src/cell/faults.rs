@@ -89,48 +89,26 @@ impl Run<'_> {
                 let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
                 self.course.inflict(now, fault, met.clone());
-                for task in met {
-                    match how {
-                        Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
-                        Ending::Kill => {
-                            self.world.kill(task);
-                        }
-                    }
-                }
+                met.into_iter().for_each(|task| self.end(how, service, task));
             }
             FaultKind::PowerOff { service, site } => {
                 let met = self.course.there(&site, service);
                 self.doomed.extend(&met);
-                let over = self.over(&fault);
-                let number = self.course.inflict(now, fault, met);
+                self.lasts(now, fault, met, Disturbed::Power { service, site: site.clone() });
                 self.world.power_off(service, &site);
-                let what = Disturbed::Power { service, site };
-                self.lasting.push(Lasting { over, number, what });
             }
             FaultKind::Task { service, tasks, fault: how } => {
                 let met = self.course.meant(&tasks, service);
-                let over = self.over(&fault);
-                let number = self.course.inflict(now, fault, met.clone());
-                for task in &met {
-                    self.world.disturb(*task, number as u32, how);
-                }
-                self.lasting.push(Lasting { over, number, what: Disturbed::Tasks(met) });
+                let number = self.lasts(now, fault, met.clone(), Disturbed::Tasks(met.clone()));
+                met.into_iter().for_each(|task| self.world.disturb(task, number as u32, how));
             }
             FaultKind::Link { to, fault: how } => {
-                let over = self.over(&fault);
-                let number = self.course.inflict(now, fault, Vec::new());
+                let number = self.lasts(now, fault, Vec::new(), Disturbed::Link(to));
                 self.world.disturb_link(to, number as u32, how);
-                self.lasting.push(Lasting { over, number, what: Disturbed::Link(to) });
             }
             FaultKind::QueryOfDeath { service, path } => {
                 self.course.inflict(now, fault, Vec::new());
-                let arrival = Arrival {
-                    affinity: self.world.affinity(service, &path).unwrap_or_default(),
-                    fingerprint: u64::MAX,
-                    deadly: true,
-                    ..Arrival::new("GET", path)
-                };
-                self.world.send(service, NOBODY, &arrival);
+                self.send_deadly(service, path);
             }
             FaultKind::Deploy { service, definition } => {
                 self.course.inflict(now, fault, Vec::new());
@@ -140,14 +118,7 @@ impl Run<'_> {
             }
             FaultKind::Ask { service, tasks, model: Some(program), .. } => {
                 let met = self.course.meant(&tasks, service);
-                // What the service's own program leaks goes on, and does not begin once more.
-                let leak = program
-                    .leak
-                    .filter(|_| program.leak != self.configuration.models[service].leak);
-                let program = self.on_machine(service, Program { leak, ..program });
-                for task in &met {
-                    self.world.become_like(*task, program, Strain::default());
-                }
+                met.iter().for_each(|task| self.become_another(service, *task, program));
                 let effect = effect(met.len() as u64, NO_TASK);
                 let number = self.course.inflict(now, fault, met);
                 self.course.told(number, effect);
@@ -157,6 +128,39 @@ impl Run<'_> {
                 self.course.inflict(now, fault, Vec::new());
             }
         }
+    }
+
+    /// Takes note of a fault that lasts, of whom it meets, and of what is mended when it is over. Its number.
+    fn lasts(&mut self, now: Instant, fault: Fault, met: Vec<TaskId>, what: Disturbed) -> usize {
+        let over = self.over(&fault);
+        let number = self.course.inflict(now, fault, met);
+        self.lasting.push(Lasting { over, number, what });
+        number
+    }
+
+    fn end(&mut self, how: Ending, service: usize, task: TaskId) {
+        match how {
+            Ending::Stop => self.world.tell(service, reconciler::Event::Stop(task)),
+            Ending::Kill => drop(self.world.kill(task)),
+        }
+    }
+
+    fn send_deadly(&mut self, service: usize, path: String) {
+        let arrival = Arrival {
+            affinity: self.world.affinity(service, &path).unwrap_or_default(),
+            fingerprint: u64::MAX,
+            deadly: true,
+            ..Arrival::new("GET", path)
+        };
+        self.world.send(service, NOBODY, &arrival);
+    }
+
+    /// What the service's own program leaks goes on, and does not begin once more.
+    fn become_another(&mut self, service: usize, task: TaskId, program: Program) {
+        let leak = program.leak;
+        let leak = leak.filter(|_| leak != self.configuration.models[service].leak);
+        let program = self.on_machine(service, Program { leak, ..program });
+        self.world.become_like(task, program, Strain::default());
     }
 
     /// What another program of a service is on this machine: it starts as the usual one does, unless its model

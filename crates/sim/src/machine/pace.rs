@@ -7,7 +7,8 @@ use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::experiment::numbers::Numbers;
 use serde::{Deserialize, Serialize};
 
-use super::{Run, Spread, quantiles};
+use super::{Run, Spread};
+use crate::distribution::quantiles;
 
 /// So many times as long as that of all requests together takes what is done for this one, whoever does it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -134,11 +134,11 @@ impl Clients {
     fn send(&mut self, now: Instant, place: usize, mut arrival: Arrival, nth: u32) -> Deed {
         let crowd = &self.crowds[place];
         if crowd.sticks {
-            arrival.preferred = crowd.used_to.get(&arrival.affinity).copied();
+            arrival.preferred = crowd.used_to.get(&arrival.user).copied();
         }
         let insistence = crowd.insistence;
         let again = insistence.map(|_| (Box::new(arrival.clone()), nth));
-        let ticket = self.ticket(place, arrival.affinity, again);
+        let ticket = self.ticket(place, arrival.user, again);
         if let Some(Insistence { wait, .. }) = insistence {
             self.patience.add(now + wait, ticket as usize);
         }

@@ -76,6 +76,8 @@ in_words! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached(u64);
 
+const _: () = assert!(Sometimes::ALL.len() <= u64::BITS as usize, "each is a bit");
+
 // === impl Reached ===
 
 impl Reached {

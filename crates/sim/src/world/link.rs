@@ -78,6 +78,7 @@ impl Link {
                 one.stalled.push(request);
                 Fate::Stalled
             }
+            // What is only slow meets no request, but its answer: see `hold`.
             LinkFault::HalfAnswers | LinkFault::Latency(_) => Fate::Passed { halved: true },
         }
     }

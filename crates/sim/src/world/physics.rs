@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::distribution::{Dice, Distribution};
 
 /// For whoever has done nothing for so long there has been a pause.
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// The networks of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -25,11 +25,6 @@ impl World {
         self.services[place].control.reconciler.views()
     }
 
-    /// Floor and ceiling of the service at `place`.
-    pub fn bounds(&self, place: usize) -> (u32, u32) {
-        self.services[place].control.reconciler.bounds()
-    }
-
     /// How many tasks of it there should be.
     pub fn desired_count(&self, place: usize) -> u32 {
         self.services[place].control.reconciler.desired_count()

@@ -75,6 +75,7 @@ pub(super) fn is_narrow([low, high]: [f64; 2]) -> bool {
 
 /// So many of `count` values lie below where one more does with this probability at most.
 fn below(probability: f64, count: usize) -> usize {
+    // What is a whole number may have become a little less by rounding.
     (((count + 1) as f64 * probability + 1e-9) as usize).saturating_sub(1)
 }
 

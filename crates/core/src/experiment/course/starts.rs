@@ -1,9 +1,11 @@
 //! How long processes took to start.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Course, Life};
+use crate::fleet::Service;
 
 /// From the start of a process of one service to its first right answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,13 @@ impl Course {
             }
         }
         Some(Starts { all: all?, alone })
+    }
+
+    /// Those of each of these services of which a process has answered.
+    pub fn starts_by_name(&self, services: &[Service]) -> BTreeMap<String, Starts> {
+        let of_one =
+            |(place, service): (usize, &Service)| Some((service.name.clone(), self.starts(place)?));
+        services.iter().enumerate().filter_map(of_one).collect()
     }
 }
 
