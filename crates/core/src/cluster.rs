@@ -177,8 +177,7 @@ impl Config {
         counts.into_iter().find(|count| self.is_stuck_at(*count))
     }
 
-    /// Whether it never moves with so many.
-    pub fn is_stuck_at(&self, count: u32) -> bool {
+    fn is_stuck_at(&self, count: u32) -> bool {
         count > 0 && self.ceiling_as_written(count) <= count && self.floor_of(count) >= count
     }
 

@@ -47,7 +47,7 @@ use control::Control;
 use data::Data;
 use due::{Due, Standstill};
 use planted::Planted;
-use task::{Job, Process, State};
+use task::{Job, Process};
 
 pub use caller::Noted;
 pub use data::{Arrival, Tries};
@@ -390,14 +390,7 @@ impl World {
                 self.report(place);
             }
             Local::Signal(task, signal) => self.signal(place, task, signal),
-            Local::Listens(task) => {
-                let Some(process) = self.services[place].processes.get_mut(&task) else { return };
-                if process.state == State::Starting {
-                    process.state = State::Listening;
-                    self.news.push_back(News::Listens(task));
-                    self.set_out(place, task);
-                }
-            }
+            Local::Listens(task) => self.listen(place, task),
             Local::Crash(task, exit) => self.crash(place, task, exit),
             Local::Call(ticket) => self.arrive(ticket),
             Local::Back(ticket, status) => self.come_back(ticket, status),

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::expectation::Verdict;
+use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::experiment::{Drill, RawDrill, TaskFault};
 use seaworthy_sim::cell;
-use seaworthy_sim::world::{Physics, Program, World};
+use seaworthy_sim::world::{News, Physics, Program, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -127,6 +128,29 @@ fn a_task_that_stands_still_ends_when_it_goes_on() {
     assert!(runs(&mut world, MS(2000)));
     world.mend(TaskId(1), 1);
     assert!(!runs(&mut world, MS(1)));
+}
+
+#[test]
+fn a_task_that_stands_still_before_it_listens_does_so_when_it_goes_on() {
+    let fleet = common::fleet("service.s = { command = [\"s\"], desired_count = 1 }");
+    let program = Program { start: Distribution::Constant(MS(500)), ..Program::default() };
+    let mut world = World::new(&fleet, &[program], Physics::default());
+    let listens = |world: &mut World, time| {
+        let until = world.now() + time;
+        let mut listens = false;
+        while world.now() < until {
+            world.advance(until);
+            while let Some(news) = world.poll_news() {
+                listens |= news == News::Listens(TaskId(1));
+            }
+        }
+        listens
+    };
+    assert!(!listens(&mut world, MS(100)));
+    world.disturb(TaskId(1), 1, TaskFault::Hang);
+    assert!(!listens(&mut world, MS(2000)));
+    world.mend(TaskId(1), 1);
+    assert!(listens(&mut world, MS(1)));
 }
 
 #[test]

@@ -222,8 +222,7 @@ impl Scenario {
             let Happening::ToService(place, what) = *what else { continue };
             let Some((_, settings)) = what.deploys() else { continue };
             let config = settings.of(&fleet.services[place].cluster);
-            let count = config.desired_count;
-            if config.is_stuck_at(count) {
+            if let Some(count) = config.stuck_at() {
                 let problem = format!(
                     "keeps {count} of {count} tasks and allows {count}, so nothing can move; allowed is a lower \
                      `minimum_healthy_percent` or a higher `maximum_percent`"

@@ -149,8 +149,8 @@ impl Settings {
         ensure(count, key, "desires 0 to 100 tasks")?;
         let floor = self.minimum_healthy_percent.is_none_or(|percent| percent <= 100);
         ensure(floor, key, "has a `minimum_healthy_percent` of 0 to 100")?;
-        let ceiling = self.maximum_percent.is_none_or(|percent| (100..=1000).contains(&percent));
-        ensure(ceiling, key, "has a `maximum_percent` of 100 to 1000")?;
+        let ceiling = self.maximum_percent.is_none_or(|percent| (100..=400).contains(&percent));
+        ensure(ceiling, key, "has a `maximum_percent` of 100 to 400")?;
         let canary = self.canary_percent.is_none_or(|percent| percent < 100);
         ensure(canary, key, "has a `canary_percent` of 0 to 99")
     }

@@ -66,8 +66,8 @@ impl World {
         mut config: cluster::Config,
         program: Option<Program>,
     ) -> Revision {
-        if self.has(Planted::NoFloor) {
-            config.minimum_healthy_percent = 0;
+        if let Some(planted) = self.planted {
+            planted.change_cluster(&mut config);
         }
         let current = self.current_revision(place);
         let programs = &mut self.services[place].programs;
@@ -128,7 +128,10 @@ impl World {
 
     /// A process does what it could not do while it hung. It answers checks with this status.
     fn make_up(&mut self, place: usize, task: TaskId, missed: Missed, check_status: u16) {
-        let Missed { held, unread, unheard, check, crash } = missed;
+        let Missed { listens, held, unread, unheard, check, crash } = missed;
+        if listens {
+            self.listen(place, task);
+        }
         let ended = held.into_iter().map(|job| Local::Finish(task, job));
         for local in ended.chain(crash.map(|exit| Local::Crash(task, exit))) {
             self.after(Duration::ZERO, place, local);

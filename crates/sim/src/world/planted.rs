@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use seaworthy_core::balance::Algorithm;
-use seaworthy_core::cluster::View;
+use seaworthy_core::cluster::{self, View};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::{Fleet, Service};
 use seaworthy_core::health::passive;
@@ -136,22 +136,30 @@ impl Planted {
         }
     }
 
+    /// Also of the revisions that come.
+    pub(super) fn change_cluster(self, config: &mut cluster::Config) {
+        match self {
+            Self::NoFloor => config.minimum_healthy_percent = 0,
+            Self::OneMachine => config.machines.truncate(1),
+            Self::DrainIsShort => config.deregistration_delay /= 10,
+            Self::KilledSoon => config.stop_timeout /= 10,
+            Self::HigherCeiling => config.maximum_percent += 100,
+            Self::HigherMaximum => {
+                config.autoscaling.iter_mut().for_each(|scales| scales.maximum += 1);
+            }
+            _ => {}
+        }
+    }
+
     fn change(self, service: &mut Service) {
+        self.change_cluster(&mut service.cluster);
         service.health.passive.iter_mut().for_each(|config| self.change_verdicts(config));
         match self {
-            Self::NoFloor => service.cluster.minimum_healthy_percent = 0,
-            Self::OneMachine => service.cluster.machines.truncate(1),
             Self::MoreInFlight => {
                 service.balancing.most_in_flight.iter_mut().for_each(|most| *most += 1);
             }
             Self::ByLot if service.balancing.algorithm == Algorithm::RoundRobin => {
                 service.balancing.algorithm = Algorithm::WeightedRandom;
-            }
-            Self::DrainIsShort => service.cluster.deregistration_delay /= 10,
-            Self::KilledSoon => service.cluster.stop_timeout /= 10,
-            Self::HigherCeiling => service.cluster.maximum_percent += 100,
-            Self::HigherMaximum => {
-                service.cluster.autoscaling.iter_mut().for_each(|scales| scales.maximum += 1);
             }
             Self::LongerQueue => {
                 service.call.queue.iter_mut().for_each(|queue| queue.most_calls += 1);

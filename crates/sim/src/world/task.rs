@@ -81,6 +81,8 @@ pub(crate) struct Process {
 /// What happens while a process hangs: it learns of that when it goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Missed {
+    /// It would have been there.
+    pub(crate) listens: bool,
     /// Work on these came to its end.
     pub(crate) held: Vec<Job>,
     /// These came. The kernel has taken them, and nobody has read them.

@@ -10,10 +10,22 @@ use seaworthy_core::record::Exit;
 use super::caller::Calls;
 use super::data::Asking;
 use super::planted::Planted;
-use super::task::{Effect, Job, Process};
+use super::task::{Effect, Job, Process, State};
 use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
 
 impl World {
+    /// A process has started, unless it hangs: then it has when it goes on.
+    pub(super) fn listen(&mut self, place: usize, task: TaskId) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        if process.hangs {
+            process.missed.listens = true;
+        } else if process.state == State::Starting {
+            process.state = State::Listening;
+            self.news.push_back(News::Listens(task));
+            self.set_out(place, task);
+        }
+    }
+
     pub(super) fn reach(&mut self, place: usize, task: TaskId, job: Job) {
         let Service { processes, data, .. } = &mut self.services[place];
         let Some(process) = processes.get_mut(&task).filter(|process| process.listens()) else {
