@@ -11,6 +11,7 @@
 mod bounds;
 mod breakers;
 mod bulkheads;
+mod by_slot;
 mod calling;
 mod clients;
 mod counts;

@@ -4,7 +4,7 @@
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::record::Cause;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 
 /// Decisions of a moment.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Bounds {
     }
 
     /// The moment is over, and these are the bounds at its end.
-    pub(super) fn check(&mut self, floor: u32, ceiling: u32) -> Result<(), (Rule, String)> {
+    pub(super) fn check(&mut self, floor: u32, ceiling: u32) -> Kept {
         let mut taken = self.taken.drain(..);
         taken.try_for_each(|one| match one {
             Taken::Start { task, tasks, ceiling: then } if tasks > ceiling.max(then) => {

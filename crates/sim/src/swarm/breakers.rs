@@ -8,7 +8,8 @@ use seaworthy_core::record::{Cause, Record};
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::rule::Rule;
+use super::by_slot::BySlot;
+use super::rule::{Kept, Rule};
 use crate::world::Said;
 
 /// A request may be sent in one of so many states at most, if all of them begin at the same moment.
@@ -19,8 +20,8 @@ const AT_ONE_MOMENT: usize = 4;
 pub(super) struct Breakers {
     /// By route: none where none decides by itself.
     routes: Vec<Option<Breaker>>,
-    /// By slot: the last call in it, and its route.
-    calls: Vec<Option<(CallId, usize)>>,
+    /// By which route each comes, if there is a breaker before it.
+    calls: BySlot<Option<usize>>,
     /// What became of calls since that was last looked at: what a breaker decided meanwhile is said after them.
     heard: Vec<(Instant, usize, Heard)>,
 }
@@ -72,7 +73,7 @@ impl Breakers {
             Some(Breaker { name: route.name.clone(), config, phases, gone: None })
         };
         let routes = routes.iter().map(breaker).collect();
-        Self { routes, calls: Vec::new(), heard: Vec::new() }
+        Self { routes, calls: BySlot::default(), heard: Vec::new() }
     }
 
     /// Those of another gateway are closed.
@@ -105,12 +106,8 @@ impl Breakers {
     fn told(&mut self, at: Instant, input: &Input) {
         match *input {
             Input::Begin { call, ref request } => {
-                let slot = call.slot as usize;
-                if self.calls.len() <= slot {
-                    self.calls.resize(slot + 1, None);
-                }
                 let route = request.route.0;
-                self.calls[slot] = self.routes[route].as_ref().map(|_| (call, route));
+                self.calls.set(call, self.routes[route].is_some().then_some(route));
             }
             Input::Done { call, .. } => self.note(at, call, Heard::Ended(call)),
             Input::ClientGone { call } => self.note(at, call, Heard::Left(call)),
@@ -134,14 +131,13 @@ impl Breakers {
     }
 
     fn note(&mut self, at: Instant, call: CallId, what: Heard) {
-        let known = self.calls.get(call.slot as usize).copied().flatten();
-        if let Some((_, route)) = known.filter(|(of, _)| *of == call) {
+        if let Some(route) = self.calls.get_mut(call).copied().flatten() {
             self.heard.push((at, route, what));
         }
     }
 
     /// Nothing more is said of what was said until now; what is wrong with that.
-    pub(super) fn check(&mut self) -> Result<(), (Rule, String)> {
+    pub(super) fn check(&mut self) -> Kept {
         let heard = std::mem::take(&mut self.heard);
         for (at, route, what) in heard {
             let Some(breaker) = &mut self.routes[route] else { continue };

@@ -3,7 +3,7 @@
 use seaworthy_core::call::Standing;
 use seaworthy_core::policy::bulkhead::Config;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 
 /// The bulkhead before a route.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Bulkhead {
     }
 
     /// So much runs now.
-    pub(super) fn check(&mut self, standing: &Standing) -> Result<(), (Rule, String)> {
+    pub(super) fn check(&mut self, standing: &Standing) -> Kept {
         let running = standing.running;
         let limit = standing.limit.unwrap_or_default();
         let (ran, before) = (self.ran, self.limit);

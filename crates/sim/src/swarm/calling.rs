@@ -12,7 +12,7 @@ use seaworthy_core::policy::bulkhead;
 use seaworthy_core::time::Instant;
 
 use super::purse::Purse;
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use super::sometimes::{Reached, Sometimes};
 use crate::world::{Noted, World};
 
@@ -38,12 +38,7 @@ impl Calling {
     }
 
     /// A task has this of a call.
-    pub(super) fn noted(
-        &mut self,
-        at: Instant,
-        task: TaskId,
-        noted: Noted,
-    ) -> Result<(), (Rule, String)> {
+    pub(super) fn noted(&mut self, at: Instant, task: TaskId, noted: Noted) -> Kept {
         let Noted { to, status } = noted;
         let Some(one) = self.config.dependencies.iter().find(|one| one.to == to) else {
             return Ok(());
@@ -65,7 +60,7 @@ impl Calling {
     }
 
     /// What has a bound keeps it.
-    pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_bounds(&mut self, world: &mut World) -> Kept {
         let now = world.now();
         for (task, calls) in world.calls(self.place) {
             let (taken, waiting) = calls.slots();
@@ -102,7 +97,7 @@ impl Calling {
     }
 
     /// What was held is given back.
-    pub(super) fn check_end(&self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_end(&self, world: &mut World) -> Kept {
         let now = world.now();
         for (task, calls) in world.calls(self.place) {
             let (taken, waiting) = calls.slots();
@@ -126,7 +121,7 @@ fn check(
     config: &Dependency,
     standing: &Standing,
     purse: Option<&mut Purse>,
-) -> Result<(), (Rule, String)> {
+) -> Kept {
     if let Some(bulkhead::Config::Fixed(size)) = config.guard.bulkhead
         && standing.running > size
     {

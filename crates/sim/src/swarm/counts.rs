@@ -3,7 +3,7 @@
 use seaworthy_core::cluster;
 use seaworthy_core::record::{Cause, Record};
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 
 /// What becomes of the desired count of a service.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Counts {
     }
 
     /// A decision of the agent.
-    pub(super) fn hear(&mut self, record: &Record) -> Result<(), (Rule, String)> {
+    pub(super) fn hear(&mut self, record: &Record) -> Kept {
         let Cause::Scaled { from, to, why } = &record.cause else { return Ok(()) };
         let known = std::mem::replace(&mut self.known, *to);
         if *from != known {
@@ -49,7 +49,7 @@ impl Counts {
     }
 
     /// So many are desired, as its agent says.
-    pub(super) fn check(&self, desired: u32) -> Result<(), (Rule, String)> {
+    pub(super) fn check(&self, desired: u32) -> Kept {
         if desired == self.known {
             return Ok(());
         }

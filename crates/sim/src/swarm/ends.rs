@@ -8,7 +8,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use crate::world::{Physics, Said};
 
 /// Tasks that have ended, and what was asked of them.
@@ -41,7 +41,7 @@ impl Ends {
     }
 
     /// This was said at that moment.
-    pub(super) fn hear(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+    pub(super) fn hear(&mut self, at: Instant, said: &Said) -> Kept {
         match *said {
             Said::Wanted(target_group::Action::Call(Action::Try {
                 call, attempt, task, ..

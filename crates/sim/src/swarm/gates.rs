@@ -12,7 +12,7 @@ use seaworthy_core::time::Instant;
 use super::breakers::Breakers;
 use super::bulkheads::Bulkhead;
 use super::ledger::{Ledger, Overdrawn};
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use super::shares::Shares;
 use super::sometimes::{Reached, Sometimes};
 use crate::world::{Arrival, Said, Tries, World};
@@ -86,7 +86,7 @@ impl Gates {
     }
 
     /// Core and the gateway have said this at that moment.
-    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Kept {
         self.shares.hear(said);
         self.breakers.hear(at, said);
         self.check_choice(said)?;
@@ -95,7 +95,7 @@ impl Gates {
     }
 
     /// Which task is asked first for what has just come.
-    fn check_choice(&mut self, said: &Said) -> Result<(), (Rule, String)> {
+    fn check_choice(&mut self, said: &Said) -> Kept {
         let Some(expected) = &mut self.expected else { return Ok(()) };
         match *said {
             Said::Told(target_group::Input::Call(Input::Begin { call, ref request })) => {
@@ -126,7 +126,7 @@ impl Gates {
     }
 
     /// What has a bound keeps it.
-    pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_bounds(&mut self, world: &mut World) -> Kept {
         self.expected = None;
         self.breakers.check()?;
         let queued = world.queued(self.place);
@@ -149,7 +149,7 @@ impl Gates {
         self.check_tries(&world.tries(self.place))
     }
 
-    fn check_in_flight(&self, world: &World) -> Result<(), (Rule, String)> {
+    fn check_in_flight(&self, world: &World) -> Kept {
         let Some(most) = self.most_in_flight else { return Ok(()) };
         let seen = world.sightings(self.place).tasks;
         seen.iter().find(|one| one.in_flight > most).map_or(Ok(()), |one| {
@@ -158,19 +158,14 @@ impl Gates {
         })
     }
 
-    fn check_bulkhead(&mut self, standing: &Standing, route: usize) -> Result<(), (Rule, String)> {
+    fn check_bulkhead(&mut self, standing: &Standing, route: usize) -> Kept {
         self.reached.add_if(Some(standing.running) == standing.limit, Sometimes::BulkheadFull);
         self.reached.add_if(standing.abandoned > 0, Sometimes::Abandoned);
         self.bulkheads[route].as_mut().map_or(Ok(()), |bulkhead| bulkhead.check(standing))
     }
 
     /// They hold what they must, neither less nor more.
-    fn check_budgets(
-        &mut self,
-        now: Instant,
-        standing: &Standing,
-        route: usize,
-    ) -> Result<(), (Rule, String)> {
+    fn check_budgets(&mut self, now: Instant, standing: &Standing, route: usize) -> Kept {
         let (retries, hedges) = self.ledger.left(now, route);
         self.reached.add_if(retries == Some(0), Sometimes::RetriesSpent);
         self.reached.add_if(hedges == Some(0), Sometimes::HedgesSpent);
@@ -184,7 +179,7 @@ impl Gates {
         Ok(())
     }
 
-    fn check_tries(&mut self, tries: &Tries) -> Result<(), (Rule, String)> {
+    fn check_tries(&mut self, tries: &Tries) -> Kept {
         self.reached.add_if(tries.retries > 0, Sometimes::Retried);
         self.reached.add_if(tries.hedges > 0, Sometimes::Hedged);
         self.reached.add_if(tries.won > 0, Sometimes::HedgeWon);
@@ -208,7 +203,7 @@ impl Gates {
     }
 
     /// What was held is given back.
-    pub(super) fn check_end(&self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_end(&self, world: &mut World) -> Kept {
         let in_flight: u32 = world.sightings(self.place).tasks.iter().map(|t| t.in_flight).sum();
         let queued = world.queued(self.place);
         let routes = 0..self.bulkheads.len();

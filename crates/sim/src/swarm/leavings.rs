@@ -8,7 +8,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::record::{Cause, Decision, Record};
 use seaworthy_core::time::Instant;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 
 /// The tasks of a service that are to go.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Leavings {
     }
 
     /// A decision of the agent. The next agent may wait for longer, and never for less.
-    pub(super) fn hear(&mut self, record: &Record) -> Result<(), (Rule, String)> {
+    pub(super) fn hear(&mut self, record: &Record) -> Kept {
         let (Some(task), now) = (record.task, record.at) else { return Ok(()) };
         match (record.decision, &record.cause) {
             (Decision::Terminate, Cause::DeregistrationDelayOver { .. }) => {
@@ -63,12 +63,7 @@ impl Leavings {
 }
 
 /// Whether the time since then that was promised to a task is over.
-fn check(
-    record: &Record,
-    task: TaskId,
-    since: Option<&Instant>,
-    promised: Duration,
-) -> Result<(), (Rule, String)> {
+fn check(record: &Record, task: TaskId, since: Option<&Instant>, promised: Duration) -> Kept {
     let Record { at: now, decision, .. } = record;
     let waited = since.map(|since| now.since(*since));
     if waited.is_some_and(|waited| waited >= promised) {

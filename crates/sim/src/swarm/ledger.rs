@@ -6,6 +6,7 @@ use seaworthy_core::health::Matcher;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
+use super::by_slot::BySlot;
 use super::purse::Purse;
 use crate::world::Said;
 
@@ -13,8 +14,7 @@ use crate::world::Said;
 #[derive(Debug)]
 pub(super) struct Ledger {
     books: Vec<Book>,
-    /// By slot: the last call in it.
-    calls: Vec<Option<Called>>,
+    calls: BySlot<Called>,
 }
 
 /// The budgets before one route.
@@ -28,7 +28,6 @@ struct Book {
 /// A call, as far as budgets care.
 #[derive(Debug)]
 struct Called {
-    call: CallId,
     route: usize,
     /// A task has seen something of the last try that came to an end.
     seen: bool,
@@ -48,7 +47,7 @@ impl Ledger {
             retries: route.budget.map(Purse::full),
             hedges: route.hedge.map(|hedge| Purse::full(hedge.budget)),
         };
-        Self { books: routes.iter().map(book).collect(), calls: Vec::new() }
+        Self { books: routes.iter().map(book).collect(), calls: BySlot::default() }
     }
 
     /// Another gateway knows nothing of what was spent.
@@ -80,26 +79,22 @@ impl Ledger {
     fn told(&mut self, at: Instant, input: &Input) {
         match input {
             Input::Begin { call, request } => {
-                let slot = call.slot as usize;
-                if self.calls.len() <= slot {
-                    self.calls.resize_with(slot + 1, || None);
-                }
                 let (route, heads) = (request.route.0, Vec::new());
-                self.calls[slot] = Some(Called { call: *call, route, seen: false, heads });
+                self.calls.set(*call, Called { route, seen: false, heads });
             }
             Input::Head { call, attempt, status, .. } => {
-                if let Some(of) = self.find(*call) {
+                if let Some(of) = self.calls.get_mut(*call) {
                     of.seen = true;
                     of.heads.push((*attempt, *status));
                 }
             }
             Input::Failed { call, failure, .. } => {
-                if let Some(of) = self.find(*call) {
+                if let Some(of) = self.calls.get_mut(*call) {
                     of.seen = failure.sent;
                 }
             }
             Input::Done { call, attempt } => {
-                let Some(of) = self.find(*call) else { return };
+                let Some(of) = self.calls.get_mut(*call) else { return };
                 let head = of.heads.iter().find(|(other, _)| other == attempt);
                 if let (Some(&(_, status)), route) = (head, of.route) {
                     self.books[route].answered(at, status);
@@ -110,7 +105,7 @@ impl Ledger {
     }
 
     fn tried(&mut self, at: Instant, call: CallId, why: Reason) -> Result<(), Overdrawn> {
-        let Some(&mut Called { route, seen, .. }) = self.find(call) else { return Ok(()) };
+        let Some(&mut Called { route, seen, .. }) = self.calls.get_mut(call) else { return Ok(()) };
         let Book { retries, hedges, .. } = &mut self.books[route];
         let (purse, what) = match why {
             Reason::Retry if seen => (retries, "retry"),
@@ -119,11 +114,6 @@ impl Ledger {
         };
         let pays = purse.as_mut().is_none_or(|purse| purse.pay(at));
         if pays { Ok(()) } else { Err(Overdrawn(what)) }
-    }
-
-    fn find(&mut self, call: CallId) -> Option<&mut Called> {
-        let of = self.calls.get_mut(call.slot as usize)?.as_mut();
-        of.filter(|of| of.call == call)
     }
 }
 

@@ -46,6 +46,9 @@ in_words! {
     }
 }
 
+/// Whether all rules hold; if not, which one does not, and what was seen.
+pub(super) type Kept = Result<(), (Rule, String)>;
+
 /// A rule that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {

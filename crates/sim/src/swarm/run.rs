@@ -16,7 +16,7 @@ use super::clients::{Clients, Deed, Ticket};
 use super::fair::Meaning;
 use super::fate::{Fate, ToLoad};
 use super::panics::caught;
-use super::rule::{Rule, Violation};
+use super::rule::{Kept, Rule, Violation};
 use super::scenario::{Scenario, name};
 use super::sometimes::{Reached, Sometimes};
 use super::watch::Watch;
@@ -340,7 +340,7 @@ impl Run<'_> {
         checks.try_for_each(|check| check.map_err(|(rule, what)| Violation { rule, at, what }))
     }
 
-    fn note(&mut self, news: &News) -> Result<(), (Rule, String)> {
+    fn note(&mut self, news: &News) -> Kept {
         match news {
             News::Answered { ticket, status, task, degraded } => {
                 self.reached.add_if(degraded.is_some(), Sometimes::Degraded);
@@ -363,12 +363,7 @@ impl Run<'_> {
         }
     }
 
-    fn answered(
-        &mut self,
-        ticket: u64,
-        status: Option<u16>,
-        task: Option<TaskId>,
-    ) -> Result<(), (Rule, String)> {
+    fn answered(&mut self, ticket: u64, status: Option<u16>, task: Option<TaskId>) -> Kept {
         let what = || {
             let status = status.map_or("cut short".to_owned(), |status| status.to_string());
             let by = task.map_or("the gateway".to_owned(), |task| task.to_string());

@@ -9,7 +9,7 @@ use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::fleet::Service;
 use seaworthy_core::target_group;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use super::sometimes::{Reached, Sometimes};
 use super::turns::Turns;
 use crate::distribution::LN_BILLION;
@@ -102,7 +102,7 @@ impl Shares {
         affinity: u64,
         there: &BTreeSet<TaskId>,
         task: TaskId,
-    ) -> Result<(), (Rule, String)> {
+    ) -> Kept {
         let revisions: BTreeSet<_> =
             there.iter().filter_map(|one| self.revisions.get(one)).copied().collect();
         let of_route = &self.routes[route.0];
@@ -119,12 +119,7 @@ impl Shares {
     }
 
     /// Where weights do not matter.
-    fn check_one(
-        &mut self,
-        affinity: u64,
-        there: &BTreeSet<TaskId>,
-        task: TaskId,
-    ) -> Result<(), (Rule, String)> {
+    fn check_one(&mut self, affinity: u64, there: &BTreeSet<TaskId>, task: TaskId) -> Kept {
         if self.hashes {
             return self.check_home(affinity, there, task);
         }
@@ -132,12 +127,7 @@ impl Shares {
         wrong.map_or(Ok(()), |what| Err((Rule::Turns, what)))
     }
 
-    fn check_home(
-        &mut self,
-        affinity: u64,
-        there: &BTreeSet<TaskId>,
-        task: TaskId,
-    ) -> Result<(), (Rule, String)> {
+    fn check_home(&mut self, affinity: u64, there: &BTreeSet<TaskId>, task: TaskId) -> Kept {
         let Some((home, known)) = self.homes.insert(affinity, (task, there.clone())) else {
             return Ok(());
         };
@@ -155,7 +145,7 @@ impl Shares {
 impl Period {
     /// One more call, for a task of this revision. Where no task of a revision is there, any other may have
     /// its calls: so those that are there have their shares at least, each of them and all together.
-    fn check(&mut self, revision: Revision) -> Result<(), (Rule, String)> {
+    fn check(&mut self, revision: Revision) -> Kept {
         self.calls += 1;
         *self.got.entry(revision).or_default() += 1;
         let counts = |(one, weight): &(&Revision, &u32)| **weight > 0 && self.there.contains(one);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rule::Violation;
 use super::run::run;
-use super::scenario::{Happening, Scenario, name};
+use super::scenario::{Happening, Member, Scenario, name};
 use super::script::MOST_SERVICES;
 use crate::world::{Physics, Program};
 
@@ -40,20 +40,23 @@ fn first_smaller(
 
 /// Somewhat smaller ones, the smallest first.
 fn candidates(scenario: &Scenario) -> Vec<Scenario> {
-    let mut all = Vec::new();
-    let changed = |change: &dyn Fn(&mut Scenario)| {
-        let mut smaller = scenario.clone();
-        change(&mut smaller);
-        smaller
-    };
-    let mut add = |smaller: Scenario| {
-        if smaller != *scenario {
-            all.push(smaller);
-        }
-    };
+    let ways: [fn(&Scenario) -> Vec<Scenario>; 5] =
+        [fewer_services, fewer_happenings, less_time, plainer_physics, plainer_services];
+    let all = ways.into_iter().flat_map(|way| way(scenario));
+    all.filter(|smaller| smaller != scenario).collect()
+}
+
+fn changed(scenario: &Scenario, change: impl FnOnce(&mut Scenario)) -> Scenario {
+    let mut smaller = scenario.clone();
+    change(&mut smaller);
+    smaller
+}
+
+/// Each without one of them, and without what happens to it and whoever calls it.
+fn fewer_services(scenario: &Scenario) -> Vec<Scenario> {
     let places = scenario.services.len();
-    for gone in (0..places).filter(|_| places > 1) {
-        add(changed(&|s| {
+    let without_one = |gone: usize| {
+        changed(scenario, |s| {
             s.services.remove(gone);
             for member in &mut s.services {
                 let calls = member.calls.iter().filter_map(|line| without(line, gone));
@@ -61,28 +64,42 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
             }
             let left = |(at, what): &(Duration, Happening)| Some((*at, what.without(gone)?));
             s.happenings = s.happenings.iter().filter_map(left).collect();
-        }));
-    }
+        })
+    };
+    (0..places).filter(|_| places > 1).map(without_one).collect()
+}
+
+/// Without half of them, each half, and then without less and less.
+fn fewer_happenings(scenario: &Scenario) -> Vec<Scenario> {
     let count = scenario.happenings.len();
+    let mut all = Vec::new();
     let mut length = count.div_ceil(2);
     while length > 0 {
         for first in (0..count).step_by(length) {
             let last = (first + length).min(count);
-            add(changed(&|s| drop(s.happenings.drain(first..last))));
+            all.push(changed(scenario, |s| drop(s.happenings.drain(first..last))));
         }
         length /= 2;
     }
-    // Everything in half the time, and then less of it after the last thing that happens.
+    all
+}
+
+/// Everything in half the time, and then less of it after the last thing that happens.
+fn less_time(scenario: &Scenario) -> Vec<Scenario> {
     let half = |time: Duration| Duration::from_millis(time.as_millis() as u64 / 2);
-    add(changed(&|s| {
+    let sooner = changed(scenario, |s| {
         s.length = half(s.length);
         s.happenings.iter_mut().for_each(|(at, _)| *at = half(*at));
-    }));
+    });
     let last = scenario.happenings.last().map_or(Duration::ZERO, |(at, _)| *at);
-    add(changed(&|s| s.length = last + half(s.length.saturating_sub(last))));
-    let plain = Physics::default();
-    add(changed(&|s| s.physics = plain));
-    let parts: [fn(&mut Physics, Physics); 10] = [
+    let shorter = changed(scenario, |s| s.length = last + half(s.length.saturating_sub(last)));
+    vec![sooner, shorter]
+}
+
+/// All of it, and then each part.
+fn plainer_physics(scenario: &Scenario) -> Vec<Scenario> {
+    let parts: [fn(&mut Physics, Physics); 11] = [
+        |physics, plain| *physics = plain,
         |physics, plain| physics.hop = plain.hop,
         |physics, plain| physics.link = plain.link,
         |physics, plain| physics.late = plain.late,
@@ -94,24 +111,32 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         |physics, plain| physics.crowd = plain.crowd,
         |physics, plain| physics.stalls = plain.stalls,
     ];
-    for part in parts {
-        add(changed(&|s| part(&mut s.physics, plain)));
-    }
-    for place in 0..places {
-        add(changed(&|s| s.services[place].program = Program::default()));
-        add(changed(&|s| s.services[place].posts = 0.0));
-        add(changed(&|s| s.services[place].insistence = None));
-        for line in 0..scenario.services[place].calls.len() {
-            add(changed(&|s| drop(s.services[place].calls.remove(line))));
+    let plainer = |part: fn(&mut Physics, Physics)| {
+        changed(scenario, |s| part(&mut s.physics, Physics::default()))
+    };
+    parts.into_iter().map(plainer).collect()
+}
+
+/// Each with less about it, and less load.
+fn plainer_services(scenario: &Scenario) -> Vec<Scenario> {
+    let plainer = |(place, member): (usize, &Member)| {
+        let change =
+            |change: &dyn Fn(&mut Member)| changed(scenario, |s| change(&mut s.services[place]));
+        let mut all = vec![
+            change(&|member| member.program = Program::default()),
+            change(&|member| member.posts = 0.0),
+            change(&|member| member.insistence = None),
+        ];
+        let calls = 0..member.calls.len();
+        all.extend(calls.map(|line| change(&|member| drop(member.calls.remove(line)))));
+        let settings = 0..member.settings.len();
+        all.extend(settings.map(|line| change(&|member| drop(member.settings.remove(line)))));
+        if member.rate > 1.0 {
+            all.push(change(&|member| member.rate /= 2.0));
         }
-        for line in 0..scenario.services[place].settings.len() {
-            add(changed(&|s| drop(s.services[place].settings.remove(line))));
-        }
-        if scenario.services[place].rate > 1.0 {
-            add(changed(&|s| s.services[place].rate /= 2.0));
-        }
-    }
-    all
+        all
+    };
+    scenario.services.iter().enumerate().flat_map(plainer).collect()
 }
 
 /// This line of what a service calls where the service at `gone` is no more; none if it calls that.

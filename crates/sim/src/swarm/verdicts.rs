@@ -9,7 +9,7 @@ use seaworthy_core::record::{Cause, Decision, Record};
 use seaworthy_core::target_group::{Action, Input};
 use seaworthy_core::time::Instant;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use super::trials::Trials;
 use crate::world::Said;
 
@@ -61,7 +61,7 @@ impl Verdicts {
     }
 
     /// This was said at that moment.
-    pub(super) fn hear(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+    pub(super) fn hear(&mut self, at: Instant, said: &Said) -> Kept {
         match said {
             Said::Told(Input::Call(input)) => {
                 self.told = at;
@@ -81,7 +81,7 @@ impl Verdicts {
     }
 
     /// A decision of the gateway.
-    fn check(&mut self, record: &Record) -> Result<(), (Rule, String)> {
+    fn check(&mut self, record: &Record) -> Kept {
         let (Some(config), now) = (self.config, record.at) else { return Ok(()) };
         if record.decision == Decision::Hold {
             // It is over early where nothing was late for a window.
@@ -128,13 +128,7 @@ impl Verdicts {
         }
     }
 
-    fn check_ejection(
-        &self,
-        now: Instant,
-        task: TaskId,
-        fault: Fault,
-        config: &Config,
-    ) -> Result<(), (Rule, String)> {
+    fn check_ejection(&self, now: Instant, task: TaskId, fault: Fault, config: &Config) -> Kept {
         let others = || self.tasks.iter().filter(|(other, _)| **other != task).map(|(_, one)| one);
         let left = others().filter(|other| other.serves.is_some()).count() as u32;
         if fault != Fault::Trial && left < config.minimum_in_rotation {
@@ -167,7 +161,7 @@ fn check_length(
     this: Ejected,
     before: Option<Ejected>,
     config: &Config,
-) -> Result<(), (Rule, String)> {
+) -> Kept {
     let Ejected { length, times, .. } = this;
     let least = before.filter(|_| fault == Fault::Trial).map_or(1, |before| before.times + 1);
     let full = config.ejection.saturating_mul(times).min(config.longest_ejection);

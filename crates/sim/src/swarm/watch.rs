@@ -18,7 +18,7 @@ use super::ends::Ends;
 use super::gates::Gates;
 use super::leavings::Leavings;
 use super::outcomes::Outcomes;
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use super::scenario::{Happening, Scenario, ToService};
 use super::sometimes::{Reached, Sometimes, died_of_a_request};
 use super::verdicts::Verdicts;
@@ -123,7 +123,7 @@ impl Watch {
     }
 
     /// This was said at that moment.
-    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Result<(), (Rule, String)> {
+    pub(super) fn overheard(&mut self, at: Instant, said: &Said) -> Kept {
         self.outcomes.hear(said)?;
         self.ends.hear(at, said)?;
         self.verdicts.hear(at, said)?;
@@ -143,7 +143,7 @@ impl Watch {
     }
 
     /// A request was answered by this task.
-    pub(super) fn answered(&mut self, task: TaskId) -> Result<(), (Rule, String)> {
+    pub(super) fn answered(&mut self, task: TaskId) -> Kept {
         if self.let_in.contains(&task) {
             return Ok(());
         }
@@ -151,18 +151,30 @@ impl Watch {
     }
 
     /// A decision of the agent.
-    pub(super) fn controlled(
-        &mut self,
-        world: &World,
-        record: &Record,
-    ) -> Result<(), (Rule, String)> {
+    pub(super) fn controlled(&mut self, world: &World, record: &Record) -> Kept {
         self.reached.note(record);
         self.counts.hear(record)?;
         self.leavings.hear(record)?;
         let views = world.views(self.place);
-        let serving = views.iter().filter(|view| view.is_in_rotation()).count() as u32;
-        self.reached.add_if(self.zones.is_lost(record, &views), Sometimes::ZoneLost);
+        self.note_states(record, &views);
+        self.note_deployment(record);
+        self.count_death(record)?;
+        let Some(task) = record.task else { return Ok(()) };
+        match (record.decision, &record.cause) {
+            (Decision::Start, cause) => {
+                self.came(world, task, cause)?;
+                self.started(task, &views)
+            }
+            (Decision::Retire, cause) => self.retired(world, task, cause, &views),
+            (Decision::Terminate, Cause::Drained) => self.drained(world, task),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_states(&mut self, record: &Record, views: &[View]) {
+        self.reached.add_if(self.zones.is_lost(record, views), Sometimes::ZoneLost);
         if matches!(record.cause, Cause::Died { .. }) {
+            let serving = views.iter().filter(|view| view.is_in_rotation()).count() as u32;
             let missing = self.counts.desired().saturating_sub(serving);
             self.reached.add_if(missing > 1, Sometimes::SecondFailure);
         }
@@ -172,6 +184,9 @@ impl Watch {
             let what = if to > from { Sometimes::ScaledOut } else { Sometimes::ScaledIn };
             self.reached.add(what);
         }
+    }
+
+    fn note_deployment(&mut self, record: &Record) {
         match record.decision {
             Decision::Deploy => {
                 if let Cause::NewRevision { revision, .. } = record.cause
@@ -185,30 +200,26 @@ impl Watch {
             Decision::Complete | Decision::Fail => self.deploys = false,
             _ => {}
         }
+    }
+
+    /// No request kills more tasks than it may.
+    fn count_death(&mut self, record: &Record) -> Kept {
         let died = died_of_a_request(record);
         self.reached.add_if(died && self.leaks, Sometimes::Leaked);
-        if died && !self.leaks {
-            self.died_of_requests += 1;
-            let (died, sent) = (self.died_of_requests, self.queries_of_death);
-            self.reached.add_if(died == 2 * sent, Sometimes::QueryOfDeath);
-            if died > self.most_deaths * sent {
-                return Err((Rule::QueryOfDeath, format!("{died} tasks died of {sent} requests")));
-            }
+        if !died || self.leaks {
+            return Ok(());
         }
-        let Some(task) = record.task else { return Ok(()) };
-        match (record.decision, &record.cause) {
-            (Decision::Start, cause) => {
-                self.came(world, task, cause)?;
-                self.started(task, &views)
-            }
-            (Decision::Retire, cause) => self.retired(world, task, cause, &views),
-            (Decision::Terminate, Cause::Drained) => self.drained(world, task),
-            _ => Ok(()),
+        self.died_of_requests += 1;
+        let (died, sent) = (self.died_of_requests, self.queries_of_death);
+        self.reached.add_if(died == 2 * sent, Sometimes::QueryOfDeath);
+        if died > self.most_deaths * sent {
+            return Err((Rule::QueryOfDeath, format!("{died} tasks died of {sent} requests")));
         }
+        Ok(())
     }
 
     /// Where a task is to start, if that is said.
-    fn came(&mut self, world: &World, task: TaskId, cause: &Cause) -> Result<(), (Rule, String)> {
+    fn came(&mut self, world: &World, task: TaskId, cause: &Cause) -> Kept {
         let Cause::Missing { location: Some(location), .. } = cause else { return Ok(()) };
         let mut machines = self.cluster.machines.iter();
         self.reached
@@ -220,7 +231,7 @@ impl Watch {
         Ok(())
     }
 
-    fn started(&mut self, task: TaskId, views: &[View]) -> Result<(), (Rule, String)> {
+    fn started(&mut self, task: TaskId, views: &[View]) -> Kept {
         if !self.numbers.insert(task) {
             return Err((Rule::OneTask, format!("{task} is started twice")));
         }
@@ -230,13 +241,7 @@ impl Watch {
     }
 
     /// By what the agent knew: a word of the gateway may be late, and tasks die unasked.
-    fn retired(
-        &mut self,
-        world: &World,
-        task: TaskId,
-        cause: &Cause,
-        views: &[View],
-    ) -> Result<(), (Rule, String)> {
+    fn retired(&mut self, world: &World, task: TaskId, cause: &Cause, views: &[View]) -> Kept {
         let Some(told) = world.told(self.place) else {
             let what = format!("{task} is retired, and the gateway has told nothing yet");
             return Err((Rule::Floor, what));
@@ -260,7 +265,7 @@ impl Watch {
     }
 
     /// By what the gateway does: that is what the drain is for.
-    fn drained(&self, world: &World, task: TaskId) -> Result<(), (Rule, String)> {
+    fn drained(&self, world: &World, task: TaskId) -> Kept {
         match world.sightings(self.place).of(task) {
             Some(seen) if seen.in_flight > 0 || seen.in_rotation => {
                 let gets = if seen.in_rotation { "it may get more" } else { "it gets no more" };
@@ -273,7 +278,7 @@ impl Watch {
     }
 
     /// Whatever has a bound keeps it.
-    pub(super) fn check_bounds(&mut self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_bounds(&mut self, world: &mut World) -> Kept {
         self.counts.check(world.desired_count(self.place))?;
         let count = self.counts.desired();
         self.bounds.check(self.cluster.floor_of(count), self.cluster.ceiling_of(count))?;
@@ -288,12 +293,12 @@ impl Watch {
     }
 
     /// Its tasks have just come up.
-    pub(super) fn check_fill(&self, world: &World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_fill(&self, world: &World) -> Kept {
         check_spread(&self.cluster.machines, &world.views(self.place))
     }
 
     /// What was held is given back.
-    pub(super) fn check_end(&self, world: &mut World) -> Result<(), (Rule, String)> {
+    pub(super) fn check_end(&self, world: &mut World) -> Kept {
         self.gates.check_end(world)?;
         self.calling.as_ref().map_or(Ok(()), |calling| calling.check_end(world))
     }

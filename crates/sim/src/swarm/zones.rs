@@ -11,7 +11,7 @@ use seaworthy_core::health;
 use seaworthy_core::record::{Cause, Record};
 use seaworthy_core::time::Instant;
 
-use super::rule::Rule;
+use super::rule::{Kept, Rule};
 use crate::world::World;
 
 /// Where the tasks of a service are, and were.
@@ -45,7 +45,7 @@ impl Zones {
         place: usize,
         machines: &[Location],
         world: &World,
-    ) -> Result<(), (Rule, String)> {
+    ) -> Kept {
         let now = world.now();
         self.dark.retain(|(machine, _)| world.is_off(place, machine));
         // The agent has heard of it, and done what it does then.
@@ -95,7 +95,7 @@ impl Zones {
 }
 
 /// When a fleet has come up, with these tasks on these machines.
-pub(super) fn check_spread(machines: &[Location], views: &[View]) -> Result<(), (Rule, String)> {
+pub(super) fn check_spread(machines: &[Location], views: &[View]) -> Kept {
     let tasks = |zone: &str| views.iter().filter(|view| is_in(zone, view)).count();
     let counts = machines.iter().map(|machine| tasks(machine.zone()));
     match (counts.clone().min(), counts.max()) {
