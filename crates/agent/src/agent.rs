@@ -50,10 +50,8 @@ use store::{Origin, Stored};
 
 /// How often the tasks' output is looked at as long as somebody reads it, and a port asked for again.
 const SOON: Duration = Duration::from_millis(100);
-/// How often the output is looked at otherwise, and what tasks use, and asked how many there should be.
+/// How often the output is looked at otherwise.
 const ROUND: Duration = Duration::from_secs(1);
-/// A service may have so many tasks.
-const MOST_TASKS: u32 = 100;
 /// Whoever asked for what ends the agent has so long to read the answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// So many lines are remembered for those who follow what tasks write.

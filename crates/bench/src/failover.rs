@@ -13,11 +13,11 @@ use anyhow::Context;
 use rustix::process::Signal;
 use seaworthy_agent::clock::now;
 use seaworthy_core::experiment::Objective;
-use seaworthy_core::experiment::load::{Arrivals, Flow, Load};
+use seaworthy_core::experiment::load::{Arrivals, Flow, Load, NOTICE};
 use seaworthy_core::fleet::written::Share;
 use seaworthy_core::health::Matcher;
 use seaworthy_core::time::Instant;
-use seaworthy_drill::load::{Destination, Generator, NOTICE, Order, Progress};
+use seaworthy_drill::load::{Destination, Generator, Order, Progress};
 use serde::Serialize;
 
 use crate::Common;

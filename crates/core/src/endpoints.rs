@@ -15,6 +15,10 @@ use crate::cluster::plan::Revision;
 use crate::health::passive::Ejection;
 use crate::time::Instant;
 
+/// How often a gateway looks whether there is news for the agent. Every decision is told at once; this is for requests in
+/// flight, which a task that drains waits for.
+pub const HEARTBEAT: Duration = Duration::from_millis(100);
+
 /// What one side tells the other about one service of the fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About<T> {

@@ -12,7 +12,7 @@ mod fault;
 mod filling;
 mod findings;
 mod limits;
-mod link;
+pub mod link;
 pub mod load;
 pub mod model;
 pub mod numbers;

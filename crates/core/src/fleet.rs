@@ -22,7 +22,7 @@ use crate::cluster::plan::Revision;
 use crate::{balance, call, cluster, health};
 
 pub use check::{Finding, check};
-pub use range::LONGEST;
+pub use range::{LONGEST, MOST_TASKS};
 pub(crate) use raw::{RawBreaker, RawBudget, RawBulkhead, RawFallback};
 pub use raw::{RawFleet, RawService};
 

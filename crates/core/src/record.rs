@@ -346,6 +346,8 @@ pub enum Exit {
 impl Exit {
     /// By SIGKILL, which no program sends to itself.
     pub const KILLED: Self = Self::Signal(9);
+    /// By SIGABRT, which a program sends to itself.
+    pub const ABORTED: Self = Self::Signal(6);
 }
 
 /// What a new task has failed in.

@@ -12,7 +12,7 @@ use seaworthy_agent::clock::now;
 use seaworthy_core::cluster::spread::{Dark, Site};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
-use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule};
+use seaworthy_core::experiment::{Definition, Exec, Fault, FaultKind, Schedule, link};
 use seaworthy_core::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -363,7 +363,7 @@ pub(crate) fn links(schedules: &[Schedule], seed: u64) -> io::Result<BTreeMap<us
     let mut links = BTreeMap::new();
     for place in schedules.iter().flat_map(Schedule::linked) {
         if let std::collections::btree_map::Entry::Vacant(entry) = links.entry(place) {
-            entry.insert(Link::start(0, seed.wrapping_add(place as u64))?);
+            entry.insert(Link::start(0, link::seed_of(seed, place))?);
         }
     }
     Ok(links)

@@ -8,9 +8,8 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use seaworthy_core::endpoints::{About, Endpoints, Sightings};
+use seaworthy_core::endpoints::{About, Endpoints, HEARTBEAT, Sightings};
 use tokio::net::UnixDatagram;
 
 use crate::clock::now;
@@ -18,9 +17,6 @@ use crate::gateway::Gateway;
 use crate::say::say;
 use crate::service::Service;
 
-/// How often it is looked whether there is news for the agent. Every decision is told at once; this is
-/// for requests in flight, which a task that drains waits for.
-const HEARTBEAT: Duration = Duration::from_millis(100);
 /// With every so many heartbeats the agent hears of us without news as well: it looks at the load once a
 /// second, and silence is no load.
 const SIGN_OF_LIFE: u32 = 5;

@@ -12,7 +12,7 @@ use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{CONNECTIONS, Method, NOTICE, Planned};
 use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
-use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule};
+use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule, link};
 use seaworthy_core::machine::soonest;
 use seaworthy_core::random::Stream;
 use seaworthy_core::record::Record;
@@ -139,7 +139,7 @@ pub fn run_on(
     run.world.paces = machine.paces().to_vec();
     // All cells have the same way to go.
     for place in drill.schedules.iter().flat_map(Schedule::linked) {
-        run.world.link(place, seed.wrapping_add(place as u64));
+        run.world.link(place, link::seed_of(seed, place));
     }
     run.fill().map_err(|why| Error::NotUp { cell: cell.name(drill), why })?;
     let prepared = run.world.now() + machine.prepare();

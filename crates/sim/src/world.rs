@@ -26,9 +26,10 @@ use std::time::Duration;
 
 use seaworthy_core::call::{Attempt, CallId, Failure};
 use seaworthy_core::cluster::Numbers;
+use seaworthy_core::cluster::autoscaler::SAMPLE_EVERY;
 use seaworthy_core::cluster::reconciler::{self, Signal};
 use seaworthy_core::cluster::spread::{Dark, Site};
-use seaworthy_core::endpoints::{Endpoints, Health, Sightings, TaskId, Wanted};
+use seaworthy_core::endpoints::{Endpoints, HEARTBEAT, Health, Sightings, TaskId, Wanted};
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::{self, Fleet};
 use seaworthy_core::health::{ProbeId, Probed};
@@ -52,16 +53,10 @@ use task::{Job, Process};
 pub use caller::Noted;
 pub use data::{Arrival, Tries};
 pub use physics::PAUSE;
-pub(crate) use physics::Turns;
+pub(crate) use physics::{MOST_CROWDED, Turns};
 pub use physics::{Network, Physics, Stalls};
 pub use seaworthy_core::experiment::model::Program;
 pub use strain::{Room, Strain};
-
-/// The gateway tells what it sees so often, and whenever something was decided.
-const HEARTBEAT: Duration = Duration::from_millis(100);
-/// The agent looks so often at how many tasks there should be.
-const SAMPLE: Duration = Duration::from_secs(1);
-const SIGABRT: i32 = 6;
 
 /// A fleet in virtual time.
 #[derive(Debug)]
@@ -343,7 +338,7 @@ impl World {
                         self.control(place, Some(reconciler::Event::Autoscale(change)));
                     }
                 }
-                self.agenda.add(self.now + SAMPLE, Event::Sample);
+                self.agenda.add(self.now + SAMPLE_EVERY, Event::Sample);
             }
             Event::Inbox => self.read_inbox(),
             Event::At(place, local) => self.happen_at(place, local),

@@ -2,9 +2,10 @@
 
 use seaworthy_core::cluster::reconciler::Event;
 use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::fleet::MOST_TASKS;
 
 use super::managed::Managed;
-use super::{Agent, MOST_TASKS, Renewal};
+use super::{Agent, Renewal};
 use crate::api::types::{
     Deployed, DownReply, LogLine, LogsQuery, Scale, Scaled, TaskView, Upgrade,
 };

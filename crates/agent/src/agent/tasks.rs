@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use seaworthy_core::cluster::autoscaler::SAMPLE_EVERY;
 use seaworthy_core::cluster::reconciler::{Event, Signal};
 use seaworthy_core::endpoints::TaskId;
 use tokio::sync::broadcast;
 
+use super::Agent;
 use super::managed::{self, Managed};
-use super::{Agent, ROUND};
 use crate::api::types::LogLine;
 use crate::clock::now;
 use crate::environment::{About, Environment};
@@ -57,7 +58,7 @@ impl Agent {
         self.offer_ports();
         self.look_for_keeper();
         self.let_go();
-        if self.looked.since(self.sampled) >= ROUND {
+        if self.looked.since(self.sampled) >= SAMPLE_EVERY {
             self.sampled = self.looked;
             self.sample();
         }

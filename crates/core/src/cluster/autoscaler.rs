@@ -1,7 +1,7 @@
 //! Target tracking: how many tasks there should be for the load there is.
 //!
 //! Out in proportion and at once, in slowly and one by one. Nothing is scaled by what is not known.
-//! It is asked, about once a second, and never waits.
+//! It is asked now and then ([`SAMPLE_EVERY`]), and never waits.
 //!
 //! Nothing of it needs to outlive the agent. A new one looks on for a whole window before it scales
 //! out, and waits for a whole cooldown before it scales in; the desired count is kept elsewhere.
@@ -21,6 +21,9 @@ use crate::time::Instant;
 use window::Window;
 
 pub use reading::{Change, Reading, Why};
+
+/// How often an agent asks it.
+pub const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// How the desired count follows the load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

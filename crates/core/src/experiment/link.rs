@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::written::{Share, as_written};
 use crate::random::{Stream, unit};
 
+/// Of the requests that come to a link more than these are counted and not kept.
+pub const MOST_ARRIVALS: usize = 10_000_000;
+
+/// By which it is drawn whom the faults of the link to the service at `place` meet.
+pub fn seed_of(seed: u64, place: usize) -> u64 {
+    seed.wrapping_add(place as u64)
+}
+
 /// Something bad, done on purpose to a link. A link passes bytes on, so this is all it can do:
 /// what a network does to packets (loss, reordering) is out of its reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use super::reading::{Figure, Places, Sentence};
 use super::{Configuration, Drill, Fault, FaultKind, Hypothesis, Objective, Schedule};
 use crate::fleet::range::{self, SHORTEST, number};
 use crate::fleet::written::{Number, Share, Written, list, statuses, tables};
-use crate::fleet::{ConfigError, Fleet, RawFleet, RawService, Service};
+use crate::fleet::{ConfigError, Fleet, MOST_TASKS, RawFleet, RawService, Service};
 use crate::health::Matcher;
 pub use caller::RawCaller;
 use load::RawLoad;
@@ -313,7 +313,8 @@ fn must_have_tasks(fleet: Fleet) -> Result<Fleet, ConfigError> {
         return Ok(fleet);
     };
     let key = format_args!("service.{}.desired_count", none.name);
-    Err(ConfigError::new(key, "0 is out of range; allowed in a drill is 1 to 100"))
+    let problem = format_args!("0 is out of range; allowed in a drill is 1 to {MOST_TASKS}");
+    Err(ConfigError::new(key, problem))
 }
 
 /// `http://HOST:PORT`: there is no TLS, and where to ask stands with the load.

@@ -15,6 +15,8 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// No duration in a file, such as a `start_timeout`, is longer: an hour.
 pub const LONGEST: Duration = Duration::from_secs(3600);
+/// No service has more tasks.
+pub const MOST_TASKS: u32 = 100;
 
 /// A duration of up to an hour.
 pub(crate) fn duration(

@@ -7,11 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use seaworthy_core::experiment::LinkFault;
+use seaworthy_core::experiment::link::MOST_ARRIVALS;
 use seaworthy_core::time::Instant;
 use tokio::sync::watch;
-
-/// More arrivals than this are counted and not kept.
-const MOST_ARRIVALS: usize = 10_000_000;
 
 /// One of a link's faults; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

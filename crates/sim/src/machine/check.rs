@@ -5,7 +5,10 @@ use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use seaworthy_core::fleet::LONGEST;
+
 use super::{Calibration, Distribution, Pace, Spread};
+use crate::world::MOST_CROWDED;
 
 /// No factor is larger than e to the power of that, nor smaller.
 const LARGEST: f64 = 20.0;
@@ -14,12 +17,6 @@ const LARGEST: f64 = 20.0;
 const LARGEST_FACTOR: f64 = 1e6;
 
 const MOST_RUNS: usize = 10_000;
-
-/// Nobody starts slower by more times itself for each beside it.
-const MOST_BESIDE: f64 = 100.0;
-
-/// Nothing takes longer.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 // === impl Calibration ===
 
@@ -52,7 +49,7 @@ impl Calibration {
         let physics = &self.physics;
         within("physics.hop", physics.hop, Duration::ZERO..=LONGEST)?;
         within("physics.link.loss", physics.link.loss, 0.0..=1.0)?;
-        within("physics.crowd", physics.crowd, 0.0..=MOST_BESIDE)?;
+        within("physics.crowd", physics.crowd, 0.0..=MOST_CROWDED)?;
         distribution("physics.link.latency", physics.link.latency)?;
         within("physics.first", physics.first, Duration::ZERO..=LONGEST)?;
         distribution("physics.late", physics.late)?;

@@ -7,13 +7,12 @@ use seaworthy_core::call::{Match, Queue, Route};
 use seaworthy_core::cluster::{self, autoscaler};
 use seaworthy_core::fleet::http::HalfClose;
 use seaworthy_core::fleet::written::Written;
-use seaworthy_core::fleet::{LONGEST, Service};
+use seaworthy_core::fleet::{LONGEST, MOST_TASKS, Service};
 use seaworthy_core::health::{self, Matcher, passive};
 use seaworthy_core::policy::{bulkhead, hedge};
 use toml::Value;
 
 use super::Question;
-use super::question::MOST_TASKS;
 
 /// One choice of settings.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::Route;
-use seaworthy_core::fleet::{ConfigError, Service};
+use seaworthy_core::fleet::{ConfigError, MOST_TASKS, Service};
 use seaworthy_core::health::Check;
 
 use super::refusal::Least;
@@ -84,8 +84,6 @@ pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
 const ROUNDED: f64 = 1e-12;
 /// Beyond that nobody counts the digits.
 const FEW_DIGITS: RangeInclusive<f64> = 1e-9..=1e15;
-/// No service has more tasks.
-pub(super) const MOST_TASKS: u32 = 100;
 
 // === impl Question ===
 

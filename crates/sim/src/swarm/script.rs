@@ -4,24 +4,20 @@ use std::time::Duration;
 
 use seaworthy_core::experiment::model::{Distribution, Leak};
 use seaworthy_core::experiment::{LinkFault, TaskFault};
-use seaworthy_core::fleet::ConfigError;
+use seaworthy_core::fleet::{ConfigError, LONGEST, MOST_TASKS};
 
 use super::scenario::{Flaw, Happening, Insistence, Member, Scenario, Settings, ToService, ToTask};
-use crate::world::{Physics, Stalls};
+use crate::world::{MOST_CROWDED, Physics, Stalls};
 
 /// As many as have names.
 pub(super) const MOST_SERVICES: usize = 4;
 /// Requests a second.
 const LOWEST_RATE: f64 = 1e-9;
 const HIGHEST_RATE: f64 = 10_000.0;
-/// So many times as long a process may start for each other one.
-const MOST_CROWDED: f64 = 100.0;
-const LONGEST: Duration = Duration::from_secs(3600);
 /// As in a drill.
 const SHORTEST: Duration = Duration::from_millis(1);
 const MOST_TIMES: u32 = 100;
 const MOST_ATTEMPTS: u32 = 100;
-const MOST_TASKS: u32 = 100;
 
 impl Scenario {
     /// The scenario as a TOML file, which [`read`](Self::read) reads.

@@ -151,10 +151,8 @@ fn shown_by(record: &Record) -> Option<Sometimes> {
 
 /// A task that was killed by a request.
 pub(super) fn died_of_a_request(record: &Record) -> bool {
-    const SIGABRT: i32 = 6;
-    let exit = Exit::Signal(SIGABRT);
     match &record.cause {
-        Cause::Died { exit: how, .. } | Cause::Exited(how) => *how == exit,
+        Cause::Died { exit: how, .. } | Cause::Exited(how) => *how == Exit::ABORTED,
         _ => false,
     }
 }

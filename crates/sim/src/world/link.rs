@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use seaworthy_core::experiment::LinkFault;
+use seaworthy_core::experiment::link::MOST_ARRIVALS;
 use seaworthy_core::time::Instant;
-
-/// More arrivals than this are counted and not kept.
-const MOST_ARRIVALS: usize = 10_000_000;
 
 /// The link before a service.
 #[derive(Debug)]

@@ -11,6 +11,9 @@ use crate::distribution::{Dice, Distribution};
 /// For whoever has done nothing for so long there has been a pause.
 pub const PAUSE: Duration = Duration::from_secs(1);
 
+/// Nobody starts slower by more times itself for each that starts beside it.
+pub(crate) const MOST_CROWDED: f64 = 100.0;
+
 /// The networks of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

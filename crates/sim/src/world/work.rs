@@ -11,7 +11,7 @@ use super::caller::Calls;
 use super::data::Asking;
 use super::planted::Planted;
 use super::task::{Effect, Job, Process, State};
-use super::{Local, News, Program, Reply, SIGABRT, Service, World, data};
+use super::{Local, News, Program, Reply, Service, World, data};
 
 impl World {
     /// A process has started, unless it hangs: then it has when it goes on.
@@ -87,7 +87,7 @@ impl World {
 
     fn begin_work(&mut self, place: usize, task: TaskId, job: Job) {
         if job.deadly {
-            return self.end(place, task, Exit::Signal(SIGABRT));
+            return self.end(place, task, Exit::ABORTED);
         }
         let service = &mut self.services[place];
         let process = &service.processes[&task];
@@ -111,7 +111,7 @@ impl World {
         process.leak(self.now);
         let Program { crashes_after, leak, .. } = process.program;
         let crash = crashes_after.map(|after| (after, Exit::Code(1)));
-        let limit = leak.map(|leak| (leak.lasts(), Exit::Signal(SIGABRT)));
+        let limit = leak.map(|leak| (leak.lasts(), Exit::ABORTED));
         for (after, exit) in crash.into_iter().chain(limit) {
             self.after(after, place, Local::Crash(task, exit));
         }

@@ -1,14 +1,13 @@
 //! How a program calls other services, as written. The patterns are in the words of the fleet file.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::services::Services;
 use crate::call::PathMatch;
 use crate::experiment::caller::{Caller, Dependency, Pool};
-use crate::fleet::range::{self, SHORTEST, duration_or_zero, number, within};
+use crate::fleet::range::{self, LONGEST, SHORTEST, duration_or_zero, number, within};
 use crate::fleet::written::{Number, Written, statuses};
 use crate::fleet::{ConfigError, Fleet, RawBreaker, RawBudget, RawBulkhead, RawFallback};
 use crate::health::Matcher;
@@ -75,7 +74,6 @@ struct RawRetry {
 }
 
 const MOST: u32 = 1_000_000;
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// The calls of a program; what one leaves out, it has from `each`.
 pub(super) fn read(
@@ -155,7 +153,7 @@ impl RawCall {
         let timeout = match self.timeout {
             None | Some(RawTimeout::None(Nothing::Nothing)) => None,
             Some(RawTimeout::Of(Written(limit))) => {
-                Some(within("timeout", limit, SHORTEST..=HOUR)?)
+                Some(within("timeout", limit, SHORTEST..=LONGEST)?)
             }
         };
         let breaker = self.breaker.as_ref().map_or(Ok(None), RawBreaker::read);

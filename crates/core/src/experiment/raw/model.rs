@@ -10,7 +10,7 @@ use super::services::Services;
 use crate::experiment::caller::Caller;
 use crate::experiment::model::{Distribution, Leak, Program};
 use crate::fleet::ConfigError;
-use crate::fleet::range::{SHORTEST, number, within};
+use crate::fleet::range::{LONGEST, SHORTEST, number, within};
 use crate::fleet::written::{Number, Span, Written};
 
 /// `[model.store]`, or beside a fault after which a program is another one. What is left out is as before.
@@ -72,7 +72,6 @@ struct RawExponential {
     mean: Written,
 }
 
-const LONGEST: Duration = Duration::from_secs(3600);
 const MOST_BYTES: u64 = 1 << 40;
 
 // === impl RawModel ===

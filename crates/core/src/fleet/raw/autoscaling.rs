@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::tasks::MOST_TASKS;
 use crate::cluster::autoscaler::{Config, Target};
 use crate::fleet::ConfigError;
-use crate::fleet::range::{duration, duration_or_zero, number};
+use crate::fleet::range::{MOST_TASKS, duration, duration_or_zero, number};
 use crate::fleet::written::{Number, Written};
 
 /// `[service.NAME.autoscaling]`

@@ -67,7 +67,7 @@ struct RawCanary {
     bake: Option<Written>,
 }
 
-const MOST_TASKS: u32 = 1000;
+const MOST_FAILURES: u32 = 1000;
 const MOST_REQUESTS: u32 = 1_000_000;
 
 // === impl RawDeployment ===
@@ -119,8 +119,9 @@ impl RawCircuitBreaker {
     fn read(&self) -> Result<Breaker, ConfigError> {
         let usual = Breaker::default();
         // A bound that is left out gives way to one that is given.
-        let lowest = number("minimum", self.minimum, usual.minimum, 1..=MOST_TASKS)?;
-        let highest = number("maximum", self.maximum, usual.maximum.max(lowest), 1..=MOST_TASKS)?;
+        let lowest = number("minimum", self.minimum, usual.minimum, 1..=MOST_FAILURES)?;
+        let highest =
+            number("maximum", self.maximum, usual.maximum.max(lowest), 1..=MOST_FAILURES)?;
         let lowest = if self.minimum.is_none() { lowest.min(highest) } else { lowest };
         if lowest > highest {
             let problem =

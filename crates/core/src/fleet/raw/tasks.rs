@@ -6,10 +6,8 @@ use super::RawService;
 use crate::cluster::Config;
 use crate::cluster::spread::Location;
 use crate::fleet::ConfigError;
-use crate::fleet::range::{SHORTEST, duration, duration_or_zero, number, span};
+use crate::fleet::range::{MOST_TASKS, SHORTEST, duration, duration_or_zero, number, span};
 
-/// As many as a service may have.
-pub(super) const MOST_TASKS: u32 = 100;
 /// More would stand empty.
 const MOST_MACHINES: usize = MOST_TASKS as usize;
 
