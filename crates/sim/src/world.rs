@@ -8,6 +8,7 @@ mod calls;
 mod control;
 mod data;
 mod due;
+mod events;
 mod fate;
 mod link;
 mod memory;
@@ -24,19 +25,15 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use seaworthy_core::call::{Attempt, CallId, Failure};
 use seaworthy_core::cluster::Numbers;
 use seaworthy_core::cluster::autoscaler::SAMPLE_EVERY;
-use seaworthy_core::cluster::reconciler::{self, Signal};
+use seaworthy_core::cluster::reconciler;
 use seaworthy_core::cluster::spread::{Dark, Site};
-use seaworthy_core::endpoints::{Endpoints, HEARTBEAT, Health, Sightings, TaskId, Wanted};
+use seaworthy_core::endpoints::{HEARTBEAT, TaskId};
 use seaworthy_core::experiment::caller::Caller;
 use seaworthy_core::fleet::{self, Fleet};
-use seaworthy_core::health::{ProbeId, Probed};
 use seaworthy_core::machine::{Machine, soonest};
 use seaworthy_core::random::{Stream, draw};
-use seaworthy_core::record::{Exit, Record};
-use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
 use crate::agenda::Agenda;
@@ -47,11 +44,13 @@ use calls::Between;
 use control::Control;
 use data::Data;
 use due::{Due, Standstill};
+use events::{Event, Local, Reply};
 use planted::Planted;
-use task::{Job, Process};
+use task::Process;
 
 pub use caller::Noted;
 pub use data::{Arrival, Tries};
+pub use events::{News, Overheard, Said};
 pub use physics::PAUSE;
 pub(crate) use physics::{MOST_CROWDED, Turns};
 pub use physics::{Network, Physics, Stalls};
@@ -89,22 +88,6 @@ pub struct World {
     between: Between,
 }
 
-/// What was said at the place of a service: when, at which, and what.
-pub type Overheard = (Instant, usize, Said);
-
-/// Something that was said between core and a gateway, or core and a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// The gateway tells what happened.
-    Told(target_group::Input),
-    /// Core wants something done.
-    Wanted(target_group::Action),
-    /// A task has this of a call to another service.
-    Noted(TaskId, Noted),
-    /// The agent cannot decide yet: what it decided before is still being written down.
-    Delayed,
-}
-
 /// One service.
 #[derive(Debug)]
 struct Service {
@@ -133,92 +116,6 @@ struct Service {
     /// When the last message from the gateway arrives, and the last one from the agent: none overtakes
     /// another.
     arrivals: [Instant; 2],
-}
-
-/// What happens at a moment.
-#[derive(Debug)]
-enum Event {
-    /// The gateway tells what it sees.
-    Heartbeat,
-    /// The agent looks at the load.
-    Sample,
-    /// The agent has time for what came meanwhile.
-    Inbox,
-    /// Of the service at this place.
-    At(usize, Local),
-}
-
-/// What happens to one service.
-#[derive(Debug)]
-enum Local {
-    /// A request reaches a task.
-    Reach(TaskId, Job),
-    /// The work on it comes to its end.
-    Finish(TaskId, Job),
-    /// Its program has had enough of it.
-    GiveUp(TaskId, Job),
-    /// The connection of a try is closed.
-    Closed(TaskId, CallId, Attempt),
-    /// What becomes of it reaches the gateway.
-    Reply(TaskId, Job, Reply),
-    /// A check of this gateway has a result.
-    Probed(u32, ProbeId, Probed),
-    /// From the gateway to the agent.
-    Sightings(Box<Sightings>),
-    /// From the agent to the gateway.
-    Endpoints(Box<Endpoints>),
-    /// What became of a process reaches the agent.
-    Heard(Box<reconciler::Event>),
-    /// A process is told to go.
-    Signal(TaskId, Signal),
-    /// A process listens from now on.
-    Listens(TaskId),
-    /// A process ends by itself.
-    Crash(TaskId, Exit),
-    /// A call of another service's task reaches the gateway,
-    Call(u64),
-    /// and this comes back to its task.
-    Back(u64, Option<u16>),
-    /// A task has a call of which it wanted to be told the time.
-    Wake(TaskId, u64),
-}
-
-/// What the gateway gets for a try.
-#[derive(Clone, Copy, Debug)]
-enum Reply {
-    /// A whole answer, with this status; and its age if it is degraded, as in [`News::Answered`].
-    Whole(u16, Option<u32>),
-    /// A head with this status, and then the connection ends.
-    Half(u16),
-    Failed(Failure),
-}
-
-/// What came of what happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// A request is over.
-    Answered {
-        /// As it was sent.
-        ticket: u64,
-        /// The status of its answer; none if that was cut short.
-        status: Option<u16>,
-        /// The task that gave it; none if the gateway did.
-        task: Option<TaskId>,
-        /// It says that it lacks something: the age of its oldest piece in whole seconds, as it is said.
-        degraded: Option<u32>,
-    },
-    /// A request is given up: its client had left, and its task has failed. It has no other outcome.
-    GivenUp(u64),
-    /// The agent has decided something of the service at this place.
-    Controlled(usize, Record),
-    /// The gateway has.
-    Served(usize, Record),
-    /// The tasks of the service at this place are told anew.
-    Tasks(usize),
-    /// A process listens.
-    Listens(TaskId),
-    /// A process has ended.
-    Ended(TaskId),
 }
 
 // === impl World ===
@@ -351,39 +248,13 @@ impl World {
             Local::Finish(task, job) => self.finish(place, task, job),
             Local::GiveUp(task, job) => self.give_up(place, task, job),
             Local::Closed(task, call, attempt) => self.close(place, task, call, attempt),
-            Local::Reply(task, job, reply) => {
-                if let Some(process) = self.services[place].processes.get_mut(&task) {
-                    process.let_pass(job);
-                }
-                if let Some((gateway, probe)) = job.check() {
-                    self.happen_at(place, Local::Probed(gateway, probe, reply.of_check()));
-                } else if let Some(input) = self.services[place].data.reply(task, job, reply) {
-                    self.data(place, input);
-                    self.give_up_call(place, job.call);
-                }
-            }
-            Local::Probed(gateway, probe, result) => {
-                if gateway == self.gateways {
-                    self.data(place, target_group::Input::Probed(probe, result));
-                }
-            }
+            Local::Reply(task, job, reply) => self.replied(place, task, job, reply),
+            Local::Probed(gateway, probe, result) => self.checked(place, gateway, probe, result),
             Local::Heard(event) => self.control(place, Some(*event)),
             Local::Sightings(seen) => {
                 self.control(place, Some(reconciler::Event::Sightings(*seen)));
             }
-            Local::Endpoints(mut endpoints) => {
-                for endpoint in &mut endpoints.tasks {
-                    if self.has(Planted::DrainingStaysIn) {
-                        endpoint.wanted = Wanted::InRotation;
-                    }
-                    if self.has(Planted::HealthyUnseen) {
-                        endpoint.inherited.get_or_insert(Health::Healthy.into());
-                    }
-                }
-                self.services[place].data.keep(&endpoints);
-                self.data(place, target_group::Input::Endpoints(*endpoints));
-                self.report(place);
-            }
+            Local::Endpoints(endpoints) => self.hear_endpoints(place, *endpoints),
             Local::Signal(task, signal) => self.signal(place, task, signal),
             Local::Listens(task) => self.listen(place, task),
             Local::Crash(task, exit) => self.crash(place, task, exit),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seaworthy_core::call::{self, CallId, FailureKind};
-use seaworthy_core::endpoints::TaskId;
+use seaworthy_core::endpoints::{Endpoints, Health, TaskId, Wanted};
 use seaworthy_core::health::{Failing, ProbeId, Probed};
 use seaworthy_core::machine::Machine;
 use seaworthy_core::target_group;
@@ -144,6 +144,41 @@ impl World {
     /// How long it takes from the gateway to a task: nobody is there before who was sent before.
     fn there(&self, place: usize) -> Duration {
         self.services[place].awake.since(self.now).max(self.physics.hop)
+    }
+
+    /// What becomes of a request reaches the gateway.
+    pub(super) fn replied(&mut self, place: usize, task: TaskId, job: Job, reply: Reply) {
+        if let Some(process) = self.services[place].processes.get_mut(&task) {
+            process.let_pass(job);
+        }
+        if let Some((gateway, probe)) = job.check() {
+            self.checked(place, gateway, probe, reply.of_check());
+        } else if let Some(input) = self.services[place].data.reply(task, job, reply) {
+            self.data(place, input);
+            self.give_up_call(place, job.call);
+        }
+    }
+
+    /// A check has a result, unless another gateway has asked for it.
+    pub(super) fn checked(&mut self, place: usize, gateway: u32, probe: ProbeId, result: Probed) {
+        if gateway == self.gateways {
+            self.data(place, target_group::Input::Probed(probe, result));
+        }
+    }
+
+    /// The gateway hears from the agent.
+    pub(super) fn hear_endpoints(&mut self, place: usize, mut endpoints: Endpoints) {
+        for endpoint in &mut endpoints.tasks {
+            if self.has(Planted::DrainingStaysIn) {
+                endpoint.wanted = Wanted::InRotation;
+            }
+            if self.has(Planted::HealthyUnseen) {
+                endpoint.inherited.get_or_insert(Health::Healthy.into());
+            }
+        }
+        self.services[place].data.keep(&endpoints);
+        self.data(place, target_group::Input::Endpoints(endpoints));
+        self.report(place);
     }
 
     /// Closes the connections of tries that nobody waits for any more.
