@@ -41,3 +41,6 @@ pub use places::{Tenants, tenants};
 pub use question::{Question, World, check_share, rounded};
 pub use rehearsal::{Outcome, Rehearsed};
 pub use timing::Timing;
+
+/// A difference below this is one of rounding.
+const ROUNDED: f64 = 1e-9;

@@ -10,7 +10,7 @@ use super::refusal::{Least, least_mttf, refusal};
 use super::rehearsal::{Rehearsals, Rehearsed, beyond};
 use super::simulated::Simulated;
 use super::staircase::staircase;
-use super::{Candidate, Question, World};
+use super::{Candidate, Question, ROUNDED, World};
 use crate::availability::Interval;
 
 /// What is known of one candidate.
@@ -103,8 +103,6 @@ pub(super) const WORTH: f64 = 0.01;
 const MOST_SIMULATED: usize = 8;
 /// So many are rehearsed, which takes longer.
 const MOST_REHEARSED: usize = 3;
-/// A difference below this is one of rounding.
-const SAME: f64 = 1e-9;
 
 /// Answers it, unless it cannot be meant.
 pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
@@ -264,7 +262,7 @@ fn single<'a>(
     let now = now.as_ref().ok().map(|now| now.expected.causes.total());
     assessed.iter().filter(move |one| {
         let ratio = now.map(|now| one.expected.causes.total() / now);
-        let differs = ratio.map(|ratio| (ratio - 1.0).abs() > SAME);
+        let differs = ratio.map(|ratio| (ratio - 1.0).abs() > ROUNDED);
         one.candidate.changes.len() == 1 && differs == Some(differ)
     })
 }

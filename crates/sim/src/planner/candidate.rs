@@ -127,6 +127,16 @@ impl Candidate {
         choices(self.maximum_percent, all.map(|all| (all, format!("maximum_percent = {all}"))))
     }
 
+    /// Whether it has more tasks than are needed.
+    pub(super) fn has_spare(&self, question: &Question<'_>) -> bool {
+        self.tasks > question.needed()
+    }
+
+    /// The bulkhead of the route, unless it is shared with routes that are not asked for.
+    pub(super) fn own_bulkhead(&self, question: &Question<'_>) -> Option<&bulkhead::Config> {
+        self.route.guard.bulkhead.as_ref().filter(|_| !question.is_part())
+    }
+
     /// Whether a request that fails, or is late, is sent to another task.
     pub(super) fn tries_again(&self) -> bool {
         self.route.tries > 1

@@ -81,8 +81,8 @@ const BAD: TaskId = TaskId(1);
 impl Case {
     pub(super) fn new(question: &Question<'_>, candidate: &Candidate, how: How) -> Self {
         // What good ones bear does not matter as long as it is enough.
-        let spare = candidate.tasks > question.needed();
-        let bulkhead = candidate.route.guard.bulkhead.as_ref().filter(|_| !question.is_part());
+        let spare = candidate.has_spare(question);
+        let bulkhead = candidate.own_bulkhead(question);
         let permits = bulkhead.filter(|_| !spare).map_or(u32::MAX, bulkhead::Config::largest);
         let (held, ends) = match (how, candidate.holds(question)) {
             (How::Hangs, (held, true)) => (held.min(2.0 * LONGEST), End::Overdue),

@@ -24,7 +24,7 @@ pub(super) fn harm(
     let rate = 1.0 / world.mttf;
     let [hangs, sick] = [world.hangs_percent, world.sick_percent].map(|percent| percent / 100.0);
     let places: f64 = world.places().into_iter().map(|(_, mttf)| 1.0 / mttf).sum();
-    let spare = candidate.tasks > question.needed();
+    let spare = candidate.has_spare(question);
     let hanging = known.chosen(question, candidate, How::Hangs);
     let common = world.common_percent / 100.0;
     // Where one takes all it is an outage.
@@ -75,7 +75,7 @@ pub(super) fn unhedged(
 ) -> f64 {
     let budget = candidate.route.hedge.as_ref().map(|hedge| &hedge.budget);
     // Those who are too few without it are late as well, and ask for hedges in vain.
-    let all = candidate.tasks <= question.needed();
+    let all = !candidate.has_spare(question);
     let share = if all { 1.0 } else { hanging.share(seconds) };
     lost(question, candidate.hedged(question, within).is_some(), budget, share, seconds)
 }
@@ -92,7 +92,7 @@ pub(super) fn lost(
     if !again {
         return 1.0;
     }
-    let safe = 1.0 - question.world.writes_percent / 100.0;
+    let safe = question.repeatable();
     let covered = match (budget, question.by_route()) {
         (Some(budget), Some(load)) => {
             // Full at first, and filled up by each second and each success: also by those it has paid for.

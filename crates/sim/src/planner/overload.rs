@@ -79,7 +79,7 @@ fn patience(question: &Question<'_>, candidate: &Candidate) -> f64 {
 /// tasks have as many as they may; who has had enough leaves it.
 fn under_way(question: &Question<'_>, candidate: &Candidate, up: f64) -> f64 {
     // Other routes' requests need none of its permits.
-    let bulkhead = candidate.route.guard.bulkhead.as_ref().filter(|_| !question.is_part());
+    let bulkhead = candidate.own_bulkhead(question);
     let permits = match bulkhead {
         None => f64::INFINITY,
         Some(bulkhead::Config::Fixed(size)) => f64::from(*size),

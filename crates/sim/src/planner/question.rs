@@ -80,8 +80,8 @@ const SHARES: RangeInclusive<f64> = 0.000_1..=100.0;
 const SHORTEST: f64 = 0.000_001;
 /// A thousand years.
 pub(super) const LONGEST: f64 = 1000.0 * 365.25 * DAY;
-/// A share below this is one of rounding.
-const ROUNDED: f64 = 1e-12;
+/// A number of tasks that is so near to a whole one, by a share of it, is one.
+const WHOLE: f64 = 1e-12;
 /// Beyond that nobody counts the digits.
 const FEW_DIGITS: RangeInclusive<f64> = 1e-9..=1e15;
 
@@ -217,7 +217,7 @@ impl<'a> Question<'a> {
         // Rounding makes no task more of a whole number.
         let demand = self.load? / self.bears()?;
         let whole = demand.round();
-        Some(if (demand - whole).abs() <= demand * ROUNDED { whole } else { demand })
+        Some(if (demand - whole).abs() <= demand * WHOLE { whole } else { demand })
     }
 
     /// Requests per second that one task can bear, as given, and gets, by what it may have in flight.
@@ -245,6 +245,11 @@ impl<'a> Question<'a> {
     fn in_flight(&self) -> Option<f64> {
         let most = self.service.balancing.most_in_flight;
         most.map(|most| f64::from(most) / self.world.latency)
+    }
+
+    /// The share of requests that may be sent twice.
+    pub(super) fn repeatable(&self) -> f64 {
+        1.0 - self.world.writes_percent / 100.0
     }
 
     /// Requests per second that come by the route, if that is known.

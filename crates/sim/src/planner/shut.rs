@@ -7,7 +7,7 @@ use seaworthy_core::policy::breaker::{self, Mode, Window};
 use super::chosen::Chosen;
 use super::harm::unhedged;
 use super::timing::{Timing, mean};
-use super::{Candidate, Question};
+use super::{Candidate, Question, ROUNDED};
 
 /// For how many seconds nobody else gets through.
 #[derive(Clone, Copy, Default)]
@@ -34,8 +34,6 @@ const TIMES: u32 = 100;
 const MOMENTS: u32 = 100;
 /// What is less likely is left out.
 const UNLIKELY: f64 = 0.01;
-/// A difference below this is one of rounding.
-const ROUNDED: f64 = 1e-9;
 /// A window slides in tenths: so much of it counts at least.
 const COUNTS: f64 = 0.9;
 

@@ -47,7 +47,7 @@ pub(super) fn sickness(
     });
     // Where none is spare the others are too few while it is out, until another one is there.
     let others = candidate.tasks - 1;
-    let too_few = found.filter(|_| candidate.tasks <= question.needed()).map_or(0.0, |found| {
+    let too_few = found.filter(|_| !candidate.has_spare(question)).map_or(0.0, |found| {
         let replaced = mean(timing.replacement);
         let out: f64 = (1..cluster::PERSISTENT).map(|n| found.0.lasts(n).as_secs_f64()).sum();
         let loss = loss(question, candidate);
@@ -64,7 +64,7 @@ pub(super) fn until_found(question: &Question<'_>, candidate: &Candidate) -> f64
 
 /// Whether what it fails is asked of others, who have time for it.
 fn tries_others(question: &Question<'_>, candidate: &Candidate) -> bool {
-    candidate.tasks > question.needed() && candidate.tries_failures()
+    candidate.has_spare(question) && candidate.tries_failures()
 }
 
 /// If its requests tell before somebody looks: by which rules, of how many a second, and after how many seconds.
@@ -84,7 +84,7 @@ fn failures(
     rules: &passive::Config,
     again: bool,
 ) -> Option<f64> {
-    let safe = 1.0 - question.world.writes_percent / 100.0;
+    let safe = question.repeatable();
     let blamed = (again && safe > 0.0).then(|| f64::from(rules.consecutive) / safe);
     let alone = candidate.failures_that_tell(question, rules);
     blamed.into_iter().chain(alone).min_by(f64::total_cmp)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seaworthy_core::health;
 
-use super::{Candidate, Evidence, Measured, Question};
+use super::{Candidate, Evidence, Measured, Question, ROUNDED};
 use crate::availability::{Repair, Span};
 
 /// The times of one candidate.
@@ -30,9 +30,6 @@ pub struct Timing {
     /// The share of failures that are hangs.
     hangs: f64,
 }
-
-/// A difference below this is one of rounding.
-const ROUNDED: f64 = 1e-9;
 
 // === impl Timing ===
 
@@ -196,7 +193,7 @@ fn by_requests(question: &Question<'_>, candidate: &Candidate) -> Option<Span> {
     let hedged = candidate.hedged(question, candidate.holds(question).0);
     let first = match (hedged, candidate.route.guard.timeout) {
         (Some(answered), _) => {
-            let safe = 1.0 - question.world.writes_percent / 100.0;
+            let safe = question.repeatable();
             let often = f64::from(rules.minimum_requests) * spacing / safe;
             answered + rules.latency_for.as_secs_f64().max(often)
         }

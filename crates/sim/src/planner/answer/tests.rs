@@ -156,7 +156,7 @@ fn assert_none_is_beaten(answer: &Answer) {
         let better = |other: &&Assessed| {
             other.price <= one.price
                 && other.candidate.changes.len() <= one.candidate.changes.len()
-                && other.failed() < one.failed() * (1.0 - SAME)
+                && other.failed() < one.failed() * (1.0 - ROUNDED)
                 && other.on_average() <= one.on_average()
         };
         assert!(!answer.pareto.iter().any(|other| better(&other)), "{one:?}");
