@@ -39,8 +39,6 @@ struct Choice<T> {
     change: Option<String>,
 }
 
-/// As it is if the file does not say.
-const RETRIED: &str = "500,502-504";
 /// What a task answers that fails its requests.
 const FAILURE: u16 = 500;
 /// Of fewer requests a second by a route it is not known what is usual, as a hedge must: twenty in ten seconds.
@@ -73,6 +71,7 @@ impl Candidate {
         let now = Self::of(question);
         let needed = question.needed();
         let latency = Duration::from_secs_f64(question.world.latency);
+        let usual = Service::usual();
         let mut all = Vec::new();
         for tasks in counts(needed, now.tasks, question.service.cluster.autoscaling.as_ref()) {
             let same = tasks == now.tasks;
@@ -86,15 +85,18 @@ impl Candidate {
                 }));
             }
         }
-        let all = spread(all, &checks(&now.health), |candidate, health| candidate.health = health);
+        let all = spread(all, &checks(&now.health, &usual.health), |candidate, health| {
+            candidate.health = health
+        });
         let passive = switch(now.health.passive, "health.passive.enabled");
         let all = spread(all, &passive, |candidate, passive| candidate.health.passive = passive);
         let queue = toggle(now.queue, "call.queue.enabled");
         let all = spread(all, &queue, |candidate, queue| candidate.queue = queue);
-        let all = spread(all, &tries(&now.route), |candidate, (tries, hedge)| {
-            (candidate.route.tries, candidate.route.hedge) = (tries, hedge);
-        });
-        let statuses = statuses(&now.route, question);
+        let all =
+            spread(all, &tries(&now.route, &usual.call.routes[0]), |candidate, (tries, hedge)| {
+                (candidate.route.tries, candidate.route.hedge) = (tries, hedge);
+            });
+        let statuses = statuses(&now.route, &usual.call.routes[0], question);
         let all = spread(all, &statuses, |candidate, status| candidate.route.retry_status = status);
         let all = spread(all, &timeouts(&now.route, latency), |candidate, timeout| {
             candidate.route.guard.timeout = timeout;
@@ -307,15 +309,15 @@ fn percents(tasks: u32, needed: u32, now: u32) -> Vec<Choice<u32>> {
     choices(now, others.into_iter().map(|p| (p, format!("minimum_healthy_percent = {p}"))))
 }
 
-fn checks(now: &health::Config) -> Vec<Choice<health::Config>> {
-    // Seaworthy's own, and twice as quick.
-    let others = [(2000, 200, 1000), (1000, 200, 500)].map(|(interval, fast, timeout)| {
-        let [interval, fast_interval, timeout] =
-            [interval, fast, timeout].map(Duration::from_millis);
+/// As they usually are, and twice as quick.
+fn checks(now: &health::Config, usual: &health::Config) -> Vec<Choice<health::Config>> {
+    let health::Config { fast_interval, unhealthy_threshold, .. } = *usual;
+    let others = [1, 2].map(|times| {
+        let [interval, timeout] = [usual.interval, usual.timeout].map(|time| time / times);
         let health =
-            health::Config { interval, fast_interval, timeout, unhealthy_threshold: 3, ..now.clone() };
+            health::Config { interval, fast_interval, timeout, unhealthy_threshold, ..now.clone() };
         let change = format!(
-            "health = {{ interval = {}, fast_interval = {}, timeout = {}, unhealthy_threshold = 3 }}",
+            "health = {{ interval = {}, fast_interval = {}, timeout = {}, unhealthy_threshold = {unhealthy_threshold} }}",
             say(interval),
             say(fast_interval),
             say(timeout)
@@ -325,8 +327,8 @@ fn checks(now: &health::Config) -> Vec<Choice<health::Config>> {
     choices(now.clone(), others)
 }
 
-fn tries(now: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
-    let tries = if now.tries > 1 { now.tries } else { 3 };
+fn tries(now: &Route, usual: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
+    let tries = if now.tries > 1 { now.tries } else { usual.tries };
     let kept = now.hedge.unwrap_or_default();
     let on = format!("call = {{ tries = {tries}, hedge.enabled = true }}");
     let off = "call = { tries = 1, hedge.enabled = false }".to_owned();
@@ -339,10 +341,10 @@ fn retries_failures(route: &Route) -> bool {
 }
 
 /// Another try after an answer helps only where tasks are sick.
-fn statuses(now: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>> {
-    let usual = RETRIED.parse().expect("it is a list of statuses");
-    let on = (!retries_failures(now) && question.world.sick_percent > 0.0)
-        .then(|| (Some(usual), format!("call.retry_status = \"{RETRIED}\"")));
+fn statuses(now: &Route, usual: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>> {
+    let helps = !retries_failures(now) && question.world.sick_percent > 0.0;
+    let usual = usual.retry_status.clone().filter(|_| helps);
+    let on = usual.map(|usual| (Some(usual.clone()), format!("call.retry_status = \"{usual}\"")));
     choices(now.retry_status.clone(), on)
 }
 
