@@ -440,6 +440,36 @@ fn what_a_fleet_file_may_not_have_is_not_chosen() {
     assert!(floor <= Some(50) || ceiling >= Some(150), "{floor:?} {ceiling:?}");
 }
 
+/// Two tasks that hang together are found out as late as one, and nobody answers meanwhile.
+#[test]
+fn a_hang_of_all_tasks_lasts_until_somebody_notices() {
+    let world = World::new();
+    let fleet = "[service.s]\ncommand = [\"x\"]\nbalancing = \"round_robin\"\n\
+                 health = { protocol = \"tcp\", passive.enabled = false }\n\
+                 call = { tries = 1, hedge.enabled = false, queue.enabled = false }\n";
+    world.write("fleet.toml", fleet);
+    let plan = ["plan", "fleet.toml", "--target", "99.99%", "--load", "200", "--capacity", "120"];
+    let hangs = ["--hangs", "100", "--common-cause", "100", "--json"];
+    let output = world.run(&[&plan[..], &hangs].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failed = told["now"]["causes"]["common_cause"].as_f64().unwrap();
+    // Fifteen minutes and a second of thirty days.
+    assert!((failed / (901.0 / 2_592_000.0) - 1.0).abs() < 0.01, "{failed}");
+    assert_eq!(told["now"]["meets_target"], false);
+}
+
+/// What the default has a route has that leaves it out, and beside a breaker fourteen permits tell too little.
+#[test]
+fn a_change_that_another_route_must_not_have_is_not_chosen() {
+    let world = World::new();
+    let fleet = "[service.store]\ncommand = [\"not-started\"]\nprovisioning = \"60s..90s\"\n";
+    let route = "[[service.store.route]]\nname = \"search\"\npath = \"/search\"\nbreaker = {}\n";
+    world.write("fleet.toml", &format!("{fleet}{route}"));
+    let plan = ["plan", "fleet.toml", "--route", "default", "--target", "99.99%", "--load", "16"];
+    let (_, words) = code_and_words(&world.run(&[&plan[..], &["--capacity", "9"]].concat()));
+    assert!(words.contains("route search, which has what the default has: "), "{words}");
+}
+
 #[test]
 fn it_is_said_after_which_time_a_breaker_opens() {
     let world = World::new();

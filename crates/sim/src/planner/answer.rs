@@ -10,8 +10,8 @@ use super::refusal::{Least, least_mttf, refusal};
 use super::rehearsal::{Rehearsals, Rehearsed, beyond};
 use super::simulated::Simulated;
 use super::staircase::staircase;
-use super::{Candidate, Question, ROUNDED, World};
-use crate::availability::Interval;
+use super::{Candidate, Event, Question, ROUNDED, World};
+use crate::availability::{Interval, MONTH};
 
 /// What is known of one candidate.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ pub fn ask(question: &Question<'_>) -> Result<Answer, ConfigError> {
     let missed = cheapest.is_none() && only_closed.is_none() && !assessed.is_empty();
     Ok(Answer {
         eased,
-        rarer: if missed { rarer(question, &all) } else { None },
+        rarer: if missed { rarer(question, &all, &rehearsals) } else { None },
         needed: question.needed(),
         cheapest,
         only_closed,
@@ -207,8 +207,8 @@ fn nearest(assessed: &[Assessed]) -> Option<Assessed> {
 }
 
 /// From when on any of `all` meets the target: found by halving, for each of them gets better as failures
-/// get rarer.
-fn rarer(question: &Question<'_>, all: &[Candidate]) -> Option<Rarer> {
+/// get rarer. None if too much fails while nothing happens.
+fn rarer(question: &Question<'_>, all: &[Candidate], rehearsals: &Rehearsals) -> Option<Rarer> {
     let meets = |mttf| {
         let question = question.with_mttf(mttf);
         let one = nearest(&assess(&question, all).0).filter(|one| one.meets(&question))?;
@@ -222,7 +222,15 @@ fn rarer(question: &Question<'_>, all: &[Candidate]) -> Option<Rarer> {
             None => misses = between,
         }
     }
-    Some(found)
+    Some(found).filter(|found| helps(question, &rehearsals.of(question, &found.one.candidate)))
+}
+
+/// Whether failures that come more rarely do any good: what fails while nothing happens does so however rarely anything
+/// does.
+fn helps(question: &Question<'_>, rehearsed: &[Rehearsed]) -> bool {
+    let usual = rehearsed.iter().find(|one| one.event == Event::Nothing);
+    let asked = question.asked_for().unwrap_or(f64::INFINITY) * MONTH;
+    usual.map_or(0.0, Rehearsed::mean) / asked < question.tolerated()
 }
 
 /// What works with the shortest times to failure with which any of `all` does: those of tasks first.
@@ -238,7 +246,7 @@ fn ease(question: &Question<'_>, all: &[Candidate]) -> Option<Eased> {
     let (simulated, rehearsals) = <(Simulated, Rehearsals)>::default();
     let (cheapest, _) = cheapest(&question, &assessed, &simulated, &rehearsals);
     let meets = cheapest.clone().map(|one| Rarer { mttf: world.mttf, one });
-    let meets = meets.or_else(|| rarer(&question, all));
+    let meets = meets.or_else(|| rarer(&question, all, &rehearsals));
     cheapest.or_else(|| nearest(&assessed)).map(|one| Eased { world, one, meets })
 }
 
@@ -334,6 +342,11 @@ impl Answer {
         let rehearsed =
             if self.is_told(one) { self.rehearse(question, one) } else { Rc::default() };
         Some(!one.misses(question, self.simulate(question, one), &rehearsed))
+    }
+
+    /// Whether failures that come more rarely do it any good.
+    pub fn helps(&self, question: &Question<'_>, one: &Assessed) -> bool {
+        helps(question, &self.rehearse(question, one))
     }
 
     /// The failed share by both simulations, as far as they go.

@@ -172,6 +172,11 @@ impl Candidate {
         self.cluster(question.service).ceiling() > self.tasks
     }
 
+    /// Whether a task that hangs is left alone until somebody looks: it is the only one, and no other may start beside it.
+    pub fn is_left_alone(&self, question: &Question<'_>) -> bool {
+        self.tasks == 1 && !self.has_room(question)
+    }
+
     /// Requests a second that each task gets; none if nobody knows.
     pub(super) fn each(&self, question: &Question<'_>) -> Option<f64> {
         question.load.map(|load| load / f64::from(self.tasks))
@@ -330,7 +335,11 @@ fn checks(now: &health::Config, usual: &health::Config) -> Vec<Choice<health::Co
 fn tries(now: &Route, usual: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>> {
     let tries = if now.tries > 1 { now.tries } else { usual.tries };
     let kept = now.hedge.unwrap_or_default();
-    let on = format!("call = {{ tries = {tries}, hedge.enabled = true }}");
+    // Whatever else is said of hedges stays as it is.
+    let on = match now.hedge {
+        Some(_) => format!("call.tries = {tries}"),
+        None => format!("call = {{ tries = {tries}, hedge.enabled = true }}"),
+    };
     let off = "call = { tries = 1, hedge.enabled = false }".to_owned();
     choices((now.tries, now.hedge), [((tries, Some(kept)), on), ((1, None), off)])
 }

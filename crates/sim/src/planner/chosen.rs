@@ -7,7 +7,7 @@ use std::time::Duration;
 use seaworthy_core::call::{Loads, Pick};
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::health::Rotation;
-use seaworthy_core::policy::budget::Budget;
+use seaworthy_core::policy::budget::{self, Budget};
 use seaworthy_core::policy::bulkhead;
 use seaworthy_core::random::Stream;
 use seaworthy_core::time::Instant;
@@ -34,6 +34,8 @@ pub(super) struct Case {
     ends: End,
     /// Requests that are under way at most.
     permits: u32,
+    /// What is left for other tries of what it fails.
+    budget: Option<budget::Config>,
 }
 
 /// How a request ends for its task.
@@ -90,7 +92,8 @@ impl Case {
             (How::Fails, _) if candidate.tries_failures() => (question.world.latency, End::Kept),
             (How::Fails, _) => (0.0, End::Kept),
         };
-        Self { how, tasks: candidate.tasks, held, ends, permits }
+        let budget = question.route.budget.filter(|_| how == How::Fails);
+        Self { how, tasks: candidate.tasks, held, ends, permits, budget }
     }
 
     /// For how many seconds it is looked at what the bad task gets.
@@ -170,7 +173,7 @@ impl<'a> Course<'a> {
         loads.rotate(Instant::EPOCH, &Rotation::of((1..=case.tasks).map(TaskId)));
         let free = vec![0.0; case.tasks as usize];
         let [arrivals, kinds] = [Stream::Arrivals, Stream::Requests].map(|of| Dice::new(SEED, of));
-        let budget = question.route.budget.map(|config| Budget::new(Instant::EPOCH, config));
+        let budget = case.budget.map(|config| Budget::new(Instant::EPOCH, config));
         let under_way = BinaryHeap::new();
         Self { question, case, loads, free, under_way, budget, arrivals, kinds }
     }

@@ -230,7 +230,8 @@ fn model(
     let of_all = Cause {
         place: Place::Everywhere,
         rate: rate * common,
-        repair,
+        // Where all hang there is nobody who has no more than ever.
+        repair: if let Loss::Excess { .. } = loss { timing.repair() } else { repair },
         tasks: Members::first(candidate.tasks),
     };
     let cluster = candidate.cluster(question.service);

@@ -9,7 +9,7 @@ use super::shut::Shut;
 use super::sick::sickness;
 use super::timing::{Timing, mean};
 use super::{Candidate, Causes, Question};
-use crate::availability::undetected_share;
+use crate::availability::{Loss, undetected_share};
 
 /// Adds them to `causes`. Where every task is needed, a failure that is found counts as an outage from
 /// its first moment: only those are added whom the others would answer in it, and who came before.
@@ -57,10 +57,17 @@ pub(super) fn harm(
         undetected_share(alone * hangs, late + shut.seconds(candidate.tasks))
     } else {
         let all = f64::from(candidate.tasks);
-        // What it holds is no backlog of the others.
-        let holds = loss.late(others).map_or(0.0, |_| late);
-        let shut = all * loss.answered(others) * (shut.before + shut.after);
-        undetected_share(alone * hangs, holds + shut)
+        let answered = all * loss.answered(others);
+        let seconds = match (loss, loss.late(others)) {
+            // What it gets is no loss of the others, who are too few only from then on.
+            (Loss::Excess { .. }, None) => {
+                late + f64::from(others) * shut.before + answered * shut.after
+            }
+            // What it holds is no backlog of the others.
+            (_, Some(_)) => late + answered * (shut.before + shut.after),
+            (Loss::All { .. }, None) => answered * (shut.before + shut.after),
+        };
+        undetected_share(alone * hangs, seconds)
     };
     Causes { detection, sick, cut, ..causes }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seaworthy_core::call::Route;
 use seaworthy_core::fleet;
 use seaworthy_core::policy::breaker::Mode;
 use seaworthy_core::policy::guard::{Finding, Severity};
@@ -23,6 +24,20 @@ fn never(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
         .or_else(|| start(question, candidate))
         .or_else(|| deployment(question, candidate))
         .or_else(|| question.parts(candidate).iter().find_map(route))
+        .or_else(|| others(question, candidate))
+}
+
+/// Why a fleet file may not have what becomes of routes that are not asked for, by the name of one of them.
+fn others(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
+    let asked = |route: &Route| question.shares().any(|(asked, _)| asked.name == route.name);
+    let others = question.service.call.routes.iter().filter(|route| !asked(route));
+    let refused = |other: &Route| {
+        let route = candidate.by_route(question.route, other).route;
+        let findings = route.findings(None);
+        let worst = findings.iter().find(|finding| finding.severity() == Severity::Refused)?;
+        Some(format!("route {}, which has what the default has: {worst}", other.name))
+    };
+    others.filter_map(refused).next()
 }
 
 /// Why one of the routes that are asked for cannot work.
@@ -53,13 +68,16 @@ fn start(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     (ready >= limit.as_secs_f64()).then(|| {
         let least = ready.floor() + 1.0;
         let most = fleet::LONGEST.as_secs_f64();
+        let longest_start = most - candidate.health.fast_interval.as_secs_f64();
         let allowed = if least <= most {
             format!("start_timeout = \"{least}s\" or more")
+        } else if longest_start <= 0.0 {
+            "a shorter health.fast_interval".to_owned()
         } else {
             let given = if question.measured_start().is_some() { "" } else { " (--start)" };
             format!(
                 "start_timeout = \"{most}s\" with a start of less than {}s{given}",
-                rounded(most - candidate.health.fast_interval.as_secs_f64())
+                rounded(longest_start)
             )
         };
         format!(

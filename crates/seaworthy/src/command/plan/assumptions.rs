@@ -17,7 +17,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
     let mut all = vec![
         format!("each task fails once in {} on average, at any time as likely (--mttf)", seconds(mttf)),
         format!("{common_percent} % of these failures take all tasks at once (--common-cause); else they are independent"),
-        format!("{hangs_percent} % of failures are hangs (--hangs), found by {}; that a task has died is known at once", who_finds(question)),
+        format!("{hangs_percent} % of failures are hangs (--hangs), found by {}; that a task has died is known at once", who_finds(question, answer)),
         sick(sick_percent, noticed),
         start(question),
         detection(question),
@@ -59,7 +59,8 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears".to_owned());
         all.push(rehearsed(question).to_owned());
     } else {
-        all.push("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only checks do".to_owned());
+        let who = if question.hangs_pass() { "somebody does (--noticed)" } else { "checks do" };
+        all.push(format!("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only {who}"));
     }
     all
 }
@@ -92,11 +93,19 @@ pub(super) fn trips(question: &Question<'_>, candidate: &Candidate) -> Option<Du
 }
 
 /// Who finds a hang.
-fn who_finds(question: &Question<'_>) -> String {
+fn who_finds(question: &Question<'_>, answer: &Answer) -> String {
+    let told = answer.now.as_ref().ok().into_iter().chain(answer.chosen());
+    let is_alone = told.into_iter().any(|one| one.candidate.is_left_alone(question));
     if question.hangs_pass() {
         format!(
             "requests, or by somebody who stops the task {} later (--noticed), and not by checks: by TCP a connection \
              opens also where nobody answers",
+            seconds(question.world.noticed)
+        )
+    } else if is_alone {
+        format!(
+            "health checks or by requests, but the only task, beside which no other may start, is replaced when somebody \
+             stops it {} later (--noticed)",
             seconds(question.world.noticed)
         )
     } else {

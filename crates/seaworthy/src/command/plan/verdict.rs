@@ -1,7 +1,7 @@
 //! What to choose, or how far that is.
 
 use seaworthy_sim::availability::MONTH;
-use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Event, Question, Rarer, Rehearsed};
+use seaworthy_sim::planner::{Answer, Assessed, Causes, Eased, Question, Rarer};
 
 use super::amounts::{self, below, many, money, seconds, success};
 use super::words::{most_of, say_changes};
@@ -84,8 +84,7 @@ fn missed(question: &Question<'_>, answer: &Answer, nearest: &Assessed) -> Strin
     let slow = &nearest.expected.slow;
     let (_, longest) = nearest.expected.range();
     let simulated = answer.as_simulated(question, nearest);
-    let rarer = answer.rarer.as_ref().filter(|rarer| helps(question, answer, &rarer.one));
-    let rarer = rarer.map(|Rarer { mttf, one }| {
+    let rarer = answer.rarer.as_ref().map(|Rarer { mttf, one }| {
         let same = one.candidate == nearest.candidate;
         let other = if same { String::new() } else { format!(" with {}", say_changes(one)) };
         let times = amounts::times(mttf / question.world.mttf);
@@ -122,19 +121,10 @@ fn lower(failed: f64) -> Option<String> {
     (percent >= 1.0).then(|| format!("--target {}", below(percent)))
 }
 
-/// Whether failures that come more rarely do any good: what fails while nothing happens does so however rarely anything
-/// does.
-fn helps(question: &Question<'_>, answer: &Answer, one: &Assessed) -> bool {
-    let all = answer.rehearse(question, one);
-    let usual = all.iter().find(|one| one.event == Event::Nothing).map_or(0.0, Rehearsed::mean);
-    let asked = question.asked_for().unwrap_or(f64::INFINITY) * MONTH;
-    usual / asked < question.tolerated()
-}
-
 /// The cheapest that meets the target in closed form, where no simulated one does.
 fn contradicted(question: &Question<'_>, answer: &Answer, one: &Assessed) -> String {
     let failed = answer.as_simulated(question, one);
-    let rarer = helps(question, answer, one).then(|| "failures that come more rarely".to_owned());
+    let rarer = answer.helps(question, one).then(|| "failures that come more rarely".to_owned());
     let would: Vec<String> = lower(failed).into_iter().chain(rarer).collect();
     let would =
         if would.is_empty() { "nothing that is known".to_owned() } else { would.join(", or ") };

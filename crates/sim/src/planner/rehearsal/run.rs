@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
     /// After how long somebody stops a task that is bad: one that passes its checks, or whose checks nobody believes as
     /// there is no other.
     fn until_noticed(&self, event: Event) -> Option<Duration> {
-        let is_only = self.candidate.tasks == 1 && !self.candidate.has_room(self.question);
+        let is_only = self.candidate.is_left_alone(self.question);
         let passes = event == Event::Sick || event == Event::Hangs && self.question.hangs_pass();
         let is_left = passes || is_only;
         is_left.then(|| Duration::from_secs_f64(self.question.world.noticed))
