@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::exec::Runner;
-use crate::gray::{Victim, disturb};
+use crate::gray::{Holds, Victim, disturb};
 use crate::link::{FaultId, Link};
 use crate::relay::{self, socket};
 use crate::watch::{Watch, send};
@@ -45,6 +45,7 @@ pub(crate) struct Faults {
     directory: PathBuf,
     /// What is to be healed, and when.
     healing: Vec<Healing>,
+    holds: Holds,
     /// Those who know whether a fault has taken effect.
     proofs: JoinSet<(usize, Result<(), String>)>,
     /// Those who undo one. That they could is no proof of it.
@@ -113,6 +114,7 @@ impl Faults {
             runner,
             directory,
             healing: Vec::new(),
+            holds: Holds::default(),
             proofs: JoinSet::new(),
             healers: JoinSet::new(),
         }
@@ -208,7 +210,9 @@ impl Faults {
                 let number = watch.course.inflict(at, fault, met);
                 let (over, lasts) = oneshot::channel();
                 self.healing.push(Healing { at: end, number, what: Disturbance::Task { over } });
-                self.proofs.spawn(async move { (number, disturb(how, victims, lasts).await) });
+                let holds = Holds::clone(&self.holds);
+                self.proofs
+                    .spawn(async move { (number, disturb(how, victims, holds, lasts).await) });
             }
             FaultKind::QueryOfDeath { service, path } => {
                 let address = self.services[service].address;

@@ -265,6 +265,12 @@ impl<'a> Run<'a> {
         name.zip(Some(planned.user).filter(|user| *user > 0))
     }
 
+    /// Whether this user was given a cookie, which goes to all services.
+    fn has_cookie(&self, user: u32) -> bool {
+        let names = self.configuration.services().iter().filter_map(|s| s.sticky_cookie.as_deref());
+        user > 0 && names.into_iter().any(|name| self.used_to.contains_key(&(name, user)))
+    }
+
     /// The task it is used to now.
     fn preferred(&self, planned: &Planned) -> Option<TaskId> {
         self.used_to.get(&self.cookie(planned)?).copied()
@@ -284,6 +290,7 @@ impl<'a> Run<'a> {
             target,
             user: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
+            personal: self.has_cookie(planned.user),
             deadly: false,
             flow: planned.flow,
         }

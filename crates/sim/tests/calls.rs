@@ -90,6 +90,29 @@ fn what_is_done_to_the_way_to_a_service_its_callers_see() {
     assert_eq!(to_customers, [(0, 20); 2]);
 }
 
+/// Nobody waits any more for what was held on the way, and tasks do it all the same.
+#[test]
+fn what_a_link_has_held_is_done_when_it_passes() {
+    let slow = SHOP.replace(
+        "[model.shop]",
+        "model.products = { work = \"50ms\", concurrency = 3, waiting = 1000, notices = true }\n\n[model.shop]",
+    );
+    let failed = |service: &str| {
+        let fault = r#"lasts = "2s", to = "products", stalls = "100%""#;
+        let text = slow.replace("FAULT", fault).replace("100ms", "1s");
+        let text = text.replace("\"p\"], call = {", service);
+        let raw: RawDrill = toml::from_str(&text).unwrap();
+        let drill = raw.try_into().unwrap();
+        let findings = cell::run(&drill, Drill::cells(&drill)[1], 1).unwrap();
+        findings.numbers.failed
+    };
+    let [served, given_up] = ["serve", "gone"].map(|close| {
+        failed(&format!("\"p\"], desired_count = 1, http.half_close = \"{close}\", call = {{"))
+    });
+    // Of two seconds eighty calls, sixty of which take a second: others are late meanwhile.
+    assert!(served > given_up + 20, "{served} {given_up}");
+}
+
 #[test]
 fn what_is_done_to_the_tasks_of_a_service_its_callers_see() {
     let of_products = |fault: &str| figures(&format!(r#"service = "products", {fault}"#));

@@ -62,6 +62,18 @@ fn an_answer_that_was_kept_stands_in_for_an_error() {
     assert!(degraded.abs_diff(50) < 3 && left.abs_diff(100) < 3, "{left} {degraded}");
 }
 
+#[test]
+fn a_line_that_is_too_long_is_refused() {
+    let path = format!("/{}", "a".repeat(64));
+    let failed = |longest: u32| {
+        let drill = drill("", &format!("http.longest_line = {longest}"));
+        let mut drill = drill.clone();
+        drill.load.flows[0].paths = vec![path.clone()];
+        cell::run(&drill, drill.cells()[0], 1).unwrap().numbers.failed
+    };
+    assert_eq!([67, 68].map(failed), [600, 0]);
+}
+
 /// Nine hundred at once, each for 600 ms, are 1,500 a second.
 #[test]
 fn what_is_beyond_the_connections_is_never_sent() {

@@ -41,7 +41,10 @@ struct Outgoing {
     /// and that of the service it goes to.
     to: usize,
     arrival: Arc<Arrival>,
+    /// Until when its task waits for it,
     deadline: Option<Instant>,
+    /// and so much time its header says that there is.
+    left: Option<Duration>,
     /// Half of the answer is lost on the way.
     halved: bool,
 }
@@ -101,8 +104,10 @@ impl World {
         while let Some(want) = self.services[place].processes.get_mut(&task).and_then(next) {
             match want {
                 Want::Ask { one, to, arrival, deadline } => {
+                    let left = |until: Instant| to_millis(until.since(self.now));
+                    let left = deadline.map(left).map(Duration::from_millis);
                     let halved = false;
-                    self.ask(Outgoing { place, task, one, to, arrival, deadline, halved });
+                    self.ask(Outgoing { place, task, one, to, arrival, deadline, left, halved });
                 }
                 Want::Wake(at, call) => {
                     let late = self.physics.timer(&mut self.lateness);
@@ -138,16 +143,27 @@ impl World {
         self.between.outgoing.insert(ticket, call);
     }
 
-    /// It reaches the gateway.
+    /// It reaches the gateway. If a link has held it for so long that nobody waits any more, its connection is closed.
     pub(super) fn arrive(&mut self, ticket: u64) {
         let Some(call) = self.between.outgoing.get(&ticket) else { return };
         let (to, mut arrival) = (call.to, Arrival::clone(&call.arrival));
+        let is_left = call.deadline.is_some_and(|until| until <= self.now);
         // What the request was hashed by counts where it came in.
         arrival.affinity = self.affinity(to, &arrival.target).unwrap_or(arrival.affinity);
-        // As the header says it.
-        let left = |until: Instant| Duration::from_millis(to_millis(until.since(self.now)));
-        let deadline = call.deadline.map(|until| self.now + left(until));
+        let deadline = call.left.map(|left| self.now + left);
         self.begin(to, ticket, &arrival, deadline);
+        if is_left && self.leave(to, ticket) {
+            self.between.outgoing.remove(&ticket);
+        }
+    }
+
+    /// A request has no other outcome than that its client has left.
+    pub(super) fn given_up(&mut self, ticket: u64) {
+        if ticket < FIRST {
+            self.news.push_back(News::GivenUp(ticket));
+        } else {
+            self.between.outgoing.remove(&ticket);
+        }
     }
 
     /// The gateway is done with a request.

@@ -92,6 +92,8 @@ pub struct Arrival {
     pub user: u64,
     /// As in [`Request`].
     pub fingerprint: u64,
+    /// It says whose it is: no answer to it is anybody else's, and no other one is one to it.
+    pub personal: bool,
     /// Whoever takes it dies of it.
     pub deadly: bool,
     /// Of which flow of the load it is.
@@ -156,6 +158,7 @@ impl Arrival {
             affinity: 0,
             user: 0,
             fingerprint: 0,
+            personal: false,
             deadly: false,
             flow: 0,
         }
@@ -261,9 +264,14 @@ impl Data {
         Some((open.asked.clone()?, open.deadline))
     }
 
+    /// Whether a request is refused before core hears of it, as its line is too long.
+    pub(super) fn is_too_long(&self, arrival: &Arrival) -> bool {
+        arrival.method.len() + arrival.target.len() > self.settings.http.longest_line
+    }
+
     /// A request comes.
     pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
-        let Arrival { method, target, preferred, affinity, user, fingerprint, deadly, flow } =
+        let Arrival { method, target, preferred, affinity, user, fingerprint, deadly, .. } =
             arrival;
         let route: RouteId = self.settings.call.route(method, target, SOURCE, |_, _| false);
         let (repeatable, reads) = (is_idempotent(method), is_safe(method));
@@ -281,9 +289,9 @@ impl Data {
         open.tries.clear();
         (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
         open.left = false;
-        open.key = self.stale.key(route, method, target);
+        open.key = self.stale.key(route, method, target).filter(|_| !arrival.personal);
         (open.once, open.seen) = (!repeatable, false);
-        open.what = Asked { what: *fingerprint, by: *user, writes: !reads, flow: *flow };
+        open.what = Asked { what: *fingerprint, by: *user, writes: !reads, flow: arrival.flow };
         target_group::Input::Call(Input::Begin { call, request })
     }
 

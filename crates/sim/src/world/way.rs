@@ -11,7 +11,7 @@ use seaworthy_core::machine::Machine;
 use seaworthy_core::target_group;
 use seaworthy_core::time::Instant;
 
-use super::data::Done;
+use super::data::{Answer, Done};
 use super::physics::PAUSE;
 use super::planted::Planted;
 use super::task::{Check, Job};
@@ -36,6 +36,10 @@ impl World {
         let sticks = !self.has(Planted::CookieIsLost);
         let affinity = self.hashed(place, ticket, arrival.affinity);
         let Service { data, caller, .. } = &mut self.services[place];
+        if data.is_too_long(arrival) {
+            let status = Some(414);
+            return self.give(Answer { ticket, status, task: None, degraded: None });
+        }
         let mut input = data.begin(ticket, arrival);
         if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
             request.ask.repeatable |= repeats_all;
@@ -61,7 +65,7 @@ impl World {
     /// Gives up a call that no task has any more, if its client has left.
     pub(super) fn give_up_call(&mut self, place: usize, call: CallId) {
         if let Some((ticket, input)) = self.services[place].data.give_up(call) {
-            self.news.push_back(News::GivenUp(ticket));
+            self.given_up(ticket);
             self.data(place, input);
         }
     }

@@ -82,7 +82,8 @@ impl Came {
     fn piece(self) -> Piece {
         match self {
             Self::Status(..400) => Piece::Fresh,
-            Self::Status(status @ 400..500) => Piece::Refusal(status),
+            // What the user got wrong: no other piece makes up for it.
+            Self::Status(status @ (400 | 404)) => Piece::Refusal(status),
             Self::Status(status) => Piece::Missing(status),
             Self::Broken => Piece::Missing(502),
             Self::Timeout | Self::Rejected(Rejection::DeadlinePassed) => Piece::Missing(504),
