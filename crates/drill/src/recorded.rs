@@ -293,7 +293,7 @@ mod tests {
         };
         let text = judged(&[path("kill-one"), other.clone()]).unwrap();
         std::fs::write(&both, &text).unwrap();
-        assert_eq!(judged(&[both.clone()]).unwrap(), text);
+        assert_eq!(judged(std::slice::from_ref(&both)).unwrap(), text);
         let told: Value = serde_json::from_str(&text).unwrap();
         let runs = [&told["others"][0], &told].map(|day| (&day["runs_done"], &day["seed"]));
         assert_eq!(runs, [(&json!(20), &json!(job.seed)), (&json!(20), &json!(2))]);

@@ -89,7 +89,9 @@ impl Run<'_> {
                 let met = self.course.meant(&tasks, service);
                 self.doomed.extend(&met);
                 self.course.inflict(now, fault, met.clone());
-                met.into_iter().for_each(|task| self.end(how, service, task));
+                for task in met {
+                    self.end(how, service, task);
+                }
             }
             FaultKind::PowerOff { service, site } => {
                 let met = self.course.there(&site, service);
@@ -100,7 +102,9 @@ impl Run<'_> {
             FaultKind::Task { service, tasks, fault: how } => {
                 let met = self.course.meant(&tasks, service);
                 let number = self.lasts(now, fault, met.clone(), Disturbed::Tasks(met.clone()));
-                met.into_iter().for_each(|task| self.world.disturb(task, number as u32, how));
+                for task in met {
+                    self.world.disturb(task, number as u32, how);
+                }
             }
             FaultKind::Link { to, fault: how } => {
                 let number = self.lasts(now, fault, Vec::new(), Disturbed::Link(to));
@@ -118,7 +122,9 @@ impl Run<'_> {
             }
             FaultKind::Ask { service, tasks, model: Some(program), .. } => {
                 let met = self.course.meant(&tasks, service);
-                met.iter().for_each(|task| self.become_another(service, *task, program));
+                for task in &met {
+                    self.become_another(service, *task, program);
+                }
                 let effect = effect(met.len() as u64, NO_TASK);
                 let number = self.course.inflict(now, fault, met);
                 self.course.told(number, effect);

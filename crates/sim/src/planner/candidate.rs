@@ -86,7 +86,7 @@ impl Candidate {
             }
         }
         let all = spread(all, &checks(&now.health, &usual.health), |candidate, health| {
-            candidate.health = health
+            candidate.health = health;
         });
         let passive = switch(now.health.passive, "health.passive.enabled");
         let all = spread(all, &passive, |candidate, passive| candidate.health.passive = passive);

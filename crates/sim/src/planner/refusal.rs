@@ -30,14 +30,14 @@ fn never(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
 /// Why a fleet file may not have what becomes of routes that are not asked for, by the name of one of them.
 fn others(question: &Question<'_>, candidate: &Candidate) -> Option<String> {
     let asked = |route: &Route| question.shares().any(|(asked, _)| asked.name == route.name);
-    let others = question.service.call.routes.iter().filter(|route| !asked(route));
+    let mut others = question.service.call.routes.iter().filter(|route| !asked(route));
     let refused = |other: &Route| {
         let route = candidate.by_route(question.route, other).route;
         let findings = route.findings(None);
         let worst = findings.iter().find(|finding| finding.severity() == Severity::Refused)?;
         Some(format!("route {}, which has what the default has: {worst}", other.name))
     };
-    others.filter_map(refused).next()
+    others.find_map(refused)
 }
 
 /// Why one of the routes that are asked for cannot work.

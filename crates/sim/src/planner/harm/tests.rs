@@ -222,7 +222,7 @@ fn calls_to_a_task_that_hangs_keep_their_permits() {
     close(detection(&with(", timeout = \"4s\"", 30), 100.0, None), all);
     // Without a spare one, which the other half of them had: half a minute less half a second, 9.2 s of it before it is found
     // out, and then three of five would have been answered.
-    let half = (9.5 + 9.2) / 2.0;
+    let half = f64::midpoint(9.5, 9.2);
     close(detection(&with("", 50), 200.0, Some(120.0)), half + 0.6 * (59.7 - 9.2));
     // Found after 9.5 s, replaced 62.5 s later, drained and killed 2 s after that.
     let killed = format!(
