@@ -30,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const TIMES: u32 = 3;
 /// each after such a pause, as in a fleet in which something happens now and then: what was not done for a moment
 /// takes ten times as long as what was done just before.
-pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) use seaworthy_sim::world::PAUSE;
 /// So long does that take.
 pub(crate) const AFTER: Duration = PAUSE.saturating_mul(2 * TIMES);
 

@@ -267,8 +267,9 @@ impl<'a> Run<'a> {
 
     /// Whether this user was given a cookie, which goes to all services.
     fn has_cookie(&self, user: u32) -> bool {
-        let names = self.configuration.services().iter().filter_map(|s| s.sticky_cookie.as_deref());
-        user > 0 && names.into_iter().any(|name| self.used_to.contains_key(&(name, user)))
+        let services = self.configuration.services().iter();
+        let mut names = services.filter_map(|service| service.sticky_cookie.as_deref());
+        user > 0 && names.any(|name| self.used_to.contains_key(&(name, user)))
     }
 
     /// The task it is used to now.

@@ -94,8 +94,8 @@ pub(super) fn trips(question: &Question<'_>, candidate: &Candidate) -> Option<Du
 
 /// Who finds a hang.
 fn who_finds(question: &Question<'_>, answer: &Answer) -> String {
-    let told = answer.now.as_ref().ok().into_iter().chain(answer.chosen());
-    let is_alone = told.into_iter().any(|one| one.candidate.is_left_alone(question));
+    let mut told = answer.now.as_ref().ok().into_iter().chain(answer.chosen());
+    let is_alone = told.any(|one| one.candidate.is_left_alone(question));
     if question.hangs_pass() {
         format!(
             "requests, or by somebody who stops the task {} later (--noticed), and not by checks: by TCP a connection \
