@@ -15,7 +15,7 @@ use seaworthy_core::cluster::spread::Dark;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
 use seaworthy_core::experiment::load::{CONNECTIONS, Flow, NOTICE};
-use seaworthy_core::experiment::numbers::Sample;
+use seaworthy_core::experiment::numbers::{Sample, Samples};
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Ending, Filling, Findings, Schedule};
 use seaworthy_core::fleet::Service;
 use seaworthy_core::time::Instant;
@@ -104,9 +104,7 @@ pub(crate) async fn run(
     let filled = now();
     let (notice, lasts) = match purpose {
         Purpose::Judged => (NOTICE, schedule.duration),
-        Purpose::Calibration => {
-            (calibration::PAUSE, schedule.duration + calibration::replacing(run.configuration))
-        }
+        Purpose::Calibration => (calibration::PAUSE, run.calm_lasts()),
     };
     let order = Order { notice, ..run.order(&subject, lasts) };
     let generator = Generator::start(order).map_err(Error::Load)?;
@@ -211,6 +209,11 @@ impl Run<'_> {
         }
     }
 
+    /// So long goes the load on in which nothing happens, and then tasks are replaced.
+    fn calm_lasts(&self) -> Duration {
+        self.schedule.duration + calibration::replacing(self.configuration)
+    }
+
     /// Measures while nothing happens, and then how long it takes to replace tasks while the load goes on.
     async fn calm(
         &self,
@@ -233,12 +236,16 @@ impl Run<'_> {
                 followed = self.follow(watch, view, Some(begin)) => followed?,
             }
         };
+        let all =
+            Samples::new(&samples, &self.job.drill.objective, Duration::ZERO..self.calm_lasts());
+        let launches = watch.course.launches();
+        let lags = launches.iter().filter_map(|launch| all.lag(launch)).collect();
         samples.retain(|sample| sample.intended < self.schedule.duration);
         let found = Findings::of(&self.job.drill, cell, &samples, &course, &BTreeMap::new());
         // As if it had begun after the usual time.
         let prepared = begin.since(filled).saturating_sub(calibration::PAUSE) + NOTICE;
         let starts = watch.course.starts_by_name(self.configuration.services());
-        Ok(Findings { prepared, ends, starts, ..found })
+        Ok(Findings { prepared, ends, lags, starts, ..found })
     }
 
     /// Kills a task of each service after a moment of quiet, and waits for another one, before it is the turn of the

@@ -280,6 +280,19 @@ mod tests {
         assert!((54..=66).contains(&slow), "{slow} of 80");
     }
 
+    /// Nobody was answered for 30 ms more than usual while a process started.
+    #[test]
+    fn a_start_disturbs_who_is_there() {
+        let job = job(Some("bad-revisions"), &["1/good"]);
+        let silence = |lags: Vec<Duration>| {
+            let known = as_measured(&job, |measured| measured.lags = lags.clone());
+            let machine = known.machine([Duration::ZERO; 2], 1, 0, 1);
+            run_on(&job, job.cells[0], [1; 2], &machine).unwrap().numbers.longest_silence
+        };
+        let [calm, disturbed] = [Vec::new(), vec![Duration::from_millis(30); 3]].map(silence);
+        assert!(calm < Duration::from_millis(25) && disturbed > Duration::from_millis(30));
+    }
+
     /// How long provisioning takes is drawn on purpose, and what requests take is not.
     #[test]
     fn predicted_runs_mean_to_do_what_live_ones_did() {

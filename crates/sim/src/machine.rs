@@ -187,6 +187,8 @@ impl Calibration {
         let ends: Vec<Duration> =
             ends.map(|took| took.saturating_sub(told).max(SHORTEST)).collect();
         let end = Spread::of_times(&ends);
+        let lags = runs.iter().flat_map(|run| run.measured.lags.iter().copied());
+        let lag = Spread::of_times(&lags.map(|lag| lag.max(SHORTEST)).collect::<Vec<_>>());
         let first = |Run { measured, .. }: &Run| {
             Some(measured.first?.saturating_sub(measured.numbers.latency_p50?))
         };
@@ -213,6 +215,7 @@ impl Calibration {
                 end,
                 first,
                 crowd,
+                lag,
                 ..Physics::default()
             },
             stall: Spread::of(runs.iter().map(|run| run.stall(first))),

@@ -62,7 +62,7 @@ pub use strain::{Room, Strain};
 pub struct World {
     now: Instant,
     physics: Physics,
-    standstill: Option<Standstill>,
+    standstill: Standstill,
     agenda: Agenda<Event>,
     services: Vec<Service>,
     news: VecDeque<News>,
@@ -199,7 +199,7 @@ impl World {
             let dues =
                 self.services.iter().map(|one| soonest(one.data_due.wakes, one.control_due.wakes));
             let due = dues.fold(self.agenda.next(), soonest).filter(|due| *due <= until);
-            let due = due.map(|due| self.standstill.as_mut().map_or(due, |one| one.done(due)));
+            let due = due.map(|due| self.standstill.done(due));
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.now = self.now.max(until);
                 return;

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::claim::middle;
 use super::expectation::Verdict;
+use super::reading::Unit;
 pub use interval::FEWEST_PREDICTED;
-use interval::{WITHIN, beyond, interval, is_narrow, of_medians};
+use interval::{WITHIN, beyond, by_a_model, interval, is_narrow, of_medians};
 
 /// What predicted runs are like.
 #[derive(Clone, Copy, Debug)]
@@ -106,11 +107,12 @@ impl Predicting {
 // === impl Comparison ===
 
 impl Comparison {
-    /// Of what each run has, if it has it: `predicted` are as `how` says, each with its [`Role`]. None if no run has the figure.
+    /// Of what each run has, if it has it, in this unit: `predicted` are as `how` says, each with its [`Role`]. None if no run has the figure.
     pub fn of(
         predicted: &[Option<f64>],
         measured: &[Option<f64>],
         how: Predicting,
+        unit: Unit,
     ) -> Option<Self> {
         let (values, never) = parted(predicted);
         let (measured, without) = parted(measured);
@@ -121,14 +123,14 @@ impl Comparison {
         let left_out = 2 * beyond(predicted.len());
         let is_exception = never <= left_out;
         let at_each_end = if is_exception { (left_out - never) / 2 } else { beyond(values.len()) };
-        let ends = interval(values.clone(), at_each_end);
+        let ends = interval(values.clone(), at_each_end).map(|ends| by_a_model(ends, unit));
         let is_inside =
             |value: &&f64| ends.is_some_and(|[low, high]| (low..=high).contains(*value));
         let as_predicted = if is_exception { 0 } else { without };
         Some(Self {
             inside: measured.iter().filter(is_inside).count() + as_predicted,
             narrow: ends.is_some_and(is_narrow),
-            median: Median::of(predicted, &measured, how),
+            median: Median::of(predicted, &measured, how, unit),
             predicted: ends,
             measured,
             without: [never, without],
@@ -152,8 +154,14 @@ fn parted(all: &[Option<f64>]) -> (Vec<f64>, usize) {
 
 impl Median {
     /// See [`of_medians`].
-    fn of(predicted: &[Option<f64>], measured: &[f64], how: Predicting) -> Option<Self> {
-        let predicted @ [low, high] = of_medians(predicted, measured.len(), how)?;
+    fn of(
+        predicted: &[Option<f64>],
+        measured: &[f64],
+        how: Predicting,
+        unit: Unit,
+    ) -> Option<Self> {
+        let ends = of_medians(predicted, measured.len(), how)?;
+        let predicted @ [low, high] = by_a_model(ends, unit);
         let measured = middle(measured.to_vec())?;
         let inside = (low..=high).contains(&measured);
         Some(Self { predicted, measured, inside, narrow: is_narrow(predicted) })
@@ -191,7 +199,7 @@ mod tests {
     fn compared(never: usize, measured: &[Option<f64>]) -> Comparison {
         let value = |n: usize| (n <= 40 - never).then_some(n as f64);
         let predicted: Vec<_> = (1..=40).map(value).collect();
-        Comparison::of(&predicted, measured, HOW).unwrap()
+        Comparison::of(&predicted, measured, HOW, Unit::Time).unwrap()
     }
 
     /// Two days are known by as many as both together, if each counts for as much as is known of it.
@@ -215,7 +223,7 @@ mod tests {
     #[test]
     fn a_run_is_inside_or_not() {
         let of = compared(0, &[Some(0.5), Some(1.0), Some(40.0), Some(41.0), None]);
-        assert_eq!((of.predicted, of.inside, of.runs()), (Some([1.0, 40.0]), 2, 5));
+        assert_eq!((of.predicted, of.inside, of.runs()), (Some([0.99, 40.4]), 2, 5));
         assert_eq!((of.without, of.narrow), ([0, 1], false));
         let told = of.median.unwrap();
         assert_eq!((told.measured, told.inside), (20.5, true));
@@ -226,8 +234,8 @@ mod tests {
     fn to_have_no_figure_is_as_predicted_if_that_is_no_exception() {
         assert_eq!(compared(0, &[None, None]).inside, 0);
         assert_eq!(compared(4, &[None, None]).inside, 2);
-        assert_eq!(Comparison::of(&[None; 40], &[None; 20], HOW), None);
-        let never = Comparison::of(&[None; 40], &[Some(1.0), None], HOW).unwrap();
+        assert_eq!(Comparison::of(&[None; 40], &[None; 20], HOW, Unit::Time), None);
+        let never = Comparison::of(&[None; 40], &[Some(1.0), None], HOW, Unit::Time).unwrap();
         assert_eq!((never.predicted, never.inside, never.median), (None, 1, None));
     }
 

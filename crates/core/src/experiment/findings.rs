@@ -46,6 +46,9 @@ pub struct Findings {
     pub first: Option<Duration>,
     /// From the kill of a task until it was known to be gone, for each that was killed to learn that.
     pub ends: Vec<Duration>,
+    /// For how much longer nobody was answered than nobody asked while a process started, for each that did under load in
+    /// a run that is to learn that.
+    pub lags: Vec<Duration>,
     /// What became of the calls to a service while the way to it was disturbed, fault by fault.
     pub calls: Vec<Calls>,
     /// What users saw; it counts only if the verdict is not INVALID.
@@ -112,6 +115,7 @@ impl Findings {
             prepared: Duration::ZERO,
             first,
             ends: Vec::new(),
+            lags: Vec::new(),
             calls: calls(schedule, arrivals),
             outcome: expectation::outcome(drill, &numbers),
             numbers,

@@ -164,6 +164,24 @@ impl<'a> Samples<'a> {
         tasks.iter().map(|task| if all == 0 { 0.0 } else { of(task) as f64 / all as f64 }).collect()
     }
 
+    /// For how much longer nobody was answered than nobody asked, of those who asked in `period`; none of fewer than two
+    /// successes.
+    pub fn lag(&self, period: &Range<Duration>) -> Option<Duration> {
+        let those = || self.successes().filter(|sample| period.contains(&sample.intended));
+        let mut answered: Vec<Duration> =
+            those().filter_map(|sample| Some(sample.answer?.completed)).collect();
+        answered.sort_unstable();
+        let longest = |moments: &mut dyn Iterator<Item = Duration>| {
+            let first = moments.next()?;
+            let steps = moments.scan(first, |last, moment| {
+                Some(moment.saturating_sub(std::mem::replace(last, moment)))
+            });
+            steps.max()
+        };
+        let unasked = longest(&mut those().map(|sample| sample.intended))?;
+        Some(longest(&mut answered.into_iter())?.saturating_sub(unasked))
+    }
+
     /// Answers per task to the requests intended in `period`.
     pub fn answers(&self, period: Range<Duration>) -> BTreeMap<TaskId, u64> {
         let mut answers = BTreeMap::new();
@@ -307,6 +325,29 @@ mod tests {
         assert_eq!(quiet.recovery, Some(Duration::ZERO));
         assert_eq!(quiet.answers.into_values().collect::<Vec<_>>(), [250, 250]);
         assert_eq!((quiet.lateness_p99, quiet.latency_p99), (Duration::ZERO, Some(MS(2))));
+    }
+
+    /// All answers take 2 ms, but one that takes 6 ms longer.
+    #[test]
+    fn a_lag_is_what_nobody_was_answered_for_beyond_what_nobody_asked_for() {
+        let objective =
+            Objective { status: Matcher::only(200), latency: MS(100), success: Share::WHOLE };
+        let sample = |n: u64| Sample {
+            flow: 0,
+            intended: MS(n * 10),
+            sent: MS(n * 10),
+            answer: Some(Answer {
+                completed: MS(n * 10 + if n == 3 { 8 } else { 2 }),
+                status: if n == 8 { 500 } else { 200 },
+                task: None,
+                degraded: None,
+            }),
+        };
+        let samples: Vec<Sample> = (0..10).map(sample).collect();
+        let samples = Samples::new(&samples, &objective, MS(0)..MS(100));
+        let lag = |from, to| samples.lag(&(MS(from)..MS(to)));
+        assert_eq!([lag(0, 60), lag(20, 40), lag(40, 100)], [MS(6), MS(6), MS(0)].map(Some));
+        assert_eq!([lag(30, 31), lag(80, 81)], [None; 2]);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Compared {
         measured: &[&Reading],
         predicting: Predicting,
     ) -> Option<Self> {
-        let job = predicted.job;
+        let (job, unit) = (predicted.job, place.figure.unit());
         let value = |f: &&Findings| Some(f.figure(place.flow, place.figure)?[1]);
         let read = |run: &&Reading| run.figures(place.flow)?.get(what).copied();
         let predicted: Vec<_> = predicted.all.iter().map(value).collect();
@@ -240,8 +240,8 @@ impl Compared {
             cell: place.cell.name(&job.drill),
             flow: place.flow.map(|flow| job.drill.load.flows[flow].name.clone()),
             figure: what,
-            unit: place.figure.unit(),
-            values: Comparison::of(&predicted, &measured, predicting)?,
+            unit,
+            values: Comparison::of(&predicted, &measured, predicting, unit)?,
         })
     }
 

@@ -56,7 +56,8 @@ impl Calibration {
         within("physics.tick", physics.tick, Duration::ZERO..=LONGEST)?;
         distribution("physics.write", physics.write)?;
         distribution("physics.spawn", physics.spawn)?;
-        distribution("physics.end", physics.end)
+        distribution("physics.end", physics.end)?;
+        distribution("physics.lag", physics.lag)
     }
 }
 

@@ -43,7 +43,8 @@ impl Scenario {
         ensure((1..=MOST_SERVICES).contains(&places), "services", "there are 1 to 4")?;
         ensure(self.length <= LONGEST, "length", "is at most 1h")?;
         ensure(is_share(self.physics.link.loss), "physics.link.loss", "is from 0 to 1")?;
-        let Physics { hop, link, late, tick, write, spawn, end, first, crowd, .. } = self.physics;
+        let Physics { hop, link, late, tick, write, spawn, end, first, crowd, lag, .. } =
+            self.physics;
         ensure(hop <= LONGEST, "physics.hop", "is at most 1h")?;
         ensure(tick <= LONGEST, "physics.tick", "is at most 1h")?;
         ensure(first <= LONGEST, "physics.first", "is at most 1h")?;
@@ -53,6 +54,7 @@ impl Scenario {
         check_times("physics.spawn", spawn)?;
         check_times("physics.end", end)?;
         ensure((0.0..=MOST_CROWDED).contains(&crowd), "physics.crowd", "is from 0 to 100")?;
+        ensure(lag == Distribution::default(), "physics.lag", "is not known here: use `stalls`")?;
         let rests = |stalls: Stalls| {
             stalls.spread.abs() <= 0.0
                 && stalls.every <= LONGEST

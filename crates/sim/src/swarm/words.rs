@@ -76,7 +76,7 @@ fn program_in_words(program: &Program) -> String {
 }
 
 fn network_in_words(physics: &Physics) -> String {
-    let Physics { hop, link, late, tick, write, spawn, end, first, crowd, stalls } = *physics;
+    let Physics { hop, link, late, tick, write, spawn, end, first, crowd, stalls, .. } = *physics;
     let stall = |Stalls { every, length, .. }| {
         format!("; once in {} the machine stands still for {}", Short(every), Short(length))
     };

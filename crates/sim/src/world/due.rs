@@ -7,7 +7,7 @@ use seaworthy_core::random::{Stream, unit};
 use seaworthy_core::time::Instant;
 
 use super::physics::{Physics, Stalls};
-use crate::distribution::Dice;
+use crate::distribution::{Dice, Distribution};
 
 /// When somebody wants to be told the time, and when that is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,13 +19,16 @@ pub(super) struct Due {
 /// A machine that stands still now and then.
 #[derive(Debug)]
 pub(super) struct Standstill {
-    stalls: Stalls,
+    /// When it does so by itself, if that happens.
+    stalls: Option<Stalls>,
     seed: u64,
     lengths: Dice,
     /// In which of these times it does so next,
     next: u64,
     /// and from when until when it did last.
     begun: Range<Instant>,
+    /// From when on, and for how long, as processes start.
+    starts: Vec<(Instant, Duration)>,
 }
 
 // === impl Due ===
@@ -52,31 +55,54 @@ impl Due {
 // === impl Standstill ===
 
 impl Standstill {
-    /// None where the machine never stands still; when it does is drawn from `seed`.
-    pub(super) fn of(physics: &Physics, seed: u64) -> Option<Self> {
-        let stalls = physics.stalls?;
-        let lengths = Dice::new(seed, Stream::Standstills);
-        Some(Self { stalls, seed, lengths, next: 0, begun: Instant::EPOCH..Instant::EPOCH })
+    /// When it does so by itself is drawn from `seed`.
+    pub(super) fn of(physics: &Physics, seed: u64) -> Self {
+        let (stalls, lengths) = (physics.stalls, Dice::new(seed, Stream::Standstills));
+        let begun = Instant::EPOCH..Instant::EPOCH;
+        Self { stalls, seed, lengths, next: 0, begun, starts: Vec::new() }
+    }
+
+    /// A process starts in this time, in some moment of which the machine stands still.
+    pub(super) fn starts(&mut self, time: Range<Instant>, physics: &Physics) {
+        if physics.lag != Distribution::default() {
+            let from = time.start + self.lengths.part_of(time.end.since(time.start));
+            self.starts.push((from, self.lengths.duration(physics.lag)));
+        }
     }
 
     /// When what is due at `at` is done, before anything else is. It stands still from the first moment on, after a
     /// random one of each time, when something is due: how long it does is known by what was late for it.
     pub(super) fn done(&mut self, at: Instant) -> Instant {
-        let Stalls { every, .. } = self.stalls;
-        let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let number = at.as_nanos() / every;
-        let random = (unit(self.seed, Stream::Machine, number) * every as f64) as u64;
-        if number >= self.next && at.as_nanos() >= number * every + random {
-            self.next = number + 1;
-            // Nobody is done before who was due before.
-            self.begun = at..self.begun.end.max(at + self.length());
+        if let Some(length) = self.by_itself(at) {
+            self.begin(at, length);
+        }
+        while let Some(n) = self.starts.iter().position(|(from, _)| *from <= at) {
+            let (_, length) = self.starts.swap_remove(n);
+            self.begin(at, length);
         }
         if self.begun.contains(&at) { self.begun.end } else { at }
     }
 
-    /// For how long it stands still this time.
-    fn length(&mut self) -> Duration {
-        let Stalls { every, length, spread } = self.stalls;
+    /// Nobody is done before who was due before.
+    fn begin(&mut self, at: Instant, length: Duration) {
+        self.begun = at..self.begun.end.max(at + length);
+    }
+
+    /// For how long it stands still, if it is time for that.
+    fn by_itself(&mut self, at: Instant) -> Option<Duration> {
+        let stalls = self.stalls?;
+        let every = u64::try_from(stalls.every.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let number = at.as_nanos() / every;
+        let random = (unit(self.seed, Stream::Machine, number) * every as f64) as u64;
+        let has_come = number >= self.next && at.as_nanos() >= number * every + random;
+        has_come.then(|| {
+            self.next = number + 1;
+            self.length(stalls)
+        })
+    }
+
+    fn length(&mut self, stalls: Stalls) -> Duration {
+        let Stalls { every, length, spread } = stalls;
         if spread <= 0.0 {
             return length;
         }
@@ -95,7 +121,7 @@ mod tests {
         let time = Duration::from_millis;
         let stalls = Some(Stalls { every: time(1000), length: time(10), spread });
         let physics = Physics { stalls, ..Physics::default() };
-        let mut standstill = Standstill::of(&physics, 7).unwrap();
+        let mut standstill = Standstill::of(&physics, 7);
         let dues: Vec<Instant> = millis.map(|n| Instant::EPOCH + time(n)).collect();
         let done: Vec<Instant> = dues.iter().map(|due| standstill.done(*due)).collect();
         assert!(done.is_sorted(), "nobody overtakes");
@@ -108,6 +134,20 @@ mod tests {
         assert_eq!(late(0.0, 0..10_000).len(), 100);
         // However seldom something is due, it is late for the whole time.
         assert_eq!(late(0.0, (0..10_000).step_by(25)), [Duration::from_millis(10); 10]);
+    }
+
+    #[test]
+    fn it_stands_still_in_a_moment_of_each_start() {
+        let time = Duration::from_millis;
+        let at = |n| Instant::EPOCH + time(n);
+        let physics = Physics { lag: Distribution::Constant(time(5)), ..Physics::default() };
+        let mut standstill = Standstill::of(&physics, 7);
+        standstill.starts(at(100)..at(200), &physics);
+        standstill.starts(at(1000)..at(1000), &physics);
+        let late = (0..2000).filter(|n| standstill.done(at(*n)) > at(*n));
+        let late: Vec<u64> = late.collect();
+        assert!((100..=200).contains(&late[0]) && late[4] == late[0] + 4, "{late:?}");
+        assert_eq!(late[5..], [1000, 1001, 1002, 1003, 1004]);
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub struct Physics {
     /// By so much of itself a process's own start is longer for each other one that starts at the time.
     #[serde(default)]
     pub crowd: f64,
+    /// For so long the machine stands still while a process starts, with all that runs on it.
+    #[serde(default)]
+    pub lag: Distribution,
     /// When nobody does anything, if that happens.
     #[serde(default)]
     pub stalls: Option<Stalls>,
@@ -134,6 +137,7 @@ impl Default for Physics {
             end: Distribution::default(),
             first: Duration::ZERO,
             crowd: 0.0,
+            lag: Distribution::default(),
             stalls: None,
         }
     }

@@ -180,6 +180,8 @@ impl World {
                 let start = service.starts.duration(program.start).mul_f64(1.0 + crowd);
                 let late = self.lateness.duration(self.physics.late);
                 self.after(busy + late + start, place, Local::Listens(task));
+                let begins = self.now + busy + late;
+                self.standstill.starts(begins..begins + start, &self.physics);
                 let heard = !self.has(Planted::LaunchIsLost);
                 let launched = reconciler::Event::Launched(task);
                 return heard.then(|| self.by_keeper(place, busy, launched)).flatten();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Predicting, Role};
+use crate::experiment::reading::Unit;
 
 /// An interval is to hold this share of what is measured,
 pub(super) const WITHIN: f64 = 0.95;
@@ -10,6 +11,10 @@ pub(super) const WITHIN: f64 = 0.95;
 pub const FEWEST_PREDICTED: u32 = 39;
 /// and says much if it is no wider than this share of its middle.
 const WIDEST: f64 = 0.25;
+
+/// No model is like what it is a model of to less than a hundredth. Of figures of which chance makes nothing, such as the
+/// median of a thousand waits of 50 ms, simulated runs differ by less from each other.
+const OF_THE_MODEL: f64 = 0.01;
 
 /// The variance of a mean of normal values, in that of their median.
 const MEAN_FOR_MEDIAN: f64 = 2.0 / std::f64::consts::PI;
@@ -33,6 +38,16 @@ pub(super) fn beyond(count: usize) -> usize {
 pub(super) fn interval(mut values: Vec<f64>, beyond: usize) -> Option<[f64; 2]> {
     values.sort_unstable_by(f64::total_cmp);
     Some([*values.get(beyond)?, *values.iter().nth_back(beyond)?])
+}
+
+/// The same, if the model itself may be off as well. Numbers are whole, and no share is more than all.
+pub(super) fn by_a_model([low, high]: [f64; 2], unit: Unit) -> [f64; 2] {
+    let [lower, higher] = [low * (1.0 - OF_THE_MODEL), high * (1.0 + OF_THE_MODEL)];
+    match unit {
+        Unit::Time => [lower, higher],
+        Unit::Share => [lower, higher.min(1.0)],
+        Unit::Count => [lower.ceil().min(low), higher.floor().max(high)],
+    }
 }
 
 /// Where the median of so many runs should be: of `runs`, by those that were simulated, on machines that are as
@@ -213,6 +228,17 @@ mod tests {
         assert_eq!(interval(0), None);
         assert_eq!(interval(FEWEST_PREDICTED), Some([1.0, 39.0]));
         assert_eq!(interval(200), Some([5.0, 196.0]));
+    }
+
+    #[test]
+    fn a_model_is_off_by_a_hundredth() {
+        let with = |ends, unit| Some(by_a_model(ends, unit).map(|end| (end * 1e6).round() / 1e6));
+        assert_eq!(with([1.0, 2.0], Unit::Time), Some([0.99, 2.02]));
+        assert_eq!(with([0.5, 1.0], Unit::Share), Some([0.495, 1.0]));
+        assert_eq!(with([2.0, 2.0], Unit::Count), Some([2.0, 2.0]));
+        assert_eq!(with([0.5, 101.0], Unit::Count), Some([0.5, 102.0]));
+        let never = f64::INFINITY;
+        assert_eq!(with([0.0, never], Unit::Time), Some([0.0, never]));
     }
 
     const UNKNOWN: Predicting = Predicting { seeds: 200, known: None };

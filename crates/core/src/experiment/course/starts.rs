@@ -1,10 +1,11 @@
 //! How long processes took to start.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::{Course, Life};
+use crate::endpoints::TaskId;
 use crate::fleet::Service;
 
 /// From the start of a process of one service to its first right answer.
@@ -15,6 +16,9 @@ pub struct Starts {
     /// The same, of those beside which no other process started, of any service; none if there is no such one.
     pub alone: Option<RangeInclusive<Duration>>,
 }
+
+/// Requests of so long before and after belong to what happens in a moment, so that there are some.
+const AROUND: Duration = Duration::from_millis(50);
 
 // === impl Course ===
 
@@ -42,6 +46,16 @@ impl Course {
         let of_one =
             |(place, service): (usize, &Service)| Some((service.name.clone(), self.starts(place)?));
         services.iter().enumerate().filter_map(of_one).collect()
+    }
+
+    /// The times of the load in which a process started, each with a moment before and after.
+    pub fn launches(&self) -> Vec<Range<Duration>> {
+        let Some(begin) = self.begin else { return Vec::new() };
+        let around = |(_, life): (TaskId, &Life)| {
+            let [launched, answered] = [life.launched?, life.answered?].map(|at| at.since(begin));
+            (!launched.is_zero()).then(|| launched.saturating_sub(AROUND)..answered + AROUND)
+        };
+        self.lives().filter_map(around).collect()
     }
 }
 

@@ -105,6 +105,24 @@ fn who_starts_beside_another_one_does_not_start_alone() {
     assert_eq!(course.starts(0), Some(Starts { all: ms(100)..=ms(400), alone }));
 }
 
+/// Not who started before the load.
+#[test]
+fn a_launch_is_of_the_load_with_a_moment_around_it() {
+    let ms = Duration::from_millis;
+    let mut course = Course::of(1);
+    course.observe(
+        at(9000),
+        &views(&[(4, State::Starting)]),
+        &[record(9000, 4, Decision::Launch, Cause::Provisioned)],
+    );
+    assert_eq!(course.launches(), []);
+    course.answered(at(9400), TaskId(4));
+    course.begin(at(8000));
+    assert_eq!(course.launches(), [ms(950)..ms(1450)]);
+    course.begin(at(9000));
+    assert_eq!(course.launches(), []);
+}
+
 /// Tasks of two services: both start at once, and then one of the second.
 #[test]
 fn each_service_has_starts_of_its_own_and_none_starts_alone_beside_another_one() {
