@@ -129,7 +129,7 @@ impl Findings {
 impl Findings {
     /// Whether tasks were to be replaced and none was, as long as it was looked. That one of several was not may be as it
     /// went shortly before the end.
-    pub fn replaced_none(&self) -> bool {
+    fn replaced_none(&self) -> bool {
         let mut windows = self.replacements.iter().map(Replacement::window);
         !self.replacements.is_empty() && windows.all(|window| window.is_none())
     }
@@ -168,6 +168,7 @@ impl Findings {
                 let ends = self.range.as_ref().map(|range| [*range.start(), *range.end()]);
                 return Some(ends.unwrap_or_default().map(seconds));
             }
+            Figure::Window if self.replaced_none() => f64::INFINITY,
             Figure::Window => {
                 let windows = || self.replacements.iter().filter_map(Replacement::window);
                 let [low, high] = [windows().min(), windows().max()];

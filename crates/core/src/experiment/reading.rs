@@ -251,7 +251,6 @@ impl Figure {
                 | Self::Rollout
                 | Self::Back
                 | Self::Kept
-                | Self::Recovery
         )
     }
 }

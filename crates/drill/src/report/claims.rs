@@ -2,7 +2,7 @@
 
 use seaworthy_core::experiment::claim::{Claim, Judged};
 use seaworthy_core::experiment::expectation::Verdict;
-use seaworthy_core::experiment::reading::{Figure, Place};
+use seaworthy_core::experiment::reading::Place;
 
 use super::figures::Figures;
 use crate::style::{BAD, FAINT, GOOD, HEAD, paint};
@@ -15,9 +15,7 @@ pub(super) fn judge<'a>(figures: &Figures<'a>) -> Vec<(&'a Claim, Option<Judged>
         let figure = |place: Place, repetition: usize| {
             let runs =
                 figures.runs(place.cell).filter(|runs| runs.verdict() != Verdict::Invalid)?;
-            // Where nobody was replaced, nobody was within any time.
-            let never = place.figure == Figure::Window && runs.all.get(repetition)?.replaced_none();
-            if never { Some(f64::INFINITY) } else { runs.one(repetition, &place) }
+            runs.one(repetition, &place)
         };
         let runs = claim.places().into_iter().filter_map(|place| figures.runs(place.cell));
         let repetitions = runs.map(|runs| runs.all.len()).min().unwrap_or_default();

@@ -77,22 +77,26 @@ pub(super) struct Compared {
 pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
     // What measured nothing is not to be held against anything.
     let valid = |row: &&Row| row.findings.verdict != Verdict::Invalid;
-    let mut measured: Vec<Reading> = results.rows.iter().filter(valid).map(Reading::of).collect();
-    measured.extend(results.recorded.iter().flat_map(|day| day.readings(job)));
-    // What no run of an earlier report has, nobody asked for then.
-    let asked = |(what, place): &(&'static str, Place)| {
+    let own: Vec<Reading> = results.rows.iter().filter(valid).map(Reading::of).collect();
+    let recorded: Vec<_> = results.recorded.iter().map(|day| day.readings(job)).collect();
+    // What no run of an earlier report has, nobody asked for on that day.
+    let asked = |(what, place): (&'static str, Place)| {
         let has =
-            |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(*what));
-        results.recorded.is_empty() || measured.iter().any(has)
+            move |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(what));
+        let of_the_cell = move |run: &&Reading| run.cell == place.cell;
+        let days = recorded.iter().filter(move |day| day.iter().any(has));
+        let runs: Vec<_> = own.iter().chain(days.flatten()).filter(of_the_cell).collect();
+        (recorded.is_empty() || !runs.is_empty()).then_some((what, place, runs))
     };
     let days = results.days(job);
     let predicted = Figures::of(job, &results.predicted);
     let mut all = Vec::new();
     for (cell, predicted) in predicted.cells() {
-        let measured: Vec<&Reading> = measured.iter().filter(|run| run.cell == cell).collect();
         let predicting = predicting(cell, &days);
-        let one = |(what, place)| Compared::of(what, place, predicted, &measured, predicting);
-        all.extend(places(job, cell).into_iter().filter(asked).filter_map(one));
+        let one = |(what, place, runs): (_, _, Vec<&Reading>)| {
+            Compared::of(what, place, predicted, &runs, predicting)
+        };
+        all.extend(places(job, cell).into_iter().filter_map(asked).filter_map(one));
     }
     all
 }
