@@ -35,8 +35,6 @@ use crate::watch::Watch;
 
 /// How often the view is drawn when nothing happens.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-/// Beyond provisioning and the start timeout, which the agent keeps: whoever says nothing for so long is not there.
-const FILL_MARGIN: Duration = Duration::from_secs(10);
 
 /// What a run is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -301,12 +299,9 @@ impl Run<'_> {
                 self.follow(watch, view, None).await?;
             }
         };
-        let clusters = self.configuration.services().iter().map(|service| &service.cluster);
-        let starts = clusters.map(|cluster| cluster.provisioning.1 + cluster.start_timeout);
-        let patience = starts.max().unwrap_or_default() + FILL_MARGIN;
+        let patience = Filling::patience(self.configuration.services());
         tokio::time::timeout(patience, filling).await.unwrap_or_else(|_| {
-            let why = format!("not all tasks were in rotation within {patience:?}");
-            Err(self.not_up(self.key("command"), why))
+            Err(self.not_up(self.key("command"), Filling::out_of_patience(patience)))
         })
     }
 

@@ -25,6 +25,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::{JoinSet, LocalSet};
 
+use crate::error::with_causes;
+
 /// Whoever has no whole answer by then has none.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -169,7 +171,7 @@ impl Lane {
 
     /// An error is an outcome without an answer.
     async fn exchange(&self, opened: &mut Instant) -> Result<Outcome, Outcome> {
-        let lost = |error: hyper::Error| Outcome::Lost(told(&error));
+        let lost = |error: hyper::Error| Outcome::Lost(with_causes(&error));
         let mut request = self.request();
         loop {
             let kept = self.take();
@@ -213,7 +215,7 @@ impl Lane {
         let stream = TcpStream::connect(self.way.address).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
         let made = handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = made.map_err(|error| Outcome::Lost(told(&error)))?;
+        let (sender, connection) = made.map_err(|error| Outcome::Lost(with_causes(&error)))?;
         // It ends with the sender, or when the other side closes.
         tokio::spawn(connection);
         Ok((sender, since))
@@ -221,20 +223,10 @@ impl Lane {
 
     fn request(&self) -> Request<Empty<Bytes>> {
         let Way { address, method, path, keeps, .. } = &self.way;
-        let method = match method {
-            Method::Get => hyper::Method::GET,
-            Method::Put => hyper::Method::PUT,
-            Method::Post => hyper::Method::POST,
-        };
-        let request = Request::builder().method(method).uri(path).header(HOST, address.to_string());
+        let request =
+            Request::builder().method(method.as_str()).uri(path).header(HOST, address.to_string());
         let request =
             if *keeps { request } else { request.header(hyper::header::CONNECTION, "close") };
         request.body(Empty::new()).expect("paths are our own")
     }
-}
-
-/// An error with its causes.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

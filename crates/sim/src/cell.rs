@@ -9,7 +9,7 @@ use std::time::Duration;
 use seaworthy_core::cluster::View;
 use seaworthy_core::endpoints::TaskId;
 use seaworthy_core::experiment::course::Course;
-use seaworthy_core::experiment::load::{CONNECTIONS, Method, NOTICE, Planned};
+use seaworthy_core::experiment::load::{CONNECTIONS, NOTICE, Planned};
 use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::numbers::{Answer, Degraded, Sample};
 use seaworthy_core::experiment::{Cell, Configuration, Drill, Filling, Findings, Schedule, link};
@@ -26,8 +26,6 @@ use crate::world::{Arrival, News, Turns, World};
 use faults::{Coming, Lasting};
 pub use refusal::{Error, check};
 
-/// Beyond the start timeout.
-const FILL_MARGIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether a fault has shown what it will.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The ticket of what nobody counts: what opens connections before the load, and queries of death.
@@ -159,9 +157,8 @@ fn unanswered(planned: &Planned) -> Sample {
 impl<'a> Run<'a> {
     /// Lets time pass until all tasks are in rotation.
     fn fill(&mut self) -> Result<(), String> {
-        let clusters = self.configuration.services().iter().map(|service| &service.cluster);
-        let starts = clusters.map(|cluster| cluster.start_timeout);
-        let until = self.world.now() + starts.max().unwrap_or_default() + FILL_MARGIN;
+        let patience = Filling::patience(self.configuration.services());
+        let until = self.world.now() + patience;
         let count = self.configuration.desired_count();
         loop {
             let in_rotation = self.course.in_rotation().len();
@@ -169,7 +166,7 @@ impl<'a> Run<'a> {
                 Filling::Filled => return Ok(()),
                 Filling::Hopeless(why) => return Err(why),
                 Filling::Waiting if self.world.now() >= until => {
-                    return Err("not all tasks were in rotation in time".to_owned());
+                    return Err(Filling::out_of_patience(patience));
                 }
                 Filling::Waiting => self.pass(until),
             }
@@ -190,7 +187,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets the load and the faults go over the fleet, from when this machine is `prepared` for it on.
+    /// Lets the load and the faults go over the fleet, from when this machine is `prepared` for it on, until nobody waits
+    /// for an answer any more.
     fn load(&mut self, prepared: Instant) {
         self.begin = prepared.max(self.world.now() + NOTICE);
         self.course.begin(self.begin);
@@ -213,7 +211,8 @@ impl<'a> Run<'a> {
                 self.give_up(number, asked);
             }
             self.act();
-            if now >= end {
+            let is_over = sent == self.planned.len() && self.under_way.iter().all(|n| *n == 0);
+            if is_over || now >= end {
                 return self.mend(Instant::EPOCH + Duration::MAX);
             }
         }
@@ -281,18 +280,14 @@ impl<'a> Run<'a> {
         let flow = &self.drill.load.flows[planned.flow];
         let target = flow.paths[planned.path].replace("{user}", &planned.user.to_string());
         Arrival {
-            method: match flow.method {
-                Method::Get => "GET",
-                Method::Put => "PUT",
-                Method::Post => "POST",
-            },
+            method: flow.method.as_str(),
             preferred,
             affinity: self.world.affinity(flow.service, &target).unwrap_or_default(),
             target,
             user: u64::from(planned.user),
             fingerprint: self.fingerprint(planned),
             personal: self.has_cookie(planned.user),
-            deadly: false,
+            deadly: None,
             flow: planned.flow,
         }
     }

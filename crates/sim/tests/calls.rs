@@ -180,3 +180,34 @@ fn the_same_seed_tells_the_same_story() {
     assert_eq!(story(7), story(7));
     assert_ne!(story(7), story(8));
 }
+
+/// The shop passes the query on to Products, and goes on; a page would go to both.
+#[test]
+fn a_query_of_death_kills_whoever_is_asked_for_it_last() {
+    let path = |path: &str| format!("query_of_death = \"{path}\"");
+    for findings in both(&path("/products"), 1) {
+        let places: Vec<usize> = findings.replacements.iter().map(|one| one.service).collect();
+        assert!(places.iter().all(|place| *place == 1) && !places.is_empty(), "{places:?}");
+    }
+    let drill = shop(&path("/page"));
+    let error = cell::run(&drill, drill.cells()[0], 1).unwrap_err().to_string();
+    assert!(error.contains("`service` can name it"), "{error}");
+}
+
+/// Forty calls a second come to a task that does ten: whoever comes after the one that made them finds room if they are
+/// gone with it.
+#[test]
+fn what_a_task_has_asked_for_is_given_up_when_it_dies() {
+    let failed = |close: &str| {
+        let busy = format!("\"p\"], desired_count = 1, http.half_close = \"{close}\", call = {{");
+        let text = SHOP.replace("\"p\"], call = {", &busy).replace(
+            "[model.shop]",
+            "model.products = { work = \"100ms\", concurrency = 1, waiting = 1000, notices = true }\n\n[model.shop]",
+        );
+        let text = text.replace("FAULT", "service = \"shop\", kill = 1");
+        let drill: Drill = toml::from_str::<RawDrill>(&text).unwrap().try_into().unwrap();
+        cell::run(&drill, drill.cells()[0], 1).unwrap().numbers.failed
+    };
+    let [served, gone] = ["serve", "gone"].map(failed);
+    assert!(gone < served, "{gone} {served}");
+}

@@ -132,21 +132,6 @@ fn what_was_asked_for_while_another_was_missing_is_worked_off() {
     }
 }
 
-/// What is lost, and what is slow, is in the program alone.
-#[test]
-fn programs_that_remember_and_that_leak_go_as_they_do_live() {
-    for text in [
-        include_str!("../../../drills/stateful-cart.toml"),
-        include_str!("../../../drills/memory-leak.toml"),
-    ] {
-        let drill = drill(text);
-        let cells = matrix(&drill, 1);
-        for (name, findings) in &cells {
-            assert_eq!(findings.verdict, Verdict::AsExpected, "{name}: {:?}", findings.reasons);
-        }
-    }
-}
-
 #[test]
 fn the_same_seed_tells_the_same_story() {
     let drill = drill(include_str!("../../../drills/report.toml")).faster(10);

@@ -10,7 +10,7 @@ use seaworthy_core::experiment::expectation::Verdict;
 use seaworthy_core::experiment::model::Distribution;
 use seaworthy_core::experiment::{Drill, RawDrill, TaskFault};
 use seaworthy_sim::cell;
-use seaworthy_sim::world::{News, Physics, Program, World};
+use seaworthy_sim::world::{Arrival, News, Physics, Program, World};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -182,4 +182,62 @@ fn whoever_is_told_something_else_leaks_no_more_for_it() {
         leak.replace("'10s'", "'20s'")
     );
     assert!(median(&more) > 2 * nothing);
+}
+
+/// The start timeout begins when a process does.
+#[test]
+fn tasks_may_be_provisioned_for_longer_than_they_may_start() {
+    let drill = drill("{ at = '2s', kill = 1 }", "provisioning = '90s'");
+    assert!(cell::run(&drill, drill.cells()[0], 1).is_ok());
+}
+
+#[test]
+fn an_answer_without_a_body_cannot_be_cut_short() {
+    let half = "{ at = '2s', lasts = '3s', half_answer = 1 }";
+    let failed = |status: u16| {
+        let mut drill = drill(half, &format!("[model.shop]\nstatus = {status}"));
+        drill.objective.status = seaworthy_core::health::Matcher::only(status);
+        cell::run(&drill, drill.cells()[0], 1).unwrap().numbers.failed
+    };
+    assert!(failed(200) > 100);
+    assert_eq!(failed(204), 0);
+}
+
+/// Two at a time, each for 100 ms. Five have asked and left when it goes on, and one waits.
+#[test]
+fn who_left_a_task_that_stands_still_has_no_place_when_it_goes_on() {
+    let answered = |notices: bool| {
+        let fleet = "service.s = { command = [\"s\"], desired_count = 1, http.half_close = \"gone\", \
+                     call = { hedge.enabled = false, timeout = \"60s\" }, health.unhealthy_threshold = 10 }";
+        let work = Distribution::Constant(MS(100));
+        let program = Program { work, concurrency: 1, notices, ..Program::default() };
+        let mut world = common::up(fleet, &[program], &Physics::default(), 1);
+        let arrival = || Arrival::new("GET", "/".to_owned());
+        let pass = |world: &mut World, time| {
+            let until = world.now() + time;
+            let mut answered = None;
+            while world.now() < until {
+                world.advance(until);
+                while let Some(news) = world.poll_news() {
+                    let is_ours = matches!(news, News::Answered { ticket: 6, .. });
+                    answered = answered.or(is_ours.then(|| world.now()));
+                }
+            }
+            answered
+        };
+        // The first is begun before it stands still, the others come after that.
+        world.send(0, 1, &arrival());
+        pass(&mut world, MS(10));
+        world.disturb(TaskId(1), 1, TaskFault::Hang);
+        (2..=6).for_each(|ticket| world.send(0, ticket, &arrival()));
+        pass(&mut world, MS(10));
+        for ticket in 1..=5 {
+            world.leave(0, ticket);
+        }
+        pass(&mut world, MS(10));
+        let begin = world.now();
+        world.mend(TaskId(1), 1);
+        pass(&mut world, MS(2000)).map(|at| at.since(begin).as_millis() / 100)
+    };
+    assert_eq!([true, false].map(answered), [Some(1), Some(5)]);
 }

@@ -1,9 +1,15 @@
 //! Whether a fleet comes up at all.
 
+use std::time::Duration;
+
+use crate::fleet::Service;
 use crate::record::{Cause, Decision, Record};
 
 /// So many starts in a row may fail before the first fill is given up.
 const FAILED_STARTS_LIMIT: u32 = 3;
+
+/// Beyond provisioning and the start timeout, which the agent keeps: whoever says nothing for so long is not there.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// How the first fill of a fleet stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,18 @@ impl Filling {
         }
         Self::Waiting
     }
+
+    /// For how long tasks of these services are waited for.
+    pub fn patience(services: &[Service]) -> Duration {
+        let clusters = services.iter().map(|service| &service.cluster);
+        let starts = clusters.map(|cluster| cluster.provisioning.1 + cluster.start_timeout);
+        starts.max().unwrap_or_default() + MARGIN
+    }
+
+    /// Why it is given up after that.
+    pub fn out_of_patience(patience: Duration) -> String {
+        format!("not all tasks were in rotation within {patience:?}")
+    }
 }
 
 /// `task-1: exited with status 1`
@@ -57,7 +75,6 @@ mod tests {
     use crate::endpoints::TaskId;
     use crate::record::Exit;
     use crate::time::Instant;
-    use std::time::Duration;
 
     fn records(tasks: u32, cause: impl Fn(u32) -> (Decision, Cause)) -> Vec<Record> {
         let record = |task, (decision, cause)| Record {

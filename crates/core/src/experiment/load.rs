@@ -65,6 +65,19 @@ pub enum Method {
     Post,
 }
 
+// === impl Method ===
+
+impl Method {
+    /// As HTTP has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+        }
+    }
+}
+
 /// So long there are more requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spike {

@@ -9,7 +9,7 @@ use http_body_util::Empty;
 use hyper::Request;
 use hyper::header::{COOKIE, HOST, HeaderValue};
 use seaworthy_agent::clock::now;
-use seaworthy_core::experiment::load::{Method, Planned};
+use seaworthy_core::experiment::load::Planned;
 use seaworthy_core::experiment::numbers::{Answer, Sample};
 use seaworthy_core::health::Matcher;
 use seaworthy_core::time::Instant;
@@ -218,12 +218,7 @@ fn request(
 ) -> io::Result<Request<Empty<Bytes>>> {
     let Destination { host, flow, .. } = &order.flows[planned.flow];
     let path = flow.paths[planned.path].replace("{user}", &planned.user.to_string());
-    let method = match flow.method {
-        Method::Get => hyper::Method::GET,
-        Method::Put => hyper::Method::PUT,
-        Method::Post => hyper::Method::POST,
-    };
-    let mut request = Request::builder().method(method).uri(path).header(HOST, host);
+    let mut request = Request::builder().method(flow.method.as_str()).uri(path).header(HOST, host);
     if let Some(cookie) = cookie {
         request = request.header(COOKIE, cookie);
     }

@@ -11,6 +11,7 @@ use seaworthy_core::experiment::model::Program;
 use seaworthy_core::experiment::{Ending, Fault, FaultKind, Schedule};
 use seaworthy_core::time::Instant;
 
+use super::refusal::dies_of;
 use super::{NOBODY, Run};
 use crate::distribution::Dice;
 use crate::world::{Arrival, Physics, Strain};
@@ -155,7 +156,7 @@ impl Run<'_> {
         let arrival = Arrival {
             affinity: self.world.affinity(service, &path).unwrap_or_default(),
             fingerprint: u64::MAX,
-            deadly: true,
+            deadly: dies_of(&self.configuration.callers, service, &path),
             ..Arrival::new("GET", path)
         };
         self.world.send(service, NOBODY, &arrival);

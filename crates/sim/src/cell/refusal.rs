@@ -1,6 +1,7 @@
 //! What of a drill cannot be simulated.
 
 use seaworthy_core::cluster::autoscaler::Target;
+use seaworthy_core::experiment::caller::{Caller, Dependency};
 use seaworthy_core::experiment::{Cell, Drill, Fault, FaultKind};
 use seaworthy_core::fleet::{Fleet, Service};
 
@@ -87,6 +88,15 @@ fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static 
         {
             Err("what another program does is not known; deploy.model can say it")
         }
+        FaultKind::QueryOfDeath { service, path }
+            if dies_of(&drill.configurations[cell.configuration].callers, *service, path)
+                .is_none() =>
+        {
+            Err(
+                "its program asks several others for that path, and which of them dies is not known; `service` can \
+                 name it",
+            )
+        }
         FaultKind::End { service, .. }
         | FaultKind::PowerOff { service, .. }
         | FaultKind::Ask { service, .. }
@@ -99,6 +109,19 @@ fn check_fault(drill: &Drill, cell: Cell, fault: &Fault) -> Result<(), &'static 
             if asked || is_called(drill, cell, *service) { Ok(()) } else { Err(why) }
         }
         FaultKind::Link { .. } | FaultKind::Spike(_) => Ok(()),
+    }
+}
+
+/// Whose program dies of a request for this path to the service at `place`: that of the last one that is asked for it, as
+/// a task passes it on to the service that it calls for it; none if it calls several.
+pub(super) fn dies_of(callers: &[Caller], place: usize, path: &str) -> Option<usize> {
+    let dependencies = callers.get(place).map(|caller| &caller.dependencies[..]);
+    let is_called = |one: &&Dependency| one.is_called_for(path);
+    let called: Vec<_> = dependencies.unwrap_or_default().iter().filter(is_called).collect();
+    match called[..] {
+        [] => Some(place),
+        [one] => dies_of(callers, one.to, path),
+        _ => None,
     }
 }
 

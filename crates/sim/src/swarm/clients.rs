@@ -121,7 +121,8 @@ impl Clients {
     pub(super) fn send_deadly(&mut self, place: usize, thing: u64) -> Deed {
         let ticket = self.ticket(place, 0, None);
         self.tickets[ticket as usize].must = None;
-        Deed::Send { place, ticket, arrival: load::request("GET", thing, 0, true) }
+        let arrival = Arrival { deadly: Some(place), ..load::request("GET", thing, 0) };
+        Deed::Send { place, ticket, arrival }
     }
 
     fn ticket(&mut self, place: usize, user: u64, again: Option<(Box<Arrival>, u32)>) -> u64 {

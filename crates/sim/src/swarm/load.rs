@@ -57,14 +57,14 @@ impl Load {
         self.next = now + if self.calm { CALMLY } else { gap };
         let thing = self.dice.between(1, THINGS);
         let method = if self.dice.chance(self.posts) { "POST" } else { "GET" };
-        request(method, thing.into(), self.dice.between(1, USERS).into(), false)
+        request(method, thing.into(), self.dice.between(1, USERS).into())
     }
 }
 
-/// A user's request for something; `deadly`: whoever takes it dies of it.
-pub(super) fn request(method: &'static str, thing: u64, user: u64, deadly: bool) -> Arrival {
+/// A user's request for something.
+pub(super) fn request(method: &'static str, thing: u64, user: u64) -> Arrival {
     let is_order = (ORDERS.into()..=THINGS.into()).contains(&thing);
     let target = format!("/{}/{thing}", if is_order { "orders" } else { "things" });
     let (affinity, fingerprint) = (user, thing);
-    Arrival { affinity, user, fingerprint, deadly, ..Arrival::new(method, target) }
+    Arrival { affinity, user, fingerprint, ..Arrival::new(method, target) }
 }

@@ -15,6 +15,7 @@ use super::data::Answer;
 use super::link::{Fate, Link};
 use super::planted::Planted;
 use super::task::Process;
+use super::work::has_body;
 use super::{Arrival, Event, Local, News, Said, World};
 
 /// The tickets of calls begin here: all below are for those of users.
@@ -157,6 +158,22 @@ impl World {
         }
     }
 
+    /// The connections of a task that is no more are closed: nobody waits for what it has asked for.
+    pub(super) fn hang_up(&mut self, place: usize, task: TaskId) {
+        let mut asked = Vec::new();
+        for (ticket, call) in &mut self.between.outgoing {
+            if (call.place, call.task) == (place, task) {
+                call.deadline = Some(self.now);
+                asked.push((*ticket, call.to));
+            }
+        }
+        for (ticket, to) in asked {
+            if self.leave(to, ticket) {
+                self.between.outgoing.remove(&ticket);
+            }
+        }
+    }
+
     /// A request has no other outcome than that its client has left.
     pub(super) fn given_up(&mut self, ticket: u64) {
         if ticket < FIRST {
@@ -173,7 +190,8 @@ impl World {
             return self.news.push_back(News::Answered { ticket, status, task, degraded });
         }
         let Some(call) = self.between.outgoing.get(&ticket) else { return };
-        let (place, status) = (call.place, status.filter(|_| !call.halved));
+        let (place, status) =
+            (call.place, status.filter(|status| !(call.halved && has_body(*status))));
         let mut held = self.between.links.get_mut(&call.to).map(Link::hold).unwrap_or_default();
         if !held.is_zero() {
             held += self.physics.timer(&mut self.lateness);

@@ -94,8 +94,8 @@ pub struct Arrival {
     pub fingerprint: u64,
     /// It says whose it is: no answer to it is anybody else's, and no other one is one to it.
     pub personal: bool,
-    /// Whoever takes it dies of it.
-    pub deadly: bool,
+    /// The place of the service whose task dies of it, if one does: others pass it on.
+    pub deadly: Option<usize>,
     /// Of which flow of the load it is.
     pub flow: usize,
 }
@@ -159,7 +159,7 @@ impl Arrival {
             user: 0,
             fingerprint: 0,
             personal: false,
-            deadly: false,
+            deadly: None,
             flow: 0,
         }
     }
@@ -269,10 +269,14 @@ impl Data {
         arrival.method.len() + arrival.target.len() > self.settings.http.longest_line
     }
 
-    /// A request comes.
-    pub(super) fn begin(&mut self, ticket: u64, arrival: &Arrival) -> target_group::Input {
-        let Arrival { method, target, preferred, affinity, user, fingerprint, deadly, .. } =
-            arrival;
+    /// A request comes; `deadly`: whoever takes it dies of it.
+    pub(super) fn begin(
+        &mut self,
+        ticket: u64,
+        arrival: &Arrival,
+        deadly: bool,
+    ) -> target_group::Input {
+        let Arrival { method, target, preferred, affinity, user, fingerprint, .. } = arrival;
         let route: RouteId = self.settings.call.route(method, target, SOURCE, |_, _| false);
         let (repeatable, reads) = (is_idempotent(method), is_safe(method));
         let ask = Ask { repeatable, deadline: None };
@@ -287,7 +291,7 @@ impl Data {
         }
         let open = &mut self.open[slot];
         open.tries.clear();
-        (open.call, open.ticket, open.deadly) = (Some(call), ticket, *deadly);
+        (open.call, open.ticket, open.deadly) = (Some(call), ticket, deadly);
         open.left = false;
         open.key = self.stale.key(route, method, target).filter(|_| !arrival.personal);
         (open.once, open.seen) = (!repeatable, false);

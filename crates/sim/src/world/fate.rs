@@ -11,7 +11,7 @@ use seaworthy_core::health::Probed;
 use seaworthy_core::record::Exit;
 
 use super::planted::Planted;
-use super::task::Missed;
+use super::task::{Job, Missed};
 use super::{Due, Local, Program, Strain, World};
 
 impl World {
@@ -128,12 +128,17 @@ impl World {
 
     /// A process does what it could not do while it hung. It answers checks with this status.
     fn make_up(&mut self, place: usize, task: TaskId, missed: Missed, check_status: u16) {
-        let Missed { listens, held, unread, unheard, check, crash } = missed;
+        let Missed { listens, held, unread, gone, given_up, replies, unheard, check, crash } =
+            missed;
         if listens {
             self.listen(place, task);
         }
         let ended = held.into_iter().map(|job| Local::Finish(task, job));
-        for local in ended.chain(crash.map(|exit| Local::Crash(task, exit))) {
+        let given_up = given_up.into_iter().map(|job| Local::GiveUp(task, job));
+        let replies = replies.into_iter().map(|(job, reply)| Local::Reply(task, job, reply));
+        for local in
+            ended.chain(given_up).chain(replies).chain(crash.map(|exit| Local::Crash(task, exit)))
+        {
             self.after(Duration::ZERO, place, local);
         }
         if let Some(check) = check {
@@ -142,7 +147,11 @@ impl World {
         for word in unheard {
             self.hear(place, task, word);
         }
-        for (job, asking) in unread {
+        for (call, attempt) in &gone {
+            self.close(place, task, *call, *attempt);
+        }
+        let is_there = |(job, _): &(Job, _)| !gone.contains(&(job.call, job.attempt));
+        for (job, asking) in unread.into_iter().filter(is_there) {
             self.read(place, task, job, asking);
         }
         self.work(place, task);

@@ -76,8 +76,9 @@ impl Link {
                 one.stalled.push(request);
                 Fate::Stalled
             }
-            // What is only slow meets no request, but its answer: see `hold`.
-            LinkFault::HalfAnswers | LinkFault::Latency(_) => Fate::Passed { halved: true },
+            LinkFault::HalfAnswers => Fate::Passed { halved: true },
+            // It meets no request, but its answer: see `hold`.
+            LinkFault::Latency(_) => Fate::Passed { halved: false },
         }
     }
 

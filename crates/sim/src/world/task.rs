@@ -11,6 +11,7 @@ use seaworthy_core::health::ProbeId;
 use seaworthy_core::record::Exit;
 use seaworthy_core::time::Instant;
 
+use super::Reply;
 use super::caller::{Calls, Word};
 use super::data::Asking;
 use super::memory::Memory;
@@ -87,6 +88,12 @@ pub(crate) struct Missed {
     pub(crate) held: Vec<Job>,
     /// These came. The kernel has taken them, and nobody has read them.
     pub(crate) unread: Vec<(Job, Option<Asking>)>,
+    /// These closed their connections,
+    pub(crate) gone: Vec<(CallId, Attempt)>,
+    /// and it has had enough of these.
+    pub(crate) given_up: Vec<Job>,
+    /// These answers were held back for long enough.
+    pub(crate) replies: Vec<(Job, Reply)>,
     /// What there was to be heard of its calls to other services.
     pub(crate) unheard: Vec<Word>,
     /// The last check: nobody waits for an earlier one any more.
@@ -255,17 +262,17 @@ impl Process {
         self.held_back.push(job);
     }
 
-    /// and no longer.
-    pub(crate) fn let_pass(&mut self, job: Job) {
+    /// and no longer, unless whoever does so hangs with it.
+    pub(crate) fn let_pass(&mut self, job: Job) -> bool {
+        if self.hangs && self.held_back.contains(&job) {
+            return false;
+        }
         self.held_back.retain(|other| *other != job);
+        true
     }
 
     /// It lets go of what it has not finished; whether there is such a thing.
     pub(crate) fn drop(&mut self, call: CallId, attempt: Attempt) -> bool {
-        // Stopped as it is, it hears of nothing.
-        if self.hangs {
-            return false;
-        }
         let had = self.in_hand();
         let is_other = |job: &Job| (job.call, job.attempt) != (call, attempt);
         self.working.retain(is_other);

@@ -40,14 +40,15 @@ impl World {
             let status = Some(414);
             return self.give(Answer { ticket, status, task: None, degraded: None });
         }
-        let mut input = data.begin(ticket, arrival);
+        let mut input = data.begin(ticket, arrival, arrival.deadly == Some(place));
         if let target_group::Input::Call(call::Input::Begin { call, request }) = &mut input {
             request.ask.repeatable |= repeats_all;
             request.preferred = request.preferred.filter(|_| sticks);
             request.ask.deadline = deadline;
             request.affinity = affinity;
             if caller.is_some() {
-                let asked = Arrival { preferred: None, deadly: false, ..arrival.clone() };
+                // Programs pass on no cookie.
+                let asked = Arrival { preferred: None, personal: false, ..arrival.clone() };
                 data.note(*call, Arc::new(asked));
             }
         }
@@ -152,8 +153,11 @@ impl World {
 
     /// What becomes of a request reaches the gateway.
     pub(super) fn replied(&mut self, place: usize, task: TaskId, job: Job, reply: Reply) {
-        if let Some(process) = self.services[place].processes.get_mut(&task) {
-            process.let_pass(job);
+        if let Some(process) = self.services[place].processes.get_mut(&task)
+            && !process.let_pass(job)
+        {
+            process.missed.replies.push((job, reply));
+            return;
         }
         if let Some((gateway, probe)) = job.check() {
             self.checked(place, gateway, probe, reply.of_check());

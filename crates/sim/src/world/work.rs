@@ -13,6 +13,11 @@ use super::planted::Planted;
 use super::task::{Effect, Job, Process, State};
 use super::{Local, News, Program, Reply, Service, World, data};
 
+/// Whether there is something of an answer with this status that can be cut off.
+pub(super) fn has_body(status: u16) -> bool {
+    !matches!(status, 204 | 304)
+}
+
 impl World {
     /// A process has started, unless it hangs: then it has when it goes on.
     pub(super) fn listen(&mut self, place: usize, task: TaskId) {
@@ -78,8 +83,10 @@ impl World {
 
     /// A program has had enough of a request, unless it is done with it.
     pub(super) fn give_up(&mut self, place: usize, task: TaskId, job: Job) {
-        let process = self.services[place].processes.get_mut(&task);
-        if process.is_some_and(|process| process.drop(job.call, job.attempt)) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        if process.hangs {
+            process.missed.given_up.push(job);
+        } else if process.drop(job.call, job.attempt) {
             self.pass_back(place, task, job, (503, None));
             self.work(place, task);
         }
@@ -99,8 +106,10 @@ impl World {
 
     /// A program notices that nobody waits for its answer.
     pub(super) fn close(&mut self, place: usize, task: TaskId, call: CallId, attempt: Attempt) {
-        let process = self.services[place].processes.get_mut(&task);
-        if process.is_some_and(|process| process.drop(call, attempt)) {
+        let Some(process) = self.services[place].processes.get_mut(&task) else { return };
+        if process.hangs {
+            process.missed.gone.push((call, attempt));
+        } else if process.drop(call, attempt) {
             self.work(place, task);
         }
     }
@@ -168,7 +177,11 @@ impl World {
             // Whoever holds it back wakes up late.
             held += process.turns.after(self.now + held) + self.physics.late(&mut self.lateness);
         }
-        let reply = if job.halved { Reply::Half(status) } else { Reply::Whole(status, degraded) };
+        let reply = if job.halved && has_body(status) {
+            Reply::Half(status)
+        } else {
+            Reply::Whole(status, degraded)
+        };
         self.after(self.physics.hop + held, place, Local::Reply(task, job, reply));
     }
 
@@ -203,6 +216,7 @@ impl World {
         if let Some(check) = process.missed.check {
             self.probed(place, check, Probed::Failed(Failing::Closed));
         }
+        self.hang_up(place, task);
         let unsent = self.has(Planted::DeathCountsAsUnsent);
         for job in process.into_jobs() {
             let reply = if unsent { data::refused() } else { data::closed() };

@@ -97,7 +97,7 @@ pub(super) fn read(
     let at = raw.read_at(duration)?;
     let kind = raw.kind()?;
     raw.check_companions(kind)?;
-    let what = raw.read_kind(kind, services)?;
+    let what = raw.read_kind(kind.name, services)?;
     let at = match at {
         Some(at) => at,
         None => deployment_before(&what, earlier)?,
@@ -119,26 +119,50 @@ fn deployment_before(what: &FaultKind, earlier: &[Fault]) -> Result<Duration, Co
     })
 }
 
-/// What may stand beside each kind.
-const KINDS: [(&str, &[&str]); 17] = [
-    ("stop", &["once", "service"]),
-    ("kill", &["once", "service"]),
-    ("power_off", &["service", "lasts"]),
-    ("ask", &["service", "tasks", "model"]),
-    ("hang", &["service", "lasts"]),
-    ("fail", &["service", "lasts"]),
-    ("slow", &["service", "tasks", "lasts"]),
-    ("reset", &["service", "lasts"]),
-    ("half_answer", &["service", "lasts"]),
-    ("latency", &["to", "lasts"]),
-    ("errors", &["to", "lasts", "share"]),
-    ("resets", &["to", "lasts"]),
-    ("stalls", &["to", "lasts"]),
-    ("query_of_death", &["service"]),
-    ("deploy", &["service"]),
-    ("spike", &["lasts"]),
-    ("exec", &["lasts", "proof", "heal"]),
+/// One that a fault can be.
+struct Kind {
+    name: &'static str,
+    is_given: fn(&RawFault) -> bool,
+    /// What may stand beside it.
+    companions: &'static [&'static str],
+}
+
+const KINDS: [Kind; 17] = [
+    Kind::of("stop", |fault| fault.stop.is_some(), &["once", "service"]),
+    Kind::of("kill", |fault| fault.kill.is_some(), &["once", "service"]),
+    Kind::of("power_off", |fault| fault.power_off.is_some(), &["service", "lasts"]),
+    Kind::of("ask", |fault| fault.ask.is_some(), &["service", "tasks", "model"]),
+    Kind::of("hang", |fault| fault.hang.is_some(), &["service", "lasts"]),
+    Kind::of("fail", |fault| fault.fail.is_some(), &["service", "lasts"]),
+    Kind::of("slow", |fault| fault.slow.is_some(), &["service", "tasks", "lasts"]),
+    Kind::of("reset", |fault| fault.reset.is_some(), &["service", "lasts"]),
+    Kind::of("half_answer", |fault| fault.half_answer.is_some(), &["service", "lasts"]),
+    Kind::of("latency", |fault| fault.latency.is_some(), &["to", "lasts"]),
+    Kind::of("errors", |fault| fault.errors.is_some(), &["to", "lasts", "share"]),
+    Kind::of("resets", |fault| fault.resets.is_some(), &["to", "lasts"]),
+    Kind::of("stalls", |fault| fault.stalls.is_some(), &["to", "lasts"]),
+    Kind::of("query_of_death", |fault| fault.query_of_death.is_some(), &["service"]),
+    Kind::of("deploy", |fault| fault.deploy.is_some(), &["service"]),
+    Kind::of("spike", |fault| fault.spike.is_some(), &["lasts"]),
+    Kind::of("exec", |fault| fault.exec.is_some(), &["lasts", "proof", "heal"]),
 ];
+
+// === impl Kind ===
+
+impl Kind {
+    const fn of(
+        name: &'static str,
+        is_given: fn(&RawFault) -> bool,
+        companions: &'static [&'static str],
+    ) -> Self {
+        Self { name, is_given, companions }
+    }
+
+    /// Whether it has an end.
+    fn lasts(&self) -> bool {
+        self.companions.contains(&"lasts")
+    }
+}
 
 // === impl RawFault ===
 
@@ -157,45 +181,24 @@ impl RawFault {
         Err(ConfigError::new("at", problem))
     }
 
-    fn given(&self) -> [(&'static str, bool); 17] {
-        [
-            ("stop", self.stop.is_some()),
-            ("kill", self.kill.is_some()),
-            ("power_off", self.power_off.is_some()),
-            ("ask", self.ask.is_some()),
-            ("hang", self.hang.is_some()),
-            ("fail", self.fail.is_some()),
-            ("slow", self.slow.is_some()),
-            ("reset", self.reset.is_some()),
-            ("half_answer", self.half_answer.is_some()),
-            ("latency", self.latency.is_some()),
-            ("errors", self.errors.is_some()),
-            ("resets", self.resets.is_some()),
-            ("stalls", self.stalls.is_some()),
-            ("query_of_death", self.query_of_death.is_some()),
-            ("deploy", self.deploy.is_some()),
-            ("spike", self.spike.is_some()),
-            ("exec", self.exec.is_some()),
-        ]
-    }
-
-    fn kind(&self) -> Result<&'static str, ConfigError> {
-        let mut given = self.given().into_iter().filter(|(_, given)| *given).map(|(kind, _)| kind);
+    fn kind(&self) -> Result<&'static Kind, ConfigError> {
+        let mut given = KINDS.iter().filter(|kind| (kind.is_given)(self));
         let Some(kind) = given.next() else {
-            let kinds = KINDS.map(|(kind, _)| kind).join(", ");
+            let kinds = KINDS.each_ref().map(|kind| kind.name).join(", ");
             let problem = format!("is missing; allowed is just one of {kinds}");
             return Err(ConfigError::new("stop", problem));
         };
         match given.next() {
             None => Ok(kind),
             Some(other) => {
-                let problem = format!("is given beside `{kind}`; allowed is just one of them");
-                Err(ConfigError::new(other, problem))
+                let problem =
+                    format!("is given beside `{}`; allowed is just one of them", kind.name);
+                Err(ConfigError::new(other.name, problem))
             }
         }
     }
 
-    fn check_companions(&self, kind: &str) -> Result<(), ConfigError> {
+    fn check_companions(&self, kind: &Kind) -> Result<(), ConfigError> {
         let companions = [
             ("once", self.once.is_some()),
             ("lasts", self.lasts.is_some()),
@@ -207,21 +210,21 @@ impl RawFault {
             ("proof", self.proof.is_some()),
             ("heal", self.heal.is_some()),
         ];
-        let (_, allowed) = KINDS.iter().find(|(other, _)| *other == kind).expect("it is a kind");
+        let Kind { name, companions: allowed, .. } = kind;
         let wrong = companions.iter().find(|(key, given)| *given && !allowed.contains(key));
         wrong.map_or(Ok(()), |(key, _)| {
             let problem =
-                format!("means nothing beside `{kind}`; allowed are {}", allowed.join(", "));
+                format!("means nothing beside `{name}`; allowed are {}", allowed.join(", "));
             Err(ConfigError::new(key, problem))
         })
     }
 
     /// What has an end lasts for as long as is said, or to the end of the load.
-    fn read_lasts(&self, kind: &str, rest: Duration) -> Result<Duration, ConfigError> {
-        match kind {
-            "stop" | "kill" | "ask" | "query_of_death" | "deploy" => Ok(Duration::ZERO),
-            _ => within("lasts", self.lasts.map_or(rest, |lasts| lasts.0), SHORTEST..=rest),
+    fn read_lasts(&self, kind: &Kind, rest: Duration) -> Result<Duration, ConfigError> {
+        if !kind.lasts() {
+            return Ok(Duration::ZERO);
         }
+        within("lasts", self.lasts.map_or(rest, |lasts| lasts.0), SHORTEST..=rest)
     }
 
     fn read_kind(&self, kind: &str, services: &Services) -> Result<FaultKind, ConfigError> {
@@ -238,16 +241,7 @@ impl RawFault {
         match kind {
             "stop" => end(Ending::Stop, &self.stop),
             "kill" => end(Ending::Kill, &self.kill),
-            "power_off" => {
-                let problem = |problem| ConfigError::new(kind, problem);
-                let Some(RawWhich::In(site)) = &self.power_off else {
-                    let allowed = "allowed is { zone = \"…\" } or { machine = \"…\" }";
-                    return Err(problem(format!("takes a place; {allowed}")));
-                };
-                let service = service()?;
-                let site = services.site(service, site).map_err(problem)?;
-                Ok(FaultKind::PowerOff { service, site })
-            }
+            "power_off" => self.read_power_off(service()?, services),
             "ask" => {
                 let service = service()?;
                 let tasks = read_tasks("tasks", self.tasks.as_ref(), service, services)?;
@@ -274,6 +268,20 @@ impl RawFault {
                 Ok(FaultKind::Link { to, fault: self.read_link()? })
             }
         }
+    }
+
+    fn read_power_off(
+        &self,
+        service: usize,
+        services: &Services,
+    ) -> Result<FaultKind, ConfigError> {
+        let problem = |problem| ConfigError::new("power_off", problem);
+        let Some(RawWhich::In(site)) = &self.power_off else {
+            let allowed = "allowed is { zone = \"…\" } or { machine = \"…\" }";
+            return Err(problem(format!("takes a place; {allowed}")));
+        };
+        let site = services.site(service, site).map_err(problem)?;
+        Ok(FaultKind::PowerOff { service, site })
     }
 
     fn read_task(
