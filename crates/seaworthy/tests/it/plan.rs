@@ -31,7 +31,7 @@ fn the_reports_question_is_answered() {
     assert_eq!(code, Some(0), "{words}");
     let told = [
         "store: 99.999 % of requests are to succeed",
-        "The cheapest that meets 99.999 %, all times at their longest: 2 tasks, $30 a month",
+        "The cheapest that meets 99.999 %, also with all times at their longest (2.3 s a month fail): 2 tasks, $30 a month",
         "WHAT MAKES REQUESTS FAIL",
         "- each task fails once in 30.0 days on average, at any time as likely (--mttf)",
     ];
@@ -509,7 +509,7 @@ fn too_few_tasks_for_the_load_are_refused() {
     let told = [
         "3 of its tasks must be up",
         "The file as it is cannot work: 2 x 120 requests a second are 240, and 300 come",
-        "The cheapest that meets 99.99 %, all times at their longest: 3 tasks, $45 a month",
+        "The cheapest that meets 99.99 %, also with all times at their longest (59 s a month fail): 3 tasks, $45 a month",
         "with 2 up and 3 needed, 2.0e-1 of the requests fail if a bulkhead",
         "\nWHAT MAKES REQUESTS FAIL\nCAUSE         THE FILE  A MONTH  CHOSEN",
         "\nreplicas      -         -        ",

@@ -330,8 +330,8 @@ impl Answer {
         self.rehearsals.of(question, &one.candidate)
     }
 
-    /// Whether it meets the target in closed form and by the reduced simulation, and in the full one if it is
-    /// [told of](Self::is_told). None if it was [skipped](Self::skipped).
+    /// Whether it meets the target in closed form and by the reduced simulation, and in the full one if it was
+    /// there or is [told of](Self::is_told). None if it was [skipped](Self::skipped).
     pub fn meets(&self, question: &Question<'_>, one: &Assessed) -> Option<bool> {
         if !one.meets(question) {
             return Some(false);
@@ -339,8 +339,11 @@ impl Answer {
         if self.skipped.contains(&one.candidate) {
             return None;
         }
-        let rehearsed =
-            if self.is_told(one) { self.rehearse(question, one) } else { Rc::default() };
+        let known = self.rehearsals.known(&one.candidate);
+        let rehearsed = match known {
+            None if self.is_told(one) => self.rehearse(question, one),
+            known => known.unwrap_or_default(),
+        };
         Some(!one.misses(question, self.simulate(question, one), &rehearsed))
     }
 

@@ -346,12 +346,18 @@ fn tries(now: &Route, usual: &Route) -> Vec<Choice<(u32, Option<hedge::Config>)>
 
 /// Whether what a sick task answers is asked of another one.
 fn retries_failures(route: &Route) -> bool {
-    route.retry_status.as_ref().is_some_and(|matcher| matcher.matches(FAILURE))
+    let retries = route.retry_status.as_ref().is_some_and(|matcher| matcher.matches(FAILURE));
+    retries && is_failure(route)
+}
+
+/// Whether what a sick task answers is taken for a failure, by the policies and by who judges tasks.
+pub(super) fn is_failure(route: &Route) -> bool {
+    route.guard.failure_status.matches(FAILURE)
 }
 
 /// Another try after an answer helps only where tasks are sick.
 fn statuses(now: &Route, usual: &Route, question: &Question<'_>) -> Vec<Choice<Option<Matcher>>> {
-    let helps = !retries_failures(now) && question.world.sick_percent > 0.0;
+    let helps = !retries_failures(now) && is_failure(now) && question.world.sick_percent > 0.0;
     let usual = usual.retry_status.clone().filter(|_| helps);
     let on = usual.map(|usual| (Some(usual.clone()), format!("call.retry_status = \"{usual}\"")));
     choices(now.retry_status.clone(), on)

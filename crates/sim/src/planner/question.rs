@@ -225,8 +225,12 @@ impl<'a> Question<'a> {
         [self.capacity, self.in_flight()].into_iter().flatten().min_by(f64::total_cmp)
     }
 
-    /// Whether the balancer looks at what tasks do before it chooses one: else a bad task gets its even share.
+    /// Whether the balancer looks at what tasks do before it chooses one: else a bad task gets its even share. So it does
+    /// where users come back to the task that they are used to.
     pub fn state_matters(&self) -> bool {
+        if self.service.sticky_cookie.is_some() {
+            return false;
+        }
         let balancing = &self.service.balancing;
         match balancing.algorithm {
             Algorithm::RoundRobin | Algorithm::WeightedRandom | Algorithm::ConsistentHash => {

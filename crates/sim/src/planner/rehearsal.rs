@@ -68,13 +68,18 @@ impl Question<'_> {
 impl Rehearsals {
     /// What happens to a candidate. Empty if that cannot be rehearsed.
     pub(super) fn of(&self, question: &Question<'_>, candidate: &Candidate) -> Rc<[Rehearsed]> {
-        let known = |(other, _): &&(Candidate, _)| other == candidate;
-        if let Some((_, known)) = self.0.borrow().iter().find(known) {
-            return Rc::clone(known);
+        if let Some(known) = self.known(candidate) {
+            return known;
         }
         let all: Rc<[Rehearsed]> = rehearse(question, candidate).into();
         self.0.borrow_mut().push((candidate.clone(), Rc::clone(&all)));
         all
+    }
+
+    /// What has happened to it, if it was rehearsed.
+    pub(super) fn known(&self, candidate: &Candidate) -> Option<Rc<[Rehearsed]>> {
+        let known = self.0.borrow();
+        known.iter().find(|(other, _)| other == candidate).map(|(_, all)| Rc::clone(all))
     }
 }
 

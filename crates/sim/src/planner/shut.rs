@@ -212,7 +212,9 @@ impl Course<'_> {
         let breaker::Opening { first, longest, jitter_percent } = self.breaker.open;
         let [first, longest] = [first, longest].map(|time| time.as_secs_f64());
         let lasts = |full: f64| full * (1.0 - f64::from(jitter_percent) / 200.0);
-        let Bad { late, seconds, .. } = *self.bad;
+        // A trial that hangs has failed when its lease ends.
+        let late = self.bad.late.min(self.breaker.trials.lease.as_secs_f64());
+        let seconds = self.bad.seconds;
         let (mut length, mut closes, mut still) = (first, opened + lasts(first), chance);
         let mut all = Shut::default();
         loop {

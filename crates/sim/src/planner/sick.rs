@@ -3,6 +3,7 @@
 use seaworthy_core::cluster;
 use seaworthy_core::health::passive;
 
+use super::candidate::is_failure;
 use super::chosen::Chosen;
 use super::harm::lost;
 use super::overload::loss;
@@ -69,7 +70,8 @@ fn tries_others(question: &Question<'_>, candidate: &Candidate) -> bool {
 
 /// If its requests tell before somebody looks: by which rules, of how many a second, and after how many seconds.
 fn found(question: &Question<'_>, candidate: &Candidate) -> Option<(passive::Config, f64, f64)> {
-    let rules = candidate.health.passive.filter(|rules| candidate.may_eject(rules))?;
+    let judges = is_failure(&candidate.route);
+    let rules = candidate.health.passive.filter(|rules| judges && candidate.may_eject(rules))?;
     let each = candidate.each(question)?;
     let again = tries_others(question, candidate);
     let seconds = failures(question, candidate, &rules, again)? / each;

@@ -127,7 +127,7 @@ impl Scenario {
     }
 
     /// What comes at this `rate` when all is calm is not taken for slow, is done even if all clients ask again,
-    /// and finds room: where others call or are called, where caches are cold, and all at once after a standstill.
+    /// and finds room: where others call or are called, where caches are cold, and all at once after two standstills.
     fn has_room(&self, place: usize, Meaning { fleet, callers }: &Meaning, rate: f64) -> bool {
         let takes = self.takes(place, callers, usually);
         let (service, member) = (&fleet.services[place], &self.services[place]);
@@ -142,10 +142,11 @@ impl Scenario {
         let room = room(member, service, &callers[place]);
         let asks = member.insistence.map_or(0, |clients| clients.attempts);
         let concurrency = f64::from(member.program.concurrency);
-        let stall = self.physics.stalls.map_or(0.0, |stalls| stalls.length.as_secs_f64());
+        // One at the end of its time and the next one at the beginning of its own.
+        let stalls = self.physics.stalls.map_or(Duration::ZERO, |stalls| 2 * stalls.length);
         !service.call.routes.iter().any(slow)
             && f64::from(asks) * rate * takes <= concurrency * ASKED_FOR
-            && f64::from(room) > (rate * stall).ceil()
+            && f64::from(room) > (rate * stalls.as_secs_f64()).ceil()
             && (is_plain || rate * takes <= f64::from(room) * IN_USE)
     }
 

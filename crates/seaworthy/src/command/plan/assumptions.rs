@@ -55,6 +55,7 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         ));
     }
     all.extend(opens(question, answer));
+    all.extend(only_simulated(question).map(str::to_owned));
     if question.load.is_some() {
         all.push("in closed form requests come evenly, and hedges and retries take nothing of what a task bears".to_owned());
         all.push(rehearsed(question).to_owned());
@@ -63,6 +64,20 @@ pub(super) fn assumptions(question: &Question<'_>, answer: &Answer) -> Vec<Strin
         all.push(format!("not known without --load: whether budgets of retries and the queue are large enough, and how soon requests show that a task is bad, so only {who}"));
     }
     all
+}
+
+/// What of the file only the simulation of one of each event knows.
+fn only_simulated(question: &Question<'_>) -> impl Iterator<Item = &'static str> {
+    let service = question.service;
+    let slow = !service.balancing.slow_start.is_zero();
+    let canary = service.cluster.deployment.canary.is_some();
+    let slow = slow.then_some(
+        "in closed form a task that has just come bears as much as the others, and not less at first (slow_start)",
+    );
+    let canary = canary.then_some(
+        "in closed form a deployment has no canary, beside which fewer old tasks have nearly the whole load for a while",
+    );
+    slow.into_iter().chain(canary)
 }
 
 /// How long the breaker of the route takes to open, if there is one and it is known how many requests come.
@@ -149,6 +164,10 @@ fn share_of_a_bad_one(question: &Question<'_>) -> String {
     let gets = match question.load {
         Some(_) if question.state_matters() => {
             "what its balancer gives it, request by request, among tasks that all answer as quickly as ever,"
+        }
+        _ if question.service.sticky_cookie.is_some() => {
+            "its even share of the requests, as users come back to their task (sticky_cookie; in the simulation of one of each \
+             event they do not),"
         }
         _ => "its even share of the requests",
     };

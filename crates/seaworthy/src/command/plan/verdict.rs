@@ -32,7 +32,8 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
                 )
             });
             format!(
-                "\nThe cheapest that meets {target} %, all times at their longest: {}{}\n{}{}",
+                "\nThe cheapest that meets {target} %, also with all times at their longest ({} a month fail): {}{}\n{}{}",
+                seconds(cheapest.expected.range().1 * MONTH),
                 describe(cheapest),
                 simulated.unwrap_or_default(),
                 cheaper.unwrap_or_default(),
@@ -55,7 +56,7 @@ pub(super) fn verdict(question: &Question<'_>, answer: &Answer) -> String {
 fn describe(one: &Assessed) -> String {
     let failed = one.expected.causes.total();
     format!(
-        "{}, {} a month, {} succeed, {} a month fail; {}",
+        "{}, {} a month, on average {} succeed and {} a month fail; {}",
         many(one.candidate.tasks, "task"),
         money(one.price),
         success(failed),

@@ -1,5 +1,6 @@
 //! What requests do while a task is bad, or too few are up, held against arithmetic by hand.
 
+use seaworthy_core::balance::Algorithm;
 use seaworthy_core::call::Route;
 use seaworthy_core::fleet::Fleet;
 
@@ -275,6 +276,36 @@ fn a_breaker_closes_by_luck_as_well() {
     close(causes.detection * MTTF / 2.0, all);
 }
 
+/// A trial that hangs has failed when its lease of 10 s ends, however long its calls are waited for.
+#[test]
+fn a_trial_lasts_no_longer_than_its_lease() {
+    let detection = |timeout: &str, lease: &str| {
+        let timeout =
+            format!("call = {{ timeout = \"{timeout}\", tries = 1, hedge.enabled = false }}\n");
+        let breaker = format!("breaker = {{ trial_lease = \"{lease}\" }}\n");
+        let fleet = fleet(&format!("desired_count = 2\n{CHECKS}{timeout}{breaker}"));
+        let world = World { hangs_percent: 100.0, ..question(&fleet).world };
+        let evidence = Some(found_after(200_000.0, 1.0));
+        causes(&Question { load: Some(100.0), world, evidence, ..question(&fleet) }).detection
+    };
+    let [long, short] = ["60s", "10s"].map(|lease| detection("20s", lease));
+    assert!(short < 0.99 * long, "{short} {long}");
+    close(detection("20s", "20s"), long);
+}
+
+/// However few others would be sent there.
+#[test]
+fn users_come_back_to_a_bad_task_that_they_are_used_to() {
+    let sick = |used: &str| {
+        let mut fleet = fleet(&format!("desired_count = 2\n{CHECKS}{PLAIN}{used}"));
+        fleet.services[0].balancing.algorithm = Algorithm::LeastOutstandingRequests;
+        let world = World { sick_percent: 10.0, ..question(&fleet).world };
+        causes(&Question { load: Some(10.0), world, ..question(&fleet) }).sick * MTTF / 0.1
+    };
+    close(sick("sticky_cookie = \"task\"\n"), 900.0);
+    assert!(sick("") > 1000.0, "who fails at once has nothing outstanding: {}", sick(""));
+}
+
 #[test]
 fn who_is_sick_is_found_by_requests_or_by_people() {
     let sick = |settings: &str, load, writes_percent| {
@@ -295,6 +326,9 @@ fn who_is_sick_is_found_by_requests_or_by_people() {
     close(sick(&two, Some(10.0), 10.0), 0.1 * 5.0 / 0.9 / 5.0);
     // Nothing may be tried: it comes back untried, and is found each time.
     close(sick(&format!("{two}{PLAIN}"), Some(10.0), 100.0), 2.8 * 6.0);
+    // What is no failure to the policies shows nothing, and nobody else is asked for it.
+    let none = "call = { failure_status = \"502-504\", hedge.enabled = false }\n";
+    close(sick(&format!("{two}{none}"), Some(10.0), 10.0), 900.0);
     // Seven of seven may be chance.
     close(sick(&format!("{two}{PLAIN}"), Some(1.4), 10.0), 900.0);
 }
