@@ -203,7 +203,7 @@ fn an_answer_without_a_body_cannot_be_cut_short() {
     assert_eq!(failed(204), 0);
 }
 
-/// Two at a time, each for 100 ms. Five have asked and left when it goes on, and one waits.
+/// One at a time, each for 100 ms. Five have asked and left when it goes on, and one waits.
 #[test]
 fn who_left_a_task_that_stands_still_has_no_place_when_it_goes_on() {
     let answered = |notices: bool| {

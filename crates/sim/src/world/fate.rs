@@ -147,8 +147,11 @@ impl World {
         for word in unheard {
             self.hear(place, task, word);
         }
-        for (call, attempt) in &gone {
-            self.close(place, task, *call, *attempt);
+        // What it does next it begins below, when it knows of all.
+        if let Some(process) = self.services[place].processes.get_mut(&task) {
+            for (call, attempt) in &gone {
+                process.drop(*call, *attempt);
+            }
         }
         let is_there = |(job, _): &(Job, _)| !gone.contains(&(job.call, job.attempt));
         for (job, asking) in unread.into_iter().filter(is_there) {

@@ -328,7 +328,9 @@ fn who_is_sick_is_found_by_requests_or_by_people() {
     close(sick(&format!("{two}{PLAIN}"), Some(10.0), 100.0), 2.8 * 6.0);
     // What is no failure to the policies shows nothing, and nobody else is asked for it.
     let none = "call = { failure_status = \"502-504\", hedge.enabled = false }\n";
-    close(sick(&format!("{two}{none}"), Some(10.0), 10.0), 900.0);
+    for breaker in ["", "breaker = { failure_percent = 20 }\n"] {
+        close(sick(&format!("{two}{none}{breaker}"), Some(10.0), 10.0), 900.0);
+    }
     // Seven of seven may be chance.
     close(sick(&format!("{two}{PLAIN}"), Some(1.4), 10.0), 900.0);
 }
