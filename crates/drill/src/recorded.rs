@@ -302,9 +302,10 @@ mod tests {
         assert!(twice.ends_with("other: this has runs that count already"), "{twice}");
     }
 
-    /// What was measured by a drill that comes with the program.
+    /// What was measured on one day by a drill that comes with the program.
     fn path(name: &str) -> PathBuf {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance/comparison");
+        let directory =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance/comparison/earlier");
         Path::new(directory).join(format!("{name}.json"))
     }
 
