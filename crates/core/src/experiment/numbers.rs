@@ -168,18 +168,12 @@ impl<'a> Samples<'a> {
     /// successes.
     pub fn lag(&self, period: &Range<Duration>) -> Option<Duration> {
         let those = || self.successes().filter(|sample| period.contains(&sample.intended));
-        let mut answered: Vec<Duration> =
-            those().filter_map(|sample| Some(sample.answer?.completed)).collect();
-        answered.sort_unstable();
-        let longest = |moments: &mut dyn Iterator<Item = Duration>| {
-            let first = moments.next()?;
-            let steps = moments.scan(first, |last, moment| {
-                Some(moment.saturating_sub(std::mem::replace(last, moment)))
-            });
-            steps.max()
+        let longest = |moments: Vec<Duration>| match moments[..] {
+            [first, .., last] => Some(longest_step(moments.iter().copied(), &(first..last))),
+            _ => None,
         };
-        let unasked = longest(&mut those().map(|sample| sample.intended))?;
-        Some(longest(&mut answered.into_iter())?.saturating_sub(unasked))
+        let unasked = longest(those().map(|sample| sample.intended).collect())?;
+        Some(longest(completions(those()))?.saturating_sub(unasked))
     }
 
     /// Answers per task to the requests intended in `period`.
@@ -221,10 +215,7 @@ impl<'a> Samples<'a> {
     }
 
     fn longest_silence(&self) -> Duration {
-        let completed = |sample: &Sample| sample.answer.map(|answer| answer.completed);
-        let mut completions: Vec<Duration> = self.successes().filter_map(completed).collect();
-        completions.sort_unstable();
-        longest_step(completions.into_iter(), &self.period)
+        longest_step(completions(self.successes()).into_iter(), &self.period)
     }
 
     fn recovery(&self, window: Duration, from: Duration) -> Option<Duration> {
@@ -278,7 +269,15 @@ pub fn quantile(values: impl Iterator<Item = Duration>, share: f64) -> Option<Du
     values.get(rank.saturating_sub(1)).copied()
 }
 
-/// The longest distance between neighbours, the ends of the load included.
+/// When those that were answered were, in order of that.
+fn completions<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Duration> {
+    let completed = |sample: &Sample| sample.answer.map(|answer| answer.completed);
+    let mut completions: Vec<Duration> = samples.filter_map(completed).collect();
+    completions.sort_unstable();
+    completions
+}
+
+/// The longest distance between neighbours, the ends of the period included.
 fn longest_step(moments: impl Iterator<Item = Duration>, period: &Range<Duration>) -> Duration {
     let (mut last, mut longest) = (period.start, Duration::ZERO);
     for moment in moments.chain(std::iter::once(period.end)) {

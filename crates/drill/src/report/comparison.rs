@@ -84,9 +84,10 @@ pub(super) fn compare(job: &Job, results: &Results) -> Vec<Compared> {
         let has =
             move |run: &Reading| run.figures(place.flow).is_some_and(|all| all.contains_key(what));
         let of_the_cell = move |run: &&Reading| run.cell == place.cell;
-        let days = recorded.iter().filter(move |day| day.iter().any(has));
-        let runs: Vec<_> = own.iter().chain(days.flatten()).filter(of_the_cell).collect();
-        (recorded.is_empty() || !runs.is_empty()).then_some((what, place, runs))
+        let days: Vec<_> = recorded.iter().filter(|day| day.iter().any(has)).collect();
+        let is_asked = recorded.is_empty() || !days.is_empty();
+        let runs = own.iter().chain(days.into_iter().flatten()).filter(of_the_cell);
+        is_asked.then(|| (what, place, runs.collect()))
     };
     let days = results.days(job);
     let predicted = Figures::of(job, &results.predicted);

@@ -339,10 +339,10 @@ impl Answer {
         if self.skipped.contains(&one.candidate) {
             return None;
         }
-        let known = self.rehearsals.known(&one.candidate);
-        let rehearsed = match known {
-            None if self.is_told(one) => self.rehearse(question, one),
-            known => known.unwrap_or_default(),
+        let rehearsed = if self.is_told(one) {
+            self.rehearse(question, one)
+        } else {
+            self.rehearsals.known(&one.candidate).unwrap_or_default()
         };
         Some(!one.misses(question, self.simulate(question, one), &rehearsed))
     }

@@ -4,6 +4,7 @@
 use seaworthy_core::call::Route;
 use seaworthy_core::policy::breaker::{self, Mode, Window};
 
+use super::candidate::is_failure;
 use super::chosen::Chosen;
 use super::harm::unhedged;
 use super::timing::{Timing, mean};
@@ -60,13 +61,16 @@ impl Shut {
         })
     }
 
-    /// By a task that fails such a share of all requests, at once, for so long.
+    /// By a task that fails such a share of all requests, at once, for so long, if that is a failure to a breaker.
     pub(super) fn by_sick(
         question: &Question<'_>,
         candidate: &Candidate,
         share: f64,
         seconds: f64,
     ) -> Self {
+        if !is_failure(&candidate.route) {
+            return Self::default();
+        }
         by_breaker(question, candidate, &Bad { share, late: 0.0, seconds })
     }
 

@@ -32,11 +32,7 @@ pub(super) fn sickness(
         |(_, _, seconds)| (seconds, seconds, even),
     );
     let fails = lost(question, again, candidate.route.budget.as_ref(), share, seconds);
-    let shut = if is_failure(&candidate.route) {
-        Shut::by_sick(question, candidate, fails * share, seconds).seconds(candidate.tasks)
-    } else {
-        0.0
-    };
+    let shut = Shut::by_sick(question, candidate, fails * share, seconds).seconds(candidate.tasks);
     let tried = found.map_or(0.0, |(rules, each, _)| {
         // A trial is a request that may be sent twice. Where none is, it ends after as long as the ejection, and
         // the task is found once more.

@@ -1,7 +1,4 @@
 //! What a scenario means, and what nobody could be blamed for in it.
-
-use std::time::Duration;
-
 use seaworthy_core::call::Route;
 use seaworthy_core::cluster;
 use seaworthy_core::experiment::caller::{Caller, Dependency, Pool};
@@ -107,10 +104,7 @@ impl Scenario {
     /// No request of a good program takes so long, once in a billion times at most, that its own timeout,
     /// a drain or its client cuts it off.
     fn has_patience(&self, place: usize, Meaning { fleet, callers }: &Meaning) -> bool {
-        let takes = |place| {
-            let stalls = self.physics.stalls.map_or(Duration::ZERO, |stalls| 2 * stalls.length);
-            self.takes(place, callers, hardly_ever_above) + stalls.as_secs_f64()
-        };
+        let takes = |place| self.takes(place, callers, hardly_ever_above) + self.stands_still();
         let (service, member) = (&fleet.services[place], &self.services[place]);
         let timeouts = service.call.routes.iter().filter_map(|route| route.guard.timeout);
         let others = [
@@ -142,12 +136,15 @@ impl Scenario {
         let room = room(member, service, &callers[place]);
         let asks = member.insistence.map_or(0, |clients| clients.attempts);
         let concurrency = f64::from(member.program.concurrency);
-        // One at the end of its time and the next one at the beginning of its own.
-        let stalls = self.physics.stalls.map_or(Duration::ZERO, |stalls| 2 * stalls.length);
         !service.call.routes.iter().any(slow)
             && f64::from(asks) * rate * takes <= concurrency * ASKED_FOR
-            && f64::from(room) > (rate * stalls.as_secs_f64()).ceil()
+            && f64::from(room) > (rate * self.stands_still()).ceil()
             && (is_plain || rate * takes <= f64::from(room) * IN_USE)
+    }
+
+    /// For how many seconds on end at most: once at the end of one time, and then at the beginning of the next.
+    fn stands_still(&self) -> f64 {
+        self.physics.stalls.map_or(0.0, |stalls| 2.0 * stalls.length.as_secs_f64())
     }
 
     /// Seconds that a request to a service takes, and all that is called for it, if each of them takes

@@ -5,7 +5,6 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::{Course, Life};
-use crate::endpoints::TaskId;
 use crate::fleet::Service;
 
 /// From the start of a process of one service to its first right answer.
@@ -51,11 +50,11 @@ impl Course {
     /// The times of the load in which a process started, each with a moment before and after.
     pub fn launches(&self) -> Vec<Range<Duration>> {
         let Some(begin) = self.begin else { return Vec::new() };
-        let around = |(_, life): (TaskId, &Life)| {
+        let around = |life: &Life| {
             let [launched, answered] = [life.launched?, life.answered?].map(|at| at.since(begin));
             (!launched.is_zero()).then(|| launched.saturating_sub(AROUND)..answered + AROUND)
         };
-        self.lives().filter_map(around).collect()
+        self.lives().filter_map(|(_, life)| around(life)).collect()
     }
 }
 
